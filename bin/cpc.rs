@@ -1,0 +1,2 @@
+//! The `cpc` command.
+fn main() {}

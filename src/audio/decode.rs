@@ -1,0 +1,240 @@
+//! FLAC, MP3 and Ogg Vorbis through `symphonia`: any range of frames, as mono.
+//!
+//! FLAC and Ogg are sought; an MP3 has no index, so its packets are read from the beginning and decoded only from a
+//! little before the range on (its frames borrow bits from earlier ones and overlap with them). Where a seek does not
+//! land as it should, the file is read again from its beginning before it is called damaged.
+
+use super::source::stream;
+use super::{AudioInfo, Format};
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use symphonia::core::audio::{Audio, GenericAudioBufferRef};
+use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::{Error, SeekErrorKind};
+use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, Track};
+use symphonia::core::units::Timestamp;
+use symphonia::default::codecs::{FlacDecoder, MpaDecoder, VorbisDecoder};
+use symphonia::default::formats::{FlacReader, MpaReader, OggReader};
+
+/// Packets of an MP3 decoded before the wanted range: 255 borrowed bytes at 11 bytes a frame (8 kbit/s, 24 kHz, the
+/// worst case), and two frames for the overlap of the transforms.
+const MP3_WARM_UP: i64 = 26;
+
+/// An open compressed file.
+pub(super) struct Stream {
+    format: Format,
+    demuxer: Box<dyn FormatReader>,
+    track: u32,
+}
+
+/// Runs `work`; where a dependency panics on a damaged file, that is an error like others.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("damaged: the decoder gave up on it".into()))
+}
+
+/// What went wrong, as the end of a sentence that begins with the file's name.
+pub(super) fn words(error: &Error) -> String {
+    match error {
+        Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "truncated: it ends earlier than its header says; copy it again".into()
+        }
+        Error::IoError(e) => format!("cannot be read: {e}"),
+        Error::DecodeError(what) | Error::LimitError(what) => format!("damaged: {what}"),
+        Error::Unsupported(what) => format!("not supported: {what}; convert it with `sox IN OUT.flac`"),
+        Error::SeekError(SeekErrorKind::OutOfRange) => "truncated: it ends earlier than its header says".into(),
+        Error::SeekError(_) => "damaged: a place in it cannot be found".into(),
+        _ => "it changes its kind half-way (several streams one after the other); convert it with `sox IN OUT.flac`"
+            .into(),
+    }
+}
+
+impl Stream {
+    /// Opens the stream of `format` that begins at byte `start` of `file`.
+    pub(super) fn open(file: File, start: u64, format: Format) -> Result<Self, String> {
+        let bytes = stream(file, start).map_err(|e| format!("cannot be read: {e}"))?;
+        let options = FormatOptions::default();
+        let demuxer: Box<dyn FormatReader> = match format {
+            Format::Flac => Box::new(FlacReader::try_new(bytes, options).map_err(|e| words(&e))?),
+            Format::Mp3 => Box::new(MpaReader::try_new(bytes, options).map_err(|e| words(&e))?),
+            Format::Vorbis => Box::new(OggReader::try_new(bytes, options).map_err(|e| words(&e))?),
+            Format::Wav => return Err("a WAV is not a compressed stream".into()),
+        };
+        let wanted = match format {
+            Format::Flac => CODEC_ID_FLAC,
+            Format::Mp3 => CODEC_ID_MP3,
+            _ => CODEC_ID_VORBIS,
+        };
+        let track = demuxer.tracks().iter().find(|t| parameters(t).is_some_and(|p| p.codec == wanted)).map(|t| t.id);
+        match track {
+            Some(track) => Ok(Stream { format, demuxer, track }),
+            None => Err(match format {
+                Format::Vorbis => "an Ogg file without Vorbis in it (Opus or Speex?); convert it with `ffmpeg -i IN \
+                                   OUT.flac`"
+                    .into(),
+                _ => format!("not a {format} file, although it begins like one"),
+            }),
+        }
+    }
+
+    /// The stream's number in an Ogg file.
+    pub(super) fn serial(&self) -> u32 {
+        self.track
+    }
+
+    /// What the header says: rate, channels, and frames where it does.
+    pub(super) fn header(&self) -> (u32, u16, Option<u64>) {
+        let track = self.demuxer.tracks().iter().find(|t| t.id == self.track);
+        let parameters = track.and_then(parameters);
+        let rate = parameters.and_then(|p| p.sample_rate).unwrap_or(0);
+        let channels = parameters.and_then(|p| p.channels.as_ref()).map_or(0, |c| c.count());
+        (rate, u16::try_from(channels).unwrap_or(u16::MAX), track.and_then(|t| t.num_frames))
+    }
+
+    /// Counts the frames by walking through the packets, without decoding them.
+    pub(super) fn count(&mut self) -> Result<u64, String> {
+        let mut frames = 0u64;
+        while let Some(packet) = self.demuxer.next_packet().map_err(|e| words(&e))? {
+            if packet.track_id == self.track {
+                let n = if self.format == Format::Mp3 { packet.block_dur() } else { packet.dur };
+                frames = frames.saturating_add(n.get());
+            }
+        }
+        Ok(frames)
+    }
+
+    /// Whether the packet with frame `at` is there.
+    pub(super) fn holds(&mut self, at: u64) -> Result<(), String> {
+        self.seek(at)?;
+        match self.demuxer.next_packet() {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err("truncated: it ends earlier than its header says; copy it again".into()),
+            Err(e) => Err(words(&e)),
+        }
+    }
+
+    fn seek(&mut self, at: u64) -> Result<(), String> {
+        let ts = Timestamp::new(i64::try_from(at).unwrap_or(i64::MAX));
+        let to = SeekTo::Timestamp { ts, track_id: self.track };
+        self.demuxer.seek(SeekMode::Accurate, to).map(drop).map_err(|e| words(&e))
+    }
+
+    fn decoder(&self) -> Result<Box<dyn AudioDecoder>, String> {
+        let track = self.demuxer.tracks().iter().find(|t| t.id == self.track);
+        let parameters = track.and_then(parameters).ok_or("damaged: it has no audio any more")?;
+        // The ends of an MP3 are trimmed here, by the count of frames: symphonia's is a guess for files without a tag.
+        let options = AudioDecoderOptions::default().gapless(self.format != Format::Mp3);
+        Ok(match self.format {
+            Format::Flac => Box::new(FlacDecoder::try_new(parameters, &options).map_err(|e| words(&e))?),
+            Format::Mp3 => Box::new(MpaDecoder::try_new(parameters, &options).map_err(|e| words(&e))?),
+            _ => Box::new(VorbisDecoder::try_new(parameters, &options).map_err(|e| words(&e))?),
+        })
+    }
+
+    /// Decodes frames `first..first + out.len()`, averaged to mono, from where the demuxer stands.
+    fn fill(&mut self, first: u64, out: &mut [f32]) -> Result<(), String> {
+        let mut decoder = self.decoder()?;
+        let (first, mut filled) = (i64::try_from(first).unwrap_or(i64::MAX), 0usize);
+        let mut number = 0u64;
+        while filled < out.len() {
+            let packet = match self.demuxer.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => {
+                    return Err("truncated: it ends earlier than its header says; copy it again".into());
+                }
+                Err(e) => return Err(words(&e)),
+            };
+            if packet.track_id != self.track {
+                continue;
+            }
+            number += 1;
+            let block = i64::try_from(packet.block_dur().get()).unwrap_or(i64::MAX);
+            let margin = match self.format {
+                Format::Mp3 => block.saturating_mul(MP3_WARM_UP),
+                Format::Flac => 0,
+                _ => i64::MAX,
+            };
+            let begin = packet.pts.get();
+            if begin.saturating_add(block) <= first.saturating_sub(margin) {
+                continue;
+            }
+            let at =
+                if self.format == Format::Mp3 { begin } else { begin.saturating_add(packet.trim_start.get() as i64) };
+            let want = first.saturating_add(filled as i64);
+            match decoder.decode(&packet) {
+                Ok(audio) => {
+                    let frames = audio.frames();
+                    let skip = want.saturating_sub(at);
+                    if skip < 0 && frames > 0 {
+                        return Err(format!("damaged: {} samples are missing in it", -skip));
+                    }
+                    if skip < frames as i64 {
+                        let n = (frames - skip as usize).min(out.len() - filled);
+                        mono(&audio, skip as usize, &mut out[filled..filled + n])?;
+                        filled += n;
+                    }
+                }
+                // The first frames of a cut MP3 borrow from frames that are gone; players leave them out as well.
+                Err(_) if self.format == Format::Mp3 && (number <= 2 || begin.saturating_add(block) <= want) => {
+                    let n = begin.saturating_add(block).saturating_sub(want).clamp(0, (out.len() - filled) as i64);
+                    out[filled..filled + n as usize].fill(0.0);
+                    filled += n as usize;
+                }
+                Err(e) => return Err(words(&e)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parameters(track: &Track) -> Option<&AudioCodecParameters> {
+    match track.codec_params.as_ref() {
+        Some(CodecParameters::Audio(parameters)) => Some(parameters),
+        _ => None,
+    }
+}
+
+/// Averages the channels of frames `skip..skip + out.len()`.
+fn mono(audio: &GenericAudioBufferRef<'_>, skip: usize, out: &mut [f32]) -> Result<(), String> {
+    fn average<S: Copy>(planes: &[&[S]], skip: usize, out: &mut [f32], value: impl Fn(S) -> f32) {
+        let share = 1.0 / planes.len().max(1) as f32;
+        for (i, slot) in out.iter_mut().enumerate() {
+            let sum: f32 = planes.iter().filter_map(|p| p.get(skip + i)).map(|s| value(*s)).sum();
+            *slot = if planes.len() == 1 { sum } else { sum * share };
+        }
+    }
+    match audio {
+        GenericAudioBufferRef::S32(buffer) => {
+            let planes: Vec<&[i32]> = buffer.iter_planes().collect();
+            average(&planes, skip, out, |s| s as f32 / 2_147_483_648.0);
+        }
+        GenericAudioBufferRef::F32(buffer) => {
+            let planes: Vec<&[f32]> = buffer.iter_planes().collect();
+            average(&planes, skip, out, |s| s);
+        }
+        _ => return Err("it decodes to a kind of sample that was not expected".into()),
+    }
+    Ok(())
+}
+
+/// Reads frames `first..first + out.len()` of the file, averaged to mono.
+pub(super) fn read(path: &Path, info: &AudioInfo, first: u64, out: &mut [f32]) -> Result<(), String> {
+    let open = || {
+        let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
+        Stream::open(file, info.start, info.format)
+    };
+    let target = first.min(info.steady);
+    if info.format != Format::Mp3 && target > 0 {
+        let sought = guarded(|| {
+            let mut stream = open()?;
+            stream.seek(target)?;
+            stream.fill(first, out)
+        });
+        if sought.is_ok() {
+            return Ok(());
+        }
+    }
+    guarded(|| open()?.fill(first, out))
+}

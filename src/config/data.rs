@@ -1,0 +1,108 @@
+//! Where windows of audio come from and how batches are made of them.
+
+use crate::error::Problem;
+use serde::{Deserialize, Serialize};
+
+/// Which windows share a batch (van den Oord et al. 2018, Table 2; CPC_audio's `--samplingType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampler {
+    /// Any windows of the corpus.
+    Uniform,
+    /// Windows of one speaker: negatives then differ in what is said, not in who speaks (CPC_audio's default).
+    SameSpeaker,
+    /// Windows of one utterance.
+    SameSequence,
+    /// In order: row b of batch i+1 continues row b of batch i.
+    Sequential,
+}
+
+/// What windows are cut from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cut {
+    /// A speaker's utterances, joined end to end (CPC_audio's way): nothing is lost but the last piece of a speaker.
+    Joined,
+    /// One utterance: no window crosses a boundary, and utterances shorter than a window are left out (and counted).
+    Utterance,
+}
+
+/// What to do about a file that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnBadFile {
+    /// Stop, and name all of them.
+    Fail,
+    /// Leave them out, and report how many and which.
+    Skip,
+}
+
+/// The `[data]` section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// The corpus: a directory or a manifest. Given as DATA on the command line.
+    pub path: String,
+    /// A list of the utterances to train on; empty for all that are not validated on.
+    pub train: String,
+    /// A list of the utterances to validate on; empty for a seeded share.
+    pub valid: String,
+    /// Samples a second of the model's input; files of other rates are resampled. 16000 in the paper (section 3.1).
+    pub sample_rate: u32,
+    /// Samples in a window: 20480 (1.28 s) in the paper (section 3.1) and CPC_audio.
+    pub window: usize,
+    /// Which windows share a batch.
+    pub sampler: Sampler,
+    /// What windows are cut from.
+    pub cut: Cut,
+    /// The share of utterances kept for validation where no list names them.
+    pub valid_share: f64,
+    /// At most this many windows are validated on, spread evenly over the validation set.
+    pub valid_windows: usize,
+    /// What to do about a file that cannot be read.
+    pub on_bad_file: OnBadFile,
+    /// Batches read ahead.
+    pub prefetch: usize,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        DataConfig {
+            path: String::new(),
+            train: String::new(),
+            valid: String::new(),
+            sample_rate: 16_000,
+            window: 20_480,
+            sampler: Sampler::SameSpeaker,
+            cut: Cut::Joined,
+            valid_share: 0.05,
+            valid_windows: 256,
+            on_bad_file: OnBadFile::Fail,
+            prefetch: 4,
+        }
+    }
+}
+
+impl DataConfig {
+    /// Adds every value out of range to `faults`.
+    pub fn validate(&self, faults: &mut Vec<Problem>) {
+        let mut check = |ok: bool, key: &str, what: String| {
+            if !ok {
+                faults.push(Problem::new(format!("data.{key}"), what));
+            }
+        };
+        check(
+            (1_000..=192_000).contains(&self.sample_rate),
+            "sample_rate",
+            format!("{} is not between 1000 and 192000", self.sample_rate),
+        );
+        check(self.window > 0, "window", "must be at least 1".into());
+        check(
+            (0.0..1.0).contains(&self.valid_share),
+            "valid_share",
+            format!("{} is not at least 0 and less than 1", self.valid_share),
+        );
+        check(self.valid_windows > 0, "valid_windows", "must be at least 1".into());
+        check((1..=1024).contains(&self.prefetch), "prefetch", format!("{} is not between 1 and 1024", self.prefetch));
+    }
+}

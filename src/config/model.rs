@@ -1,0 +1,216 @@
+//! The sizes of a model: encoder, context network, prediction heads.
+
+use crate::error::Problem;
+use serde::{Deserialize, Serialize};
+
+/// How the encoder normalises its channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormKind {
+    /// Over the channels of each time step (CPC_audio's `layerNorm`): no statistics, the same in training and use.
+    Channel,
+    /// Over batch and time (CPC_audio's `batchNorm`).
+    Batch,
+    /// Not at all.
+    None,
+}
+
+/// The `[encoder]` section: g_enc, strided convolutions with norm and ReLU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EncoderConfig {
+    /// Channels of every layer, and so the size of z. 512 in the paper (section 3.1), 256 in CPC_audio.
+    pub hidden_dim: usize,
+    /// The norm after each convolution.
+    pub norm: NormKind,
+    /// Taps of each convolution (the paper, section 3.1).
+    pub kernels: Vec<usize>,
+    /// Strides of each convolution; their product is the hop between frames.
+    pub strides: Vec<usize>,
+    /// Zeros before and after the input of each convolution (CPC_audio).
+    pub paddings: Vec<usize>,
+}
+
+impl Default for EncoderConfig {
+    fn default() -> Self {
+        EncoderConfig {
+            hidden_dim: 256,
+            norm: NormKind::Channel,
+            kernels: vec![10, 8, 4, 4, 4],
+            strides: vec![5, 4, 2, 2, 2],
+            paddings: vec![3, 2, 1, 1, 1],
+        }
+    }
+}
+
+impl EncoderConfig {
+    /// Samples from one frame to the next: 160 for the paper's strides.
+    pub fn hop(&self) -> usize {
+        self.strides.iter().product()
+    }
+
+    /// Samples that one frame depends on: 465 for the paper's kernels.
+    pub fn receptive_field(&self) -> usize {
+        let (mut field, mut jump) = (1, 1);
+        for (kernel, stride) in self.kernels.iter().zip(&self.strides) {
+            field += (kernel - 1) * jump;
+            jump *= stride;
+        }
+        field
+    }
+
+    /// Frames that `samples` samples give.
+    pub fn frames(&self, samples: usize) -> usize {
+        self.kernels.iter().zip(&self.strides).zip(&self.paddings).fold(samples, |time, ((kernel, stride), padding)| {
+            (time + 2 * padding).checked_sub(*kernel).map_or(0, |room| room / stride + 1)
+        })
+    }
+
+    /// Adds every value out of range to `faults`.
+    pub fn validate(&self, faults: &mut Vec<Problem>) {
+        let n = self.kernels.len();
+        if n == 0 || n > 32 {
+            faults.push(Problem::new("encoder.kernels", "must list between 1 and 32 layers"));
+        }
+        for (key, list) in [("strides", &self.strides), ("paddings", &self.paddings)] {
+            if list.len() != n {
+                faults.push(Problem::new(
+                    format!("encoder.{key}"),
+                    format!("lists {} layers, encoder.kernels {n}", list.len()),
+                ));
+            }
+        }
+        let in_range = |list: &[usize], from, to| list.iter().all(|v| (from..=to).contains(v));
+        for (key, ok) in [
+            ("kernels", in_range(&self.kernels, 1, 4096)),
+            ("strides", in_range(&self.strides, 1, 4096)),
+            ("paddings", in_range(&self.paddings, 0, 4096)),
+        ] {
+            if !ok {
+                faults.push(Problem::new(format!("encoder.{key}"), "holds a size out of range (at most 4096)"));
+            }
+        }
+        if self.kernels.iter().zip(&self.paddings).any(|(kernel, padding)| padding >= kernel) {
+            faults.push(Problem::new("encoder.paddings", "a padding must be less than its kernel"));
+        }
+        check_dim("encoder.hidden_dim", self.hidden_dim, faults);
+        if self.norm == NormKind::Channel && self.hidden_dim < 2 {
+            faults.push(Problem::new("encoder.hidden_dim", "channel norm needs at least 2 channels"));
+        }
+    }
+}
+
+/// The kind of the context network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContextKind {
+    /// Gated recurrent units (the paper).
+    Gru,
+    /// Long short-term memory (CPC-big).
+    Lstm,
+}
+
+/// The `[context]` section: g_ar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContextConfig {
+    /// The kind of recurrent layer.
+    pub kind: ContextKind,
+    /// The size of c. 256 in the paper (section 3.1) and CPC_audio.
+    pub hidden_dim: usize,
+    /// Layers. 1 in the paper.
+    pub num_layers: usize,
+}
+
+impl Default for ContextConfig {
+    fn default() -> Self {
+        ContextConfig { kind: ContextKind::Gru, hidden_dim: 256, num_layers: 1 }
+    }
+}
+
+impl ContextConfig {
+    /// Adds every value out of range to `faults`.
+    pub fn validate(&self, faults: &mut Vec<Problem>) {
+        check_dim("context.hidden_dim", self.hidden_dim, faults);
+        if !(1..=64).contains(&self.num_layers) {
+            faults.push(Problem::new("context.num_layers", format!("{} is not between 1 and 64", self.num_layers)));
+        }
+    }
+}
+
+/// What is done to the inner product of a prediction and a latent of D numbers to make a score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScoreKind {
+    /// Divided by D (CPC_audio).
+    Mean,
+    /// As it is (the paper, equation 3).
+    Sum,
+    /// Divided by the root of D: scores start at a spread near one, and learning starts at once.
+    Scaled,
+}
+
+impl ScoreKind {
+    /// What the inner product over `dim` numbers is multiplied by.
+    pub fn scale(self, dim: usize) -> f64 {
+        match self {
+            ScoreKind::Mean => 1.0 / dim as f64,
+            ScoreKind::Sum => 1.0,
+            ScoreKind::Scaled => 1.0 / (dim as f64).sqrt(),
+        }
+    }
+}
+
+/// The `[heads]` section: one bilinear W_k a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeadsConfig {
+    /// K: how many frames ahead are predicted. 12 in the paper (section 3.1) and CPC_audio.
+    pub steps: usize,
+    /// How a score is made of an inner product.
+    pub score: ScoreKind,
+}
+
+impl Default for HeadsConfig {
+    fn default() -> Self {
+        HeadsConfig { steps: 12, score: ScoreKind::Scaled }
+    }
+}
+
+impl HeadsConfig {
+    /// Adds every value out of range to `faults`.
+    pub fn validate(&self, faults: &mut Vec<Problem>) {
+        if !(1..=1024).contains(&self.steps) {
+            faults.push(Problem::new("heads.steps", format!("{} is not between 1 and 1024", self.steps)));
+        }
+    }
+}
+
+fn check_dim(key: &str, dim: usize, faults: &mut Vec<Problem>) {
+    if !(1..=65_536).contains(&dim) {
+        faults.push(Problem::new(key, format!("{dim} is not between 1 and 65536")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_papers_encoder_has_a_hop_of_160_and_sees_465_samples() {
+        let cfg = EncoderConfig::default();
+        assert_eq!((cfg.hop(), cfg.receptive_field(), cfg.frames(20_480), cfg.frames(3)), (160, 465, 128, 0));
+    }
+
+    #[test]
+    fn every_fault_is_named_at_once() {
+        let cfg = EncoderConfig { hidden_dim: 0, strides: vec![2, 0], paddings: vec![30; 5], ..Default::default() };
+        let mut faults = Vec::new();
+        cfg.validate(&mut faults);
+        let keys: Vec<&str> = faults.iter().map(|f| f.at.as_str()).collect();
+        assert_eq!(
+            keys,
+            ["encoder.strides", "encoder.strides", "encoder.paddings", "encoder.hidden_dim", "encoder.hidden_dim"]
+        );
+    }
+}

@@ -1,0 +1,53 @@
+//! From a directory of recordings to batches of windows.
+//!
+//! A [`Corpus`] is the list of what can be read and of what cannot; [`Corpus::split`] makes training and validation
+//! sets of it. [`Windows`] knows every window of a corpus without holding any; a [`Plan`] says which windows share a
+//! batch in one epoch; a [`Loader`] reads the batches ahead of the trainer. [`Summary`] is what `cpc info` prints.
+//!
+//! Chance is a pure function of the seed and the [`Position`]: a run that goes on from a position gets the batches that
+//! an uninterrupted run would have got.
+
+mod corpus;
+mod loader;
+mod manifest;
+mod permutation;
+mod plan;
+mod scan;
+mod split;
+mod summary;
+mod validation;
+mod windows;
+
+pub use corpus::{Corpus, Utterance};
+pub use loader::{Batch, Loader, Position};
+pub use permutation::Permutation;
+pub use plan::Plan;
+pub use summary::Summary;
+pub use validation::{Validation, validation_batches};
+pub use windows::{Dropped, Windows};
+
+use std::path::PathBuf;
+
+/// A recording, or a section of one, before its headers were looked at.
+#[derive(Debug, Clone, PartialEq)]
+struct Found {
+    /// The file.
+    path: PathBuf,
+    /// The path below the corpus' root, with `/` between folders.
+    relative: String,
+    /// The name of the speaker.
+    speaker: String,
+    /// The utterance's id, where a manifest gives one.
+    id: Option<String>,
+    /// Start and end of the section, in seconds; the whole file if both are missing.
+    section: (Option<f64>, Option<f64>),
+    /// The length that a manifest gives, in frames of the file.
+    frames: Option<u64>,
+    /// Where a manifest names it: `manifest:line`.
+    line: Option<String>,
+}
+
+/// The speaker of a file at `relative`: the first folder; `-` if there is none, or if it lies outside of the root.
+fn speaker_of(relative: &str) -> String {
+    relative.split_once('/').map_or("-", |(folder, _)| if folder == ".." { "-" } else { folder }).to_string()
+}

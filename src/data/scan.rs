@@ -1,0 +1,86 @@
+//! Walks through a directory and lists what is named like audio.
+
+use super::{Found, speaker_of};
+use crate::audio::{EXTENSIONS, is_audio_name};
+use crate::error::{Error, Problem, Result};
+use std::path::{Component, Path};
+use walkdir::WalkDir;
+
+/// Everything named like audio below `root`, and what could not be looked into.
+///
+/// Links are followed, links in circles are not. Names that begin with a dot are left out: they are the work of
+/// operating systems (`._x.wav` of macOS only pretends to be audio), not of people.
+///
+/// # Errors
+///
+/// The root cannot be read, is empty, or holds nothing named like audio.
+pub(super) fn directory(root: &Path) -> Result<(Vec<Found>, Vec<Problem>)> {
+    let (mut found, mut problems, mut others) = (Vec::new(), Vec::new(), 0usize);
+    let walk = WalkDir::new(root).follow_links(true).into_iter();
+    for entry in walk.filter_entry(|e| e.depth() == 0 || !e.file_name().as_encoded_bytes().starts_with(b".")) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(e) => {
+                unreadable(root, &e, &mut problems)?;
+                continue;
+            }
+        };
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        if !is_audio_name(entry.path()) {
+            others += 1;
+            continue;
+        }
+        let relative = relative(entry.path(), root);
+        found.push(Found {
+            speaker: speaker_of(&relative),
+            relative,
+            path: entry.into_path(),
+            id: None,
+            section: (None, None),
+            frames: None,
+            line: None,
+        });
+    }
+    if found.is_empty() && problems.is_empty() {
+        return Err(nothing(root, others));
+    }
+    Ok((found, problems))
+}
+
+/// Notes a place that cannot be looked into; that is an error only for the root itself.
+fn unreadable(root: &Path, error: &walkdir::Error, problems: &mut Vec<Problem>) -> Result<()> {
+    let path = error.path().unwrap_or(root);
+    // A link to one of its own parents: what is behind it is found anyway.
+    if error.loop_ancestor().is_some() {
+        return Ok(());
+    }
+    let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+    if error.depth() == 0 {
+        let kind = error.io_error().map_or(std::io::ErrorKind::Other, std::io::Error::kind);
+        return Err(Error::io(root, "read")(std::io::Error::new(kind, reason)));
+    }
+    let dangling = error.io_error().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+    let what =
+        if dangling { "a link to something that is not there".into() } else { format!("cannot be read: {reason}") };
+    problems.push(Problem::new(path.display(), what));
+    Ok(())
+}
+
+fn nothing(root: &Path, others: usize) -> Error {
+    let wanted: Vec<String> = EXTENSIONS.iter().map(|e| format!(".{e}")).collect();
+    let what = match others {
+        0 => format!("{}: there are no files in this directory", root.display()),
+        n => format!("{}: none of the {n} files in it is audio (looked for {})", root.display(), wanted.join(", ")),
+    };
+    Error::failed(what, "give the directory that holds a folder of recordings for each speaker, or a manifest")
+}
+
+/// `path` below `root`, with `/` between folders.
+pub(super) fn relative(path: &Path, root: &Path) -> String {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let named = below.components().filter(|c| !matches!(c, Component::RootDir | Component::CurDir));
+    let parts: Vec<_> = named.map(|c| c.as_os_str().to_string_lossy()).collect();
+    parts.join("/")
+}

@@ -1,0 +1,194 @@
+//! What a corpus holds, for people (`Display`) and programs (`Serialize`).
+
+use super::Corpus;
+use crate::audio::Format;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+
+/// Upper bounds of the histogram's bins, in seconds; the last bin is open.
+const BOUNDS: [f64; 11] = [0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 60.0];
+
+/// What `cpc info DATA` tells.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Files that can be used.
+    pub files: usize,
+    /// Utterances; more than files where a manifest names sections.
+    pub utterances: usize,
+    /// Hours of all utterances.
+    pub hours: f64,
+    /// Speakers.
+    pub speakers: usize,
+    /// Utterances by sample rate in Hz.
+    pub rates: BTreeMap<u32, usize>,
+    /// Utterances by format.
+    pub formats: BTreeMap<Format, usize>,
+    /// Utterances by number of channels.
+    pub channels: BTreeMap<u16, usize>,
+    /// Lengths in seconds; none if there are no utterances.
+    pub lengths: Option<Lengths>,
+    /// What cannot be used: place and fault.
+    pub problems: Vec<Fault>,
+}
+
+/// How long utterances are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Lengths {
+    /// The shortest.
+    pub shortest: f64,
+    /// A tenth is at most this long.
+    pub tenth: f64,
+    /// Half is at most this long.
+    pub median: f64,
+    /// Nine tenths are at most this long.
+    pub ninetieth: f64,
+    /// The longest.
+    pub longest: f64,
+    /// Utterances by length.
+    pub histogram: Vec<Bin>,
+}
+
+/// A bar of the histogram of lengths.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bin {
+    /// From this length on, in seconds.
+    pub from: f64,
+    /// Up to this length, without it; open if missing.
+    pub to: Option<f64>,
+    /// Utterances in it.
+    pub count: usize,
+}
+
+/// Something that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// The file, or the line of a manifest.
+    pub at: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl Summary {
+    /// Sums up a corpus.
+    pub fn new(corpus: &Corpus) -> Summary {
+        let mut summary = Summary {
+            files: corpus.utterances.iter().map(|u| &u.path).collect::<HashSet<_>>().len(),
+            utterances: corpus.utterances.len(),
+            hours: corpus.seconds() / 3600.0,
+            speakers: corpus.speakers.len(),
+            rates: BTreeMap::new(),
+            formats: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            lengths: Lengths::new(corpus),
+            problems: corpus.problems.iter().map(|p| Fault { at: p.at.clone(), what: p.what.clone() }).collect(),
+        };
+        for utterance in &corpus.utterances {
+            *summary.rates.entry(utterance.info.rate).or_default() += 1;
+            *summary.formats.entry(utterance.info.format).or_default() += 1;
+            *summary.channels.entry(utterance.info.channels).or_default() += 1;
+        }
+        summary
+    }
+}
+
+impl Lengths {
+    fn new(corpus: &Corpus) -> Option<Lengths> {
+        let rate = f64::from(corpus.sample_rate.max(1));
+        let mut seconds: Vec<f64> = corpus.utterances.iter().map(|u| u.samples as f64 / rate).collect();
+        seconds.sort_by(f64::total_cmp);
+        let at = |share: f64| seconds.get(((seconds.len() as f64 * share).ceil() as usize).saturating_sub(1)).copied();
+        let mut histogram = Vec::with_capacity(BOUNDS.len() + 1);
+        let (mut from, mut before) = (0.0, 0);
+        for to in BOUNDS.iter().copied().map(Some).chain([None]) {
+            let below = to.map_or(seconds.len(), |to| seconds.partition_point(|&s| s < to));
+            histogram.push(Bin { from, to, count: below - before });
+            (from, before) = (to.unwrap_or(from), below);
+        }
+        let first = histogram.iter().position(|b| b.count > 0)?;
+        let last = histogram.iter().rposition(|b| b.count > 0)?;
+        Some(Lengths {
+            shortest: at(0.0)?,
+            tenth: at(0.1)?,
+            median: at(0.5)?,
+            ninetieth: at(0.9)?,
+            longest: at(1.0)?,
+            histogram: histogram[first..=last].to_vec(),
+        })
+    }
+}
+
+/// `16000 Hz (1834), 8000 Hz (12)`: the most frequent first; the count only where there is more than one kind.
+fn counts<K: Copy>(map: &BTreeMap<K, usize>, name: impl Fn(K) -> String) -> String {
+    let mut entries: Vec<(K, usize)> = map.iter().map(|(k, n)| (*k, *n)).collect();
+    entries.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    if let [(only, _)] = entries[..] {
+        return name(only);
+    }
+    entries.into_iter().map(|(k, n)| format!("{} ({n})", name(k))).collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "files      {}", self.files)?;
+        if self.utterances != self.files {
+            writeln!(f, "utterances {}", self.utterances)?;
+        }
+        match self.hours {
+            hours if hours >= 1.0 => writeln!(f, "length     {hours:.2} hours")?,
+            hours if hours >= 1.0 / 60.0 => writeln!(f, "length     {:.1} minutes", hours * 60.0)?,
+            hours => writeln!(f, "length     {:.1} seconds", hours * 3600.0)?,
+        }
+        writeln!(f, "speakers   {}", self.speakers)?;
+        if !self.rates.is_empty() {
+            writeln!(f, "rates      {}", counts(&self.rates, |r| format!("{r} Hz")))?;
+            writeln!(f, "formats    {}", counts(&self.formats, |k| k.to_string()))?;
+            let name = |n| match n {
+                1 => "mono".to_string(),
+                2 => "stereo".to_string(),
+                n => format!("{n} channels"),
+            };
+            writeln!(f, "channels   {}", counts(&self.channels, name))?;
+        }
+        if let Some(lengths) = &self.lengths {
+            lengths.fmt(f)?;
+        }
+        match self.problems.len() {
+            0 => write!(f, "problems   none"),
+            n => {
+                write!(f, "problems   {n}")?;
+                self.problems.iter().try_for_each(|p| write!(f, "\n  {}: {}", p.at, p.what))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Lengths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Lengths { shortest, tenth, median, ninetieth, longest, histogram } = self;
+        writeln!(
+            f,
+            "lengths    {shortest:.2} s to {longest:.2} s; 10 %: {tenth:.2} s, half: {median:.2} s, 90 %: {ninetieth:.2} s"
+        )?;
+        let most = histogram.iter().map(|b| b.count).max().unwrap_or(1).max(1);
+        let width = most.to_string().len();
+        for bin in histogram {
+            let range = match bin.to {
+                Some(to) => format!("{} to {to} s", bin.from),
+                None => format!("{} s or more", bin.from),
+            };
+            writeln!(f, "  {range:>12}  {:>width$}  {}", bin.count, bar(bin.count, most))?;
+        }
+        Ok(())
+    }
+}
+
+/// A bar of at most 32 blocks; anything above nothing is seen.
+fn bar(count: usize, most: usize) -> String {
+    let eighths = (count * 256).div_ceil(most);
+    let mut bar = "█".repeat(eighths / 8);
+    if !eighths.is_multiple_of(8) {
+        bar.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths % 8 - 1]);
+    }
+    bar
+}

@@ -1,0 +1,230 @@
+//! All windows of a corpus, none of them held.
+//!
+//! Windows are cut from tracks: the utterances of a speaker joined end to end (CPC_audio's way), or single utterances.
+//! In each epoch every track is shifted by a random offset, so that windows begin elsewhere (CPC_audio begins its
+//! batches at a random offset too). Memory grows with the number of utterances, not with their length.
+
+use super::Corpus;
+use crate::audio::Reader;
+use crate::config::{Cut, DataConfig, Sampler};
+use crate::error::{Error, Problem, Result};
+use crate::seed::stream;
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The windows of a corpus.
+#[derive(Debug)]
+pub struct Windows {
+    corpus: Arc<Corpus>,
+    cfg: DataConfig,
+    tracks: Vec<Track>,
+    /// Where each utterance ends in its track, in samples.
+    ends: Vec<u64>,
+    dropped: Dropped,
+}
+
+/// Joined utterances that windows are cut from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Track {
+    utterances: Range<usize>,
+    samples: u64,
+    speaker: u32,
+}
+
+/// What no window covers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dropped {
+    /// Utterances in tracks that are shorter than a window.
+    pub utterances: usize,
+    /// Their length in seconds.
+    pub seconds: f64,
+    /// Seconds at the ends of the other tracks, in an epoch without offset.
+    pub ends: f64,
+    /// The length of everything, in seconds.
+    pub total: f64,
+    /// The length of a window, in seconds.
+    pub window: f64,
+    joined: bool,
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Dropped { utterances, seconds, ends, total, window, joined } = self;
+        match (utterances, joined) {
+            (0, _) => write!(f, "no utterance is too short for a window of {window:.2} s")?,
+            (n, true) => write!(
+                f,
+                "{n} utterances ({seconds:.1} s) of speakers with less than a window of {window:.2} s are left out"
+            )?,
+            (n, false) => {
+                write!(f, "{n} utterances ({seconds:.1} s) are shorter than a window of {window:.2} s and left out")?;
+            }
+        }
+        write!(f, "; {ends:.1} s of {total:.1} s lie behind the last whole windows")
+    }
+}
+
+/// Where the windows of one epoch lie.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    /// The first sample of each track that is used.
+    offsets: Vec<u64>,
+    /// The number of windows before each track, and at last of all.
+    pub(super) first: Vec<u64>,
+}
+
+impl Layout {
+    /// The number of windows.
+    pub(super) fn windows(&self) -> u64 {
+        self.first.last().copied().unwrap_or(0)
+    }
+}
+
+impl Windows {
+    /// The windows of a corpus. With the sampler `same-sequence`, windows are cut inside utterances whatever `cut`
+    /// says, as all windows of a batch come from one.
+    ///
+    /// # Errors
+    ///
+    /// No window fits anywhere; says how long the longest track is.
+    pub fn new(corpus: Arc<Corpus>, cfg: &DataConfig) -> Result<Windows> {
+        let window = cfg.window as u64;
+        let joined = cfg.cut == Cut::Joined && cfg.sampler != Sampler::SameSequence;
+        let mut tracks: Vec<Track> = Vec::new();
+        let mut ends = Vec::with_capacity(corpus.utterances.len());
+        for (i, utterance) in corpus.utterances.iter().enumerate() {
+            match tracks.last_mut() {
+                Some(track) if joined && track.speaker == utterance.speaker => {
+                    track.samples += utterance.samples;
+                    track.utterances.end = i + 1;
+                }
+                _ => {
+                    tracks.push(Track { utterances: i..i + 1, samples: utterance.samples, speaker: utterance.speaker })
+                }
+            }
+            ends.push(tracks.last().map_or(0, |t| t.samples));
+        }
+        let longest = tracks.iter().map(|t| t.samples).max().unwrap_or(0);
+        let seconds = |samples: u64| samples as f64 / f64::from(corpus.sample_rate.max(1));
+        if longest < window {
+            let what = if joined { "speaker (all utterances joined)" } else { "utterance" };
+            return Err(Error::failed(
+                format!(
+                    "a window of {:.2} s is longer than every {what}: the longest is {:.2} s",
+                    seconds(window),
+                    seconds(longest)
+                ),
+                format!("choose a window of at most {longest} samples (data.window), or give more audio"),
+            ));
+        }
+        let short = || tracks.iter().filter(|t| t.samples < window);
+        let dropped = Dropped {
+            utterances: short().map(|t| t.utterances.len()).sum(),
+            seconds: seconds(short().map(|t| t.samples).sum()),
+            ends: seconds(tracks.iter().filter(|t| t.samples >= window).map(|t| t.samples % window).sum()),
+            total: seconds(tracks.iter().map(|t| t.samples).sum()),
+            window: seconds(window),
+            joined,
+        };
+        tracks.retain(|t| t.samples >= window);
+        Ok(Windows { corpus, cfg: cfg.clone(), tracks, ends, dropped })
+    }
+
+    /// What no window covers; its `Display` is a line for the user.
+    pub fn dropped(&self) -> &Dropped {
+        &self.dropped
+    }
+
+    /// The number of windows of an epoch without offset; an epoch has at most that many.
+    pub fn len(&self) -> u64 {
+        self.tracks.iter().map(|t| t.samples / self.cfg.window as u64).sum()
+    }
+
+    /// Never: a `Windows` without windows is not made.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The corpus.
+    pub fn corpus(&self) -> &Corpus {
+        &self.corpus
+    }
+
+    /// The settings that the windows were made with.
+    pub fn config(&self) -> &DataConfig {
+        &self.cfg
+    }
+
+    /// Where the windows of an epoch lie: with random offsets, or (without a seed) with none.
+    ///
+    /// An offset is less than a window, and so small that a track with two windows or more keeps two, another keeps
+    /// one: batches of a single speaker then never run dry.
+    pub(super) fn layout(&self, seed_and_epoch: Option<(u64, u64)>) -> Layout {
+        let window = self.cfg.window as u64;
+        let mut chance = seed_and_epoch.map(|(seed, epoch)| stream(seed, "window offsets", epoch));
+        let (mut offsets, mut first) = (Vec::with_capacity(self.tracks.len()), vec![0]);
+        let mut count = 0;
+        for track in &self.tracks {
+            let slack = track.samples - window * (track.samples / window).min(2);
+            let choices = window.min(slack + 1);
+            let offset = chance.as_mut().map_or(0, |s| u64::from(s.below(u32::try_from(choices).unwrap_or(u32::MAX))));
+            offsets.push(offset);
+            count += (track.samples - offset) / window;
+            first.push(count);
+        }
+        Layout { offsets, first }
+    }
+
+    /// The number of the first window of each group of tracks, and at last of all: tracks of a speaker, single tracks,
+    /// or all of them.
+    pub(super) fn groups(&self, layout: &Layout) -> Vec<u64> {
+        let mut starts = match self.cfg.sampler {
+            Sampler::Uniform | Sampler::Sequential => vec![0],
+            Sampler::SameSequence => layout.first[..self.tracks.len()].to_vec(),
+            Sampler::SameSpeaker => (0..self.tracks.len())
+                .filter(|&i| i == 0 || self.tracks[i].speaker != self.tracks[i - 1].speaker)
+                .map(|i| layout.first[i])
+                .collect(),
+        };
+        starts.push(layout.windows());
+        starts
+    }
+
+    /// Reads window `number` of an epoch into `out`, and says which files it came from.
+    ///
+    /// # Errors
+    ///
+    /// The file that cannot be read.
+    pub(super) fn read(
+        &self,
+        layout: &Layout,
+        number: u64,
+        reader: &mut Reader,
+        out: &mut [f32],
+    ) -> std::result::Result<Vec<PathBuf>, Problem> {
+        let track = layout.first.partition_point(|&first| first <= number).saturating_sub(1);
+        let mut at = layout.offsets[track] + (number - layout.first[track]) * self.cfg.window as u64;
+        let track = &self.tracks[track];
+        let ends = &self.ends[track.utterances.clone()];
+        let mut files = Vec::with_capacity(1);
+        let mut filled = 0;
+        let mut i = ends.partition_point(|&end| end <= at);
+        while filled < out.len() && i < ends.len() {
+            let utterance = &self.corpus.utterances[track.utterances.start + i];
+            let begin = ends[i] - utterance.samples;
+            let n = ((ends[i] - at) as usize).min(out.len() - filled);
+            if n > 0 {
+                let from = utterance.start + at - begin;
+                let slots = &mut out[filled..filled + n];
+                reader.read(&utterance.path, &utterance.info, from, self.corpus.sample_rate, slots)?;
+                files.push(utterance.path.clone());
+            }
+            filled += n;
+            at += n as u64;
+            i += 1;
+        }
+        Ok(files)
+    }
+}

@@ -1,0 +1,87 @@
+//! Files that are whole or not there: written under a temporary name, synced, renamed.
+
+use crate::error::{Error, Result};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// `name` beside its final place, hidden, so that a listing does not take it for the thing itself.
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".tmp");
+    path.with_file_name(name)
+}
+
+/// Syncs the directory that holds `path`, so that a rename in it is kept. Not every system can; that is no error.
+fn sync_parent(path: &Path) {
+    if let Some(Ok(parent)) = path.parent().map(File::open) {
+        let _ = parent.sync_all();
+    }
+}
+
+/// Writes a file whole or not at all, in place of what was there.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let tmp = temporary(path);
+    let filled = File::create(&tmp).and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()));
+    let done = filled.and_then(|()| fs::rename(&tmp, path));
+    if done.is_err() {
+        let _ = fs::remove_file(&tmp);
+    }
+    done.map_err(Error::io(path, "write"))?;
+    sync_parent(path);
+    Ok(())
+}
+
+/// Makes a directory whole or not at all: `fill` gets a temporary one, which is then renamed to `path`.
+///
+/// A directory that is at `path` already is replaced.
+pub fn write_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let tmp = temporary(path);
+    let clear = |dir: &Path| if dir.exists() { fs::remove_dir_all(dir) } else { Ok(()) };
+    clear(&tmp).map_err(Error::io(&tmp, "remove"))?;
+    fs::create_dir_all(&tmp).map_err(Error::io(&tmp, "create"))?;
+    let done = fill(&tmp).and_then(|()| {
+        clear(path).map_err(Error::io(path, "remove"))?;
+        fs::rename(&tmp, path).map_err(Error::io(path, "create"))
+    });
+    if done.is_err() {
+        let _ = fs::remove_dir_all(&tmp);
+    }
+    done?;
+    sync_parent(path);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(write(&dir.path().join("no/such/place"), b"x").is_err());
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_filled_leaves_the_old_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("step-1");
+        write_dir(&path, |d| write(&d.join("a"), b"old")).unwrap();
+        let failed = write_dir(&path, |d| {
+            write(&d.join("a"), b"new")?;
+            Err(Error::failed("the disk is full", "free some space"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(path.join("a")).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        write_dir(&path, |d| write(&d.join("b"), b"new")).unwrap();
+        assert!(!path.join("a").exists() && path.join("b").exists());
+    }
+}

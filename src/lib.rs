@@ -1,0 +1,14 @@
+//! cpc
+pub mod audio;
+pub mod config;
+pub mod data;
+pub mod device;
+pub mod durable;
+pub mod error;
+pub mod model;
+pub mod nn;
+pub mod objective;
+pub mod ops;
+pub mod seed;
+pub mod train;
+pub mod weights;

@@ -1,0 +1,5 @@
+//! What is trained: modules and an objective put together.
+
+mod audio;
+
+pub use audio::{CpcAudio, Latents};

@@ -1,0 +1,111 @@
+//! g_enc: strided convolutions with norm and ReLU, under CPC_audio's parameter names.
+
+use super::store::uniform_by_fan_in;
+use crate::config::{EncoderConfig, NormKind};
+use crate::error::Result;
+use crate::ops::encoder::{BatchStatistics, Layer, Norm, encode};
+use candle_core::{DType, Tensor, Var};
+use candle_nn::{Init, VarBuilder};
+
+/// PyTorch's default momentum of batch norm's running statistics.
+const MOMENTUM: f64 = 0.1;
+
+/// Whether batch norm takes this batch's statistics (and is to update the running ones) or the running ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Training.
+    Train,
+    /// Validation and use.
+    Eval,
+}
+
+/// Batch norm's running statistics of one layer.
+#[derive(Debug, Clone)]
+struct Running {
+    mean: Tensor,
+    variance: Tensor,
+    batches: Tensor,
+}
+
+/// The convolutional encoder.
+#[derive(Debug, Clone)]
+pub struct ConvEncoder {
+    layers: Vec<Layer>,
+    running: Vec<Running>,
+    norm: NormKind,
+}
+
+impl ConvEncoder {
+    /// An encoder of `channels_in` channels; `vb` stands at `gEncoder`.
+    ///
+    /// Names: `conv{i}.weight` (C_out, C_in, kernel), `conv{i}.bias`, `batchNorm{i}.weight` and `.bias` ((1, C, 1) for channel
+    /// norm, (C) for batch norm, with `running_mean`, `running_var` and `num_batches_tracked`).
+    pub fn new(cfg: &EncoderConfig, channels_in: usize, vb: VarBuilder) -> Result<Self> {
+        let c = cfg.hidden_dim;
+        let (mut layers, mut running) = (Vec::new(), Vec::new());
+        let mut inputs = channels_in;
+        for (i, ((&kernel, &stride), &padding)) in cfg.kernels.iter().zip(&cfg.strides).zip(&cfg.paddings).enumerate() {
+            let (conv, norm_vb) = (vb.pp(format!("conv{i}")), vb.pp(format!("batchNorm{i}")));
+            let init = uniform_by_fan_in(inputs * kernel);
+            let weight = conv.get_with_hints((c, inputs, kernel), "weight", init)?;
+            let bias = conv.get_with_hints(c, "bias", init)?;
+            let affine = |shape: &[usize]| -> Result<(Tensor, Tensor)> {
+                let gain = norm_vb.get_with_hints(shape, "weight", Init::Const(1.0))?;
+                let shift = norm_vb.get_with_hints(shape, "bias", Init::Const(0.0))?;
+                Ok((gain.reshape(c)?, shift.reshape(c)?))
+            };
+            let (affine, norm) = match cfg.norm {
+                NormKind::None => (None, Norm::None),
+                NormKind::Channel => (Some(affine(&[1, c, 1])?), Norm::Channel),
+                NormKind::Batch => {
+                    running.push(Running {
+                        mean: norm_vb.get_with_hints(c, "running_mean", Init::Const(0.0))?,
+                        variance: norm_vb.get_with_hints(c, "running_var", Init::Const(1.0))?,
+                        batches: norm_vb.get_with_hints_dtype(
+                            (),
+                            "num_batches_tracked",
+                            Init::Const(0.0),
+                            DType::I64,
+                        )?,
+                    });
+                    (Some(affine(&[c])?), Norm::Batch)
+                }
+            };
+            layers.push(Layer { weight, bias, affine, norm, stride, padding });
+            inputs = c;
+        }
+        Ok(ConvEncoder { layers, running, norm: cfg.norm })
+    }
+
+    /// z (B, T', D) of `x` (B, T, C_in). In training, batch norm's running statistics take a step.
+    pub fn forward(&self, x: &Tensor, phase: Phase) -> Result<Tensor> {
+        if self.norm == NormKind::Batch && phase == Phase::Eval {
+            let fixed: Vec<Layer> = self
+                .layers
+                .iter()
+                .zip(&self.running)
+                .map(|(layer, r)| Layer { norm: Norm::Fixed(r.mean.detach(), r.variance.detach()), ..layer.clone() })
+                .collect();
+            return Ok(encode(x, &fixed)?.0);
+        }
+        let (z, statistics) = encode(x, &self.layers)?;
+        for (running, batch) in self.running.iter().zip(&statistics) {
+            running.step(batch)?;
+        }
+        Ok(z)
+    }
+}
+
+impl Running {
+    fn step(&self, (mean, variance): &BatchStatistics) -> Result<()> {
+        let mix = |old: &Tensor, new: &Tensor| -> Result<()> {
+            // A variable's tensor shares its storage, so setting it moves every holder.
+            let mixed = ((old.detach() * (1.0 - MOMENTUM))? + (new.detach() * MOMENTUM)?)?;
+            Ok(Var::from_tensor(old)?.set(&mixed)?)
+        };
+        mix(&self.mean, mean)?;
+        mix(&self.variance, variance)?;
+        let one = Tensor::ones((), DType::I64, self.batches.device())?;
+        Ok(Var::from_tensor(&self.batches)?.set(&(self.batches.detach() + one)?)?)
+    }
+}

@@ -1,0 +1,50 @@
+//! InfoNCE (van den Oord et al. 2018, section 2.3): cross-entropy of telling the true future from negatives.
+//!
+//! ```text
+//! L_k = - mean_t log( exp s(t, k, 0) / sum_n exp s(t, k, n) )        I(z_{t+k}; c_t) >= log(N + 1) - L_k
+//! ```
+//! with the true future's score at n = 0. Chance is an accuracy of 1 / (N + 1) and a loss of log(N + 1) nats.
+
+use crate::error::Result;
+use crate::ops::cross_entropy::first_is_true;
+use candle_core::{D, Tensor};
+
+/// Loss and accuracy of every step k, on the scores' device.
+#[derive(Debug, Clone)]
+pub struct PerStep {
+    /// Cross-entropy in nats, (K), with gradients.
+    pub loss: Tensor,
+    /// The share of positions whose true future scores at least as high as every negative, (K), without gradients.
+    ///
+    /// Ties count as right, as in CPC_audio: a negative may be the true future itself.
+    pub accuracy: Tensor,
+}
+
+/// InfoNCE of `scores` (B, P, K, 1 + N), the true future's score first.
+pub fn info_nce(scores: &Tensor) -> Result<PerStep> {
+    let loss = first_is_true(scores)?.mean((0, 1))?;
+    let scores = scores.detach();
+    let best = scores.max(D::Minus1)?;
+    let right = scores.narrow(D::Minus1, 0, 1)?.squeeze(D::Minus1)?.ge(&best)?;
+    let accuracy = right.to_dtype(scores.dtype())?.mean((0, 1))?;
+    Ok(PerStep { loss, accuracy })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn loss_and_accuracy_are_counted_by_step() {
+        // One window, two positions, two steps, one negative: step 1 right and wrong, step 2 right and tied.
+        let scores = [[[[2.0f32, 0.0], [1.0, 0.0]], [[0.0, 3.0], [5.0, 5.0]]]];
+        let out = info_nce(&Tensor::new(&scores, &Device::Cpu).unwrap()).unwrap();
+        assert_eq!(out.accuracy.to_vec1::<f32>().unwrap(), [0.5, 1.0]);
+        let cost = |right: f64, wrong: f64| (1.0 + (wrong - right).exp()).ln();
+        let want = [(cost(2.0, 0.0) + cost(0.0, 3.0)) / 2.0, (cost(1.0, 0.0) + cost(5.0, 5.0)) / 2.0];
+        for (got, want) in out.loss.to_vec1::<f32>().unwrap().iter().zip(want) {
+            assert!((f64::from(*got) - want).abs() < 1e-6, "{got} is not {want}");
+        }
+    }
+}

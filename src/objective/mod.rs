@@ -1,0 +1,9 @@
+//! From scores to losses and bounds on mutual information.
+
+mod all_pairs;
+mod info_nce;
+mod negatives;
+
+pub use all_pairs::{all_scores, count as count_all};
+pub use info_nce::{PerStep, info_nce};
+pub use negatives::draw as draw_negatives;

@@ -1,0 +1,223 @@
+//! Strided 1-D convolution over (B, T, C): time second, channels last.
+//!
+//! In this layout the window of output step t is one run of `kernel * channels_in` floats, so the matrix of all windows
+//! is a view of the input with overlapping rows: im2col without a copy. Forward is one product for an item, the
+//! gradient of the weight another with the same view, and that of the input `ceil(kernel / stride)` accumulating
+//! products into rows that do not overlap. Windows that reach into the zero padding are copied out; they are few.
+//!
+//! `y[t] = b + sum_{j, c} W[:, c, j] x[t * stride + j - padding, c]`, as PyTorch's `Conv1d`.
+
+use super::matrix::{View, ViewMut, multiply};
+use crate::error::{Error, Result};
+use candle_core::Tensor;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// The sizes of one convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Time steps of the input.
+    pub time_in: usize,
+    /// Channels of the input.
+    pub channels_in: usize,
+    /// Channels of the output.
+    pub channels_out: usize,
+    /// Taps of the kernel.
+    pub kernel: usize,
+    /// Input steps from one output step to the next.
+    pub stride: usize,
+    /// Zeros before and after the input.
+    pub padding: usize,
+}
+
+impl ConvShape {
+    /// Time steps of the output: floor((time_in + 2 padding - kernel) / stride) + 1, or 0 where no window fits.
+    pub fn time_out(&self) -> usize {
+        (self.time_in + 2 * self.padding).checked_sub(self.kernel).map_or(0, |room| room / self.stride + 1)
+    }
+
+    /// Floats in a window.
+    fn width(&self) -> usize {
+        self.kernel * self.channels_in
+    }
+
+    /// The output steps whose windows lie wholly inside the input.
+    fn interior(&self) -> Range<usize> {
+        let first = self.padding.div_ceil(self.stride);
+        let end = (self.time_in + self.padding).checked_sub(self.kernel).map_or(0, |last| last / self.stride + 1);
+        first.min(end)..end.min(self.time_out())
+    }
+
+    /// The part of `rows` inside the interior, and what is left of it on both sides.
+    fn parts(&self, rows: Range<usize>) -> (Range<usize>, impl Iterator<Item = usize> + use<>) {
+        let inner = self.interior();
+        let inside = inner.start.clamp(rows.start, rows.end)..inner.end.clamp(rows.start, rows.end);
+        let inside = if inside.is_empty() { rows.start..rows.start } else { inside };
+        (inside.clone(), (rows.start..inside.start).chain(inside.end..rows.end))
+    }
+
+    /// Where the window of step t meets the input: (first float of the window, range of floats of the item).
+    fn overlap(&self, t: usize) -> (usize, Range<usize>) {
+        let start = t * self.stride; // in the padded input
+        let from = start.max(self.padding);
+        let to = (start + self.kernel).min(self.padding + self.time_in).max(from);
+        (
+            (from - start) * self.channels_in,
+            (from - self.padding) * self.channels_in..(to - self.padding) * self.channels_in,
+        )
+    }
+
+    /// Copies the windows of `steps` out of one item `x`, with zeros where they reach outside it.
+    fn copy_windows(&self, x: &[f32], steps: &[usize]) -> Vec<f32> {
+        let mut windows = vec![0.0; steps.len() * self.width()];
+        for (window, &t) in windows.chunks_exact_mut(self.width()).zip(steps) {
+            let (at, range) = self.overlap(t);
+            window[at..at + range.len()].copy_from_slice(&x[range]);
+        }
+        windows
+    }
+
+    /// The windows of the interior steps `rows` of one item, as a view.
+    fn windows<'a>(&self, x: &'a [f32], rows: &Range<usize>) -> Result<View<'a>> {
+        let from = (rows.start * self.stride).saturating_sub(self.padding) * self.channels_in;
+        View::new(&x[from.min(x.len())..], rows.len(), self.width(), self.stride * self.channels_in)
+    }
+
+    /// Output rows `rows` of one item, without bias, on one thread.
+    ///
+    /// `x` (time_in, C_in), `weight` (C_out, kernel * C_in) with taps before channels, `y` (rows, C_out).
+    pub(super) fn forward(&self, x: &[f32], weight: &[f32], rows: Range<usize>, y: &mut [f32]) -> Result<()> {
+        let out = self.channels_out;
+        let weight = View::new(weight, out, self.width(), self.width())?.t();
+        let (inside, edges) = self.parts(rows.clone());
+        let at = |t: usize| (t - rows.start) * out;
+        for t in edges {
+            let window = self.copy_windows(x, &[t]);
+            let row = ViewMut::new(&mut y[at(t)..at(t) + out], 1, out, out)?;
+            multiply(row, false, View::new(&window, 1, self.width(), self.width())?, weight, true)?;
+        }
+        if !inside.is_empty() {
+            let block = ViewMut::new(&mut y[at(inside.start)..at(inside.end)], inside.len(), out, out)?;
+            multiply(block, false, self.windows(x, &inside)?, weight, true)?;
+        }
+        Ok(())
+    }
+
+    /// The gradient of the weight, (C_out, kernel * C_in), from the items `x` (B, time_in, C_in) and `dy` (B, time_out, C_out).
+    pub(super) fn grad_weight(&self, x: &[f32], dy: &[f32]) -> Result<Vec<f32>> {
+        let (out, width) = (self.channels_out, self.width());
+        let (per_x, per_y) = (self.time_in * self.channels_in, self.time_out() * out);
+        let (inside, edges) = self.parts(0..self.time_out());
+        let edges: Vec<usize> = edges.collect();
+        let mut edge_x = Vec::new();
+        let mut edge_y = Vec::new();
+        for (x, dy) in x.chunks_exact(per_x).zip(dy.chunks_exact(per_y)) {
+            edge_x.extend(self.copy_windows(x, &edges));
+            edges.iter().for_each(|&t| edge_y.extend_from_slice(&dy[t * out..(t + 1) * out]));
+        }
+        let edge_rows = edge_y.len() / out;
+        // Each thread makes the rows of some output channels, so that every sum is made by one thread in one order.
+        let per_task = out.div_ceil(rayon::current_num_threads()).next_multiple_of(16);
+        let mut dw = vec![0.0; out * width];
+        dw.par_chunks_mut(per_task * width).enumerate().try_for_each(|(task, dw)| {
+            let (from, n) = (task * per_task, dw.len() / width);
+            let edge_y = View::new(&edge_y, edge_rows, out, out)?.columns(from, n)?;
+            let edge_x = View::new(&edge_x, edge_rows, width, width)?;
+            multiply(ViewMut::new(dw, n, width, width)?, true, edge_y.t(), edge_x, true)?;
+            for (x, dy) in x.chunks_exact(per_x).zip(dy.chunks_exact(per_y)) {
+                let dy = View::new(&dy[inside.start * out..], inside.len(), out, out)?.columns(from, n)?;
+                multiply(ViewMut::new(dw, n, width, width)?, true, dy.t(), self.windows(x, &inside)?, true)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(dw)
+    }
+
+    /// Adds the gradient of the input to `dx` (B, time_in, C_in), from `dy` (B, time_out, C_out).
+    pub(super) fn grad_input(&self, weight: &[f32], dy: &[f32], dx: &mut [f32]) -> Result<()> {
+        let (out, width, step) = (self.channels_out, self.width(), self.stride * self.channels_in);
+        let (per_x, per_y) = (self.time_in * self.channels_in, self.time_out() * out);
+        let weight = View::new(weight, out, width, width)?;
+        let (inside, edges) = self.parts(0..self.time_out());
+        let edges: Vec<usize> = edges.collect();
+        let alone = dy.len() / per_y.max(1) >= rayon::current_num_threads();
+        let one = |(dx, dy): (&mut [f32], &[f32])| -> Result<()> {
+            for &t in &edges {
+                let mut window = vec![0.0; width];
+                let dy = View::new(&dy[t * out..(t + 1) * out], 1, out, out)?;
+                multiply(ViewMut::new(&mut window, 1, width, width)?, false, dy, weight, true)?;
+                let (at, range) = self.overlap(t);
+                dx[range.clone()].iter_mut().zip(&window[at..]).for_each(|(a, b)| *a += b);
+            }
+            if inside.is_empty() {
+                return Ok(());
+            }
+            let dy = View::new(&dy[inside.start * out..], inside.len(), out, out)?;
+            for from in (0..width).step_by(step) {
+                let n = step.min(width - from);
+                let first = (inside.start * self.stride - self.padding) * self.channels_in + from;
+                let rows = ViewMut::new(&mut dx[first..], inside.len(), n, step)?;
+                multiply(rows, true, dy, weight.columns(from, n)?, alone)?;
+            }
+            Ok(())
+        };
+        if alone {
+            dx.par_chunks_exact_mut(per_x).zip(dy.par_chunks_exact(per_y)).try_for_each(one)
+        } else {
+            dx.chunks_exact_mut(per_x).zip(dy.chunks_exact(per_y)).try_for_each(one)
+        }
+    }
+
+    /// PyTorch's weight (C_out, C_in, kernel) with taps before channels: (C_out, kernel * C_in).
+    pub(super) fn pack(&self, weight: &[f32]) -> Vec<f32> {
+        swap_inner(weight, self.channels_in, self.kernel)
+    }
+
+    /// The inverse of [`ConvShape::pack`].
+    pub(super) fn unpack(&self, weight: &[f32]) -> Vec<f32> {
+        swap_inner(weight, self.kernel, self.channels_in)
+    }
+}
+
+/// (N, a, b) to (N, b, a).
+fn swap_inner(from: &[f32], a: usize, b: usize) -> Vec<f32> {
+    let mut to = vec![0.0; from.len()];
+    to.par_chunks_exact_mut(a * b).zip(from.par_chunks_exact(a * b)).for_each(|(to, from)| {
+        for (j, row) in to.chunks_exact_mut(a).enumerate() {
+            row.iter_mut().zip(from[j..].iter().step_by(b)).for_each(|(t, f)| *t = *f);
+        }
+    });
+    to
+}
+
+/// The convolution by candle's operations, with right gradients on every device.
+///
+/// `x` (B, T, C_in), `weight` (C_out, C_in, kernel), `bias` (C_out); gives (B, time_out, C_out). Time is cut into
+/// strides, and the output is a sum of products over the `ceil(kernel / stride)` strides that a window covers.
+pub fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor, stride: usize, padding: usize) -> Result<Tensor> {
+    let (batch, time_in, channels_in) = x.dims3()?;
+    let (channels_out, _, kernel) = weight.dims3()?;
+    let shape = ConvShape { time_in, channels_in, channels_out, kernel, stride, padding };
+    let (time_out, blocks) = (shape.time_out(), kernel.div_ceil(stride));
+    if time_out == 0 {
+        let what = format!("{time_in} steps are too few for a kernel of {kernel} with padding {padding}");
+        return Err(Error::Tensor(candle_core::Error::Msg(what)));
+    }
+    let needed = (time_out + blocks - 1) * stride; // of the padded input
+    let right = needed.saturating_sub(padding + time_in);
+    let x = x.pad_with_zeros(1, padding, right)?.narrow(1, 0, needed)?.contiguous()?;
+    let x = x.reshape((batch, needed / stride, stride * channels_in))?;
+    let weight = weight.pad_with_zeros(2, 0, blocks * stride - kernel)?;
+    let weight = weight.permute((2, 1, 0))?.contiguous()?.reshape((blocks, stride * channels_in, channels_out))?;
+    let mut y: Option<Tensor> = None;
+    for j in 0..blocks {
+        let rows = x.narrow(1, j, time_out)?.contiguous()?.reshape((batch * time_out, stride * channels_in))?;
+        let part = rows.matmul(&weight.get(j)?)?;
+        y = Some(match y {
+            Some(y) => (y + part)?,
+            None => part,
+        });
+    }
+    let y = y.ok_or_else(|| Error::Tensor(candle_core::Error::Msg("a kernel of no taps".into())))?;
+    Ok(y.broadcast_add(bias)?.reshape((batch, time_out, channels_out))?)
+}

@@ -1,0 +1,27 @@
+//! The hot differentiable operations, forward and backward.
+//!
+//! Each has two forms. The *composed* one is made of candle operations whose gradients are right; it runs on any device
+//! and in any float type, and it is the reference. The *fused* one is for f32 on the CPU: its arithmetic is a few large
+//! matrix products and short loops over memory that is in cache. [`Form`] chooses; `CPC_OPS=composed` in the environment
+//! forces the composed forms everywhere. Tests hold both against each other and against finite differences.
+//!
+//! Some of candle 0.11's own operations are not used here because they train wrongly: `conv1d` (its weight gradient is wrong
+//! for batches above one), `candle_nn::LayerNorm` and `softmax_last_dim` (they cut the graph), `unfold`.
+
+pub mod adam;
+pub mod conv;
+pub mod cross_entropy;
+pub mod encoder;
+pub mod function;
+pub mod gru;
+pub mod lstm;
+pub mod matrix;
+pub mod norm;
+pub mod recurrent;
+pub mod scores;
+pub mod simd;
+
+#[cfg(test)]
+pub(crate) mod check;
+
+pub use function::Form;

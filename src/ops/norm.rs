@@ -1,0 +1,173 @@
+//! Normalisation followed by ReLU, on rows of channels (rows, C).
+//!
+//! Channel norm (CPC_audio's `ChannelNorm`) normalises each time step over its channels, with the *unbiased* variance;
+//! batch norm (Ioffe and Szegedy 2015) each channel over the batch and time, with the biased variance, and keeps running
+//! statistics of the unbiased one, as PyTorch does. Both: `out = relu(gain * xhat + shift)`, eps 1e-5.
+//! The kernels here work on blocks of rows that are still in cache.
+
+use super::simd::{sum1, sum2, vectorized};
+use crate::error::Result;
+use candle_core::{D, Tensor};
+
+/// Added to every variance.
+pub const EPS: f64 = 1e-5;
+
+/// `out = relu(gain * y + shift)` row by row; no gain or shift is ReLU alone.
+pub(super) fn relu_rows(y: &[f32], affine: Option<(&[f32], &[f32])>, out: &mut [f32]) {
+    vectorized(|| match affine {
+        None => out.iter_mut().zip(y).for_each(|(o, &v)| *o = v.max(0.0)),
+        Some((gain, shift)) => {
+            for (out, y) in out.chunks_exact_mut(gain.len()).zip(y.chunks_exact(gain.len())) {
+                for (((o, &v), &g), &s) in out.iter_mut().zip(y).zip(gain).zip(shift) {
+                    *o = (g * v + s).max(0.0);
+                }
+            }
+        }
+    });
+}
+
+/// Adds `bias` to every row of `y`.
+pub(super) fn add_bias(y: &mut [f32], bias: &[f32]) {
+    vectorized(|| {
+        for row in y.chunks_exact_mut(bias.len()) {
+            row.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
+        }
+    });
+}
+
+/// Normalises every row of `y` over its channels in place, and keeps 1 / standard deviation a row.
+pub(super) fn channel_rows(y: &mut [f32], channels: usize, rstd: &mut [f32]) {
+    vectorized(|| {
+        let n = channels as f32;
+        for (row, rstd) in y.chunks_exact_mut(channels).zip(rstd) {
+            let mean = sum1(row, |v| v) / n;
+            let variance = sum1(row, |v| (v - mean) * (v - mean)) / (n - 1.0);
+            *rstd = 1.0 / (variance + EPS as f32).sqrt();
+            let r = *rstd;
+            row.iter_mut().for_each(|v| *v = (*v - mean) * r);
+        }
+    });
+}
+
+/// Scales every channel: `xhat = (y - mean) * rstd`, in place.
+pub(super) fn batch_rows(y: &mut [f32], mean: &[f32], rstd: &[f32]) {
+    vectorized(|| {
+        for row in y.chunks_exact_mut(mean.len()) {
+            for ((v, &m), &r) in row.iter_mut().zip(mean).zip(rstd) {
+                *v = (*v - m) * r;
+            }
+        }
+    });
+}
+
+/// The mean and the sum of squared deviations of every channel over the rows of a block.
+pub(super) fn block_moments(y: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
+    let mut mean = vec![0.0; channels];
+    let mut squares = vec![0.0; channels];
+    vectorized(|| {
+        for row in y.chunks_exact(channels) {
+            mean.iter_mut().zip(row).for_each(|(m, v)| *m += v);
+        }
+        let n = (y.len() / channels).max(1) as f32;
+        mean.iter_mut().for_each(|m| *m /= n);
+        for row in y.chunks_exact(channels) {
+            for ((s, &v), &m) in squares.iter_mut().zip(row).zip(mean.iter()) {
+                *s += (v - m) * (v - m);
+            }
+        }
+    });
+    (mean, squares)
+}
+
+/// Sums over the rows of a block that backward needs, each (C).
+pub(super) struct Sums {
+    /// Of the gradient of the gain.
+    pub gain: Vec<f32>,
+    /// Of the gradient of the shift.
+    pub shift: Vec<f32>,
+    /// Of the gradient of the convolution's bias.
+    pub bias: Vec<f32>,
+}
+
+impl Sums {
+    pub(super) fn zeros(channels: usize) -> Self {
+        Sums { gain: vec![0.0; channels], shift: vec![0.0; channels], bias: vec![0.0; channels] }
+    }
+
+    /// Adds another block's sums.
+    pub(super) fn add(&mut self, other: &Sums) {
+        for (a, b) in [(&mut self.gain, &other.gain), (&mut self.shift, &other.shift), (&mut self.bias, &other.bias)] {
+            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        }
+    }
+}
+
+/// Backward through ReLU and gain of a block: `grad` becomes the gradient of xhat; returns the sums of gain and shift.
+pub(super) fn relu_rows_backward(grad: &mut [f32], out: &[f32], xhat: &[f32], gain: Option<&[f32]>, sums: &mut Sums) {
+    let channels = sums.gain.len();
+    vectorized(|| {
+        for ((grad, out), xhat) in
+            grad.chunks_exact_mut(channels).zip(out.chunks_exact(channels)).zip(xhat.chunks_exact(channels))
+        {
+            for (g, &o) in grad.iter_mut().zip(out) {
+                *g = if o > 0.0 { *g } else { 0.0 };
+            }
+            let Some(gain) = gain else { continue };
+            for (((g, &x), dg), ds) in grad.iter().zip(xhat).zip(sums.gain.iter_mut()).zip(sums.shift.iter_mut()) {
+                *dg += g * x;
+                *ds += g;
+            }
+            grad.iter_mut().zip(gain).for_each(|(g, w)| *g *= w);
+        }
+    });
+}
+
+/// Backward through channel norm of a block: `grad` of xhat becomes that of y.
+///
+/// `dy = rstd * (dxhat - mean(dxhat) - xhat * sum(dxhat * xhat) / (C - 1))`: the variance is unbiased.
+pub(super) fn channel_rows_backward(grad: &mut [f32], xhat: &[f32], channels: usize, rstd: &[f32]) {
+    vectorized(|| {
+        let n = channels as f32;
+        for ((grad, xhat), &r) in grad.chunks_exact_mut(channels).zip(xhat.chunks_exact(channels)).zip(rstd) {
+            let mean = sum1(grad, |g| g) / n;
+            let along = sum2(grad, xhat, |g, x| g * x) / (n - 1.0);
+            for (g, &x) in grad.iter_mut().zip(xhat) {
+                *g = r * (*g - mean - x * along);
+            }
+        }
+    });
+}
+
+/// Backward through batch norm of a block: `dy = rstd * (dxhat - mean - xhat * along)`, all four a channel; with zeros for
+/// `mean` and `along` it is that of fixed statistics.
+pub(super) fn batch_rows_backward(grad: &mut [f32], xhat: &[f32], rstd: &[f32], mean: &[f32], along: &[f32]) {
+    vectorized(|| {
+        for (grad, xhat) in grad.chunks_exact_mut(rstd.len()).zip(xhat.chunks_exact(rstd.len())) {
+            for ((((g, &x), &r), &m), &a) in grad.iter_mut().zip(xhat).zip(rstd).zip(mean).zip(along) {
+                *g = r * (*g - m - x * a);
+            }
+        }
+    });
+}
+
+/// Adds the sum of every channel of a block to `total`.
+pub(super) fn add_columns(rows: &[f32], total: &mut [f32]) {
+    vectorized(|| {
+        for row in rows.chunks_exact(total.len()) {
+            total.iter_mut().zip(row).for_each(|(t, v)| *t += v);
+        }
+    });
+}
+
+/// Channel norm by candle's operations: `y` (.., C) to xhat.
+pub fn composed_channel(y: &Tensor) -> Result<Tensor> {
+    let centred = y.broadcast_sub(&y.mean_keepdim(D::Minus1)?)?;
+    let n = y.dim(D::Minus1)? as f64;
+    let variance = (centred.sqr()?.sum_keepdim(D::Minus1)? / (n - 1.0))?;
+    Ok(centred.broadcast_div(&(variance + EPS)?.sqrt()?)?)
+}
+
+/// Batch norm by candle's operations: `y` (B, T, C) with a mean and a biased variance (1, 1, C) to xhat.
+pub fn composed_batch(y: &Tensor, mean: &Tensor, variance: &Tensor) -> Result<Tensor> {
+    Ok(y.broadcast_sub(mean)?.broadcast_div(&(variance + EPS)?.sqrt()?)?)
+}

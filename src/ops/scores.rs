@@ -1,0 +1,359 @@
+//! Scores of predictions against their own futures and against sampled negatives.
+//!
+//! For position (b, t), step k and prediction p = W_k c_t the scores are `scale * p . z` with z the true z_{t+k} first and
+//! then the latents of N negatives. A position's negatives serve all its K steps (as in CPC_audio), so each latent that is
+//! fetched meets K predictions: fused, this does 129 dot products for a position and step where the product with all latents
+//! of the batch does B * T, and copies nothing.
+
+use super::function::{Floats, Form, function};
+use super::simd::arch;
+use crate::error::{Error, Result};
+use candle_core::{Device, Tensor};
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// The negatives of a batch of windows: for each of its `batch * positions` positions, N rows of the flattened z (B*T, D).
+#[derive(Debug, Clone)]
+pub struct Negatives {
+    /// (B, positions, N), row-major.
+    pub rows: Arc<[u32]>,
+    /// N.
+    pub number: usize,
+}
+
+/// (B, P, K, 1 + N): the score of the true future first, then those of the negatives.
+///
+/// `predictions` (B, P, K, D), `z` (B, T, D) with T >= P + K: the future of position t at step k (from 1) is z_{t+k}.
+pub fn sampled_scores(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64) -> Result<Tensor> {
+    match Form::of(z) {
+        Form::Fused => fused(predictions, z, negatives, scale),
+        Form::Composed => composed(predictions, z, negatives, scale),
+    }
+}
+
+fn check(predictions: &Tensor, z: &Tensor, negatives: &Negatives) -> Result<(usize, usize, usize, usize, usize)> {
+    let (batch, positions, steps, dim) = predictions.dims4()?;
+    let (z_batch, time, z_dim) = z.dims3()?;
+    let fits = batch == z_batch
+        && dim == z_dim
+        && time >= positions + steps
+        && negatives.rows.len() == batch * positions * negatives.number
+        && negatives.rows.iter().all(|&row| (row as usize) < batch * time);
+    if !fits {
+        let what = format!(
+            "predictions {:?}, z {:?} and {} x {} negatives do not fit",
+            predictions.shape(),
+            z.shape(),
+            negatives.rows.len() / negatives.number.max(1),
+            negatives.number
+        );
+        return Err(Error::Tensor(candle_core::Error::Msg(what)));
+    }
+    Ok((batch, positions, steps, dim, time))
+}
+
+/// [`sampled_scores`] by candle's operations: a product with all z a step, of which the sampled columns are picked.
+pub fn composed(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64) -> Result<Tensor> {
+    let (batch, positions, steps, dim, time) = check(predictions, z, negatives)?;
+    let all = z.reshape((batch * time, dim))?.t()?.contiguous()?;
+    let rows = batch * positions;
+    let mut scores = Vec::with_capacity(steps);
+    for k in 1..=steps {
+        let mut columns = Vec::with_capacity(rows * (1 + negatives.number));
+        for row in 0..rows {
+            columns.push(((row / positions) * time + row % positions + k) as u32);
+            columns.extend_from_slice(&negatives.rows[row * negatives.number..(row + 1) * negatives.number]);
+        }
+        let columns = Tensor::from_vec(columns, (rows, 1 + negatives.number), z.device())?;
+        let p = predictions.narrow(2, k - 1, 1)?.contiguous()?.reshape((rows, dim))?;
+        scores.push((p.matmul(&all)?.gather(&columns, 1)? * scale)?);
+    }
+    Ok(Tensor::stack(&scores, 1)?.reshape((batch, positions, steps, 1 + negatives.number))?)
+}
+
+/// `scores[k * stride + n] = scale * p_k . latent(n)` for K predictions and the latents of one position.
+struct Dots<'a> {
+    p: &'a [f32],    // (K, D)
+    z: &'a [f32],    // (rows, D)
+    rows: &'a [u32], // of the latents
+    dim: usize,
+    scale: f32,
+    scores: &'a mut [f32], // (K, stride), filled from column 1
+    stride: usize,
+}
+
+/// Heads and latents that meet in registers at once.
+const HEADS: usize = 4;
+const LATENTS: usize = 2;
+
+#[inline(always)]
+fn dot_block<S: Simd, const P: usize, const Z: usize>(simd: S, p: [&[f32]; P], z: [&[f32]; Z]) -> [[f32; Z]; P] {
+    let p_parts = p.map(|row| S::as_simd_f32s(row));
+    let z_parts = z.map(|row| S::as_simd_f32s(row));
+    let mut sums = [[simd.splat_f32s(0.0); Z]; P];
+    let n = z_parts[0].0.len();
+    let p_heads = p_parts.map(|part| &part.0[..n]);
+    let z_heads = z_parts.map(|part| &part.0[..n]);
+    for i in 0..n {
+        for a in 0..P {
+            for b in 0..Z {
+                sums[a][b] = simd.mul_add_e_f32s(p_heads[a][i], z_heads[b][i], sums[a][b]);
+            }
+        }
+    }
+    let mut out = [[0.0; Z]; P];
+    for a in 0..P {
+        for b in 0..Z {
+            let tail: f32 = p_parts[a].1.iter().zip(z_parts[b].1).map(|(x, y)| x * y).sum();
+            out[a][b] = simd.reduce_sum_f32s(sums[a][b]) + tail;
+        }
+    }
+    out
+}
+
+impl WithSimd for Dots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Dots { p, z, rows, dim, scale, scores, stride } = self;
+        let steps = p.len() / dim;
+        let latent = |row: u32| &z[row as usize * dim..(row as usize + 1) * dim];
+        let head = |k: usize| &p[k * dim..(k + 1) * dim];
+        let paired = rows.len() / LATENTS * LATENTS;
+        let grouped = steps / HEADS * HEADS;
+        for n in (0..rows.len()).step_by(LATENTS) {
+            if n < paired {
+                let two = [latent(rows[n]), latent(rows[n + 1])];
+                for k in (0..grouped).step_by(HEADS) {
+                    let dots = dot_block(simd, [head(k), head(k + 1), head(k + 2), head(k + 3)], two);
+                    for a in 0..HEADS {
+                        for b in 0..LATENTS {
+                            scores[(k + a) * stride + 1 + n + b] = dots[a][b] * scale;
+                        }
+                    }
+                }
+                for k in grouped..steps {
+                    let dots = dot_block(simd, [head(k)], two);
+                    for b in 0..LATENTS {
+                        scores[k * stride + 1 + n + b] = dots[0][b] * scale;
+                    }
+                }
+            } else {
+                for k in 0..steps {
+                    scores[k * stride + 1 + n] = dot_block(simd, [head(k)], [latent(rows[n])])[0][0] * scale;
+                }
+            }
+        }
+    }
+}
+
+/// The score of one true future, by the arithmetic of the negatives, so that equal latents get equal scores.
+struct Dot<'a>(&'a [f32], &'a [f32]);
+
+impl WithSimd for Dot<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        dot_block(simd, [self.0], [self.1])[0][0]
+    }
+}
+
+/// Backward of one position: `dp_k += sum_n g_kn z_n` and `dz_n += sum_k g_kn p_k`.
+struct Backward<'a> {
+    p: &'a [f32],    // (K, D)
+    z: &'a [f32],    // (rows, D)
+    rows: &'a [u32], // latents, one a column of g
+    g: &'a [f32],    // (K, rows) with `stride`
+    stride: usize,
+    dim: usize,
+    dp: &'a mut [f32], // (K, D)
+    dz: &'a mut [f32], // (all rows, D)
+}
+
+impl WithSimd for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Backward { p, z, rows, g, stride, dim, dp, dz } = self;
+        let steps = p.len() / dim;
+        let mut k = 0;
+        while k < steps {
+            match steps - k {
+                0..HEADS => {
+                    backward_heads::<S, 1>(simd, k, p, z, rows, g, stride, dim, dp, dz);
+                    k += 1;
+                }
+                _ => {
+                    backward_heads::<S, HEADS>(simd, k, p, z, rows, g, stride, dim, dp, dz);
+                    k += HEADS;
+                }
+            }
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+#[inline(always)]
+fn backward_heads<S: Simd, const P: usize>(
+    simd: S,
+    from: usize,
+    p: &[f32],
+    z: &[f32],
+    rows: &[u32],
+    g: &[f32],
+    stride: usize,
+    dim: usize,
+    dp: &mut [f32],
+    dz: &mut [f32],
+) {
+    let heads: [&[f32]; P] = std::array::from_fn(|a| &p[(from + a) * dim..(from + a + 1) * dim]);
+    let heads = heads.map(|row| S::as_simd_f32s(row));
+    let mut left = &mut dp[from * dim..];
+    let grads: [(&mut [S::f32s], &mut [f32]); P] = std::array::from_fn(|_| {
+        let (row, rest) = std::mem::take(&mut left).split_at_mut(dim);
+        left = rest;
+        S::as_mut_simd_f32s(row)
+    });
+    for (n, &row) in rows.iter().enumerate() {
+        let at = row as usize * dim;
+        let weights: [f32; P] = std::array::from_fn(|a| g[(from + a) * stride + n]);
+        let wide = weights.map(|w| simd.splat_f32s(w));
+        let (z_head, z_tail) = S::as_simd_f32s(&z[at..at + dim]);
+        let (dz_head, dz_tail) = S::as_mut_simd_f32s(&mut dz[at..at + dim]);
+        for i in 0..z_head.len() {
+            let mut sum = dz_head[i];
+            for a in 0..P {
+                sum = simd.mul_add_e_f32s(wide[a], heads[a].0[i], sum);
+                grads[a].0[i] = simd.mul_add_e_f32s(wide[a], z_head[i], grads[a].0[i]);
+            }
+            dz_head[i] = sum;
+        }
+        for i in 0..z_tail.len() {
+            for a in 0..P {
+                dz_tail[i] += weights[a] * heads[a].1[i];
+                grads[a].1[i] += weights[a] * z_tail[i];
+            }
+        }
+    }
+}
+
+/// [`sampled_scores`] on the CPU in f32.
+pub fn fused(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64) -> Result<Tensor> {
+    let (batch, positions, steps, dim, time) = check(predictions, z, negatives)?;
+    let (predictions, z) = (predictions.contiguous()?, z.contiguous()?);
+    let (number, scale) = (negatives.number, scale as f32);
+    let stride = 1 + number;
+    let mut scores = vec![0.0f32; batch * positions * steps * stride];
+    {
+        let (p, z) = (Floats::of(&predictions)?, Floats::of(&z)?);
+        let (p, z): (&[f32], &[f32]) = (&p, &z);
+        scores.par_chunks_exact_mut(steps * stride).enumerate().for_each(|(row, scores)| {
+            let p = &p[row * steps * dim..(row + 1) * steps * dim];
+            let future = (row / positions) * time + row % positions + 1;
+            for k in 0..steps {
+                let latent = &z[(future + k) * dim..(future + k + 1) * dim];
+                scores[k * stride] = arch().dispatch(Dot(&p[k * dim..(k + 1) * dim], latent)) * scale;
+            }
+            let rows = &negatives.rows[row * number..(row + 1) * number];
+            arch().dispatch(Dots { p, z, rows, dim, scale, scores, stride });
+        });
+    }
+    let scores = Tensor::from_vec(scores, (batch, positions, steps, stride), &Device::Cpu)?;
+    let (p, latents, rows) = (predictions.detach(), z.detach(), negatives.rows.clone());
+    let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
+        let grad = grad.contiguous()?;
+        let (g, p, z) = (Floats::of(&grad)?, Floats::of(&p)?, Floats::of(&latents)?);
+        let (g, p, z): (&[f32], &[f32], &[f32]) = (&g, &p, &z);
+        // Any position may be a negative of any other: each thread sums dz on its own, and the sums are added in order.
+        let share = (batch * positions).div_ceil(rayon::current_num_threads()).max(1);
+        let mut dp = vec![0.0f32; batch * positions * steps * dim];
+        let parts: Vec<Vec<f32>> = dp
+            .par_chunks_mut(share * steps * dim)
+            .enumerate()
+            .map(|(part, dp)| {
+                let mut dz = vec![0.0f32; batch * time * dim];
+                let mut scaled = vec![0.0f32; steps * stride];
+                let mut latents = vec![0u32; 1];
+                for (i, dp) in dp.chunks_exact_mut(steps * dim).enumerate() {
+                    let row = part * share + i;
+                    let p = &p[row * steps * dim..(row + 1) * steps * dim];
+                    let g = &g[row * steps * stride..(row + 1) * steps * stride];
+                    scaled.iter_mut().zip(g).for_each(|(s, g)| *s = g * scale);
+                    let future = (row / positions) * time + row % positions + 1;
+                    for k in 0..steps {
+                        latents[0] = (future + k) as u32;
+                        let one = k * dim..(k + 1) * dim;
+                        let (p, dp) = (&p[one.clone()], &mut dp[one]);
+                        let g = &scaled[k * stride..k * stride + 1];
+                        arch().dispatch(Backward { p, z, rows: &latents, g, stride, dim, dp, dz: &mut dz });
+                    }
+                    let rows = &rows[row * number..(row + 1) * number];
+                    let g = scaled.get(1..).unwrap_or_default();
+                    arch().dispatch(Backward { p, z, rows, g, stride, dim, dp, dz: &mut dz });
+                }
+                dz
+            })
+            .collect();
+        let mut parts = parts.into_iter();
+        let mut dz = parts.next().unwrap_or_default();
+        for part in parts {
+            dz.iter_mut().zip(&part).for_each(|(a, b)| *a += b);
+        }
+        Ok([
+            Some(Tensor::from_vec(dp, (batch, positions, steps, dim), &Device::Cpu)?),
+            Some(Tensor::from_vec(dz, (batch, time, dim), &Device::Cpu)?),
+            None,
+        ])
+    };
+    let constant = Tensor::zeros(1, scores.dtype(), scores.device())?;
+    function([&predictions, &z, &constant], scores, backward)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::check::{finite_differences, random, same};
+
+    fn case(batch: usize, positions: usize, steps: usize, dim: usize, number: usize) -> (Vec<Tensor>, Negatives) {
+        let time = positions + steps;
+        let mut s = crate::seed::stream(5, "negatives", 0);
+        let rows = (0..batch * positions * number).map(|_| s.below((batch * time) as u32)).collect();
+        let inputs = vec![random(&[batch, positions, steps, dim], 1), random(&[batch, time, dim], 2)];
+        (inputs, Negatives { rows, number })
+    }
+
+    #[test]
+    fn fused_equals_composed_equals_finite_differences() {
+        // Heads and dimensions that fill no register, one that does, odd numbers of negatives, none at all.
+        for (b, p, k, d, n) in [(2, 3, 2, 5, 3), (2, 7, 12, 16, 8), (3, 4, 5, 35, 1), (1, 2, 1, 64, 9), (2, 2, 2, 3, 0)]
+        {
+            let (inputs, negatives) = case(b, p, k, d, n);
+            let fused = |t: &[Tensor]| fused(&t[0], &t[1], &negatives, 0.3);
+            let composed = |t: &[Tensor]| composed(&t[0], &t[1], &negatives, 0.3);
+            same(fused, composed, &inputs);
+            finite_differences(composed, &inputs);
+        }
+    }
+
+    #[test]
+    fn a_negative_that_is_the_true_future_scores_the_same_to_the_bit() {
+        let (inputs, mut negatives) = case(2, 6, 4, 37, 5);
+        negatives.rows = (0..12 * 5).map(|i| (i as u32 / 30) * 10 + (i as u32 / 5) % 6 + 1).collect(); // z_{t+1}
+        let single: Vec<Tensor> = inputs.iter().map(|t| t.to_dtype(candle_core::DType::F32).unwrap()).collect();
+        let scores = fused(&single[0], &single[1], &negatives, 0.1).unwrap().flatten(0, 1).unwrap();
+        for row in scores.to_vec3::<f32>().unwrap() {
+            assert!(row[0].iter().all(|&s| s == row[0][0]), "{:?}", row[0]);
+        }
+    }
+
+    #[test]
+    fn rows_outside_the_batch_are_an_error() {
+        let (inputs, mut negatives) = case(2, 3, 2, 4, 3);
+        negatives.rows = vec![10; 18].into();
+        assert!(composed(&inputs[0], &inputs[1], &negatives, 1.0).is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! A model directory: `config.json` and `model.safetensors`. What every command takes as MODEL.
+
+use super::tensors::{read_tensors, write_tensors};
+use crate::config::{Config, ContextConfig, EncoderConfig, HeadsConfig};
+use crate::durable;
+use crate::error::{Error, Problem, Result};
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// What `config.json` says: enough to build the model that the weights belong to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// `cpc-audio`.
+    pub model_type: String,
+    /// The version of this format: 1.
+    pub format: u32,
+    /// Samples a second of the input.
+    pub sample_rate: u32,
+    /// g_enc.
+    pub encoder: EncoderConfig,
+    /// g_ar.
+    pub context: ContextConfig,
+    /// W_k.
+    pub heads: HeadsConfig,
+}
+
+impl ModelConfig {
+    /// The audio model of a run.
+    pub fn audio(cfg: &Config) -> Self {
+        ModelConfig {
+            model_type: "cpc-audio".into(),
+            format: 1,
+            sample_rate: cfg.data.sample_rate,
+            encoder: cfg.encoder.clone(),
+            context: cfg.context.clone(),
+            heads: cfg.heads.clone(),
+        }
+    }
+}
+
+/// A directory that holds a model.
+#[derive(Debug, Clone)]
+pub struct ModelDir {
+    /// The directory.
+    pub path: PathBuf,
+    /// Its `config.json`.
+    pub config: ModelConfig,
+}
+
+impl ModelDir {
+    /// Opens a model directory, or the `model/` of a run directory.
+    ///
+    /// # Errors
+    /// Says which file is missing or what in it cannot be read.
+    pub fn open(path: &Path) -> Result<ModelDir> {
+        let inside = path.join("model");
+        let path =
+            if !path.join("config.json").exists() && inside.join("config.json").exists() { &inside } else { path };
+        let file = path.join("config.json");
+        if path.is_dir() && !file.exists() {
+            return Err(Error::failed(
+                format!("{}: not a model directory: there is no config.json in it", path.display()),
+                "give a run directory, its model/, or one of its checkpoints/",
+            ));
+        }
+        let text = std::fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
+        let wrong = |what: String| {
+            Error::failed(
+                format!("{}: {what}", file.display()),
+                "copy or download the model again, or use the cpc that wrote it",
+            )
+        };
+        let config: ModelConfig = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        if config.format != 1 || config.model_type != "cpc-audio" {
+            return Err(wrong(format!("{} of format {} is not known to this cpc", config.model_type, config.format)));
+        }
+        let mut faults: Vec<Problem> = Vec::new();
+        config.encoder.validate(&mut faults);
+        config.context.validate(&mut faults);
+        config.heads.validate(&mut faults);
+        match faults.first() {
+            Some(fault) => Err(wrong(fault.to_string())),
+            None => Ok(ModelDir { path: path.to_path_buf(), config }),
+        }
+    }
+
+    /// Its weights by name, on the CPU.
+    pub fn tensors(&self) -> Result<HashMap<String, Tensor>> {
+        read_tensors(&self.path.join("model.safetensors"))
+    }
+
+    /// Writes a model into an existing directory, each file whole or not at all, the weights last.
+    pub fn write(path: &Path, config: &ModelConfig, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+        let json = serde_json::to_string_pretty(config)
+            .map_err(|e| Error::failed(format!("config.json: {e}"), "report this as a fault of cpc"))?;
+        durable::write(&path.join("config.json"), format!("{json}\n").as_bytes())?;
+        write_tensors(&path.join("model.safetensors"), tensors)
+    }
+}
