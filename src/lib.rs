@@ -1,5 +1,6 @@
 //! cpc
 pub mod audio;
+pub mod cli;
 pub mod config;
 pub mod data;
 pub mod device;
@@ -9,6 +10,7 @@ pub mod model;
 pub mod nn;
 pub mod objective;
 pub mod ops;
+pub mod report;
 pub mod seed;
 pub mod train;
 pub mod weights;

@@ -4,10 +4,10 @@
 //! little before the range on (its frames borrow bits from earlier ones and overlap with them). Where a seek does not
 //! land as it should, the file is read again from its beginning before it is called damaged.
 
+use super::guard::guarded;
 use super::source::stream;
 use super::{AudioInfo, Format};
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 use symphonia::core::codecs::CodecParameters;
@@ -23,28 +23,31 @@ use symphonia::default::formats::{FlacReader, MpaReader, OggReader};
 /// worst case), and two frames for the overlap of the transforms.
 const MP3_WARM_UP: i64 = 26;
 
+const TRUNCATED: &str = "truncated: it ends earlier than its header says; copy it again";
+
+/// Samples that may be missing at the end of an MP3: two frames. They are silence then.
+const MP3_MISCOUNT: usize = 2 * 1152;
+
 /// An open compressed file.
 pub(super) struct Stream {
     format: Format,
     demuxer: Box<dyn FormatReader>,
     track: u32,
-}
-
-/// Runs `work`; where a dependency panics on a damaged file, that is an error like others.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("damaged: the decoder gave up on it".into()))
+    /// The time of the first frame; more than 0 in an Ogg that was cut from a longer one.
+    origin: i64,
 }
 
 /// What went wrong, as the end of a sentence that begins with the file's name.
 pub(super) fn words(error: &Error) -> String {
     match error {
-        Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            "truncated: it ends earlier than its header says; copy it again".into()
+        Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => TRUNCATED.into(),
+        Error::IoError(e) if e.kind() == std::io::ErrorKind::InvalidInput => {
+            "damaged: it points to a place outside of itself".into()
         }
         Error::IoError(e) => format!("cannot be read: {e}"),
         Error::DecodeError(what) | Error::LimitError(what) => format!("damaged: {what}"),
         Error::Unsupported(what) => format!("not supported: {what}; convert it with `sox IN OUT.flac`"),
-        Error::SeekError(SeekErrorKind::OutOfRange) => "truncated: it ends earlier than its header says".into(),
+        Error::SeekError(SeekErrorKind::OutOfRange) => TRUNCATED.into(),
         Error::SeekError(_) => "damaged: a place in it cannot be found".into(),
         _ => "it changes its kind half-way (several streams one after the other); convert it with `sox IN OUT.flac`"
             .into(),
@@ -67,9 +70,11 @@ impl Stream {
             Format::Mp3 => CODEC_ID_MP3,
             _ => CODEC_ID_VORBIS,
         };
-        let track = demuxer.tracks().iter().find(|t| parameters(t).is_some_and(|p| p.codec == wanted)).map(|t| t.id);
-        match track {
-            Some(track) => Ok(Stream { format, demuxer, track }),
+        let track = demuxer.tracks().iter().find(|t| parameters(t).is_some_and(|p| p.codec == wanted));
+        // The first packet after a cut only prepares the next one; an uncut stream begins before 0 by as much.
+        let origin = |t: &Track| t.start_ts.get().saturating_add(i64::from(t.delay.unwrap_or(0))).max(0);
+        match track.map(|t| (t.id, if format == Format::Vorbis { origin(t) } else { 0 })) {
+            Some((track, origin)) => Ok(Stream { format, demuxer, track, origin }),
             None => Err(match format {
                 Format::Vorbis => "an Ogg file without Vorbis in it (Opus or Speex?); convert it with `ffmpeg -i IN \
                                    OUT.flac`"
@@ -77,6 +82,11 @@ impl Stream {
                 _ => format!("not a {format} file, although it begins like one"),
             }),
         }
+    }
+
+    /// The time of the first frame, in frames.
+    pub(super) fn origin(&self) -> i64 {
+        self.origin
     }
 
     /// The stream's number in an Ogg file.
@@ -90,7 +100,9 @@ impl Stream {
         let parameters = track.and_then(parameters);
         let rate = parameters.and_then(|p| p.sample_rate).unwrap_or(0);
         let channels = parameters.and_then(|p| p.channels.as_ref()).map_or(0, |c| c.count());
-        (rate, u16::try_from(channels).unwrap_or(u16::MAX), track.and_then(|t| t.num_frames))
+        // An Ogg's count is the time of its end.
+        let frames = track.and_then(|t| t.num_frames).map(|n| n.saturating_sub(self.origin.unsigned_abs()));
+        (rate, u16::try_from(channels).unwrap_or(u16::MAX), frames)
     }
 
     /// Counts the frames by walking through the packets, without decoding them.
@@ -110,13 +122,13 @@ impl Stream {
         self.seek(at)?;
         match self.demuxer.next_packet() {
             Ok(Some(_)) => Ok(()),
-            Ok(None) => Err("truncated: it ends earlier than its header says; copy it again".into()),
+            Ok(None) => Err(TRUNCATED.into()),
             Err(e) => Err(words(&e)),
         }
     }
 
     fn seek(&mut self, at: u64) -> Result<(), String> {
-        let ts = Timestamp::new(i64::try_from(at).unwrap_or(i64::MAX));
+        let ts = Timestamp::new(i64::try_from(at).unwrap_or(i64::MAX).saturating_add(self.origin));
         let to = SeekTo::Timestamp { ts, track_id: self.track };
         self.demuxer.seek(SeekMode::Accurate, to).map(drop).map_err(|e| words(&e))
     }
@@ -141,9 +153,12 @@ impl Stream {
         while filled < out.len() {
             let packet = match self.demuxer.next_packet() {
                 Ok(Some(packet)) => packet,
-                Ok(None) => {
-                    return Err("truncated: it ends earlier than its header says; copy it again".into());
+                // Encoders do not agree on whether an MP3's tag counts its own frame.
+                Ok(None) if self.format == Format::Mp3 && out.len() - filled <= MP3_MISCOUNT => {
+                    out[filled..].fill(0.0);
+                    return Ok(());
                 }
+                Ok(None) => return Err(TRUNCATED.into()),
                 Err(e) => return Err(words(&e)),
             };
             if packet.track_id != self.track {
@@ -156,7 +171,7 @@ impl Stream {
                 Format::Flac => 0,
                 _ => i64::MAX,
             };
-            let begin = packet.pts.get();
+            let begin = packet.pts.get().saturating_sub(self.origin);
             if begin.saturating_add(block) <= first.saturating_sub(margin) {
                 continue;
             }
@@ -168,7 +183,8 @@ impl Stream {
                     let frames = audio.frames();
                     let skip = want.saturating_sub(at);
                     if skip < 0 && frames > 0 {
-                        return Err(format!("damaged: {} samples are missing in it", -skip));
+                        let seconds = want as f64 / f64::from(self.header().0.max(1));
+                        return Err(format!("damaged: {} samples from {seconds:.2} s on cannot be decoded", -skip));
                     }
                     if skip < frames as i64 {
                         let n = (frames - skip as usize).min(out.len() - filled);

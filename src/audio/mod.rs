@@ -9,6 +9,7 @@
 mod decode;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod guard;
 mod ogg;
 mod probe;
 mod reader;
@@ -17,6 +18,7 @@ mod source;
 mod wav;
 mod xing;
 
+pub use guard::hush as hush_decoder_panics;
 pub use probe::{EXTENSIONS, is_audio_name, probe};
 pub use reader::{Reader, read};
 

@@ -1,6 +1,7 @@
 //! What a file is and how long, from its headers alone.
 
-use super::decode::{Stream, guarded};
+use super::decode::Stream;
+use super::guard::guarded;
 use super::{AudioInfo, Format, ogg, wav, xing};
 use crate::error::Problem;
 use std::fs::File;
@@ -101,12 +102,20 @@ fn tag_length(first: &[u8]) -> u64 {
 }
 
 fn flac(file: File, start: u64) -> Result<AudioInfo, String> {
+    let again = file.try_clone();
     let mut stream = Stream::open(file, start, Format::Flac)?;
     let (rate, channels, frames) = stream.header();
     let frames = match frames {
         Some(frames) => {
-            // A length in the header is a promise: the last packet has to be there.
-            stream.holds(frames.saturating_sub(1))?;
+            // A length in the header is a promise: the last packet has to be there. Before a file is called bad because
+            // a seek went wrong, its packets are counted.
+            if let Err(what) = stream.holds(frames.saturating_sub(1)) {
+                let again = again.map_err(|e| format!("cannot be read: {e}"))?;
+                let counted = Stream::open(again, start, Format::Flac)?.count();
+                if counted.unwrap_or(0) < frames {
+                    return Err(what);
+                }
+            }
             frames
         }
         None => stream.count()?,
@@ -154,7 +163,8 @@ fn vorbis(mut file: File, start: u64, length: u64) -> Result<AudioInfo, String> 
         Some(frames) => frames,
         None => stream.count()?,
     };
-    Ok(info(Format::Vorbis, rate, channels, frames, start, tail.last_page))
+    let steady = tail.last_page.saturating_add_signed(-stream.origin());
+    Ok(info(Format::Vorbis, rate, channels, frames, start, steady))
 }
 
 fn info(format: Format, rate: u32, channels: u16, frames: u64, start: u64, steady: u64) -> AudioInfo {
@@ -178,4 +188,165 @@ fn sensible(info: AudioInfo) -> Result<AudioInfo, String> {
         return Err("holds no samples; leave it out".into());
     }
     Ok(info)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{fixture, wav};
+    use super::super::read;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What is wrong with a file of these bytes.
+    fn fault(name: &str, bytes: &[u8]) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let problem = probe(&path).unwrap_err();
+        assert_eq!(problem.at, path.display().to_string());
+        assert!(!problem.what.contains('\n'), "one line: {}", problem.what);
+        problem.what
+    }
+
+    /// A WAV header with these fields, and `body` behind it.
+    fn raw_wav(tag: u16, channels: u16, rate: u32, bits: u16, data: u32, body: &[u8]) -> Vec<u8> {
+        let block = channels * bits.div_ceil(8);
+        let mut bytes = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0".to_vec();
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(channels.to_le_bytes());
+        bytes.extend(rate.to_le_bytes());
+        bytes.extend((rate.wrapping_mul(u32::from(block))).to_le_bytes());
+        bytes.extend(block.to_le_bytes());
+        bytes.extend(bits.to_le_bytes());
+        bytes.extend(b"data");
+        bytes.extend(data.to_le_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    #[test]
+    fn headers_tell_kind_rate_channels_and_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.wav");
+        wav(&path, 8_000, 2, 123, |_, _| 0);
+        let told = |path: &Path| probe(path).map(|i| (i.format, i.rate, i.channels, i.frames)).unwrap();
+        assert_eq!(told(&path), (Format::Wav, 8_000, 2, 123));
+        assert_eq!(told(&fixture("tone.flac")), (Format::Flac, 16_000, 1, 16_000));
+        assert_eq!(told(&fixture("stereo.flac")), (Format::Flac, 22_050, 2, 8_820));
+        assert_eq!(told(&fixture("tone.mp3")), (Format::Mp3, 16_000, 1, 16_000));
+        assert_eq!(told(&fixture("tone.ogg")), (Format::Vorbis, 16_000, 1, 16_000));
+        // Without a tag, the encoder's delay and padding cannot be told from audio: whole frames of 576.
+        let (format, rate, channels, frames) = told(&fixture("untagged.mp3"));
+        assert_eq!((format, rate, channels, frames % 576), (Format::Mp3, 22_050, 2, 0));
+        assert!((8_820..8_820 + 4 * 576).contains(&frames), "{frames}");
+    }
+
+    #[test]
+    fn content_counts_and_not_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("really-flac.wav");
+        std::fs::copy(fixture("tone.flac"), &path).unwrap();
+        assert_eq!(probe(&path).unwrap().format, Format::Flac);
+        // An ID3 tag before a FLAC is against the rules, and common.
+        let mut tagged = b"ID3\x04\0\0\0\0\x01\x00".to_vec();
+        tagged.resize(10 + 128, 0);
+        tagged.extend(std::fs::read(fixture("tone.flac")).unwrap());
+        std::fs::write(&path, tagged).unwrap();
+        let info = probe(&path).unwrap();
+        assert_eq!((info.format, info.frames), (Format::Flac, 16_000));
+        let there = read(&path, &info, 9_000..9_100, 16_000).unwrap();
+        let plain = probe(&fixture("tone.flac")).unwrap();
+        assert_eq!(there, read(&fixture("tone.flac"), &plain, 9_000..9_100, 16_000).unwrap());
+    }
+
+    #[test]
+    fn what_is_not_audio_is_told_with_its_reason() {
+        assert_eq!(fault("a.wav", b""), "is empty (0 bytes); copy it again");
+        assert!(fault("a.flac", b"To be or not to be").starts_with("is not audio, although it is named .flac"));
+        assert!(
+            fault("a.mp3", &b"To be or not to be".repeat(100)).starts_with("is not audio, although it is named .mp3")
+        );
+        assert!(fault("a.ogg", b"x").contains("is not audio"));
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(probe(dir.path()).unwrap_err().what, "is a directory, not an audio file");
+        assert!(probe(&dir.path().join("gone.wav")).unwrap_err().what.starts_with("cannot be opened: No such file"));
+    }
+
+    #[test]
+    fn wav_headers_that_lie_are_found_out_without_reserving_what_they_ask_for() {
+        let text = fault("a.wav", &raw_wav(1, 1, 16_000, 16, 0xffff_fffe, &[0; 32_000]));
+        assert!(text.starts_with("truncated: the header promises 134217.73 s, the file holds 1.00 s"), "{text}");
+        let text = fault("a.wav", &raw_wav(1, 1, 16_000, 16, 32_000, &[0; 31_998]));
+        assert!(text.starts_with("truncated"), "{text}");
+        assert_eq!(fault("a.wav", &raw_wav(1, 1, 16_000, 16, 0, &[])), "holds no samples; leave it out");
+        assert!(fault("a.wav", &raw_wav(1, 0, 16_000, 16, 4, &[0; 4])).contains("zero channels"));
+        assert!(fault("a.wav", &raw_wav(1, 1, 0, 16, 4, &[0; 4])).starts_with("its sample rate of 0 Hz"));
+        assert!(fault("a.wav", &raw_wav(1, 1, 4_000_000, 16, 4, &[0; 4])).starts_with("its sample rate of 4000000 Hz"));
+        assert!(fault("a.wav", &raw_wav(7, 1, 8_000, 8, 4, &[0; 4])).contains("mu-law"));
+        assert!(fault("a.wav", &raw_wav(3, 1, 8_000, 64, 8, &[0; 8])).contains("the WAV header cannot be used"));
+        assert!(fault("a.wav", &raw_wav(1, 1, 16_000, 16, 4, &[0; 4])[..30]).starts_with("truncated: the header"));
+        let mut wide = raw_wav(1, 1, 16_000, 24, 8, &[0; 8]);
+        wide[28] = 64_000u32.to_le_bytes()[0];
+        wide[28..32].copy_from_slice(&64_000u32.to_le_bytes());
+        wide[32] = 4;
+        assert!(fault("a.wav", &wide).starts_with("24-bit integer samples in 4 bytes each"));
+    }
+
+    #[test]
+    fn cut_files_are_truncated() {
+        for name in ["tone.flac", "stereo.flac", "tone.mp3", "tone.ogg"] {
+            let bytes = std::fs::read(fixture(name)).unwrap();
+            for share in [0.3, 0.6, 0.99] {
+                let text = fault(name, &bytes[..(bytes.len() as f64 * share) as usize]);
+                assert!(text.starts_with("truncated"), "{name} {share}: {text}");
+            }
+        }
+    }
+
+    /// One of several ways to damage a file.
+    fn damage(bytes: &mut Vec<u8>, way: u8, at: f64, size: usize, value: u8) {
+        // Headers are where damage does most harm: half of it goes there.
+        let region = if way.is_multiple_of(2) { bytes.len().min(256) } else { bytes.len() };
+        let from = ((at * region as f64) as usize).min(bytes.len());
+        let to = (from + size).min(bytes.len());
+        match way / 2 {
+            0 => bytes.truncate(from),
+            1 => bytes[from..to].fill(value),
+            2 => bytes[from..to].iter_mut().for_each(|b| *b ^= value),
+            3 => drop(bytes.drain(from..to)),
+            _ => {
+                let piece = bytes[from..to].to_vec();
+                bytes.splice(from..from, piece);
+            }
+        }
+    }
+
+    #[test]
+    fn damage_of_any_kind_is_survived() {
+        super::super::hush_decoder_panics();
+        let dir = tempfile::tempdir().unwrap();
+        let sound = dir.path().join("sound.wav");
+        wav(&sound, 22_050, 2, 900, |n, c| (n * 77) as i16 ^ c as i16);
+        let files: Vec<_> = ["tone.flac", "stereo.flac", "tone.mp3", "untagged.mp3", "tone.ogg"].map(fixture).into();
+        let files: Vec<_> = files.into_iter().chain([sound]).map(|p| std::fs::read(p).unwrap()).collect();
+        let path = dir.path().join("damaged.mp3");
+        let strategy = (0..files.len(), 0u8..10, 0.0..1.0f64, 0usize..300, any::<u8>(), 0.0..1.0f64);
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(600));
+        let outcome = runner.run(&strategy, |(file, way, at, size, value, place)| {
+            let mut bytes = files[file].clone();
+            damage(&mut bytes, way, at, size, value);
+            std::fs::write(&path, &bytes).unwrap();
+            if let Ok(info) = probe(&path) {
+                let held = info.samples_at(16_000);
+                let from = (place * held as f64) as u64;
+                for range in [0..held.min(2000), from..held.min(from + 2000)] {
+                    if let Ok(samples) = read(&path, &info, range, 16_000) {
+                        prop_assert!(samples.iter().all(|x| x.is_finite()));
+                    }
+                }
+            }
+            Ok(())
+        });
+        outcome.unwrap();
+    }
 }

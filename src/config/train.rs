@@ -69,6 +69,8 @@ pub enum Schedule {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
+    /// A model whose weights training starts from; empty for random ones.
+    pub init: String,
     /// Updates of the parameters.
     pub steps: u64,
     /// Windows in a batch. 8 a GPU in the paper (section 3.1) and CPC_audio.
@@ -108,6 +110,7 @@ pub struct TrainConfig {
 impl Default for TrainConfig {
     fn default() -> Self {
         TrainConfig {
+            init: String::new(),
             steps: 100_000,
             batch_size: 8,
             accumulate: 1,

@@ -258,12 +258,12 @@ mod tests {
     #[test]
     fn the_first_folder_is_the_speaker_and_the_order_is_by_name() {
         let dir = tempfile::tempdir().unwrap();
-        for path in ["bo/x/2.wav", "anna/9.wav", "bo/x/1.wav", "loose.wav", "bo/.hidden.wav", ".trash/1.wav"] {
+        for path in ["s2/x/2.wav", "s1/9.wav", "s2/x/1.wav", "loose.wav", "s2/.hidden.wav", ".trash/1.wav"] {
             counting(&dir.path().join(path), 100, 0);
         }
-        std::fs::write(dir.path().join("bo/notes.txt"), "no audio").unwrap();
+        std::fs::write(dir.path().join("s2/notes.txt"), "no audio").unwrap();
         let corpus = open(dir.path()).unwrap();
-        assert_eq!(corpus.speakers, ["-", "anna", "bo"]);
+        assert_eq!(corpus.speakers, ["-", "s1", "s2"]);
         assert_eq!(ids(&corpus), ["loose", "9", "1", "2"]);
         assert_eq!(corpus.utterances[3].speaker, 2);
         assert_eq!(corpus.utterances[3].samples, 100);
@@ -362,45 +362,45 @@ mod tests {
     #[test]
     fn a_tsv_manifest_names_files_below_its_root() {
         let dir = tempfile::tempdir().unwrap();
-        counting(&dir.path().join("audio/anna/1.wav"), 100, 0);
-        counting(&dir.path().join("audio/bo/2.wav"), 200, 0);
+        counting(&dir.path().join("audio/s1/1.wav"), 100, 0);
+        counting(&dir.path().join("audio/s2/2.wav"), 200, 0);
         let list = dir.path().join("train.tsv");
         let root = dir.path().join("audio");
-        std::fs::write(&list, format!("{}\nanna/1.wav\t100\nbo/2.wav\t200\n", root.display())).unwrap();
+        std::fs::write(&list, format!("{}\ns1/1.wav\t100\ns2/2.wav\t200\n", root.display())).unwrap();
         let corpus = open(&list).unwrap();
-        assert_eq!((ids(&corpus), corpus.speakers.clone()), (vec!["1", "2"], vec!["anna".to_string(), "bo".into()]));
-        std::fs::write(&list, "audio\nanna/1.wav\t99\nbo/2.wav\tmany\nbo/3.wav\t7\n").unwrap();
+        assert_eq!((ids(&corpus), corpus.speakers.clone()), (vec!["1", "2"], vec!["s1".to_string(), "s2".into()]));
+        std::fs::write(&list, "audio\ns1/1.wav\t99\ns2/2.wav\tmany\ns2/3.wav\t7\n").unwrap();
         let error = open(&list).unwrap_err().to_string();
         assert!(error.contains("train.tsv:2: says 99 frames"), "{error}");
         assert!(error.contains("train.tsv:3: `many` is not a number of frames"), "{error}");
-        assert!(error.contains("bo/3.wav: cannot be opened: No such file"), "{error}");
+        assert!(error.contains("s2/3.wav: cannot be opened: No such file"), "{error}");
     }
 
     #[test]
     fn a_jsonl_manifest_names_speakers_ids_and_sections() {
         let dir = tempfile::tempdir().unwrap();
-        counting(&dir.path().join("anna/1.wav"), 32_000, 0);
+        counting(&dir.path().join("s1/1.wav"), 32_000, 0);
         let list = dir.path().join("list.jsonl");
         let lines = [
-            r#"{"path": "anna/1.wav", "end": 0.5}"#,
-            r#"{"path": "anna/1.wav", "start": 1.5, "speaker": 84, "text": "unused"}"#,
-            r#"{"path": "anna/1.wav", "start": 1.0, "end": 2.01, "id": "last", "speaker": "cy"}"#,
+            r#"{"path": "s1/1.wav", "end": 0.5}"#,
+            r#"{"path": "s1/1.wav", "start": 1.5, "speaker": 84, "text": "unused"}"#,
+            r#"{"path": "s1/1.wav", "start": 1.0, "end": 2.01, "id": "last", "speaker": "s3"}"#,
         ];
         std::fs::write(&list, lines.join("\n")).unwrap();
         let corpus = open(&list).unwrap();
-        assert_eq!(corpus.speakers, ["84", "anna", "cy"]);
+        assert_eq!(corpus.speakers, ["84", "s1", "s3"]);
         assert_eq!(ids(&corpus), ["1:1.5-", "1:0-0.5", "last"]);
         let places: Vec<(u64, u64)> = corpus.utterances.iter().map(|u| (u.start, u.samples)).collect();
         assert_eq!(places, [(24_000, 8_000), (0, 8_000), (16_000, 16_000)]);
-        let bad = ["{}", "oops", r#"{"path": "anna/1.wav", "start": 2.5}"#, r#"{"path": "a", "start": 2, "end": 1}"#];
+        let bad = ["{}", "oops", r#"{"path": "s1/1.wav", "start": 2.5}"#, r#"{"path": "a", "start": 2, "end": 1}"#];
         std::fs::write(&list, bad.join("\n")).unwrap();
         let error = open(&list).unwrap_err().to_string();
         assert!(error.contains("list.jsonl:1: missing field `path`"), "{error}");
         assert!(error.contains("list.jsonl:2: expected"), "{error}");
         assert!(error.contains("list.jsonl:3: the section from 2.5 s"), "{error}");
         assert!(error.contains("list.jsonl:4: start and end"), "{error}");
-        std::fs::write(&list, [r#"{"path": "anna/1.wav"}"#; 2].join("\n")).unwrap();
+        std::fs::write(&list, [r#"{"path": "s1/1.wav"}"#; 2].join("\n")).unwrap();
         let error = open(&list).unwrap_err().to_string();
-        assert!(error.contains("id `anna/1.wav`: names"), "{error}");
+        assert!(error.contains("id `s1/1.wav`: names"), "{error}");
     }
 }

@@ -58,7 +58,10 @@ impl BatchReader {
         let plan = Plan::new(&windows, batch, seed, at.epoch);
         if plan.batches() == 0 {
             return Err(Error::failed(
-                format!("there is no batch: of {} windows, no two can be put together", windows.len()),
+                format!(
+                    "there is no batch: of {} windows, no two can be put together in one of {batch}",
+                    windows.len()
+                ),
                 "a batch needs two windows or more; give more audio, a shorter data.window, a train.batch of 2 or more, \
                  or data.sampler = uniform",
             ));
@@ -233,7 +236,7 @@ mod tests {
 
     /// Three speakers with a few utterances each; every sample of an utterance tells its place.
     fn tree(root: &Path) {
-        for (s, speaker) in ["anna", "bo", "cy"].iter().enumerate() {
+        for (s, speaker) in ["s1", "s2", "s3"].iter().enumerate() {
             for u in 0..4u64 {
                 let path = root.join(speaker).join(format!("{speaker}{u}.wav"));
                 counting(&path, 500 + 130 * u + 77 * s as u64, 5000 * s as i16 + 1200 * u as i16);
@@ -359,7 +362,7 @@ mod tests {
         for on_bad_file in [OnBadFile::Fail, OnBadFile::Skip] {
             let windows = windows(dir.path(), &DataConfig { on_bad_file, ..cfg.clone() });
             // It became unreadable after it had been looked at.
-            let bad = dir.path().join("bo/bo2.wav");
+            let bad = dir.path().join("s2/s22.wav");
             let kept = std::fs::read(&bad).unwrap();
             std::fs::write(&bad, &kept[..44]).unwrap();
             let mut loader = Loader::start(windows.clone(), 4, 3, Position::default()).unwrap();
@@ -367,11 +370,11 @@ mod tests {
             match on_bad_file {
                 OnBadFile::Fail => {
                     let error = batches.iter().find_map(|b| b.as_ref().err()).unwrap();
-                    assert!(matches!(error, Error::BadFiles(p) if p[0].at.ends_with("bo2.wav")), "{error}");
+                    assert!(matches!(error, Error::BadFiles(p) if p[0].at.ends_with("s22.wav")), "{error}");
                 }
                 OnBadFile::Skip => {
                     let batches: Vec<Batch> = batches.into_iter().map(|b| b.unwrap()).collect();
-                    assert!(batches.iter().any(|b| b.skipped.iter().any(|p| p.at.ends_with("bo2.wav"))));
+                    assert!(batches.iter().any(|b| b.skipped.iter().any(|p| p.at.ends_with("s22.wav"))));
                     assert!(batches.iter().all(|b| b.files.iter().flatten().all(|f| *f != bad)));
                     let mut again = Loader::start(windows, 4, 3, batches[4].next).unwrap();
                     assert_eq!(again.next().unwrap(), batches[5]);
@@ -410,11 +413,16 @@ mod tests {
     }
 
     #[test]
-    fn a_corpus_with_a_single_window_is_refused() {
+    fn a_corpus_with_a_single_window_is_refused_and_so_is_a_batch_of_one() {
         let dir = tempfile::tempdir().unwrap();
         counting(&dir.path().join("a/1.wav"), 150, 0);
         let windows = windows(dir.path(), &config(Sampler::Uniform));
         let error = Loader::start(windows, 4, 3, Position::default()).err().unwrap();
         assert!(error.to_string().contains("of 1 windows"), "{error}");
+        tree(dir.path());
+        for sampler in SAMPLERS {
+            let windows = self::windows(dir.path(), &config(sampler));
+            assert!(Loader::start(windows, 1, 3, Position::default()).is_err(), "{sampler:?}");
+        }
     }
 }

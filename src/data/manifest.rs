@@ -33,7 +33,7 @@ pub(super) fn read(manifest: &Path) -> Result<(Vec<Found>, Vec<Problem>, PathBuf
             if kind == "tsv" {
                 "its first line is the root directory, the others are `path<TAB>frames`"
             } else {
-                "every line is an object such as {\"path\": \"a.wav\", \"speaker\": \"anna\"}"
+                "every line is an object such as {\"path\": \"a.wav\", \"speaker\": \"s1\"}"
             },
         ));
     }

@@ -22,7 +22,7 @@ pub use corpus::{Corpus, Utterance};
 pub use loader::{Batch, Loader, Position};
 pub use permutation::Permutation;
 pub use plan::Plan;
-pub use summary::Summary;
+pub use summary::{Bin, Fault, Lengths, Summary};
 pub use validation::{Validation, validation_batches};
 pub use windows::{Dropped, Windows};
 

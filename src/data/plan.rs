@@ -67,7 +67,7 @@ impl Plan {
             count += if sequential { n / rows } else { n / rows + u64::from(rest >= LEAST) };
             before.push(count);
         }
-        if sequential && rows < LEAST {
+        if rows < LEAST {
             before.fill(0);
             count = 0;
         }

@@ -192,3 +192,48 @@ fn bar(count: usize, most: usize) -> String {
     }
     bar
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::fixtures::{fixture, wav};
+
+    #[test]
+    fn a_corpus_is_summed_up_for_people_and_programs() {
+        let dir = tempfile::tempdir().unwrap();
+        for (i, seconds) in [1, 1, 1, 3, 5].into_iter().enumerate() {
+            wav(&dir.path().join(format!("s1/{i}.wav")), 8_000, 2, seconds * 8_000, |_, _| 0);
+        }
+        std::fs::create_dir(dir.path().join("s2")).unwrap();
+        std::fs::copy(fixture("tone.flac"), dir.path().join("s2/tone.flac")).unwrap();
+        std::fs::write(dir.path().join("s2/bad.wav"), "").unwrap();
+        let summary = Summary::new(&Corpus::inspect(dir.path(), 16_000, &|_| {}).unwrap());
+        let text = summary.to_string().replace(&dir.path().display().to_string(), "DATA");
+        let expected = "\
+files      6
+length     12.0 seconds
+speakers   2
+rates      8000 Hz (5), 16000 Hz (1)
+formats    WAV (5), FLAC (1)
+channels   stereo (5), mono (1)
+lengths    1.00 s to 5.00 s; 10 %: 1.00 s, half: 1.00 s, 90 %: 5.00 s
+      1 to 2 s  4  ████████████████████████████████
+      2 to 4 s  1  ████████
+      4 to 6 s  1  ████████
+problems   1
+  DATA/s2/bad.wav: is empty (0 bytes); copy it again";
+        assert_eq!(text, expected);
+        let json = serde_json::to_value(&summary).unwrap();
+        assert_eq!((&json["rates"]["8000"], &json["formats"]["flac"]), (&5.into(), &1.into()));
+        assert_eq!(json["problems"][0]["what"], "is empty (0 bytes); copy it again");
+    }
+
+    #[test]
+    fn a_corpus_of_problems_alone_is_summed_up_too() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("bad.wav"), "").unwrap();
+        let summary = Summary::new(&Corpus::inspect(dir.path(), 16_000, &|_| {}).unwrap());
+        assert_eq!(summary.lengths, None);
+        assert!(summary.to_string().starts_with("files      0\nlength     0.0 seconds\nspeakers   0\nproblems   1\n"));
+    }
+}

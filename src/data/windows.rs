@@ -228,3 +228,86 @@ impl Windows {
         Ok(files)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::fixtures::counting;
+
+    fn corpus(lengths: &[(&str, u64)]) -> (tempfile::TempDir, Arc<Corpus>) {
+        let dir = tempfile::tempdir().unwrap();
+        lengths.iter().for_each(|(path, n)| counting(&dir.path().join(path), *n, 0));
+        let corpus = Corpus::inspect(dir.path(), 16_000, &|_| {}).unwrap();
+        (dir, Arc::new(corpus))
+    }
+
+    fn config(window: usize, cut: Cut) -> DataConfig {
+        DataConfig { window, cut, ..DataConfig::default() }
+    }
+
+    #[test]
+    fn what_no_window_covers_is_counted_and_said() {
+        let (_dir, corpus) = corpus(&[("a/1.wav", 1600), ("a/2.wav", 2000), ("b/3.wav", 400), ("b/4.wav", 800)]);
+        let joined = Windows::new(corpus.clone(), &config(1600, Cut::Joined)).unwrap();
+        assert_eq!(joined.len(), 2);
+        assert_eq!(
+            joined.dropped().to_string(),
+            "2 utterances (0.1 s) of speakers with less than a window of 0.10 s are left out; 0.0 s of 0.3 s lie behind \
+             the last whole windows"
+        );
+        let single = Windows::new(corpus.clone(), &config(800, Cut::Utterance)).unwrap();
+        assert_eq!((single.len(), single.dropped().utterances), (5, 1));
+        assert!(single.dropped().to_string().starts_with("1 utterances (0.0 s) are shorter than a window"));
+        let all = Windows::new(corpus, &config(400, Cut::Utterance)).unwrap();
+        assert!(all.dropped().to_string().starts_with("no utterance is too short for a window of 0.03 s"));
+    }
+
+    #[test]
+    fn a_window_longer_than_everything_is_refused_with_both_lengths() {
+        let (_dir, corpus) = corpus(&[("a/1.wav", 1600), ("a/2.wav", 1600)]);
+        assert!(Windows::new(corpus.clone(), &config(3200, Cut::Joined)).is_ok());
+        let error = Windows::new(corpus.clone(), &config(3201, Cut::Joined)).unwrap_err();
+        assert!(error.to_string().contains("the longest is 0.20 s"), "{error}");
+        let error = Windows::new(corpus, &config(3200, Cut::Utterance)).unwrap_err();
+        assert!(error.to_string().contains("longer than every utterance: the longest is 0.10 s"), "{error}");
+        assert!(error.remedy().contains("1600 samples"), "{}", error.remedy());
+    }
+
+    #[test]
+    fn offsets_differ_by_epoch_and_keep_windows_inside_their_track() {
+        let (_dir, corpus) = corpus(&[("a/1.wav", 1050), ("b/2.wav", 130), ("c/3.wav", 200), ("d/4.wav", 280)]);
+        let windows = Windows::new(corpus, &config(100, Cut::Joined)).unwrap();
+        let plain = windows.layout(None);
+        assert_eq!((plain.offsets.as_slice(), plain.first.as_slice()), (&[0; 4][..], &[0, 10, 11, 13, 15][..]));
+        let mut seen = std::collections::HashSet::new();
+        for epoch in 0..200 {
+            let layout = windows.layout(Some((3, epoch)));
+            assert!(layout.offsets[0] < 100 && layout.offsets[1] <= 30, "{:?}", layout.offsets);
+            assert!(layout.offsets[2] == 0 && layout.offsets[3] <= 80, "{:?}", layout.offsets);
+            for (i, samples) in [1050, 130, 200, 280].into_iter().enumerate() {
+                let count = layout.first[i + 1] - layout.first[i];
+                assert!(layout.offsets[i] + 100 * count <= samples && count >= [9, 1, 2, 2][i]);
+            }
+            assert_eq!(layout.offsets, windows.layout(Some((3, epoch))).offsets);
+            seen.insert(layout.offsets);
+        }
+        assert!(seen.len() > 190, "{}", seen.len());
+    }
+
+    #[test]
+    fn sections_and_other_rates_are_read_where_they_lie() {
+        let dir = tempfile::tempdir().unwrap();
+        counting(&dir.path().join("a.wav"), 16_000, 0);
+        let list = dir.path().join("list.jsonl");
+        let lines = "{\"path\":\"a.wav\",\"start\":0.5,\"end\":0.52}\n{\"path\":\"a.wav\",\"start\":0.25,\"end\":0.27}";
+        std::fs::write(&list, lines).unwrap();
+        let corpus = Arc::new(Corpus::inspect(&list, 16_000, &|_| {}).unwrap());
+        let windows = Windows::new(corpus, &config(320, Cut::Joined)).unwrap();
+        let mut samples = vec![0.0; 320];
+        for (number, start) in [(0, 4000.0), (1, 8000.0)] {
+            let layout = windows.layout(None);
+            windows.read(&layout, number, &mut Reader::new(), &mut samples).unwrap();
+            assert_eq!((samples[0] * 32_768.0, samples[319] * 32_768.0), (start, start + 319.0));
+        }
+    }
+}

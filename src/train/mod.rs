@@ -1,6 +1,21 @@
 //! Training: the loop, the optimizer, the run directory.
+//!
+//! A [`Trainer`] trains any [`Task`]; [`AudioTask`] is CPC on audio. What a run writes is in [`metrics`], [`checkpoint`] and
+//! [`run_dir`].
 
+mod audio;
+pub mod checkpoint;
+mod health;
+pub mod metrics;
 mod optimizer;
+pub mod run_dir;
 mod schedule;
+mod task;
+mod trainer;
+
+pub use audio::{AudioBatch, AudioTask};
+pub use health::{complaint, spread_and_rank};
 pub use optimizer::{Gradients, Optimizer};
 pub use schedule::learning_rate;
+pub use task::{Batch, Outcome, Task};
+pub use trainer::{Finished, Observer, Trainer};

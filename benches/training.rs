@@ -1,0 +1,113 @@
+//! The fused ops against their composed forms, and a whole training step of the `small` preset.
+//!
+//! `cargo bench --bench training` (all), `cargo bench --bench training -- step/` (the step alone). Each op is timed forward and
+//! backward at the sizes that it has in `small`: batch 8, windows of 20480 samples, 256 channels, 12 steps, 128 negatives.
+
+#![allow(missing_docs)] // criterion_group makes public functions
+
+use candle_core::{Device, Tensor, Var};
+use cpc::config::{Config, ObjectiveConfig, TrainConfig};
+use cpc::model::CpcAudio;
+use cpc::nn::{ParamStore, Phase};
+use cpc::objective::draw_negatives;
+use cpc::ops::encoder::{self, Layer, Norm};
+use cpc::ops::gru::Gru;
+use cpc::ops::lstm::Lstm;
+use cpc::ops::recurrent::{self, Cell, State};
+use cpc::ops::{adam::AdamStep, cross_entropy, scores};
+use cpc::seed::stream;
+use cpc::train::Optimizer;
+use cpc::weights::ModelConfig;
+use criterion::{Criterion, criterion_group, criterion_main};
+use std::hint::black_box;
+
+const CPU: Device = Device::Cpu;
+
+fn random(shape: &[usize]) -> Var {
+    let mut s = stream(1, "bench", shape.len() as u64);
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| s.normal() * 0.1).collect();
+    Var::from_tensor(&Tensor::from_vec(values, shape, &CPU).unwrap()).unwrap()
+}
+
+fn backward(y: &Tensor) {
+    black_box(y.sum_all().unwrap().backward().unwrap());
+}
+
+fn ops(c: &mut Criterion) {
+    let mut group = c.benchmark_group("encoder");
+    group.sample_size(10);
+    let audio = random(&[8, 20_480, 1]).detach();
+    let mut inputs = 1;
+    let mut layers = Vec::new();
+    for (kernel, stride, padding) in [(10, 5, 3), (8, 4, 2), (4, 2, 1), (4, 2, 1), (4, 2, 1)] {
+        let vector = || random(&[256]).as_tensor().clone();
+        let weight = random(&[256, inputs, kernel]).as_tensor().clone();
+        let affine = Some((vector(), vector()));
+        layers.push(Layer { weight, bias: vector(), affine, norm: Norm::Channel, stride, padding });
+        inputs = 256;
+    }
+    group.bench_function("fused", |b| b.iter(|| backward(&encoder::fused(&audio, &layers).unwrap().0)));
+    group.bench_function("composed", |b| b.iter(|| backward(&encoder::composed(&audio, &layers).unwrap().0)));
+    group.finish();
+
+    recurrent_op::<Gru>(c, "gru");
+    recurrent_op::<Lstm>(c, "lstm");
+
+    let mut group = c.benchmark_group("scores");
+    group.sample_size(10);
+    let (p, z) = (random(&[8, 116, 12, 256]), random(&[8, 128, 256]));
+    let negatives = draw_negatives(&ObjectiveConfig::default(), 8, 116, 128, &mut stream(1, "negatives", 0));
+    group.bench_function("fused", |b| b.iter(|| backward(&scores::fused(&p, &z, &negatives, 0.1).unwrap())));
+    group.bench_function("composed", |b| b.iter(|| backward(&scores::composed(&p, &z, &negatives, 0.1).unwrap())));
+    group.finish();
+
+    let mut group = c.benchmark_group("cross-entropy");
+    let s = random(&[8, 116, 12, 129]);
+    group.bench_function("fused", |b| b.iter(|| backward(&cross_entropy::fused(&s).unwrap())));
+    group.bench_function("composed", |b| b.iter(|| backward(&cross_entropy::composed(&s).unwrap())));
+    group.finish();
+
+    let mut group = c.benchmark_group("adam");
+    let [p, m, v, g] = std::array::from_fn(|_| random(&[2048, 1024]));
+    let one = Tensor::ones(1, candle_core::DType::F32, &CPU).unwrap();
+    v.set(&v.sqr().unwrap().detach()).unwrap();
+    let step = AdamStep { lr: 1e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, decay: 0.0, step: 10 };
+    group.bench_function("fused", |b| b.iter(|| step.fused(&p, &m, &v, &g, &one).unwrap()));
+    group.bench_function("composed", |b| b.iter(|| step.composed(&p, &m, &v, &g, &one).unwrap()));
+    group.finish();
+}
+
+fn recurrent_op<C: Cell>(c: &mut Criterion, name: &str) {
+    let mut group = c.benchmark_group(name);
+    group.sample_size(10);
+    let gates = C::GATES * 256;
+    let (x, w, bias) = (random(&[8, 128, gates]), random(&[gates, 256]), random(&[gates]));
+    let state = State::zeros(8, 256, candle_core::DType::F32, &CPU).unwrap();
+    group.bench_function("fused", |b| b.iter(|| backward(&recurrent::fused::<C>(&x, &w, &bias, &state).unwrap().0)));
+    group.bench_function("composed", |b| b.iter(|| backward(&recurrent::composed::<C>(&x, &w, &bias, &state).unwrap().0)));
+    group.finish();
+}
+
+fn step(c: &mut Criterion) {
+    let mut group = c.benchmark_group("step");
+    group.sample_size(10);
+    let (cfg, objective, train) = (Config::default(), ObjectiveConfig::default(), TrainConfig::default());
+    let store = ParamStore::new(1, &CPU);
+    let model = CpcAudio::new(&ModelConfig::audio(&cfg), &store.builder()).unwrap();
+    let mut optimizer = Optimizer::new(&store).unwrap();
+    let samples = random(&[8, 20_480]).detach();
+    let mut index = 0;
+    group.bench_function("small", |b| {
+        b.iter(|| {
+            index += 1;
+            let latents = model.forward(&samples, Phase::Train).unwrap();
+            let (out, _) = model.contrast(&latents, &objective, &mut stream(1, "negatives", index)).unwrap();
+            let grads = optimizer.collect(out.loss.sum_all().unwrap().backward().unwrap());
+            optimizer.step(&grads, 1.0, 2e-4, &train).unwrap();
+        })
+    });
+    group.finish();
+}
+
+criterion_group!(benches, ops, step);
+criterion_main!(benches);

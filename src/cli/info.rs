@@ -1,0 +1,144 @@
+//! `cpc info`: what a corpus, a model or a run is.
+
+use super::Terminal;
+use crate::config::{Config, ContextKind};
+use crate::data::{Corpus, Summary};
+use crate::error::{Error, Result};
+use crate::train::run_dir;
+use crate::weights::{ModelConfig, ModelDir};
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Options of `cpc info`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Describe a corpus, a model or a run.\n\n\
+        Of a corpus: files, hours, speakers, rates, a histogram of lengths, and every problem with its file (exit code 1 if there are \
+        any). Of a model: sizes, hop and receptive field. Of a run: how far it has come and its figures.",
+    after_help = "Examples:\n  cpc info LibriSpeech/train-clean-100\n  cpc info runs/demo/model\n  cpc info runs/demo --json"
+)]
+pub struct Info {
+    /// A directory of recordings or a manifest, a model directory, or a run directory
+    what: PathBuf,
+    /// The rate that a corpus would be resampled to, in samples a second
+    #[arg(long, default_value = "16000", value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
+    rate: u32,
+}
+
+#[derive(Serialize)]
+struct ModelInfo {
+    path: PathBuf,
+    #[serde(flatten)]
+    config: ModelConfig,
+    parameters: usize,
+    hop: usize,
+    receptive_field: usize,
+    frames_per_second: f64,
+}
+
+#[derive(Serialize)]
+struct RunInfo {
+    path: PathBuf,
+    data: String,
+    steps: u64,
+    of: u64,
+    checkpoint: Option<PathBuf>,
+    train: Option<Value>,
+    best_validation: Option<Value>,
+}
+
+impl Info {
+    pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let what = self.what.as_path();
+        if what.join("config.toml").is_file() {
+            self.describe_run(what, terminal)
+        } else if what.join("config.json").is_file() {
+            describe_model(what, terminal)
+        } else {
+            let corpus = Corpus::inspect(what, self.rate, &|_| {})?;
+            let summary = Summary::new(&corpus);
+            terminal.result_or_json(&summary, &summary.to_string())?;
+            if corpus.problems.is_empty() { Ok(()) } else { Err(Error::BadFiles(corpus.problems)) }
+        }
+    }
+
+    fn describe_run(&self, run: &Path, terminal: &Terminal) -> Result<()> {
+        let config = Config::read(&run.join("config.toml"))?;
+        let path = run.join("metrics.jsonl");
+        let text = if path.exists() { std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))? } else { String::new() };
+        let lines: Vec<Value> = text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+        let train = lines.iter().rfind(|l| l["kind"] == "train").cloned();
+        let loss = |l: &&Value| l["loss"].as_f64().unwrap_or(f64::INFINITY);
+        let best = lines.iter().filter(|l| l["kind"] == "valid").min_by(|a, b| loss(a).total_cmp(&loss(b))).cloned();
+        let info = RunInfo {
+            path: run.to_path_buf(),
+            data: config.data.path.clone(),
+            steps: train.as_ref().and_then(|l| l["step"].as_u64()).unwrap_or(0),
+            of: config.train.steps,
+            checkpoint: run_dir::latest(run)?.map(|(path, _)| path),
+            train,
+            best_validation: best,
+        };
+        let mut text = format!("run         {}\ndata        {}\nsteps       {} of {}\n", run.display(), info.data, info.steps, info.of);
+        match &info.checkpoint {
+            Some(path) => writeln!(text, "checkpoint  {}", path.display()),
+            None => writeln!(text, "checkpoint  none yet"),
+        }
+        .ok();
+        let percent = |l: &Value| l["accuracy_per_step"][0].as_f64().unwrap_or(f64::NAN) * 100.0;
+        if let Some(l) = &info.train {
+            let rate = l["audio_seconds_per_second"].as_f64().unwrap_or(0.0);
+            writeln!(text, "training    loss {:.4}, accuracy at k = 1 {:.2} %, {rate:.0}x real time", loss(&l), percent(l)).ok();
+        }
+        if let Some(l) = &info.best_validation {
+            writeln!(text, "validation  loss {:.4}, accuracy at k = 1 {:.2} % (best, after {} steps)", loss(&l), percent(l), l["step"]).ok();
+        }
+        terminal.result_or_json(&info, &text)
+    }
+}
+
+fn describe_model(path: &Path, terminal: &Terminal) -> Result<()> {
+    let model = ModelDir::open(path)?;
+    let trained = |name: &&String| !name.contains("running_") && !name.ends_with("num_batches_tracked");
+    let tensors = model.tensors()?;
+    let parameters = tensors.keys().filter(trained).map(|n| tensors[n].elem_count()).sum();
+    let c = &model.config;
+    let (hop, field) = (c.encoder.hop(), c.encoder.receptive_field());
+    let ms = |samples: usize| 1e3 * samples as f64 / f64::from(c.sample_rate);
+    let text = format!(
+        "model            {} (format {}), {parameters} parameters\n\
+         input            mono, {} samples a second\n\
+         encoder          {} layers of {} channels, norm {}\n\
+         hop              {hop} samples ({:.1} ms, {:.1} frames a second)\n\
+         receptive field  {field} samples ({:.1} ms)\n\
+         context          {} of {}, {} layer{}\n\
+         heads            {} steps ahead ({:.0} ms)\n",
+        c.model_type,
+        c.format,
+        c.sample_rate,
+        c.encoder.kernels.len(),
+        c.encoder.hidden_dim,
+        serde_json::to_value(c.encoder.norm).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default(),
+        ms(hop),
+        1e3 / ms(hop),
+        ms(field),
+        if c.context.kind == ContextKind::Gru { "GRU" } else { "LSTM" },
+        c.context.hidden_dim,
+        c.context.num_layers,
+        if c.context.num_layers == 1 { "" } else { "s" },
+        c.heads.steps,
+        ms(hop * c.heads.steps),
+    );
+    let info = ModelInfo {
+        path: model.path.clone(),
+        parameters,
+        hop,
+        receptive_field: field,
+        frames_per_second: 1e3 / ms(hop),
+        config: model.config,
+    };
+    terminal.result_or_json(&info, &text)
+}

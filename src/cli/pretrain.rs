@@ -1,0 +1,329 @@
+//! `cpc pretrain`: from recordings to a model.
+
+use super::Terminal;
+use super::progress::Progress;
+use crate::config::{Config, Layers, OnBadFile};
+use crate::data::{Corpus, Windows};
+use crate::device;
+use crate::error::{Error, Result};
+use crate::train::metrics::Figures;
+use crate::train::{AudioTask, Finished, Task, Trainer, run_dir};
+use crate::weights::ModelDir;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use toml::Value;
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BadFile {
+    /// Name all of them and stop, before training as far as headers tell
+    Fail,
+    /// Leave them out, and say how many and which
+    Skip,
+}
+
+/// Options of `cpc pretrain`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Train an encoder on recordings, without labels.\n\n\
+        DATA is a directory (the first folder below it is the speaker, as in LibriSpeech), a fairseq .tsv manifest, or a .jsonl with \
+        path, speaker, and optional start and end in seconds. WAV, FLAC, MP3 and Ogg Vorbis at any rate are resampled to 16 kHz.\n\n\
+        The run directory gets config.toml (enough to repeat the run), metrics.jsonl and TensorBoard events, checkpoints/, and model/, \
+        the model with the best validation loss. Ctrl-C writes a checkpoint; --resume goes on from it and ends in the same weights as a \
+        run that was never stopped.",
+    after_help = "Examples:\n  cpc pretrain data/demo --preset demo --out runs/demo\n  \
+        cpc pretrain LibriSpeech/train-clean-100 --preset cpc2018 --out runs/ls100\n  \
+        cpc pretrain calls.jsonl --out runs/calls --set train.lr=1e-4 --set data.sampler=uniform\n  \
+        cpc pretrain --resume --out runs/calls"
+)]
+pub struct Pretrain {
+    /// The corpus: a directory or a manifest (not needed with --resume)
+    #[arg(required_unless_present_any = ["resume", "print_config"])]
+    data: Option<PathBuf>,
+    /// The run directory to make
+    #[arg(long, value_name = "RUN", required_unless_present = "print_config")]
+    out: Option<PathBuf>,
+    /// A named configuration: demo, small (the default), cpc2018 or big
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// A TOML file of configuration, such as the config.toml of another run
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one key, such as train.lr=1e-4; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Updates to make (train.steps)
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Windows in a batch (train.batch_size)
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// The seed of every random stream (seed)
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
+    /// A list of the utterances to train on, an id a line (data.train)
+    #[arg(long, value_name = "LIST")]
+    train: Option<PathBuf>,
+    /// A list of the utterances to validate on [default: a seeded 5 %] (data.valid)
+    #[arg(long, value_name = "LIST")]
+    valid: Option<PathBuf>,
+    /// What to do about a file that cannot be read (data.on_bad_file)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    on_bad_file: Option<BadFile>,
+    /// Start from the weights of a model of the same sizes (train.init)
+    #[arg(long, value_name = "MODEL")]
+    init: Option<PathBuf>,
+    /// Go on with the run in --out, from its last checkpoint
+    #[arg(long, conflicts_with_all = ["overwrite", "preset", "config", "init"])]
+    resume: bool,
+    /// Replace the run in --out
+    #[arg(long)]
+    overwrite: bool,
+    /// Where to compute: auto, cpu, cuda, cuda:1 or metal
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: String,
+    /// Print the configuration that these options make, and stop
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// A path as the configuration keeps it: absolute, so that a run can be resumed from anywhere.
+fn kept(path: &Path) -> Result<Value> {
+    let path = std::path::absolute(path).map_err(Error::io(path, "find"))?;
+    Ok(Value::String(path.display().to_string()))
+}
+
+/// What a run prints when it is done.
+#[derive(Serialize)]
+struct Report<'a> {
+    run: &'a Path,
+    model: &'a Path,
+    steps: u64,
+    /// Where the figures come from: `validation` (the best one) or `training` (the last line).
+    on: &'static str,
+    frame_seconds: f64,
+    figures: &'a Figures,
+    skipped: Vec<String>,
+}
+
+impl Pretrain {
+    fn layers(&self) -> Result<Layers> {
+        let mut flags = Vec::new();
+        for (key, path) in [
+            ("data.path", &self.data),
+            ("data.train", &self.train),
+            ("data.valid", &self.valid),
+            ("train.init", &self.init),
+        ] {
+            if let Some(path) = path {
+                flags.push((key, kept(path)?));
+            }
+        }
+        let numbers = [("train.steps", self.steps), ("train.batch_size", self.batch_size.map(|n| n as u64)), ("seed", self.seed.map(u64::from))];
+        for (key, number) in numbers {
+            if let Some(n) = number {
+                let n = i64::try_from(n).map_err(|_| Error::usage(format!("{key}: {n} is too large"), "choose a smaller number"))?;
+                flags.push((key, Value::Integer(n)));
+            }
+        }
+        if let Some(what) = self.on_bad_file {
+            let word = if matches!(what, BadFile::Skip) { "skip" } else { "fail" };
+            flags.push(("data.on_bad_file", Value::String(word.into())));
+        }
+        Ok(Layers { preset: self.preset.clone(), file: self.config.clone(), set: self.set.clone(), flags })
+    }
+
+    pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let mut layers = self.layers()?;
+        let out = match &self.out {
+            Some(out) if !self.print_config => out.clone(),
+            _ => return terminal.result(&Config::resolve(&layers)?.to_toml()?),
+        };
+        let from = if self.resume { run_dir::latest(&out)? } else { None };
+        let config = if self.resume {
+            let old = Config::read(&out.join("config.toml"))?;
+            layers.file = Some(out.join("config.toml"));
+            let new = Config::resolve(&layers)?;
+            same_run(&old, &new)?;
+            new
+        } else {
+            run_dir::check_new(&out, self.overwrite)?;
+            Config::resolve(&layers)?
+        };
+        if config.data.path.is_empty() {
+            return Err(Error::usage("no DATA is given", "name a directory of recordings or a manifest"));
+        }
+        let device = device::parse(&self.device)?;
+        let init = match config.train.init.as_str() {
+            "" => None,
+            path => Some(ModelDir::open(Path::new(path))?),
+        };
+        let (train, valid) = windows(&config, terminal)?;
+        let at = from.as_ref().map(|(_, state)| state.position).unwrap_or_default();
+        let task = AudioTask::new(&config, train, valid, at, &device)?;
+        if let (Some(init), None) = (&init, &from) {
+            task.params().load(&init.tensors()?, &init.path.display().to_string())?;
+        }
+        if self.resume {
+            crate::durable::write(&out.join("config.toml"), config.to_toml()?.as_bytes())?;
+        } else {
+            run_dir::create(&out, &config, self.overwrite)?;
+        }
+        describe(&config, &task, terminal);
+        let step = from.as_ref().map_or(0, |(_, state)| state.step);
+        if self.resume {
+            let place = from.as_ref().map_or("the beginning: there is no checkpoint yet".into(), |(p, _)| p.display().to_string());
+            terminal.note(&format!("resuming from {place}"));
+        }
+
+        let stop = interruptible()?;
+        let mut progress = Progress::new(terminal, config.train.steps, step);
+        let from = from.as_ref().map(|(path, state)| (path.as_path(), state));
+        let finished = Trainer::new(task, &config.train, config.seed, &out, from, &mut progress)?.train(&stop);
+        progress.finish();
+        report(&config, &out, &finished?, terminal)
+    }
+}
+
+/// What may change when a run is resumed: how long it goes on and what it writes, not what it computes.
+fn same_run(old: &Config, new: &Config) -> Result<()> {
+    let mut like_new = old.clone();
+    let (o, n) = (&mut like_new.train, &new.train);
+    o.steps = n.steps;
+    (o.log_every, o.valid_every, o.checkpoint_every, o.keep_last) = (n.log_every, n.valid_every, n.checkpoint_every, n.keep_last);
+    like_new.data.path.clone_from(&new.data.path);
+    (like_new.data.prefetch, like_new.data.on_bad_file) = (new.data.prefetch, new.data.on_bad_file);
+    if like_new == *new {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "--resume: the options would change what the run computes",
+        "of the configuration, only train.steps, *_every, keep_last and data.path may change; start a new run with --init instead",
+    ))
+}
+
+/// The windows to train and to validate on.
+fn windows(config: &Config, terminal: &Terminal) -> Result<(Arc<Windows>, Option<Arc<Windows>>)> {
+    let path = Path::new(&config.data.path);
+    let corpus = Corpus::open(path, &config.data, &|_| {})?;
+    for problem in &corpus.problems {
+        terminal.warning(&format!("left out: {problem}"));
+    }
+    let hours = corpus.seconds() / 3600.0;
+    terminal.note(&format!(
+        "{}: {} utterances, {} speakers, {}",
+        path.display(),
+        corpus.utterances.len(),
+        corpus.speakers.len(),
+        if hours < 1.0 { format!("{:.1} minutes", hours * 60.0) } else { format!("{hours:.1} hours") }
+    ));
+    if config.data.on_bad_file == OnBadFile::Skip && !corpus.problems.is_empty() {
+        terminal.warning(&format!("{} files are left out", corpus.problems.len()));
+    }
+    let list = |name: &str| if name.is_empty() { None } else { Some(PathBuf::from(name)) };
+    let (train_list, valid_list) = (list(&config.data.train), list(&config.data.valid));
+    let (train, valid) = corpus.split(train_list.as_deref(), valid_list.as_deref(), config.data.valid_share, config.seed)?;
+    let held = valid.utterances.len();
+    let train = Windows::new(Arc::new(train), &config.data)?;
+    terminal.note(&format!("training on {} windows; {}", train.len(), train.dropped()));
+    if held == 0 {
+        terminal.note("no validation: no utterances are held out; model/ will be the last one");
+        return Ok((Arc::new(train), None));
+    }
+    match Windows::new(Arc::new(valid), &config.data) {
+        Ok(valid) => {
+            terminal.note(&format!(
+                "validating on {} of {} windows from {held} utterances",
+                valid.len().min(config.data.valid_windows as u64),
+                valid.len()
+            ));
+            Ok((Arc::new(train), Some(Arc::new(valid))))
+        }
+        Err(e) if valid_list.is_some() => Err(e),
+        Err(_) => {
+            terminal.warning(&format!(
+                "no validation: the {held} utterances that were held out are shorter than a window; name longer ones with --valid"
+            ));
+            Ok((Arc::new(train), None))
+        }
+    }
+}
+
+fn describe(config: &Config, task: &AudioTask, terminal: &Terminal) {
+    let rate = f64::from(config.data.sample_rate);
+    let (hop, field) = (config.encoder.hop(), config.encoder.receptive_field());
+    terminal.note(&format!(
+        "model: {:.1} M parameters, a frame every {hop} samples ({:.1} ms) that sees {field} samples ({:.1} ms); {} steps ahead reach {:.0} ms",
+        task.params().num_trainable() as f64 / 1e6,
+        1e3 * hop as f64 / rate,
+        1e3 * field as f64 / rate,
+        config.heads.steps,
+        1e3 * (hop * config.heads.steps) as f64 / rate,
+    ));
+}
+
+/// A flag that Ctrl-C and SIGTERM raise; the second of them ends the process at once.
+fn interruptible() -> Result<Arc<AtomicBool>> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())
+            .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
+            .map_err(Error::io("signals", "listen to"))?;
+    }
+    Ok(stop)
+}
+
+fn report(config: &Config, run: &Path, finished: &Finished, terminal: &Terminal) -> Result<()> {
+    let frame_seconds = config.encoder.hop() as f64 / f64::from(config.data.sample_rate);
+    let skipped: Vec<String> = finished.skipped.iter().map(ToString::to_string).collect();
+    if !skipped.is_empty() {
+        terminal.warning(&format!("{} files could not be read and were left out", skipped.len()));
+    }
+    let (on, step, figures) = match (&finished.valid, &finished.train) {
+        (Some(valid), _) => ("validation", valid.step, &valid.figures),
+        (None, Some(train)) => ("training", train.step, &train.figures),
+        (None, None) => return terminal.result(&format!("nothing left to do: {} steps are made\n", finished.steps)),
+    };
+    let report = Report { run, model: &finished.model, steps: finished.steps, on, frame_seconds, figures, skipped };
+    let mut table = String::new();
+    let named = match on {
+        "validation" => format!("The best validation, after {step} steps"),
+        _ => format!("Training, the last steps up to {step}"),
+    };
+    let _ = writeln!(table, "{named}: mean loss {:.4} nats\n", figures.loss);
+    let _ = writeln!(table, "  k   ahead    loss   bound  accuracy  times chance");
+    for (i, (loss, accuracy)) in figures.loss_per_step.iter().zip(&figures.accuracy_per_step).enumerate() {
+        let ahead = (i + 1) as f64 * frame_seconds * 1e3;
+        let _ = writeln!(
+            table,
+            "{:>3}  {ahead:>4.0} ms  {loss:>6.3}  {:>6.3}  {:>7.2} %  {:>11.1} x",
+            i + 1,
+            figures.bound_per_step[i],
+            accuracy * 100.0,
+            accuracy / figures.chance
+        );
+    }
+    let candidates = (1.0 / figures.chance).round();
+    let _ = writeln!(table, "\nloss and bound in nats; chance, one of {candidates:.0}: loss {:.3}, accuracy {:.2} %", (1.0 / figures.chance).ln(), figures.chance * 100.0);
+    let _ = writeln!(table, "bound: at least so much information has c about z that far ahead");
+    let _ = writeln!(table, "\nmodel: {}", finished.model.display());
+    terminal.result_or_json(&report, &table)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::PRESETS;
+
+    #[test]
+    fn the_help_names_every_preset() {
+        use clap::CommandFactory;
+        let help = crate::cli::Cli::command().find_subcommand_mut("pretrain").unwrap().render_long_help().to_string();
+        for (name, _) in PRESETS {
+            assert!(help.contains(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What people look at: TensorBoard events.
+
+pub mod tensorboard;

@@ -1,0 +1,95 @@
+//! Checkpoints: everything that a run needs to go on as if it had never stopped.
+//!
+//! `checkpoints/step-N/` is a model directory with two files more: `optimizer.safetensors` (Adam's moments) and `state.json`
+//! (the step, the place in the data, the best validation so far). Random streams are functions of the seed and the step, so the
+//! seed is all there is to keep of them. A checkpoint is made under another name and renamed: it is whole or not there.
+
+use super::optimizer::Optimizer;
+use super::task::Task;
+use crate::data::Position;
+use crate::durable;
+use crate::error::{Error, Result};
+use crate::weights::{ModelDir, read_tensors, write_tensors};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The best validation of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Updates made before it.
+    pub step: u64,
+    /// Its mean loss over the K steps.
+    pub loss: f64,
+}
+
+/// What `state.json` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The version of this format: 1.
+    pub format: u32,
+    /// Updates made.
+    pub step: u64,
+    /// The seed that every random stream follows from, with the step or the place in the data.
+    pub seed: u64,
+    /// The next batch of training data.
+    pub position: Position,
+    /// The best validation so far.
+    pub best: Option<Best>,
+}
+
+/// The directories `checkpoints/step-N` of a run, by N.
+pub fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let dir = run.join("checkpoints");
+    if !dir.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&dir).map_err(Error::io(&dir, "read"))? {
+        let path = entry.map_err(Error::io(&dir, "read"))?.path();
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if let Some(step) = name.strip_prefix("step-").and_then(|n| n.parse().ok()) {
+            found.push((step, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Writes `checkpoints/step-N`, and then removes all but the last `keep`.
+pub fn write(run: &Path, task: &impl Task, optimizer: &Optimizer, state: &State, keep: usize) -> Result<PathBuf> {
+    let dir = run.join("checkpoints");
+    std::fs::create_dir_all(&dir).map_err(Error::io(&dir, "create"))?;
+    let path = dir.join(format!("step-{}", state.step));
+    durable::write_dir(&path, |tmp| {
+        task.write_model(tmp)?;
+        write_tensors(&tmp.join("optimizer.safetensors"), &optimizer.tensors())?;
+        let json = serde_json::to_string_pretty(state)
+            .map_err(|e| Error::failed(format!("state.json: {e}"), "report this as a fault of cpc"))?;
+        durable::write(&tmp.join("state.json"), format!("{json}\n").as_bytes())
+    })?;
+    let all = list(run)?;
+    for (_, old) in &all[..all.len().saturating_sub(keep)] {
+        std::fs::remove_dir_all(old).map_err(Error::io(old, "remove"))?;
+    }
+    Ok(path)
+}
+
+/// The state of a checkpoint.
+pub fn read_state(path: &Path) -> Result<State> {
+    let file = path.join("state.json");
+    let text = std::fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
+    let state: State = serde_json::from_str(&text).map_err(|e| damaged(&file, &e.to_string()))?;
+    if state.format != 1 { Err(damaged(&file, "a format that this cpc does not know")) } else { Ok(state) }
+}
+
+fn damaged(file: &Path, what: &str) -> Error {
+    Error::failed(format!("{}: {what}", file.display()), "remove this checkpoint and resume again, from the one before it")
+}
+
+/// Puts the weights and moments of a checkpoint into a task and its optimizer.
+pub fn load(path: &Path, state: &State, task: &impl Task, optimizer: &mut Optimizer) -> Result<()> {
+    let model = ModelDir::open(path)?;
+    task.params().load(&model.tensors()?, &path.display().to_string())?;
+    let file = path.join("optimizer.safetensors");
+    optimizer.load(&read_tensors(&file)?, state.step, &file.display().to_string())
+}

@@ -1,0 +1,83 @@
+//! The collapse alarm: numbers that tell a model which learns from one that has given up, and words for them.
+
+use super::metrics::ValidLine;
+use crate::error::Result;
+use candle_core::{DType, Tensor};
+
+/// The mean standard deviation of the dimensions of `z` (B, T, D), and the participation ratio of its covariance.
+///
+/// The ratio tr(C)^2 / |C|^2 counts the directions that z uses: D if all alike, 1 if it varies along one alone, 0 if not at all.
+pub fn spread_and_rank(z: &Tensor) -> Result<(f64, f64)> {
+    let dim = z.dim(2)?;
+    let rows = z.detach().reshape(((), dim))?.to_dtype(DType::F32)?;
+    let n = rows.dim(0)? as f64;
+    let centred = rows.broadcast_sub(&rows.mean_keepdim(0)?)?;
+    let variance = (centred.sqr()?.sum(0)? / n)?;
+    let covariance = (centred.t()?.contiguous()?.matmul(&centred)? / n)?;
+    let spread = f64::from(variance.sqrt()?.mean_all()?.to_scalar::<f32>()?);
+    let trace = f64::from(variance.sum_all()?.to_scalar::<f32>()?);
+    let squares = f64::from(covariance.sqr()?.sum_all()?.to_scalar::<f32>()?);
+    Ok((spread, if squares > 0.0 { trace * trace / squares } else { 0.0 }))
+}
+
+/// Steps after which accuracy at chance is no longer the patience of the beginning.
+const PATIENCE: u64 = 2_000;
+
+/// What is wrong with a model, in words; nothing if it is well.
+pub fn complaint(line: &ValidLine) -> Option<String> {
+    let first = line.figures.accuracy_per_step.first().copied().unwrap_or(0.0);
+    if line.spread < 1e-4 {
+        Some(format!(
+            "collapse: z hardly varies any more (mean standard deviation {:.1e}); lower train.lr, or set train.clip_norm=1",
+            line.spread
+        ))
+    } else if line.effective_rank < 1.5 {
+        Some(format!(
+            "collapse: z varies along {:.1} directions only; lower train.lr, or start again from another seed",
+            line.effective_rank
+        ))
+    } else if line.step >= PATIENCE && first < 1.5 * line.figures.chance {
+        Some(format!(
+            "nothing learnt after {} steps: accuracy at k = 1 is {:.4}, chance {:.4}; try heads.score=scaled, a higher train.lr, \
+             or look at the data with `cpc info`",
+            line.step, first, line.figures.chance
+        ))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::check::random;
+    use crate::train::metrics::Figures;
+
+    #[test]
+    fn the_rank_counts_the_directions_in_use() {
+        let z = random(&[4, 500, 6], 1);
+        let (spread, rank) = spread_and_rank(&z).unwrap();
+        assert!((spread - 1.0).abs() < 0.05 && (rank - 6.0).abs() < 0.2, "{spread} {rank}");
+        let line = z.narrow(2, 0, 1).unwrap().broadcast_mul(&random(&[1, 1, 6], 2)).unwrap();
+        let (_, rank) = spread_and_rank(&line).unwrap();
+        assert!((rank - 1.0).abs() < 1e-3, "{rank}");
+        assert_eq!(spread_and_rank(&z.zeros_like().unwrap()).unwrap(), (0.0, 0.0));
+    }
+
+    #[test]
+    fn each_way_to_fail_has_its_words_and_health_has_none() {
+        let line = |step, accuracy, spread, effective_rank| ValidLine {
+            step,
+            figures: Figures::new(vec![4.0], vec![accuracy], 127.0),
+            spread,
+            effective_rank,
+            windows: 1,
+            seconds: 1.0,
+        };
+        assert_eq!(complaint(&line(5000, 0.2, 0.5, 30.0)), None);
+        assert_eq!(complaint(&line(100, 0.008, 0.5, 30.0)), None);
+        assert!(complaint(&line(5000, 0.008, 0.5, 30.0)).unwrap().starts_with("nothing learnt"));
+        assert!(complaint(&line(10, 1.0, 0.0, 0.0)).unwrap().contains("hardly varies"));
+        assert!(complaint(&line(10, 0.1, 0.3, 1.1)).unwrap().contains("1.1 directions"));
+    }
+}

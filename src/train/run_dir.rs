@@ -1,0 +1,70 @@
+//! The run directory: what `--out` names.
+
+use super::checkpoint::{self, State};
+use crate::config::Config;
+use crate::durable;
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// What a run writes into its directory; nothing else there is ever touched.
+const OURS: [&str; 4] = ["config.toml", "metrics.jsonl", "checkpoints", "model"];
+
+fn ours(run: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(run).map_err(Error::io(run, "read"))? {
+        let entry = entry.map_err(Error::io(run, "read"))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if OURS.contains(&name.as_str()) || name.starts_with("events.out.tfevents.") {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// Refuses a directory that cannot take a new run: cheap, to be called before long work.
+///
+/// # Errors
+/// A run is there and `overwrite` is false; something else than a directory is there.
+pub fn check_new(run: &Path, overwrite: bool) -> Result<()> {
+    if run.exists() && !run.is_dir() {
+        return Err(Error::usage(format!("--out {}: is a file", run.display()), "choose a directory"));
+    }
+    if run.exists() && !overwrite && !ours(run)?.is_empty() {
+        return Err(Error::usage(
+            format!("--out {}: there is a run already", run.display()),
+            "go on with it by --resume, replace it by --overwrite, or choose another directory",
+        ));
+    }
+    Ok(())
+}
+
+/// Makes the directory of a new run with its `config.toml`, and with `overwrite` removes what an old run left there.
+pub fn create(run: &Path, config: &Config, overwrite: bool) -> Result<()> {
+    check_new(run, overwrite)?;
+    std::fs::create_dir_all(run).map_err(Error::io(run, "create"))?;
+    for old in ours(run)? {
+        let removed = if old.is_dir() { std::fs::remove_dir_all(&old) } else { std::fs::remove_file(&old) };
+        removed.map_err(Error::io(&old, "remove"))?;
+    }
+    durable::write(&run.join("config.toml"), config.to_toml()?.as_bytes())
+}
+
+/// The last checkpoint of a run, if it has come to one.
+///
+/// # Errors
+/// There is no run, or its last checkpoint is damaged.
+pub fn latest(run: &Path) -> Result<Option<(PathBuf, State)>> {
+    if !run.join("config.toml").exists() {
+        return Err(Error::usage(
+            format!("--resume --out {}: there is no run to go on with", run.display()),
+            "leave out --resume to start one, or check the path",
+        ));
+    }
+    match checkpoint::list(run)?.pop() {
+        None => Ok(None),
+        Some((_, path)) => {
+            let state = checkpoint::read_state(&path)?;
+            Ok(Some((path, state)))
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! The training loop.
+
+use super::checkpoint::{self, Best, State};
+use super::health;
+use super::metrics::{Figures, Metrics, TrainLine, ValidLine, peak_rss_bytes};
+use super::optimizer::{Gradients, Optimizer};
+use super::schedule::learning_rate;
+use super::task::{Batch, Outcome, Task};
+use crate::config::TrainConfig;
+use crate::error::{Error, Problem, Result};
+use crate::nn::Phase;
+use crate::seed::stream;
+use candle_core::{DType, Tensor};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Who wants to hear how training goes.
+pub trait Observer {
+    /// An update was made.
+    fn step(&mut self, _step: u64) {}
+    /// A line of training was written.
+    fn train(&mut self, _line: &TrainLine) {}
+    /// A validation was made; `best` says whether it is the best so far.
+    fn valid(&mut self, _line: &ValidLine, _best: bool) {}
+    /// Something that the user should know.
+    fn warning(&mut self, _text: &str) {}
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Updates made in all.
+    pub steps: u64,
+    /// The last line of training.
+    pub train: Option<TrainLine>,
+    /// The best validation of this session, whose model is in `model/`.
+    pub valid: Option<ValidLine>,
+    /// Where the model is.
+    pub model: PathBuf,
+    /// Files that could not be read and were left out.
+    pub skipped: Vec<Problem>,
+}
+
+/// An update whose figures have not been read from the device yet.
+struct Pending {
+    step: u64,
+    loss: Tensor,     // (K)
+    accuracy: Tensor, // (K)
+    negatives: usize,
+    sources: Vec<String>,
+}
+
+/// Trains one task in one run directory.
+pub struct Trainer<'a, T: Task> {
+    task: T,
+    config: TrainConfig,
+    seed: u64,
+    run: PathBuf,
+    observer: &'a mut dyn Observer,
+    optimizer: Optimizer,
+    metrics: Metrics,
+    best: Option<Best>,
+    valid: Option<ValidLine>,
+    pending: Vec<Pending>,
+    skipped: Vec<Problem>,
+}
+
+impl<'a, T: Task> Trainer<'a, T> {
+    /// A trainer at the beginning of a run, or at the checkpoint that it goes on from.
+    pub fn new(
+        task: T,
+        config: &TrainConfig,
+        seed: u64,
+        run: &Path,
+        from: Option<(&Path, &State)>,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self> {
+        let mut optimizer = Optimizer::new(task.params())?;
+        if let Some((path, state)) = from {
+            checkpoint::load(path, state, &task, &mut optimizer)?;
+        }
+        let metrics = Metrics::open(run, optimizer.steps(), task.unit())?;
+        let best = from.and_then(|(_, state)| state.best);
+        let (pending, skipped, valid) = (Vec::new(), Vec::new(), None);
+        let (config, run) = (config.clone(), run.to_path_buf());
+        Ok(Trainer { task, config, seed, run, observer, optimizer, metrics, best, valid, pending, skipped })
+    }
+
+    /// Trains to the last step, or until `stop` is raised.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] after `stop`, with a checkpoint written; a loss or weight that is not finite, with the step and the
+    /// files of its batch; whatever the data or the disk refuse.
+    pub fn train(&mut self, stop: &AtomicBool) -> Result<Finished> {
+        let every = |n: u64, step: u64| n > 0 && step % n == 0;
+        let mut clock = Clock::start();
+        let mut line = None;
+        while self.optimizer.steps() < self.config.steps {
+            let grads = self.update(&mut clock)?;
+            let step = self.optimizer.steps();
+            let last = step == self.config.steps;
+            clock.step();
+            self.observer.step(step);
+
+            if every(self.config.log_every, step) || last {
+                line = Some(self.log(&grads, &mut clock)?);
+            }
+            if every(self.config.valid_every, step) || last {
+                self.validate()?;
+                clock.restart();
+            }
+            let stopped = stop.load(Ordering::Relaxed) && !last;
+            if every(self.config.checkpoint_every, step) || last || stopped {
+                let kept = self.checkpoint()?;
+                clock.restart();
+                if stopped {
+                    return Err(Error::Interrupted {
+                        kept: format!("{} is written; go on with `cpc pretrain --resume --out {}`", kept.display(), self.run.display()),
+                    });
+                }
+            }
+        }
+        let model = self.run.join("model");
+        if self.best.is_none() || !model.join("model.safetensors").exists() {
+            self.write_model()?;
+        }
+        Ok(Finished {
+            steps: self.optimizer.steps(),
+            train: line,
+            valid: self.valid.take(),
+            model,
+            skipped: std::mem::take(&mut self.skipped),
+        })
+    }
+
+    /// One update: `accumulate` batches forward and backward, then the optimizer. Nothing is read from the device.
+    fn update(&mut self, clock: &mut Clock) -> Result<Gradients> {
+        let step = self.optimizer.steps();
+        let parts = self.config.accumulate;
+        let mut sum: Option<Gradients> = None;
+        for part in 0..parts {
+            let waiting = Instant::now();
+            let batch = self.task.next_batch()?;
+            clock.waited(waiting, batch.amount());
+            self.report_skipped(batch.skipped());
+
+            let mut negatives = stream(self.seed, "negatives", step * parts as u64 + part as u64);
+            let Outcome { per_step, negatives, .. } = self.task.outcome(&batch, Phase::Train, &mut negatives)?;
+            let grads = self.optimizer.collect(per_step.loss.sum_all()?.backward()?);
+            let (loss, accuracy) = (per_step.loss.detach(), per_step.accuracy);
+            self.pending.push(Pending { step: step + 1, loss, accuracy, negatives, sources: batch.sources() });
+            match &mut sum {
+                Some(sum) => sum.add(grads)?,
+                None => sum = Some(grads),
+            }
+        }
+        let grads = sum.ok_or_else(|| Error::usage("train.accumulate: must be at least 1", "set it to 1"))?;
+        self.optimizer.step(&grads, 1.0 / parts as f64, learning_rate(&self.config, step), &self.config)?;
+        Ok(grads)
+    }
+
+    /// Reads the figures of the updates since the last time, and stops at the first that is not finite.
+    fn settle(&mut self) -> Result<Option<Figures>> {
+        if self.pending.is_empty() {
+            return Ok(None);
+        }
+        let rows = |of: fn(&Pending) -> &Tensor| -> Result<Vec<Vec<f32>>> {
+            let all: Vec<&Tensor> = self.pending.iter().map(of).collect();
+            Ok(Tensor::stack(&all, 0)?.to_dtype(DType::F32)?.to_vec2()?)
+        };
+        let (losses, accuracies) = (rows(|p| &p.loss)?, rows(|p| &p.accuracy)?);
+        if let Some(bad) = losses.iter().position(|row| row.iter().any(|l| !l.is_finite())) {
+            let bad = &self.pending[bad];
+            return Err(diverged(&format!("the loss of step {} is not finite", bad.step), &bad.sources));
+        }
+        let mean = |rows: &[Vec<f32>]| -> Vec<f64> {
+            let columns = rows.first().map_or(0, Vec::len);
+            (0..columns).map(|k| rows.iter().map(|r| f64::from(r[k])).sum::<f64>() / rows.len() as f64).collect()
+        };
+        let negatives = self.pending.iter().map(|p| p.negatives as f64).sum::<f64>() / self.pending.len() as f64;
+        self.pending.clear();
+        Ok(Some(Figures::new(mean(&losses), mean(&accuracies), negatives)))
+    }
+
+    /// Writes a line of metrics.
+    fn log(&mut self, grads: &Gradients, clock: &mut Clock) -> Result<TrainLine> {
+        let sources = self.pending.last().map(|p| p.sources.clone()).unwrap_or_default();
+        let figures = self.settle()?.unwrap_or_else(|| Figures::new(Vec::new(), Vec::new(), 0.0));
+        let step = self.optimizer.steps();
+        let grad_norm = f64::from(grads.norm()?.to_dtype(DType::F32)?.to_scalar::<f32>()?) / self.config.accumulate as f64;
+        if !grad_norm.is_finite() {
+            return Err(diverged(&format!("the gradient of step {step} is not finite"), &sources));
+        }
+        let line = TrainLine {
+            step,
+            epoch: self.task.position().epoch,
+            lr: learning_rate(&self.config, step - 1),
+            figures,
+            grad_norm,
+            step_seconds: clock.median_step(),
+            data_wait_seconds: clock.mean_wait(),
+            rate: clock.rate(),
+            peak_rss_bytes: peak_rss_bytes(),
+        };
+        clock.restart();
+        self.metrics.train(&line)?;
+        self.observer.train(&line);
+        Ok(line)
+    }
+
+    /// A pass over the validation windows, always with the same negatives; keeps the model if it is the best.
+    fn validate(&mut self) -> Result<()> {
+        let began = Instant::now();
+        let (mut loss, mut accuracy, mut negatives, mut rows) = (Vec::new(), Vec::new(), 0.0, 0usize);
+        let mut health = None;
+        for (i, batch) in self.task.validation()?.enumerate() {
+            let batch = batch?;
+            let out = self.task.outcome(&batch, Phase::Eval, &mut stream(self.seed, "validation negatives", i as u64))?;
+            let n = batch.rows();
+            let add = |sum: &mut Vec<f64>, new: &Tensor| -> Result<()> {
+                let new = new.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+                sum.resize(new.len(), 0.0);
+                sum.iter_mut().zip(new).for_each(|(s, v)| *s += f64::from(v) * n as f64);
+                Ok(())
+            };
+            add(&mut loss, &out.per_step.loss)?;
+            add(&mut accuracy, &out.per_step.accuracy)?;
+            negatives += (out.negatives * n) as f64;
+            rows += n;
+            if health.is_none() {
+                health = Some(health::spread_and_rank(&out.z)?);
+            }
+        }
+        let Some((spread, effective_rank)) = health else { return Ok(()) };
+        let mean = |sum: Vec<f64>| sum.into_iter().map(|s| s / rows as f64).collect();
+        let line = ValidLine {
+            step: self.optimizer.steps(),
+            figures: Figures::new(mean(loss), mean(accuracy), negatives / rows as f64),
+            spread,
+            effective_rank,
+            windows: rows,
+            seconds: began.elapsed().as_secs_f64(),
+        };
+        self.metrics.valid(&line)?;
+        if !line.figures.loss.is_finite() {
+            let what = format!("the validation loss after step {} is not finite", line.step);
+            return Err(diverged(&what, &[]));
+        }
+        let best = self.best.is_none_or(|best| line.figures.loss < best.loss);
+        self.observer.valid(&line, best);
+        if let Some(words) = health::complaint(&line) {
+            self.observer.warning(&words);
+        }
+        if best {
+            self.best = Some(Best { step: line.step, loss: line.figures.loss });
+            self.write_model()?;
+            self.valid = Some(line);
+        }
+        Ok(())
+    }
+
+    fn write_model(&self) -> Result<()> {
+        let dir = self.run.join("model");
+        std::fs::create_dir_all(&dir).map_err(Error::io(&dir, "create"))?;
+        self.task.write_model(&dir)
+    }
+
+    /// Writes a checkpoint, after making sure that it is worth going on from.
+    fn checkpoint(&mut self) -> Result<PathBuf> {
+        let sources = self.pending.last().map(|p| p.sources.clone()).unwrap_or_default();
+        self.settle()?;
+        let sums = self.task.params().trainable().iter().map(|(_, v)| v.as_tensor().detach().sum_all()).collect::<candle_core::Result<Vec<_>>>()?;
+        let sum = Tensor::stack(&sums, 0)?.sum_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?;
+        if !sum.is_finite() {
+            let what = format!("the weights after step {} are not finite", self.optimizer.steps());
+            return Err(diverged(&what, &sources));
+        }
+        let state = State {
+            format: 1,
+            step: self.optimizer.steps(),
+            seed: self.seed,
+            position: self.task.position(),
+            best: self.best,
+        };
+        checkpoint::write(&self.run, &self.task, &self.optimizer, &state, self.config.keep_last)
+    }
+
+    fn report_skipped(&mut self, skipped: &[Problem]) {
+        for problem in skipped {
+            if !self.skipped.contains(problem) {
+                self.observer.warning(&format!("left out: {problem}"));
+                self.skipped.push(problem.clone());
+            }
+        }
+    }
+}
+
+fn diverged(what: &str, sources: &[String]) -> Error {
+    let files = if sources.is_empty() { String::new() } else { format!(" (its batch: {})", sources.join(", ")) };
+    Error::failed(
+        format!("{what}{files}"),
+        "the last checkpoint is intact; look at these files, lower train.lr or set train.clip_norm=1, and --resume",
+    )
+}
+
+/// Times of the steps since the last line.
+struct Clock {
+    began: Instant,
+    last: Instant,
+    steps: Vec<f64>,
+    waited: f64,
+    amount: f64,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let now = Instant::now();
+        Clock { began: now, last: now, steps: Vec::new(), waited: 0.0, amount: 0.0 }
+    }
+
+    fn restart(&mut self) {
+        *self = Clock::start();
+    }
+
+    fn waited(&mut self, since: Instant, amount: f64) {
+        self.waited += since.elapsed().as_secs_f64();
+        self.amount += amount;
+    }
+
+    fn step(&mut self) {
+        let now = Instant::now();
+        self.steps.push((now - self.last).as_secs_f64());
+        self.last = now;
+    }
+
+    fn median_step(&self) -> f64 {
+        let mut steps = self.steps.clone();
+        steps.sort_by(f64::total_cmp);
+        steps.get(steps.len() / 2).copied().unwrap_or(0.0)
+    }
+
+    fn mean_wait(&self) -> f64 {
+        self.waited / self.steps.len().max(1) as f64
+    }
+
+    fn rate(&self) -> f64 {
+        self.amount / (self.last - self.began).as_secs_f64().max(1e-9)
+    }
+}
