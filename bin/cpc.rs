@@ -5,6 +5,7 @@ use cpc::cli::{Cli, report};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    cpc::memory::keep_large_blocks();
     cpc::audio::hush_decoder_panics();
     let cli = Cli::parse();
     if let Some(threads) = cli.global.threads {

@@ -103,8 +103,8 @@ impl ConvShape {
         Ok(())
     }
 
-    /// The gradient of the weight, (C_out, kernel * C_in), from the items `x` (B, time_in, C_in) and `dy` (B, time_out, C_out).
-    pub(super) fn grad_weight(&self, x: &[f32], dy: &[f32]) -> Result<Vec<f32>> {
+    /// The gradient of the weight, (kernel * C_in, C_out), from the items `x` (B, time_in, C_in) and `dy` (B, time_out, C_out).
+    fn grad_packed(&self, x: &[f32], dy: &[f32]) -> Result<Vec<f32>> {
         let (out, width) = (self.channels_out, self.width());
         let (per_x, per_y) = (self.time_in * self.channels_in, self.time_out() * out);
         let (inside, edges) = self.parts(0..self.time_out());
@@ -116,21 +116,37 @@ impl ConvShape {
             edges.iter().for_each(|&t| edge_y.extend_from_slice(&dy[t * out..(t + 1) * out]));
         }
         let edge_rows = edge_y.len() / out;
-        // Each thread makes the rows of some output channels, so that every sum is made by one thread in one order.
-        let per_task = out.div_ceil(rayon::current_num_threads()).next_multiple_of(16);
-        let mut dw = vec![0.0; out * width];
-        dw.par_chunks_mut(per_task * width).enumerate().try_for_each(|(task, dw)| {
-            let (from, n) = (task * per_task, dw.len() / width);
-            let edge_y = View::new(&edge_y, edge_rows, out, out)?.columns(from, n)?;
-            let edge_x = View::new(&edge_x, edge_rows, width, width)?;
-            multiply(ViewMut::new(dw, n, width, width)?, true, edge_y.t(), edge_x, true)?;
+        // Each thread makes the rows of some taps, so that every sum is made by one thread in one order.
+        let per_task = width.div_ceil(rayon::current_num_threads()).next_multiple_of(16);
+        let mut dw = vec![0.0; width * out];
+        dw.par_chunks_mut(per_task * out).enumerate().try_for_each(|(task, dw)| {
+            let (from, n) = (task * per_task, dw.len() / out);
+            let edge_x = View::new(&edge_x, edge_rows, width, width)?.columns(from, n)?;
+            let edge_y = View::new(&edge_y, edge_rows, out, out)?;
+            multiply(ViewMut::new(dw, n, out, out)?, true, edge_x.t(), edge_y, true)?;
             for (x, dy) in x.chunks_exact(per_x).zip(dy.chunks_exact(per_y)) {
-                let dy = View::new(&dy[inside.start * out..], inside.len(), out, out)?.columns(from, n)?;
-                multiply(ViewMut::new(dw, n, width, width)?, true, dy.t(), self.windows(x, &inside)?, true)?;
+                let x = self.windows(x, &inside)?.columns(from, n)?;
+                let dy = View::new(&dy[inside.start * out..], inside.len(), out, out)?;
+                multiply(ViewMut::new(dw, n, out, out)?, true, x.t(), dy, true)?;
             }
             Ok::<_, Error>(())
         })?;
         Ok(dw)
+    }
+
+    /// The gradient of the weight as PyTorch has it, (C_out, C_in, kernel).
+    pub(super) fn grad_weight(&self, x: &[f32], dy: &[f32]) -> Result<Vec<f32>> {
+        let packed = self.grad_packed(x, dy)?;
+        let (out, inputs) = (self.channels_out, self.channels_in);
+        let mut weight = vec![0.0; packed.len()];
+        weight.par_chunks_exact_mut(self.width()).enumerate().for_each(|(o, weight)| {
+            for (j, row) in packed.chunks_exact(inputs * out).enumerate() {
+                for (c, value) in row[o..].iter().step_by(out).enumerate() {
+                    weight[c * self.kernel + j] = *value;
+                }
+            }
+        });
+        Ok(weight)
     }
 
     /// Adds the gradient of the input to `dx` (B, time_in, C_in), from `dy` (B, time_out, C_out).
@@ -170,24 +186,14 @@ impl ConvShape {
 
     /// PyTorch's weight (C_out, C_in, kernel) with taps before channels: (C_out, kernel * C_in).
     pub(super) fn pack(&self, weight: &[f32]) -> Vec<f32> {
-        swap_inner(weight, self.channels_in, self.kernel)
+        let mut packed = vec![0.0; weight.len()];
+        packed.par_chunks_exact_mut(self.width()).zip(weight.par_chunks_exact(self.width())).for_each(|(to, from)| {
+            for (j, row) in to.chunks_exact_mut(self.channels_in).enumerate() {
+                row.iter_mut().zip(from[j..].iter().step_by(self.kernel)).for_each(|(t, f)| *t = *f);
+            }
+        });
+        packed
     }
-
-    /// The inverse of [`ConvShape::pack`].
-    pub(super) fn unpack(&self, weight: &[f32]) -> Vec<f32> {
-        swap_inner(weight, self.kernel, self.channels_in)
-    }
-}
-
-/// (N, a, b) to (N, b, a).
-fn swap_inner(from: &[f32], a: usize, b: usize) -> Vec<f32> {
-    let mut to = vec![0.0; from.len()];
-    to.par_chunks_exact_mut(a * b).zip(from.par_chunks_exact(a * b)).for_each(|(to, from)| {
-        for (j, row) in to.chunks_exact_mut(a).enumerate() {
-            row.iter_mut().zip(from[j..].iter().step_by(b)).for_each(|(t, f)| *t = *f);
-        }
-    });
-    to
 }
 
 /// The convolution by candle's operations, with right gradients on every device.

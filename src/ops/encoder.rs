@@ -316,7 +316,7 @@ pub fn fused(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistic
         for (i, layer) in kept.iter().enumerate().rev() {
             let from = if i > 0 { &kept[i - 1].out[..] } else { &input[..] };
             let sums = layer.backward_norm(&mut grad);
-            weights.push(layer.shape.unpack(&layer.shape.grad_weight(from, &grad)?));
+            weights.push(layer.shape.grad_weight(from, &grad)?);
             if layer.gain.is_some() {
                 vectors.push([sums.bias, sums.gain, sums.shift].concat());
             } else {

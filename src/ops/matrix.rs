@@ -5,7 +5,9 @@
 //! their bounds when they are made, so that [`multiply`] is safe.
 
 use crate::error::{Error, Result};
+use super::simd::arch;
 use gemm::Parallelism;
+use pulp::{Simd, WithSimd};
 
 /// A matrix to read: element (r, c) is `data[r * row_stride + c * col_stride]`.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +116,134 @@ pub fn multiply(dst: ViewMut, accumulate: bool, lhs: View, rhs: View, alone: boo
     Ok(())
 }
 
+/// Columns of a panel of [`Packed`].
+const PANEL: usize = 32;
+
+/// A matrix laid out for products with a few rows at a time: the recurrent weight of a layer, used at every step.
+///
+/// Panels of 32 columns, each a run of rows; the last is filled up with zeros. [`multiply`] would lay it out anew at each call.
+#[derive(Debug, Clone)]
+pub struct Packed {
+    panels: Vec<f32>,
+    rows: usize,
+    cols: usize,
+}
+
+impl Packed {
+    /// Lays out a matrix.
+    pub fn new(matrix: View) -> Self {
+        let View { data, rows, cols, row_stride, col_stride } = matrix;
+        let mut panels = vec![0.0; rows * cols.next_multiple_of(PANEL)];
+        for (p, panel) in panels.chunks_exact_mut((rows * PANEL).max(1)).enumerate() {
+            let n = PANEL.min(cols - p * PANEL);
+            for (r, row) in panel.chunks_exact_mut(PANEL).enumerate() {
+                let at = r * row_stride + p * PANEL * col_stride;
+                row[..n].iter_mut().enumerate().for_each(|(c, v)| *v = data[at + c * col_stride]);
+            }
+        }
+        Packed { panels, rows, cols }
+    }
+
+    /// `dst += lhs * self`, on one thread.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or `lhs` is transposed.
+    pub fn multiply_add(&self, dst: ViewMut, lhs: View) -> Result<()> {
+        if lhs.cols != self.rows || dst.rows != lhs.rows || dst.cols != self.cols || lhs.col_stride != 1 {
+            return Err(Error::Tensor(candle_core::Error::Msg("a product with a packed matrix does not fit".into())));
+        }
+        if self.rows > 0 {
+            arch().dispatch(Panels { packed: self, dst, lhs });
+        }
+        Ok(())
+    }
+}
+
+struct Panels<'a, 'b> {
+    packed: &'a Packed,
+    dst: ViewMut<'b>,
+    lhs: View<'a>,
+}
+
+impl WithSimd for Panels<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Panels { packed, dst, lhs } = self;
+        for (p, panel) in packed.panels.chunks_exact(packed.rows * PANEL).enumerate() {
+            let columns = p * PANEL..packed.cols.min((p + 1) * PANEL);
+            let row = |r: usize| &lhs.data[r * lhs.row_stride..][..lhs.cols];
+            let mut r = 0;
+            while r < lhs.rows {
+                // Four rows fill the registers of AVX-512, two those of AVX2.
+                let n = if S::REGISTER_COUNT >= 32 && lhs.rows - r >= 4 { 4 } else { 1 };
+                let mut out = [[0.0; PANEL]; 4];
+                if n == 4 {
+                    panel_rows::<S, 4>(simd, panel, [row(r), row(r + 1), row(r + 2), row(r + 3)], &mut out);
+                } else {
+                    panel_rows::<S, 1>(simd, panel, [row(r)], &mut out);
+                }
+                for (i, out) in out[..n].iter().enumerate() {
+                    let at = (r + i) * dst.row_stride;
+                    let to = &mut dst.data[at + columns.start..at + columns.end];
+                    to.iter_mut().zip(out).for_each(|(d, o)| *d += o);
+                }
+                r += n;
+            }
+        }
+    }
+}
+
+/// The products of `N` rows with a panel.
+#[inline(always)]
+fn panel_rows<S: Simd, const N: usize>(simd: S, panel: &[f32], rows: [&[f32]; N], out: &mut [[f32; PANEL]; 4]) {
+    // A panel's row is 2, 4 or 8 registers wide.
+    match PANEL / S::F32_LANES {
+        2 => panel_sums::<S, N, 2>(simd, panel, rows, out),
+        4 => panel_sums::<S, N, 4>(simd, panel, rows, out),
+        8 => panel_sums::<S, N, 8>(simd, panel, rows, out),
+        _ => {
+            for (out, row) in out.iter_mut().zip(rows) {
+                for (w, &x) in panel.chunks_exact(PANEL).zip(row) {
+                    out.iter_mut().zip(w).for_each(|(o, w)| *o += x * w);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn panel_sums<S: Simd, const N: usize, const V: usize>(
+    simd: S,
+    panel: &[f32],
+    rows: [&[f32]; N],
+    out: &mut [[f32; PANEL]; 4],
+) {
+    let mut sums = [[simd.splat_f32s(0.0); V]; N];
+    let k = panel.len() / PANEL;
+    let mut rows = rows;
+    for row in &mut rows {
+        *row = &row[..k];
+    }
+    let panel = &S::as_simd_f32s(panel).0[..k * V];
+    // Plain loops throughout: a closure would be compiled without the vector instructions of this function.
+    for i in 0..k {
+        for n in 0..N {
+            let x = simd.splat_f32s(rows[n][i]);
+            for v in 0..V {
+                sums[n][v] = simd.mul_add_e_f32s(x, panel[i * V + v], sums[n][v]);
+            }
+        }
+    }
+    for n in 0..N {
+        let out = S::as_mut_simd_f32s(&mut out[n]).0;
+        for v in 0..V {
+            out[v] = sums[n][v];
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +259,21 @@ mod tests {
         assert_eq!(y, [3.0, 1.0, 7.0, 3.0, 11.0, 5.0, 15.0, 7.0]);
         multiply(ViewMut::new(&mut y, 4, 2, 2).unwrap(), true, windows, w.t(), false).unwrap();
         assert_eq!(y, [6.0, 2.0, 14.0, 6.0, 22.0, 10.0, 30.0, 14.0]);
+    }
+
+    #[test]
+    fn a_packed_matrix_multiplies_as_the_plain_one() {
+        let numbers = |n: usize| (0..n).map(|i| (i as f32 * 0.37).sin()).collect::<Vec<f32>>();
+        for (m, k, n) in [(1, 3, 5), (4, 16, 32), (7, 20, 70), (8, 256, 96)] {
+            let (a, b) = (numbers(m * (k + 3)), numbers(k * n));
+            let lhs = View::new(&a, m, k, k + 3).unwrap();
+            for rhs in [View::new(&b, k, n, n).unwrap(), View::new(&b, n, k, k).unwrap().t()] {
+                let (mut got, mut want) = (vec![1.0; m * n], vec![1.0; m * n]);
+                Packed::new(rhs).multiply_add(ViewMut::new(&mut got, m, n, n).unwrap(), lhs).unwrap();
+                multiply(ViewMut::new(&mut want, m, n, n).unwrap(), true, lhs, rhs, true).unwrap();
+                assert!(got.iter().zip(&want).all(|(g, w)| (g - w).abs() < 1e-4), "{got:?} {want:?}");
+            }
+        }
     }
 
     #[test]

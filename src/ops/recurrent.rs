@@ -6,7 +6,7 @@
 //! What one step computes is a [`Cell`]: see [`super::gru`] and [`super::lstm`].
 
 use super::function::{Floats, Form, function};
-use super::matrix::{View, ViewMut, multiply};
+use super::matrix::{Packed, View, ViewMut, multiply};
 use super::norm::add_columns;
 use crate::error::{Error, Result};
 use candle_core::{DType, Device, Tensor};
@@ -116,7 +116,8 @@ pub fn fused<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &
     let mut cells = initial.c.flatten_all()?.to_vec1::<f32>()?;
     {
         let (gx, w, b) = (Floats::of(&gates_x)?, Floats::of(&w_hh)?, Floats::of(&b_hh)?);
-        let (gx, w, b): (&[f32], &[f32], &[f32]) = (&gx, &w, &b);
+        let (gx, b): (&[f32], &[f32]) = (&gx, &b);
+        let w = Packed::new(View::new(&w, columns, hidden, hidden)?.t());
         h.par_chunks_mut(share * time * hidden)
             .zip(kept.par_chunks_mut(share * time * width))
             .zip(gx.par_chunks(share * time * columns))
@@ -129,8 +130,7 @@ pub fn fused<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &
                     let (before, stride) =
                         if t == 0 { (first, hidden) } else { (&h[(t - 1) * hidden..], time * hidden) };
                     let before = View::new(before, items, hidden, stride)?;
-                    let w = View::new(w, columns, hidden, hidden)?.t();
-                    multiply(ViewMut::new(&mut gh, items, columns, columns)?, true, before, w, true)?;
+                    w.multiply_add(ViewMut::new(&mut gh, items, columns, columns)?, before)?;
                     for i in 0..items {
                         let row = i * time + t;
                         let kept = &mut kept[row * width..(row + 1) * width];
@@ -161,7 +161,8 @@ pub fn fused<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &
     let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
         let grad = grad.contiguous()?;
         let (grad, w) = (Floats::of(&grad)?, Floats::of(&w)?);
-        let (grad, w): (&[f32], &[f32]) = (&grad, &w);
+        let grad: &[f32] = &grad;
+        let w = Packed::new(View::new(&w, columns, hidden, hidden)?);
         let mut dgx = vec![0.0f32; batch * time * columns];
         let mut dgh = vec![0.0f32; batch * time * columns];
         dgx.par_chunks_mut(share * time * columns)
@@ -185,8 +186,7 @@ pub fn fused<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &
                         );
                     }
                     let gates = View::new(&dgh[t * columns..], items, columns, time * columns)?;
-                    let w = View::new(w, columns, hidden, hidden)?;
-                    multiply(ViewMut::new(&mut dh, items, hidden, hidden)?, true, gates, w, true)?;
+                    w.multiply_add(ViewMut::new(&mut dh, items, hidden, hidden)?, gates)?;
                 }
                 Ok::<_, Error>(())
             })?;

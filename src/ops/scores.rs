@@ -84,28 +84,40 @@ struct Dots<'a> {
 }
 
 /// Heads and latents that meet in registers at once.
-const HEADS: usize = 4;
+const HEADS: usize = 6;
 const LATENTS: usize = 2;
 
+// Plain loops fill the arrays of registers below: `map` and `from_fn` would call closures that are compiled without the vector
+// instructions of the function around them.
 #[inline(always)]
 fn dot_block<S: Simd, const P: usize, const Z: usize>(simd: S, p: [&[f32]; P], z: [&[f32]; Z]) -> [[f32; Z]; P] {
-    let p_parts = p.map(|row| S::as_simd_f32s(row));
-    let z_parts = z.map(|row| S::as_simd_f32s(row));
     let mut sums = [[simd.splat_f32s(0.0); Z]; P];
-    let n = z_parts[0].0.len();
-    let p_heads = p_parts.map(|part| &part.0[..n]);
-    let z_heads = z_parts.map(|part| &part.0[..n]);
+    let (mut p_wide, mut z_wide): ([&[S::f32s]; P], [&[S::f32s]; Z]) = ([&[]; P], [&[]; Z]);
+    let (mut p_tail, mut z_tail): ([&[f32]; P], [&[f32]; Z]) = ([&[]; P], [&[]; Z]);
+    for a in 0..P {
+        (p_wide[a], p_tail[a]) = S::as_simd_f32s(p[a]);
+    }
+    for b in 0..Z {
+        (z_wide[b], z_tail[b]) = S::as_simd_f32s(z[b]);
+    }
+    let n = z_wide[0].len();
+    for a in 0..P {
+        p_wide[a] = &p_wide[a][..n];
+    }
+    for b in 0..Z {
+        z_wide[b] = &z_wide[b][..n];
+    }
     for i in 0..n {
         for a in 0..P {
             for b in 0..Z {
-                sums[a][b] = simd.mul_add_e_f32s(p_heads[a][i], z_heads[b][i], sums[a][b]);
+                sums[a][b] = simd.mul_add_e_f32s(p_wide[a][i], z_wide[b][i], sums[a][b]);
             }
         }
     }
     let mut out = [[0.0; Z]; P];
     for a in 0..P {
         for b in 0..Z {
-            let tail: f32 = p_parts[a].1.iter().zip(z_parts[b].1).map(|(x, y)| x * y).sum();
+            let tail: f32 = p_tail[a].iter().zip(z_tail[b]).map(|(x, y)| x * y).sum();
             out[a][b] = simd.reduce_sum_f32s(sums[a][b]) + tail;
         }
     }
@@ -127,7 +139,11 @@ impl WithSimd for Dots<'_> {
             if n < paired {
                 let two = [latent(rows[n]), latent(rows[n + 1])];
                 for k in (0..grouped).step_by(HEADS) {
-                    let dots = dot_block(simd, [head(k), head(k + 1), head(k + 2), head(k + 3)], two);
+                    let mut heads: [&[f32]; HEADS] = [&[]; HEADS];
+                    for (a, slot) in heads.iter_mut().enumerate() {
+                        *slot = head(k + a);
+                    }
+                    let dots = dot_block(simd, heads, two);
                     for a in 0..HEADS {
                         for b in 0..LATENTS {
                             scores[(k + a) * stride + 1 + n + b] = dots[a][b] * scale;
@@ -177,65 +193,84 @@ impl WithSimd for Backward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Backward { p, z, rows, g, stride, dim, dp, dz } = self;
-        let steps = p.len() / dim;
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let steps = self.p.len() / self.dim;
         let mut k = 0;
         while k < steps {
-            match steps - k {
-                0..HEADS => {
-                    backward_heads::<S, 1>(simd, k, p, z, rows, g, stride, dim, dp, dz);
-                    k += 1;
-                }
-                _ => {
-                    backward_heads::<S, HEADS>(simd, k, p, z, rows, g, stride, dim, dp, dz);
-                    k += HEADS;
-                }
+            if steps - k >= HEADS {
+                self.grad_heads::<S, HEADS>(simd, k);
+                self.grad_latents::<S, HEADS>(simd, k);
+                k += HEADS;
+            } else {
+                self.grad_heads::<S, 1>(simd, k);
+                self.grad_latents::<S, 1>(simd, k);
+                k += 1;
             }
         }
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-#[inline(always)]
-fn backward_heads<S: Simd, const P: usize>(
-    simd: S,
-    from: usize,
-    p: &[f32],
-    z: &[f32],
-    rows: &[u32],
-    g: &[f32],
-    stride: usize,
-    dim: usize,
-    dp: &mut [f32],
-    dz: &mut [f32],
-) {
-    let heads: [&[f32]; P] = std::array::from_fn(|a| &p[(from + a) * dim..(from + a + 1) * dim]);
-    let heads = heads.map(|row| S::as_simd_f32s(row));
-    let mut left = &mut dp[from * dim..];
-    let grads: [(&mut [S::f32s], &mut [f32]); P] = std::array::from_fn(|_| {
-        let (row, rest) = std::mem::take(&mut left).split_at_mut(dim);
-        left = rest;
-        S::as_mut_simd_f32s(row)
-    });
-    for (n, &row) in rows.iter().enumerate() {
-        let at = row as usize * dim;
-        let weights: [f32; P] = std::array::from_fn(|a| g[(from + a) * stride + n]);
-        let wide = weights.map(|w| simd.splat_f32s(w));
-        let (z_head, z_tail) = S::as_simd_f32s(&z[at..at + dim]);
-        let (dz_head, dz_tail) = S::as_mut_simd_f32s(&mut dz[at..at + dim]);
-        for i in 0..z_head.len() {
-            let mut sum = dz_head[i];
-            for a in 0..P {
-                sum = simd.mul_add_e_f32s(wide[a], heads[a].0[i], sum);
-                grads[a].0[i] = simd.mul_add_e_f32s(wide[a], z_head[i], grads[a].0[i]);
+impl Backward<'_> {
+    /// `dp` of `P` heads from k on: two registers of each are summed over all latents before they are written.
+    #[inline(always)]
+    fn grad_heads<S: Simd, const P: usize>(&mut self, simd: S, k: usize) {
+        let dim = self.dim;
+        let wide = dim / (2 * S::F32_LANES) * 2; // registers in pairs
+        for i in (0..wide).step_by(2) {
+            let mut sums = [[simd.splat_f32s(0.0); 2]; P];
+            for (n, &row) in self.rows.iter().enumerate() {
+                let z = S::as_simd_f32s(&self.z[row as usize * dim + i * S::F32_LANES..][..2 * S::F32_LANES]).0;
+                let (z0, z1) = (z[0], z[1]);
+                for a in 0..P {
+                    let w = simd.splat_f32s(self.g[(k + a) * self.stride + n]);
+                    sums[a][0] = simd.mul_add_e_f32s(w, z0, sums[a][0]);
+                    sums[a][1] = simd.mul_add_e_f32s(w, z1, sums[a][1]);
+                }
             }
-            dz_head[i] = sum;
-        }
-        for i in 0..z_tail.len() {
             for a in 0..P {
-                dz_tail[i] += weights[a] * heads[a].1[i];
-                grads[a].1[i] += weights[a] * z_tail[i];
+                let row = S::as_mut_simd_f32s(&mut self.dp[(k + a) * dim..(k + a + 1) * dim]).0;
+                row[i] = simd.add_f32s(row[i], sums[a][0]);
+                row[i + 1] = simd.add_f32s(row[i + 1], sums[a][1]);
+            }
+        }
+        for i in wide * S::F32_LANES..dim {
+            for (n, &row) in self.rows.iter().enumerate() {
+                let z = self.z[row as usize * dim + i];
+                for a in 0..P {
+                    self.dp[(k + a) * dim + i] += self.g[(k + a) * self.stride + n] * z;
+                }
+            }
+        }
+    }
+
+    /// What `P` heads from k on add to `dz`.
+    #[inline(always)]
+    fn grad_latents<S: Simd, const P: usize>(&mut self, simd: S, k: usize) {
+        let dim = self.dim;
+        let (mut heads, mut tails): ([&[S::f32s]; P], [&[f32]; P]) = ([&[]; P], [&[]; P]);
+        for a in 0..P {
+            (heads[a], tails[a]) = S::as_simd_f32s(&self.p[(k + a) * dim..(k + a + 1) * dim]);
+        }
+        for (n, &row) in self.rows.iter().enumerate() {
+            let (row, tail) = S::as_mut_simd_f32s(&mut self.dz[row as usize * dim..(row as usize + 1) * dim]);
+            let mut weights = [0.0; P];
+            let mut wide = [simd.splat_f32s(0.0); P];
+            for a in 0..P {
+                weights[a] = self.g[(k + a) * self.stride + n];
+                wide[a] = simd.splat_f32s(weights[a]);
+                heads[a] = &heads[a][..row.len()];
+            }
+            for i in 0..row.len() {
+                let mut sum = row[i];
+                for a in 0..P {
+                    sum = simd.mul_add_e_f32s(wide[a], heads[a][i], sum);
+                }
+                row[i] = sum;
+            }
+            for (i, sum) in tail.iter_mut().enumerate() {
+                for a in 0..P {
+                    *sum += weights[a] * tails[a][i];
+                }
             }
         }
     }

@@ -1,0 +1,16 @@
+//! The allocator's habits.
+
+/// Tells glibc's allocator to keep large blocks for the next step instead of giving them back to the system.
+///
+/// Each training step takes and frees the same buffers of tens of megabytes. By default the allocator maps each anew, and the
+/// system then zeroes it page by page: a tenth of the time of a step. Call this once at the start of a program that trains;
+/// elsewhere than on Linux with glibc it does nothing.
+pub fn keep_large_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: mallopt only sets numbers of the allocator, and may be called at any time.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+}
