@@ -3,7 +3,7 @@
 //! `cargo bench --bench training` (all), `cargo bench --bench training -- step/` (the step alone). Each op is timed forward and
 //! backward at the sizes that it has in `small`: batch 8, windows of 20480 samples, 256 channels, 12 steps, 128 negatives.
 
-#![allow(missing_docs)] // criterion_group makes public functions
+#![allow(missing_docs, clippy::unwrap_used)] // criterion_group makes public functions
 
 use candle_core::{Device, Tensor, Var};
 use cpc::config::{Config, ObjectiveConfig, TrainConfig};
@@ -92,7 +92,9 @@ fn recurrent_op<C: Cell>(c: &mut Criterion, name: &str) {
     let (x, w, bias) = (random(&[8, 128, gates]), random(&[gates, 256]), random(&[gates]));
     let state = State::zeros(8, 256, candle_core::DType::F32, &CPU).unwrap();
     group.bench_function("fused", |b| b.iter(|| backward(&recurrent::fused::<C>(&x, &w, &bias, &state).unwrap().0)));
-    group.bench_function("composed", |b| b.iter(|| backward(&recurrent::composed::<C>(&x, &w, &bias, &state).unwrap().0)));
+    group.bench_function("composed", |b| {
+        b.iter(|| backward(&recurrent::composed::<C>(&x, &w, &bias, &state).unwrap().0))
+    });
     group.finish();
 }
 

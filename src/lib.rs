@@ -1,4 +1,5 @@
-//! cpc
+#![doc = include_str!("../README.md")]
+
 pub mod audio;
 pub mod cli;
 pub mod config;

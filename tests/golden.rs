@@ -1,5 +1,7 @@
 //! The golden cases of tests/golden: cpc computes what Meta's CPC_audio computes, and trains as it trains.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use candle_core::{DType, Device, Tensor, Var};
 use cpc::config::{ContextKind, NormKind, ScoreKind, TrainConfig};
 use cpc::model::{CpcAudio, Latents};

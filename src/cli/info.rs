@@ -68,7 +68,11 @@ impl Info {
     fn describe_run(&self, run: &Path, terminal: &Terminal) -> Result<()> {
         let config = Config::read(&run.join("config.toml"))?;
         let path = run.join("metrics.jsonl");
-        let text = if path.exists() { std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))? } else { String::new() };
+        let text = if path.exists() {
+            std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))?
+        } else {
+            String::new()
+        };
         let lines: Vec<Value> = text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
         let train = lines.iter().rfind(|l| l["kind"] == "train").cloned();
         let loss = |l: &&Value| l["loss"].as_f64().unwrap_or(f64::INFINITY);
@@ -82,7 +86,13 @@ impl Info {
             train,
             best_validation: best,
         };
-        let mut text = format!("run         {}\ndata        {}\nsteps       {} of {}\n", run.display(), info.data, info.steps, info.of);
+        let mut text = format!(
+            "run         {}\ndata        {}\nsteps       {} of {}\n",
+            run.display(),
+            info.data,
+            info.steps,
+            info.of
+        );
         match &info.checkpoint {
             Some(path) => writeln!(text, "checkpoint  {}", path.display()),
             None => writeln!(text, "checkpoint  none yet"),
@@ -91,10 +101,23 @@ impl Info {
         let percent = |l: &Value| l["accuracy_per_step"][0].as_f64().unwrap_or(f64::NAN) * 100.0;
         if let Some(l) = &info.train {
             let rate = l["audio_seconds_per_second"].as_f64().unwrap_or(0.0);
-            writeln!(text, "training    loss {:.4}, accuracy at k = 1 {:.2} %, {rate:.0}x real time", loss(&l), percent(l)).ok();
+            writeln!(
+                text,
+                "training    loss {:.4}, accuracy at k = 1 {:.2} %, {rate:.0}x real time",
+                loss(&l),
+                percent(l)
+            )
+            .ok();
         }
         if let Some(l) = &info.best_validation {
-            writeln!(text, "validation  loss {:.4}, accuracy at k = 1 {:.2} % (best, after {} steps)", loss(&l), percent(l), l["step"]).ok();
+            writeln!(
+                text,
+                "validation  loss {:.4}, accuracy at k = 1 {:.2} % (best, after {} steps)",
+                loss(&l),
+                percent(l),
+                l["step"]
+            )
+            .ok();
         }
         terminal.result_or_json(&info, &text)
     }

@@ -28,7 +28,9 @@ pub enum Color {
 /// The result is a model directory that every other command takes.
 #[derive(Debug, Parser)]
 #[command(name = "cpc", version, max_term_width = 110, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, 1 the work failed, 2 usage or configuration, 130 interrupted (after a checkpoint).")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the work failed, 2 usage or configuration, 130 interrupted (after a checkpoint)."
+)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]

@@ -33,7 +33,9 @@ enum BadFile {
         path, speaker, and optional start and end in seconds. WAV, FLAC, MP3 and Ogg Vorbis at any rate are resampled to 16 kHz.\n\n\
         The run directory gets config.toml (enough to repeat the run), metrics.jsonl and TensorBoard events, checkpoints/, and model/, \
         the model with the best validation loss. Ctrl-C writes a checkpoint; --resume goes on from it and ends in the same weights as a \
-        run that was never stopped.",
+        run that was never stopped.\n\n\
+        Values come from the first of these that names them: a flag, --set, --config, --preset, the default (preset small). A corpus may \
+        bring a cpc.toml, which is taken where neither --config nor --preset is given.",
     after_help = "Examples:\n  cpc pretrain data/demo --preset demo --out runs/demo\n  \
         cpc pretrain LibriSpeech/train-clean-100 --preset cpc2018 --out runs/ls100\n  \
         cpc pretrain calls.jsonl --out runs/calls --set train.lr=1e-4 --set data.sampler=uniform\n  \
@@ -122,10 +124,15 @@ impl Pretrain {
                 flags.push((key, kept(path)?));
             }
         }
-        let numbers = [("train.steps", self.steps), ("train.batch_size", self.batch_size.map(|n| n as u64)), ("seed", self.seed.map(u64::from))];
+        let numbers = [
+            ("train.steps", self.steps),
+            ("train.batch_size", self.batch_size.map(|n| n as u64)),
+            ("seed", self.seed.map(u64::from)),
+        ];
         for (key, number) in numbers {
             if let Some(n) = number {
-                let n = i64::try_from(n).map_err(|_| Error::usage(format!("{key}: {n} is too large"), "choose a smaller number"))?;
+                let n = i64::try_from(n)
+                    .map_err(|_| Error::usage(format!("{key}: {n} is too large"), "choose a smaller number"))?;
                 flags.push((key, Value::Integer(n)));
             }
         }
@@ -138,6 +145,12 @@ impl Pretrain {
 
     pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
         let mut layers = self.layers()?;
+        // A corpus may bring a recipe of its own, for those who name none.
+        let recipe = self.data.as_ref().map(|data| data.join("cpc.toml")).filter(|recipe| recipe.is_file());
+        if let (Some(recipe), None, None, false) = (recipe, &layers.preset, &layers.file, self.resume) {
+            terminal.note(&format!("configuration: {} (--preset or --config replace it)", recipe.display()));
+            layers.file = Some(recipe);
+        }
         let out = match &self.out {
             Some(out) if !self.print_config => out.clone(),
             _ => return terminal.result(&Config::resolve(&layers)?.to_toml()?),
@@ -175,7 +188,9 @@ impl Pretrain {
         describe(&config, &task, terminal);
         let step = from.as_ref().map_or(0, |(_, state)| state.step);
         if self.resume {
-            let place = from.as_ref().map_or("the beginning: there is no checkpoint yet".into(), |(p, _)| p.display().to_string());
+            let place = from
+                .as_ref()
+                .map_or("the beginning: there is no checkpoint yet".into(), |(p, _)| p.display().to_string());
             terminal.note(&format!("resuming from {place}"));
         }
 
@@ -193,7 +208,8 @@ fn same_run(old: &Config, new: &Config) -> Result<()> {
     let mut like_new = old.clone();
     let (o, n) = (&mut like_new.train, &new.train);
     o.steps = n.steps;
-    (o.log_every, o.valid_every, o.checkpoint_every, o.keep_last) = (n.log_every, n.valid_every, n.checkpoint_every, n.keep_last);
+    (o.log_every, o.valid_every, o.checkpoint_every, o.keep_last) =
+        (n.log_every, n.valid_every, n.checkpoint_every, n.keep_last);
     like_new.data.path.clone_from(&new.data.path);
     (like_new.data.prefetch, like_new.data.on_bad_file) = (new.data.prefetch, new.data.on_bad_file);
     if like_new == *new {
@@ -225,7 +241,8 @@ fn windows(config: &Config, terminal: &Terminal) -> Result<(Arc<Windows>, Option
     }
     let list = |name: &str| if name.is_empty() { None } else { Some(PathBuf::from(name)) };
     let (train_list, valid_list) = (list(&config.data.train), list(&config.data.valid));
-    let (train, valid) = corpus.split(train_list.as_deref(), valid_list.as_deref(), config.data.valid_share, config.seed)?;
+    let (train, valid) =
+        corpus.split(train_list.as_deref(), valid_list.as_deref(), config.data.valid_share, config.seed)?;
     let held = valid.utterances.len();
     let train = Windows::new(Arc::new(train), &config.data)?;
     terminal.note(&format!("training on {} windows; {}", train.len(), train.dropped()));
@@ -308,7 +325,12 @@ fn report(config: &Config, run: &Path, finished: &Finished, terminal: &Terminal)
         );
     }
     let candidates = (1.0 / figures.chance).round();
-    let _ = writeln!(table, "\nloss and bound in nats; chance, one of {candidates:.0}: loss {:.3}, accuracy {:.2} %", (1.0 / figures.chance).ln(), figures.chance * 100.0);
+    let _ = writeln!(
+        table,
+        "\nloss and bound in nats; chance, one of {candidates:.0}: loss {:.3}, accuracy {:.2} %",
+        (1.0 / figures.chance).ln(),
+        figures.chance * 100.0
+    );
     let _ = writeln!(table, "bound: at least so much information has c about z that far ahead");
     let _ = writeln!(table, "\nmodel: {}", finished.model.display());
     terminal.result_or_json(&report, &table)

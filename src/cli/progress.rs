@@ -60,7 +60,12 @@ impl Observer for Progress {
     }
 
     fn train(&mut self, line: &TrainLine) {
-        let text = format!("loss {:.4}  acc {}  {:.0}x real time", line.figures.loss, accuracies(&line.figures.accuracy_per_step), line.rate);
+        let text = format!(
+            "loss {:.4}  acc {}  {:.0}x real time",
+            line.figures.loss,
+            accuracies(&line.figures.accuracy_per_step),
+            line.rate
+        );
         self.bar.set_message(text.clone());
         let due = self.said.is_none_or(|at| at.elapsed() >= PAUSE) || line.step == self.steps;
         if self.terminal.verbose || !self.terminal.interactive && due {

@@ -49,7 +49,7 @@ pub const PRESETS: [(&str, &str); 4] = [
 pub struct Layers {
     /// `--preset`.
     pub preset: Option<String>,
-    /// `--config`.
+    /// `--config`. Beside the keys of [`Config`] it may name the `preset` that it changes.
     pub file: Option<PathBuf>,
     /// `--set`, as `key=value` with a dotted key.
     pub set: Vec<String>,
@@ -71,7 +71,20 @@ impl Config {
         let mut table = defaults.clone();
         let mut faults = Vec::new();
         let mut lay = |over: Table, from: &str| merge(&mut table, over, "", from, &mut faults);
-        if let Some(name) = &layers.preset {
+        let mut preset = layers.preset.clone();
+        let mut file = None;
+        if let Some(path) = &layers.file {
+            let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+            let from = path.display().to_string();
+            let mut over = parse(&text, &from)?;
+            match over.remove("preset") {
+                Some(Value::String(name)) => preset = preset.or(Some(name)),
+                Some(_) => return Err(Error::Config(vec![Problem::new(format!("{from}: preset"), "is not a name")])),
+                None => {}
+            }
+            file = Some((over, from));
+        }
+        if let Some(name) = &preset {
             let (_, text) = PRESETS.iter().find(|(n, _)| n == name).ok_or_else(|| {
                 let names: Vec<&str> = PRESETS.iter().map(|(n, _)| *n).collect();
                 Error::usage(
@@ -81,10 +94,8 @@ impl Config {
             })?;
             lay(parse(text, &format!("preset {name}"))?, &format!("preset {name}"));
         }
-        if let Some(path) = &layers.file {
-            let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
-            let from = path.display().to_string();
-            lay(parse(&text, &from)?, &from);
+        if let Some((over, from)) = file {
+            lay(over, &from);
         }
         for setting in &layers.set {
             lay(parse_setting(setting)?, &format!("--set {setting}"));
@@ -230,13 +241,15 @@ mod tests {
         std::fs::write(&file, "[train]\nlr = 3e-4\nsteps = 30\nbatch_size = 30\n").unwrap();
         let layers = Layers {
             preset: Some("demo".into()),
-            file: Some(file),
+            file: Some(file.clone()),
             set: vec!["train.steps=40".into(), "train.batch_size=40".into()],
             flags: vec![("train.batch_size", Value::Integer(50))],
         };
         let config = Config::resolve(&layers).unwrap();
         assert_eq!((config.train.lr, config.train.steps, config.train.batch_size), (3e-4, 40, 50));
         assert_eq!(config.encoder.hidden_dim, 128);
+        std::fs::write(&file, "preset = \"big\"\n").unwrap();
+        assert_eq!(Config::resolve(&Layers { file: Some(file), ..Default::default() }).unwrap().context.num_layers, 2);
     }
 
     #[test]

@@ -89,7 +89,8 @@ pub struct TrainConfig {
     pub weight_decay: f64,
     /// The learning rate over the steps.
     pub schedule: Schedule,
-    /// Steps over which the learning rate rises to `lr` in a straight line.
+    /// Steps over which the learning rate rises to `lr` in a straight line. CPC_audio has none by default, and some seeds then collapse within
+    /// the first steps: all z alike, accuracy at chance for good.
     pub warmup_steps: u64,
     /// For the `step` schedule: steps between two falls.
     pub decay_every: u64,
@@ -120,7 +121,7 @@ impl Default for TrainConfig {
             eps: 1e-8,
             weight_decay: 0.0,
             schedule: Schedule::Constant,
-            warmup_steps: 0,
+            warmup_steps: 300,
             decay_every: 100_000,
             decay_factor: 0.5,
             clip_norm: 0.0,

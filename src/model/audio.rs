@@ -80,3 +80,91 @@ impl CpcAudio {
         self.heads.forward(&c.narrow(1, 0, c.dim(1)? - self.steps)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, ContextKind, NegativesFrom, NormKind};
+    use crate::nn::ParamStore;
+    use crate::ops::check::random;
+    use crate::seed::stream;
+    use candle_core::{DType, Device};
+
+    /// Every norm, kind of context and way to draw negatives, small.
+    fn cases() -> Vec<(Config, ObjectiveConfig)> {
+        let norms = [NormKind::Channel, NormKind::Batch, NormKind::None];
+        let ways = [
+            (NegativesFrom::Batch, 8),
+            (NegativesFrom::OtherSequences, 5),
+            (NegativesFrom::SameSequence, 0),
+            (NegativesFrom::Batch, 0),
+        ];
+        let mut cases = Vec::new();
+        for (i, norm) in norms.into_iter().enumerate() {
+            for (j, kind) in [ContextKind::Gru, ContextKind::Lstm].into_iter().enumerate() {
+                let mut config = Config::default();
+                (config.encoder.hidden_dim, config.encoder.norm) = (10, norm);
+                (config.context.hidden_dim, config.context.kind, config.context.num_layers) = (7, kind, 1 + j);
+                config.heads.steps = 3;
+                let (negatives_from, num_negatives) = ways[(2 * i + j) % ways.len()];
+                cases.push((config, ObjectiveConfig { num_negatives, negatives_from, exclude_positive: i == 1 }));
+            }
+        }
+        cases
+    }
+
+    fn loss(model: &CpcAudio, samples: &Tensor, objective: &ObjectiveConfig) -> Tensor {
+        let latents = model.forward(samples, Phase::Train).unwrap();
+        let (out, _) = model.contrast(&latents, objective, &mut stream(1, "negatives", 0)).unwrap();
+        out.loss.sum_all().unwrap()
+    }
+
+    #[test]
+    fn every_parameter_is_trained_and_the_gradient_is_the_slope() {
+        for (config, objective) in cases() {
+            let store = ParamStore::new(3, &Device::Cpu);
+            let model = CpcAudio::new(&ModelConfig::audio(&config), &store.builder()).unwrap();
+            let samples = random(&[3, 2003], 4).to_dtype(DType::F32).unwrap();
+            let grads = loss(&model, &samples, &objective).backward().unwrap();
+            let behind_batch_norm =
+                |name: &str| config.encoder.norm == NormKind::Batch && name.contains("conv") && name.ends_with("bias");
+            let mut squares = 0.0;
+            let mut direction = Vec::new();
+            for (name, var) in store.trainable() {
+                let grad = grads.get(&var).unwrap_or_else(|| panic!("{name} has no gradient")).detach();
+                let square = f64::from(grad.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap());
+                assert!(square.is_finite() && (square > 0.0 || behind_batch_norm(&name)), "{name}: {square}");
+                squares += square;
+                direction.push((var, grad));
+            }
+            // Along the gradient the loss rises by its norm.
+            let norm = squares.sqrt();
+            let moved = |by: f64| {
+                for (var, grad) in &direction {
+                    var.set(&(var.as_tensor().detach() + (grad * (by / norm)).unwrap()).unwrap()).unwrap();
+                }
+            };
+            let h = 1e-3 / norm.max(1.0);
+            let value = || f64::from(loss(&model, &samples, &objective).to_scalar::<f32>().unwrap());
+            moved(h);
+            let above = value();
+            moved(-2.0 * h);
+            let slope = (above - value()) / (2.0 * h);
+            assert!((slope - norm).abs() < 0.03 * norm + 2e-3 / h * 1e-3, "{config:?}: slope {slope}, norm {norm}");
+        }
+    }
+
+    #[test]
+    fn what_comes_later_changes_nothing_before_it() {
+        // c_t must not see the future: the receptive field of frame t ends before sample 160 t + 465.
+        let mut config = Config::default();
+        (config.encoder.hidden_dim, config.context.hidden_dim) = (8, 6);
+        let model = CpcAudio::new(&ModelConfig::audio(&config), &ParamStore::new(1, &Device::Cpu).frozen()).unwrap();
+        let a = random(&[1, 8000], 1).to_dtype(DType::F32).unwrap();
+        let b = Tensor::cat(&[&a.narrow(1, 0, 4800).unwrap(), &random(&[1, 3200], 2).to_dtype(DType::F32).unwrap()], 1)
+            .unwrap();
+        let c = |x: &Tensor| model.forward(x, Phase::Eval).unwrap().c.squeeze(0).unwrap().to_vec2::<f32>().unwrap();
+        let (a, b) = (c(&a), c(&b));
+        assert!(a[..27] == b[..27] && a[31..] != b[31..]);
+    }
+}

@@ -130,7 +130,7 @@ impl Kept {
         let shape =
             ConvShape { time_in, channels_in, channels_out, kernel, stride: layer.stride, padding: layer.padding };
         let (time_out, per_x, channels) = (shape.time_out(), time_in * channels_in, channels_out);
-        if time_out == 0 || x.len() % per_x != 0 {
+        if time_out == 0 || !x.len().is_multiple_of(per_x) {
             let what = format!("{time_in} steps of {channels_in} channels are no input for {shape:?}");
             return Err(Error::Tensor(candle_core::Error::Msg(what)));
         }
@@ -396,8 +396,8 @@ mod tests {
     fn fused_equals_composed_for_every_norm_and_shape() {
         for case in &CASES {
             for norm in norms() {
-                let f = |inputs: &[Tensor]| Ok(fused(&inputs[0], &layers(case, &inputs, norm))?.0);
-                let c = |inputs: &[Tensor]| Ok(composed(&inputs[0], &layers(case, &inputs, norm))?.0);
+                let f = |inputs: &[Tensor]| Ok(fused(&inputs[0], &layers(case, inputs, norm))?.0);
+                let c = |inputs: &[Tensor]| Ok(composed(&inputs[0], &layers(case, inputs, norm))?.0);
                 same(f, c, &inputs(case));
             }
         }
@@ -428,7 +428,7 @@ mod tests {
     fn gradients_are_finite_differences() {
         for case in &CASES[..5] {
             for norm in norms() {
-                finite_differences(|t| Ok(composed(&t[0], &layers(case, &t, norm))?.0), &inputs(case));
+                finite_differences(|t| Ok(composed(&t[0], &layers(case, t, norm))?.0), &inputs(case));
             }
         }
     }

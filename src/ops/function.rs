@@ -48,11 +48,10 @@ impl CustomOp3 for Function {
         _: &CudaStorage,
         _: &Layout,
     ) -> Computed<CudaStorage> {
-        match self.output.storage_and_layout() {
-            (storage, layout) => match &*storage {
-                Storage::Cuda(s) => Ok((s.try_clone(layout)?, self.output.shape().clone())),
-                _ => candle_core::bail!("the output is not where the inputs are"),
-            },
+        let (storage, layout) = self.output.storage_and_layout();
+        match &*storage {
+            Storage::Cuda(s) => Ok((s.try_clone(layout)?, self.output.shape().clone())),
+            _ => candle_core::bail!("the output is not where the inputs are"),
         }
     }
 
@@ -65,11 +64,10 @@ impl CustomOp3 for Function {
         _: &MetalStorage,
         _: &Layout,
     ) -> Computed<MetalStorage> {
-        match self.output.storage_and_layout() {
-            (storage, layout) => match &*storage {
-                Storage::Metal(s) => Ok((s.try_clone(layout)?, self.output.shape().clone())),
-                _ => candle_core::bail!("the output is not where the inputs are"),
-            },
+        let (storage, layout) = self.output.storage_and_layout();
+        match &*storage {
+            Storage::Metal(s) => Ok((s.try_clone(layout)?, self.output.shape().clone())),
+            _ => candle_core::bail!("the output is not where the inputs are"),
         }
     }
 

@@ -4,8 +4,8 @@
 //! whose rows may overlap in memory (the windows of a convolution) or be far apart. [`View`] and [`ViewMut`] check
 //! their bounds when they are made, so that [`multiply`] is safe.
 
-use crate::error::{Error, Result};
 use super::simd::arch;
+use crate::error::{Error, Result};
 use gemm::Parallelism;
 use pulp::{Simd, WithSimd};
 
@@ -214,6 +214,7 @@ fn panel_rows<S: Simd, const N: usize>(simd: S, panel: &[f32], rows: [&[f32]; N]
 }
 
 #[inline(always)]
+#[allow(clippy::needless_range_loop)] // registers are arrays
 fn panel_sums<S: Simd, const N: usize, const V: usize>(
     simd: S,
     panel: &[f32],
@@ -238,9 +239,7 @@ fn panel_sums<S: Simd, const N: usize, const V: usize>(
     }
     for n in 0..N {
         let out = S::as_mut_simd_f32s(&mut out[n]).0;
-        for v in 0..V {
-            out[v] = sums[n][v];
-        }
+        out[..V].copy_from_slice(&sums[n]);
     }
 }
 

@@ -5,6 +5,8 @@
 //! fetched meets K predictions: fused, this does 129 dot products for a position and step where the product with all latents
 //! of the batch does B * T, and copies nothing.
 
+#![allow(clippy::needless_range_loop, clippy::type_complexity)] // registers are arrays
+
 use super::function::{Floats, Form, function};
 use super::simd::arch;
 use crate::error::{Error, Result};

@@ -3,6 +3,8 @@
 //! The functions are free of branches and calls, so that a plain loop over them, run inside [`vectorized`], becomes
 //! AVX-512, AVX2 or NEON code. Each is within a few units in the last place of the exact value (see the tests).
 
+#![allow(clippy::excessive_precision)] // coefficients as Cephes prints them
+
 use std::sync::OnceLock;
 
 /// The instruction set, detected once.

@@ -83,7 +83,10 @@ pub fn read_state(path: &Path) -> Result<State> {
 }
 
 fn damaged(file: &Path, what: &str) -> Error {
-    Error::failed(format!("{}: {what}", file.display()), "remove this checkpoint and resume again, from the one before it")
+    Error::failed(
+        format!("{}: {what}", file.display()),
+        "remove this checkpoint and resume again, from the one before it",
+    )
 }
 
 /// Puts the weights and moments of a checkpoint into a task and its optimizer.

@@ -20,23 +20,27 @@ pub fn spread_and_rank(z: &Tensor) -> Result<(f64, f64)> {
     Ok((spread, if squares > 0.0 { trace * trace / squares } else { 0.0 }))
 }
 
-/// Steps after which accuracy at chance is no longer the patience of the beginning.
+/// Steps after which a bad figure is no longer that of a beginner: rank and accuracy start low.
 const PATIENCE: u64 = 2_000;
+
+/// Steps after which z that hardly varies, with accuracy at chance, will not come to life any more.
+const EARLY: u64 = 300;
 
 /// What is wrong with a model, in words; nothing if it is well.
 pub fn complaint(line: &ValidLine) -> Option<String> {
     let first = line.figures.accuracy_per_step.first().copied().unwrap_or(0.0);
-    if line.spread < 1e-4 {
+    let at_chance = first < 1.5 * line.figures.chance;
+    if line.spread < 1e-4 || line.step >= EARLY && at_chance && line.spread < 0.15 {
         Some(format!(
-            "collapse: z hardly varies any more (mean standard deviation {:.1e}); lower train.lr, or set train.clip_norm=1",
+            "collapse: z hardly varies (mean standard deviation {:.1e}); start again with a lower train.lr or a longer train.warmup_steps",
             line.spread
         ))
-    } else if line.effective_rank < 1.5 {
+    } else if line.step >= PATIENCE && line.effective_rank < 1.5 {
         Some(format!(
             "collapse: z varies along {:.1} directions only; lower train.lr, or start again from another seed",
             line.effective_rank
         ))
-    } else if line.step >= PATIENCE && first < 1.5 * line.figures.chance {
+    } else if line.step >= PATIENCE && at_chance {
         Some(format!(
             "nothing learnt after {} steps: accuracy at k = 1 is {:.4}, chance {:.4}; try heads.score=scaled, a higher train.lr, \
              or look at the data with `cpc info`",
@@ -75,9 +79,10 @@ mod tests {
             seconds: 1.0,
         };
         assert_eq!(complaint(&line(5000, 0.2, 0.5, 30.0)), None);
-        assert_eq!(complaint(&line(100, 0.008, 0.5, 30.0)), None);
+        assert_eq!(complaint(&line(100, 0.008, 0.07, 1.4)), None);
+        assert!(complaint(&line(300, 0.008, 0.07, 1.4)).unwrap().starts_with("collapse"));
         assert!(complaint(&line(5000, 0.008, 0.5, 30.0)).unwrap().starts_with("nothing learnt"));
         assert!(complaint(&line(10, 1.0, 0.0, 0.0)).unwrap().contains("hardly varies"));
-        assert!(complaint(&line(10, 0.1, 0.3, 1.1)).unwrap().contains("1.1 directions"));
+        assert!(complaint(&line(3000, 0.1, 0.3, 1.1)).unwrap().contains("1.1 directions"));
     }
 }

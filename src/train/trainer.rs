@@ -63,6 +63,7 @@ pub struct Trainer<'a, T: Task> {
     best: Option<Best>,
     valid: Option<ValidLine>,
     pending: Vec<Pending>,
+    sources: Vec<String>, // of the last batch
     skipped: Vec<Problem>,
 }
 
@@ -82,9 +83,9 @@ impl<'a, T: Task> Trainer<'a, T> {
         }
         let metrics = Metrics::open(run, optimizer.steps(), task.unit())?;
         let best = from.and_then(|(_, state)| state.best);
-        let (pending, skipped, valid) = (Vec::new(), Vec::new(), None);
+        let (pending, sources, skipped, valid) = (Vec::new(), Vec::new(), Vec::new(), None);
         let (config, run) = (config.clone(), run.to_path_buf());
-        Ok(Trainer { task, config, seed, run, observer, optimizer, metrics, best, valid, pending, skipped })
+        Ok(Trainer { task, config, seed, run, observer, optimizer, metrics, best, valid, pending, sources, skipped })
     }
 
     /// Trains to the last step, or until `stop` is raised.
@@ -93,7 +94,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// [`Error::Interrupted`] after `stop`, with a checkpoint written; a loss or weight that is not finite, with the step and the
     /// files of its batch; whatever the data or the disk refuse.
     pub fn train(&mut self, stop: &AtomicBool) -> Result<Finished> {
-        let every = |n: u64, step: u64| n > 0 && step % n == 0;
+        let every = |n: u64, step: u64| n > 0 && step.is_multiple_of(n);
         let mut clock = Clock::start();
         let mut line = None;
         while self.optimizer.steps() < self.config.steps {
@@ -116,7 +117,11 @@ impl<'a, T: Task> Trainer<'a, T> {
                 clock.restart();
                 if stopped {
                     return Err(Error::Interrupted {
-                        kept: format!("{} is written; go on with `cpc pretrain --resume --out {}`", kept.display(), self.run.display()),
+                        kept: format!(
+                            "{} is written; go on with `cpc pretrain --resume --out {}`",
+                            kept.display(),
+                            self.run.display()
+                        ),
                     });
                 }
             }
@@ -150,6 +155,7 @@ impl<'a, T: Task> Trainer<'a, T> {
             let grads = self.optimizer.collect(per_step.loss.sum_all()?.backward()?);
             let (loss, accuracy) = (per_step.loss.detach(), per_step.accuracy);
             self.pending.push(Pending { step: step + 1, loss, accuracy, negatives, sources: batch.sources() });
+            self.sources = batch.sources();
             match &mut sum {
                 Some(sum) => sum.add(grads)?,
                 None => sum = Some(grads),
@@ -185,12 +191,12 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     /// Writes a line of metrics.
     fn log(&mut self, grads: &Gradients, clock: &mut Clock) -> Result<TrainLine> {
-        let sources = self.pending.last().map(|p| p.sources.clone()).unwrap_or_default();
         let figures = self.settle()?.unwrap_or_else(|| Figures::new(Vec::new(), Vec::new(), 0.0));
         let step = self.optimizer.steps();
-        let grad_norm = f64::from(grads.norm()?.to_dtype(DType::F32)?.to_scalar::<f32>()?) / self.config.accumulate as f64;
+        let grad_norm =
+            f64::from(grads.norm()?.to_dtype(DType::F32)?.to_scalar::<f32>()?) / self.config.accumulate as f64;
         if !grad_norm.is_finite() {
-            return Err(diverged(&format!("the gradient of step {step} is not finite"), &sources));
+            return Err(diverged(&format!("the gradient of step {step} is not finite"), &self.sources));
         }
         let line = TrainLine {
             step,
@@ -216,7 +222,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         let mut health = None;
         for (i, batch) in self.task.validation()?.enumerate() {
             let batch = batch?;
-            let out = self.task.outcome(&batch, Phase::Eval, &mut stream(self.seed, "validation negatives", i as u64))?;
+            let out =
+                self.task.outcome(&batch, Phase::Eval, &mut stream(self.seed, "validation negatives", i as u64))?;
             let n = batch.rows();
             let add = |sum: &mut Vec<f64>, new: &Tensor| -> Result<()> {
                 let new = new.to_dtype(DType::F32)?.to_vec1::<f32>()?;
@@ -268,13 +275,18 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     /// Writes a checkpoint, after making sure that it is worth going on from.
     fn checkpoint(&mut self) -> Result<PathBuf> {
-        let sources = self.pending.last().map(|p| p.sources.clone()).unwrap_or_default();
         self.settle()?;
-        let sums = self.task.params().trainable().iter().map(|(_, v)| v.as_tensor().detach().sum_all()).collect::<candle_core::Result<Vec<_>>>()?;
+        let sums = self
+            .task
+            .params()
+            .trainable()
+            .iter()
+            .map(|(_, v)| v.as_tensor().detach().sum_all())
+            .collect::<candle_core::Result<Vec<_>>>()?;
         let sum = Tensor::stack(&sums, 0)?.sum_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?;
         if !sum.is_finite() {
             let what = format!("the weights after step {} are not finite", self.optimizer.steps());
-            return Err(diverged(&what, &sources));
+            return Err(diverged(&what, &self.sources));
         }
         let state = State {
             format: 1,

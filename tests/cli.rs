@@ -1,0 +1,435 @@
+//! The `cpc` command as its users meet it: what it makes, what it prints, how it fails.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use assert_cmd::Command;
+use std::f64::consts::TAU;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A model of a few thousand parameters and a run of half a second.
+const TINY: &str = "
+[encoder]
+hidden_dim = 12
+[context]
+hidden_dim = 10
+[heads]
+steps = 4
+[objective]
+num_negatives = 16
+[data]
+window = 4000
+valid_share = 0.2
+[train]
+steps = 24
+batch_size = 4
+lr = 1e-3
+log_every = 4
+valid_every = 8
+checkpoint_every = 6
+";
+
+struct Place {
+    dir: TempDir,
+}
+
+fn wav(path: &Path, seconds: f64, pitch: f64) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, spec).unwrap();
+    for i in 0..(seconds * 16_000.0) as usize {
+        let t = i as f64 / 16_000.0;
+        let wave = (t * pitch * TAU).sin() * (t * 3.0 * TAU).sin() + 0.1 * ((i * 7919 % 1000) as f64 / 1000.0 - 0.5);
+        file.write_sample((wave * 12_000.0) as i16).unwrap();
+    }
+    file.finalize().unwrap();
+}
+
+impl Place {
+    /// A place with a corpus of two speakers, `corpus/`, and the tiny configuration, `tiny.toml`.
+    fn new() -> Place {
+        let place = Place { dir: tempfile::tempdir().unwrap() };
+        for (s, speaker) in ["s1", "s2"].iter().enumerate() {
+            for u in 0..5 {
+                let pitch = 150.0 + 90.0 * s as f64 + 25.0 * u as f64;
+                wav(&place.at(&format!("corpus/{speaker}/{speaker}-{u}.wav")), 1.3 + 0.2 * u as f64, pitch);
+            }
+        }
+        fs::write(place.at("tiny.toml"), TINY).unwrap();
+        place
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// `cpc ARGS` in this place; words are separated by blanks.
+    fn cpc(&self, args: &str) -> Command {
+        let mut command = Command::cargo_bin("cpc").unwrap();
+        command.current_dir(self.dir.path()).args(args.split_whitespace()).env("NO_COLOR", "1");
+        command
+    }
+
+    /// Fails with a code, and says each of `words` on stderr, which has a line that helps.
+    fn fails(&self, args: &str, code: i32, words: &[&str]) -> String {
+        let output = self.cpc(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args}: {said}");
+        for word in words {
+            assert!(said.contains(word), "{args}: {word:?} is not in {said}");
+        }
+        assert!(said.contains("help:") || said.contains("--help"), "{args}: no help in {said}");
+        assert!(!said.contains("panicked"), "{said}");
+        said
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.at(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    fn metrics(&self, run: &str) -> Vec<serde_json::Value> {
+        let text = String::from_utf8(self.bytes(&format!("{run}/metrics.jsonl"))).unwrap();
+        text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+    }
+}
+
+/// Starts a run, and waits until `file` is there.
+fn start_and_wait(place: &Place, args: &str, file: &str) -> std::process::Child {
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("cpc"))
+        .current_dir(place.dir.path())
+        .args(args.split_whitespace())
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while !place.at(file).exists() {
+        assert!(began.elapsed() < Duration::from_secs(120), "{file} does not come");
+        assert!(child.try_wait().unwrap().is_none(), "ended before {file} came");
+        std::thread::yield_now();
+    }
+    child
+}
+
+const LONG: &str = "--config tiny.toml --steps 300 --set train.checkpoint_every=20 --set train.keep_last=99";
+
+#[test]
+fn pretrain_makes_a_run_that_says_what_it_did() {
+    let place = Place::new();
+    let output = place.cpc("pretrain corpus --config tiny.toml --out run").output().unwrap();
+    let (said, table) = (String::from_utf8(output.stderr).unwrap(), String::from_utf8(output.stdout).unwrap());
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("10 utterances, 2 speakers") && said.contains("validation: loss"), "{said}");
+    assert!(table.contains("times chance") && table.lines().filter(|l| l.contains(" ms ")).count() == 4, "{table}");
+    let lines = place.metrics("run");
+    let train: Vec<_> = lines.iter().filter(|l| l["kind"] == "train").collect();
+    let valid: Vec<_> = lines.iter().filter(|l| l["kind"] == "valid").collect();
+    assert_eq!((train.len(), valid.len()), (6, 3));
+    for key in [
+        "step",
+        "epoch",
+        "lr",
+        "loss",
+        "loss_per_step",
+        "accuracy_per_step",
+        "grad_norm",
+        "step_seconds",
+        "data_wait_seconds",
+        "audio_seconds_per_second",
+        "peak_rss_bytes",
+    ] {
+        assert!(!train[0][key].is_null(), "{key} is missing");
+    }
+    assert_eq!(train[5]["step"], 24);
+    assert_eq!(train[0]["loss_per_step"].as_array().unwrap().len(), 4);
+    assert!((train[0]["chance"].as_f64().unwrap() - 1.0 / 17.0).abs() < 1e-9);
+    // The first figures are near chance: the loss of guessing among 17 is their log.
+    assert!((train[0]["loss"].as_f64().unwrap() - 17f64.ln()).abs() < 0.4);
+    for file in [
+        "config.toml",
+        "model/config.json",
+        "model/model.safetensors",
+        "checkpoints/step-24/state.json",
+        "checkpoints/step-18/optimizer.safetensors",
+    ] {
+        assert!(place.at("run").join(file).exists(), "{file}");
+    }
+    assert_eq!(fs::read_dir(place.at("run/checkpoints")).unwrap().count(), 2);
+    assert!(
+        fs::read_dir(place.at("run")).unwrap().any(|f| f
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with("events.out.tfevents."))
+    );
+}
+
+#[test]
+fn a_run_learns_to_tell_the_future_of_speech_from_negatives() {
+    let place = Place::new();
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/data/demo");
+    let sizes =
+        "--set encoder.hidden_dim=32 --set context.hidden_dim=32 --set encoder.norm=batch --set data.sampler=uniform";
+    let data = "--set data.window=8000 --set train.lr=4e-3 --set train.warmup_steps=200";
+    place.cpc(&format!("pretrain {demo} --config tiny.toml {sizes} {data} --out run --steps 300")).assert().success();
+    let last = place.metrics("run").into_iter().rfind(|l| l["kind"] == "valid").unwrap();
+    let (loss, first) = (last["loss"].as_f64().unwrap(), last["accuracy_per_step"][0].as_f64().unwrap());
+    assert!(loss < 17f64.ln() - 0.25 && first > 3.0 / 17.0, "loss {loss}, accuracy {first}");
+}
+
+#[test]
+fn the_same_seed_makes_the_same_bytes_and_another_seed_others() {
+    let place = Place::new();
+    for (run, seed) in [("a", 1), ("b", 1), ("c", 2)] {
+        place.cpc(&format!("pretrain corpus --config tiny.toml --out {run} --seed {seed}")).assert().success();
+    }
+    for file in
+        ["model/model.safetensors", "checkpoints/step-24/optimizer.safetensors", "checkpoints/step-24/state.json"]
+    {
+        assert_eq!(place.bytes(&format!("a/{file}")), place.bytes(&format!("b/{file}")), "{file}");
+        assert_ne!(place.bytes(&format!("a/{file}")), place.bytes(&format!("c/{file}")), "{file}");
+    }
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_bytes_of_one_that_was_never_stopped() {
+    let place = Place::new();
+    // Batch norm has a state of its own; accumulation and warm-up depend on the place in the run.
+    let args = format!(
+        "pretrain corpus {LONG} --set encoder.norm=batch --set train.accumulate=2 --set train.warmup_steps=50 --set train.clip_norm=1"
+    );
+    place.cpc(&format!("{args} --out whole")).assert().success();
+    let mut child = start_and_wait(&place, &format!("{args} --out cut"), "cut/checkpoints/step-60");
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    assert!(!place.at("cut/checkpoints/step-300").exists(), "the run was over before it was killed");
+    place.cpc("pretrain --resume --out cut").assert().success();
+    for file in [
+        "model/model.safetensors",
+        "checkpoints/step-300/model.safetensors",
+        "checkpoints/step-300/optimizer.safetensors",
+        "checkpoints/step-300/state.json",
+    ] {
+        assert_eq!(place.bytes(&format!("whole/{file}")), place.bytes(&format!("cut/{file}")), "{file}");
+    }
+    let figures = |run: &str| -> Vec<(u64, String)> {
+        let lines = place.metrics(run);
+        lines.iter().map(|l| (l["step"].as_u64().unwrap(), l["loss_per_step"].to_string())).collect()
+    };
+    let (whole, cut) = (figures("whole"), figures("cut"));
+    assert_eq!(whole, cut, "every line of metrics is there once");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_writes_a_checkpoint_and_resumes_exactly() {
+    let place = Place::new();
+    place.cpc(&format!("pretrain corpus {LONG} --out whole")).assert().success();
+    for signal in ["INT", "TERM"] {
+        let run = format!("run-{signal}");
+        let mut child = start_and_wait(
+            &place,
+            &format!("pretrain corpus {LONG} --out {run}"),
+            &format!("{run}/checkpoints/step-20"),
+        );
+        let sent =
+            std::process::Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{signal}");
+        assert!(!place.at(&format!("{run}/checkpoints/step-300")).exists());
+        place.cpc(&format!("pretrain --resume --out {run}")).assert().success();
+        let last = "checkpoints/step-300/model.safetensors";
+        assert_eq!(place.bytes(&format!("whole/{last}")), place.bytes(&format!("{run}/{last}")), "{signal}");
+    }
+}
+
+#[test]
+fn a_finished_run_can_be_made_longer_but_not_another_one() {
+    let place = Place::new();
+    place.cpc("pretrain corpus --config tiny.toml --out whole --steps 30").assert().success();
+    place.cpc("pretrain corpus --config tiny.toml --out run").assert().success();
+    place.cpc("pretrain --resume --out run --steps 30").assert().success();
+    let last = "checkpoints/step-30/model.safetensors";
+    assert_eq!(place.bytes(&format!("whole/{last}")), place.bytes(&format!("run/{last}")));
+    place.fails("pretrain --resume --out run --set train.lr=0.5", 2, &["would change what the run computes"]);
+    place.fails("pretrain --resume --out elsewhere", 2, &["there is no run"]);
+    place.fails("pretrain corpus --config tiny.toml --out run", 2, &["there is a run already", "--overwrite"]);
+    place.cpc("pretrain corpus --config tiny.toml --out run --overwrite --steps 6").assert().success();
+    assert!(!place.at("run/checkpoints/step-30").exists());
+}
+
+#[test]
+fn init_starts_from_the_weights_of_a_model() {
+    let place = Place::new();
+    place.cpc("pretrain corpus --config tiny.toml --out first").assert().success();
+    place.cpc("pretrain corpus --config tiny.toml --out second --init first --steps 1 --set train.lr=1e-12 --set train.log_every=1").assert().success();
+    let loss = |run: &str| place.metrics(run).iter().rfind(|l| l["kind"] == "valid").unwrap()["loss"].as_f64().unwrap();
+    let best = place
+        .metrics("first")
+        .iter()
+        .filter(|l| l["kind"] == "valid")
+        .map(|l| l["loss"].as_f64().unwrap())
+        .fold(9.0, f64::min);
+    assert!((loss("second") - best).abs() < 1e-5);
+    place.fails(
+        "pretrain corpus --config tiny.toml --set context.hidden_dim=11 --out third --init first",
+        1,
+        &["not this model's", "gAR.baseNet"],
+    );
+    place.fails("pretrain corpus --config tiny.toml --out third --init corpus", 1, &["corpus", "config.json"]);
+}
+
+#[test]
+fn divergence_stops_the_run_names_step_and_files_and_leaves_the_last_checkpoint() {
+    let place = Place::new();
+    let args = "pretrain corpus --config tiny.toml --out run --set train.lr=1e37 --set train.warmup_steps=0 --set train.checkpoint_every=1 --set train.log_every=1";
+    let said = place.fails(args, 1, &["not finite", "corpus/s"]);
+    assert!(said.contains("step"), "{said}");
+    for entry in fs::read_dir(place.at("run")).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(!path.ends_with("model"), "a model was written by a run that never was well");
+    }
+}
+
+#[test]
+fn lists_say_what_is_trained_and_validated_on() {
+    let place = Place::new();
+    fs::write(place.at("train.txt"), "s1-0\ns1-1\ns2-0\ns2-1 \n\n# a comment\n").unwrap();
+    fs::write(place.at("valid.txt"), "s1-4\ns2-4\n").unwrap();
+    let output =
+        place.cpc("pretrain corpus --config tiny.toml --out run --train train.txt --valid valid.txt").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("from 2 utterances"), "{said}");
+    fs::write(place.at("bad.txt"), "s1-0\nnobody\n").unwrap();
+    place.fails("pretrain corpus --config tiny.toml --out other --train bad.txt", 2, &["bad.txt", "nobody"]);
+}
+
+#[test]
+fn bad_input_is_named_with_its_place_and_nothing_is_written() {
+    let place = Place::new();
+    fs::create_dir(place.at("empty")).unwrap();
+    let tiny = "--config tiny.toml --out run";
+    place.fails(&format!("pretrain empty {tiny}"), 1, &["empty", "no files"]);
+    place.fails(&format!("pretrain nowhere {tiny}"), 1, &["nowhere"]);
+    place.fails(&format!("pretrain corpus {tiny} --set data.window=200000"), 1, &["window", "longest"]);
+    place.fails(&format!("pretrain corpus {tiny} --set train.lrr=1"), 2, &["train.lrr", "unknown key"]);
+    place.fails(
+        &format!("pretrain corpus {tiny} --set train.lr=-1 --set heads.steps=0"),
+        2,
+        &["train.lr", "heads.steps"],
+    );
+    place.fails(&format!("pretrain corpus {tiny} --preset huge"), 2, &["huge", "cpc2018"]);
+    place.fails(&format!("pretrain corpus {tiny} --device tpu"), 2, &["tpu"]);
+    place.fails("pretrain corpus --config no.toml --out run", 1, &["no.toml"]);
+    fs::write(place.at("broken.toml"), "[train]\nlr = = 3\n").unwrap();
+    place.fails("pretrain corpus --config broken.toml --out run", 2, &["broken.toml, line 2"]);
+    place.fails("pretrain corpus --config tiny.toml --out tiny.toml", 2, &["tiny.toml", "is a file"]);
+    place.fails("pretrain --config tiny.toml", 2, &["--out"]);
+    if cfg!(not(feature = "cuda")) {
+        place.fails(&format!("pretrain corpus {tiny} --device cuda"), 2, &["built without cuda", "--features cuda"]);
+    }
+    assert!(!place.at("run").exists());
+}
+
+#[test]
+fn bad_files_are_named_all_at_once_or_left_out_and_counted() {
+    let place = Place::new();
+    fs::write(place.at("corpus/s1/nothing.wav"), b"").unwrap();
+    fs::write(place.at("corpus/s2/words.flac"), b"these are words, not sound").unwrap();
+    let whole = place.bytes("corpus/s1/s1-4.wav");
+    fs::write(place.at("corpus/s1/cut.wav"), &whole[..whole.len() / 2]).unwrap();
+    let names = ["nothing.wav", "words.flac", "cut.wav"];
+    place.fails("pretrain corpus --config tiny.toml --out run", 1, &names);
+    assert!(!place.at("run").exists());
+    let output = place.cpc("pretrain corpus --config tiny.toml --out run --on-bad-file skip").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("3 files are left out") && names.iter().all(|n| said.contains(n)), "{said}");
+    place.fails("info corpus", 1, &names);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_is_full_leaves_nothing_half_written() {
+    let place = Place::new();
+    let cpc = assert_cmd::cargo::cargo_bin("cpc");
+    // A limit on the size of a file stands for the disk: the weights do not fit, the configuration does.
+    let script =
+        format!("trap '' XFSZ; ulimit -f 16; exec {} pretrain corpus --config tiny.toml --out run", cpc.display());
+    let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(place.dir.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write") && said.contains(".safetensors") && said.contains("help:"), "{said}");
+    let name = |e: walkdir::Result<walkdir::DirEntry>| e.unwrap().file_name().to_string_lossy().into_owned();
+    let left: Vec<String> = walkdir::WalkDir::new(place.at("run")).into_iter().map(name).collect();
+    assert!(left.iter().all(|name| !name.ends_with(".tmp") && !name.ends_with(".safetensors")), "{left:?}");
+}
+
+#[test]
+fn info_describes_a_corpus_a_model_and_a_run() {
+    let place = Place::new();
+    let shown = |args: &str| {
+        let output = place.cpc(args).output().unwrap();
+        assert!(output.status.success(), "{args}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let corpus = shown("info corpus");
+    assert!(corpus.contains("speakers   2") && corpus.contains("16000 Hz"), "{corpus}");
+    let json: serde_json::Value = serde_json::from_str(&shown("info corpus --json")).unwrap();
+    assert_eq!((json["files"].as_u64(), json["speakers"].as_u64()), (Some(10), Some(2)));
+    shown("pretrain corpus --config tiny.toml --out run");
+    let model = shown("info run/model");
+    assert!(model.contains("160 samples") && model.contains("465 samples") && model.contains("GRU of 10"), "{model}");
+    assert_eq!(shown("info run/checkpoints/step-24"), model);
+    let run = shown("info run");
+    assert!(run.contains("24 of 24") && run.contains("validation"), "{run}");
+    let json: serde_json::Value =
+        serde_json::from_str(&shown("pretrain corpus --config tiny.toml --out other --json")).unwrap();
+    assert_eq!(json["figures"]["loss_per_step"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_corpus_may_bring_its_recipe() {
+    let place = Place::new();
+    fs::copy(place.at("tiny.toml"), place.at("corpus/cpc.toml")).unwrap();
+    place.cpc("pretrain corpus --out run").assert().success();
+    let shown = |args: &str| String::from_utf8(place.cpc(args).output().unwrap().stdout).unwrap();
+    assert!(shown("info run/model").contains("GRU of 10"));
+    assert!(shown("pretrain corpus --print-config").contains("hidden_dim = 12"));
+    assert!(shown("pretrain corpus --print-config --preset cpc2018").contains("hidden_dim = 512"));
+}
+
+#[test]
+fn help_completions_and_the_manual_are_there() {
+    let place = Place::new();
+    for (args, word) in [
+        ("--help", "pretrain"),
+        ("pretrain --help", "--resume"),
+        ("completions bash", "complete"),
+        ("completions zsh", "#compdef"),
+        ("man", ".TH"),
+        ("man pretrain", "resume"),
+        ("--version", "cpc"),
+    ] {
+        let output = place.cpc(args).output().unwrap();
+        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains(word), "{args}");
+    }
+    place.fails("man nothing", 2, &["nothing"]);
+    place.fails("pretrain corpus --out run --stepz 3", 2, &["--stepz"]);
+}
+
+#[test]
+fn threads_are_as_many_as_asked_for_and_quiet_is_quiet() {
+    let place = Place::new();
+    let output = place.cpc("pretrain corpus --config tiny.toml --out run --threads 1 --quiet").output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty() && !output.stdout.is_empty());
+    place.fails("pretrain corpus --config tiny.toml --out run --threads 0", 2, &["--threads"]);
+}
