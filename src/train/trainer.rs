@@ -34,7 +34,7 @@ pub struct Finished {
     pub steps: u64,
     /// The last line of training.
     pub train: Option<TrainLine>,
-    /// The best validation of this session, whose model is in `model/`.
+    /// The best validation since the run was started or resumed, whose model is in `model/`.
     pub valid: Option<ValidLine>,
     /// Where the model is.
     pub model: PathBuf,
