@@ -154,8 +154,8 @@ impl<'a, T: Task> Trainer<'a, T> {
             let Outcome { per_step, negatives, .. } = self.task.outcome(&batch, Phase::Train, &mut negatives)?;
             let grads = self.optimizer.collect(per_step.loss.sum_all()?.backward()?);
             let (loss, accuracy) = (per_step.loss.detach(), per_step.accuracy);
-            self.pending.push(Pending { step: step + 1, loss, accuracy, negatives, sources: batch.sources() });
             self.sources = batch.sources();
+            self.pending.push(Pending { step: step + 1, loss, accuracy, negatives, sources: self.sources.clone() });
             match &mut sum {
                 Some(sum) => sum.add(grads)?,
                 None => sum = Some(grads),
