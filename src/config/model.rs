@@ -59,6 +59,17 @@ impl EncoderConfig {
         field
     }
 
+    /// Zeros before the first sample that the first frame sees: 153 for the paper's layers with CPC_audio's paddings. Frame t sees samples
+    /// from `t * hop - lead` up to `t * hop - lead + receptive_field`.
+    pub fn lead(&self) -> usize {
+        let (mut lead, mut jump) = (0, 1);
+        for (padding, stride) in self.paddings.iter().zip(&self.strides) {
+            lead += padding * jump;
+            jump *= stride;
+        }
+        lead
+    }
+
     /// Frames that `samples` samples give.
     pub fn frames(&self, samples: usize) -> usize {
         self.kernels.iter().zip(&self.strides).zip(&self.paddings).fold(samples, |time, ((kernel, stride), padding)| {
@@ -200,6 +211,7 @@ mod tests {
     fn the_papers_encoder_has_a_hop_of_160_and_sees_465_samples() {
         let cfg = EncoderConfig::default();
         assert_eq!((cfg.hop(), cfg.receptive_field(), cfg.frames(20_480), cfg.frames(3)), (160, 465, 128, 0));
+        assert_eq!(cfg.lead(), 3 + 5 * 2 + 20 + 40 + 80);
     }
 
     #[test]

@@ -6,8 +6,9 @@
 
 use crate::config::ObjectiveConfig;
 use crate::error::Result;
-use crate::nn::{Context, ConvEncoder, LinearHeads, Phase};
+use crate::nn::{Context, ContextStream, ConvEncoder, LinearHeads, Phase};
 use crate::objective::{PerStep, all_scores, count_all, draw_negatives, info_nce};
+use crate::ops::encoder_stream::EncoderStream;
 use crate::ops::scores::{Negatives, sampled_scores};
 use crate::seed::Stream;
 use crate::weights::ModelConfig;
@@ -51,6 +52,11 @@ impl CpcAudio {
         let z = self.encoder.forward(&samples.unsqueeze(2)?, phase)?;
         let c = self.context.forward(&z)?;
         Ok(Latents { z, c })
+    }
+
+    /// Encoder and context network for a signal that comes in pieces: what a trained model is used with.
+    pub fn stream(&self) -> Result<(EncoderStream, ContextStream)> {
+        Ok((self.encoder.stream()?, self.context.stream()?))
     }
 
     /// InfoNCE of every step, with negatives drawn as `objective` says, and how many each position met.

@@ -6,21 +6,14 @@ use crate::error::Result;
 use crate::ops::gru::Gru;
 use crate::ops::lstm::Lstm;
 use crate::ops::recurrent::{State, run};
+use crate::ops::recurrent_stream::{Parameters, RecurrentStream};
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
-
-#[derive(Debug, Clone)]
-struct Recurrent {
-    w_ih: Tensor, // (G*H, D)
-    w_hh: Tensor, // (G*H, H)
-    b_ih: Tensor,
-    b_hh: Tensor,
-}
 
 /// The recurrent context network.
 #[derive(Debug, Clone)]
 pub struct Context {
-    layers: Vec<Recurrent>,
+    layers: Vec<Parameters>,
     kind: ContextKind,
     hidden: usize,
 }
@@ -37,9 +30,9 @@ impl Context {
                 ContextKind::Lstm => 4,
             };
         let init = uniform_by_fan_in(hidden); // PyTorch's start of recurrent layers, for all four
-        let layer = |i: usize| -> Result<Recurrent> {
+        let layer = |i: usize| -> Result<Parameters> {
             let inputs = if i == 0 { input_dim } else { hidden };
-            Ok(Recurrent {
+            Ok(Parameters {
                 w_ih: vb.get_with_hints((rows, inputs), &format!("weight_ih_l{i}"), init)?,
                 w_hh: vb.get_with_hints((rows, hidden), &format!("weight_hh_l{i}"), init)?,
                 b_ih: vb.get_with_hints(rows, &format!("bias_ih_l{i}"), init)?,
@@ -59,13 +52,11 @@ impl Context {
         let mut x = z.clone();
         let mut after = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
-            let (batch, time, inputs) = x.dims3()?;
             let state = match states.and_then(|s| s.get(i)) {
                 Some(state) => state.clone(),
-                None => State::zeros(batch, self.hidden, x.dtype(), x.device())?,
+                None => State::zeros(x.dim(0)?, self.hidden, x.dtype(), x.device())?,
             };
-            let gates = x.reshape((batch * time, inputs))?.matmul(&layer.w_ih.t()?)?.broadcast_add(&layer.b_ih)?;
-            let gates = gates.reshape((batch, time, layer.w_ih.dim(0)?))?;
+            let gates = layer.gates(&x)?;
             let (h, last) = match self.kind {
                 ContextKind::Gru => run::<Gru>(&gates, &layer.w_hh, &layer.b_hh, &state)?,
                 ContextKind::Lstm => run::<Lstm>(&gates, &layer.w_hh, &layer.b_hh, &state)?,
@@ -74,5 +65,60 @@ impl Context {
             after.push(last);
         }
         Ok((x, after))
+    }
+
+    /// The same layers for a sequence that comes in pieces, from states of zeros.
+    pub fn stream(&self) -> Result<ContextStream> {
+        let detached = self.layers.iter().map(|l| Parameters {
+            w_ih: l.w_ih.detach(),
+            w_hh: l.w_hh.detach(),
+            b_ih: l.b_ih.detach(),
+            b_hh: l.b_hh.detach(),
+        });
+        let layer = |l: Parameters| -> Result<LayerStream> {
+            Ok(match self.kind {
+                ContextKind::Gru => LayerStream::Gru(RecurrentStream::new(&l)?),
+                ContextKind::Lstm => LayerStream::Lstm(RecurrentStream::new(&l)?),
+            })
+        };
+        Ok(ContextStream { layers: detached.map(layer).collect::<Result<_>>()? })
+    }
+}
+
+#[derive(Debug, Clone)]
+enum LayerStream {
+    Gru(RecurrentStream<Gru>),
+    Lstm(RecurrentStream<Lstm>),
+}
+
+/// The context network on latents that come in pieces. Clones share the weights.
+#[derive(Debug, Clone)]
+pub struct ContextStream {
+    layers: Vec<LayerStream>,
+}
+
+impl ContextStream {
+    /// Takes latents (T, D) and gives the outputs of every layer, (T, H) each; the last is c.
+    pub fn push(&mut self, z: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let mut outputs: Vec<Vec<f32>> = Vec::with_capacity(self.layers.len());
+        for layer in &mut self.layers {
+            let input = outputs.last().map_or(z, Vec::as_slice);
+            let output = match layer {
+                LayerStream::Gru(layer) => layer.push(input)?,
+                LayerStream::Lstm(layer) => layer.push(input)?,
+            };
+            outputs.push(output);
+        }
+        Ok(outputs)
+    }
+
+    /// Back to states of zeros.
+    pub fn reset(&mut self) {
+        for layer in &mut self.layers {
+            match layer {
+                LayerStream::Gru(layer) => layer.reset(),
+                LayerStream::Lstm(layer) => layer.reset(),
+            }
+        }
     }
 }

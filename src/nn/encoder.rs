@@ -4,6 +4,7 @@ use super::store::uniform_by_fan_in;
 use crate::config::{EncoderConfig, NormKind};
 use crate::error::Result;
 use crate::ops::encoder::{BatchStatistics, Layer, Norm, encode};
+use crate::ops::encoder_stream::EncoderStream;
 use candle_core::{DType, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
 
@@ -80,19 +81,32 @@ impl ConvEncoder {
     /// z (B, T', D) of `x` (B, T, C_in). In training, batch norm's running statistics take a step.
     pub fn forward(&self, x: &Tensor, phase: Phase) -> Result<Tensor> {
         if self.norm == NormKind::Batch && phase == Phase::Eval {
-            let fixed: Vec<Layer> = self
-                .layers
-                .iter()
-                .zip(&self.running)
-                .map(|(layer, r)| Layer { norm: Norm::Fixed(r.mean.detach(), r.variance.detach()), ..layer.clone() })
-                .collect();
-            return Ok(encode(x, &fixed)?.0);
+            return Ok(encode(x, &self.fixed())?.0);
         }
         let (z, statistics) = encode(x, &self.layers)?;
         for (running, batch) in self.running.iter().zip(&statistics) {
             running.step(batch)?;
         }
         Ok(z)
+    }
+
+    /// The layers in use: batch norm with its running statistics.
+    fn fixed(&self) -> Vec<Layer> {
+        let mut layers = self.layers.clone();
+        for (layer, running) in layers.iter_mut().zip(&self.running) {
+            layer.norm = Norm::Fixed(running.mean.detach(), running.variance.detach());
+        }
+        layers
+    }
+
+    /// The same layers, as in [`Phase::Eval`], for a signal that comes in pieces.
+    pub fn stream(&self) -> Result<EncoderStream> {
+        let mut layers = self.fixed();
+        for layer in &mut layers {
+            (layer.weight, layer.bias) = (layer.weight.detach(), layer.bias.detach());
+            layer.affine = layer.affine.as_ref().map(|(gain, shift)| (gain.detach(), shift.detach()));
+        }
+        EncoderStream::new(&layers)
     }
 }
 

@@ -5,7 +5,7 @@ mod encoder;
 mod heads;
 mod store;
 
-pub use context::Context;
+pub use context::{Context, ContextStream};
 pub use encoder::{ConvEncoder, Phase};
 pub use heads::LinearHeads;
 pub use store::ParamStore;

@@ -170,76 +170,102 @@ impl WithSimd for Panels<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Panels { packed, dst, lhs } = self;
-        for (p, panel) in packed.panels.chunks_exact(packed.rows * PANEL).enumerate() {
-            let columns = p * PANEL..packed.cols.min((p + 1) * PANEL);
-            let row = |r: usize| &lhs.data[r * lhs.row_stride..][..lhs.cols];
-            let mut r = 0;
-            while r < lhs.rows {
-                // Four rows fill the registers of AVX-512, two those of AVX2.
-                let n = if S::REGISTER_COUNT >= 32 && lhs.rows - r >= 4 { 4 } else { 1 };
-                let mut out = [[0.0; PANEL]; 4];
-                if n == 4 {
-                    panel_rows::<S, 4>(simd, panel, [row(r), row(r + 1), row(r + 2), row(r + 3)], &mut out);
-                } else {
-                    panel_rows::<S, 1>(simd, panel, [row(r)], &mut out);
+        let Panels { packed, mut dst, lhs } = self;
+        // A panel's row is 2, 4 or 8 registers wide.
+        match PANEL / S::F32_LANES {
+            2 => packed.rows_at_once::<S, 12, 2>(simd, &mut dst, lhs),
+            4 => packed.rows_at_once::<S, 3, 4>(simd, &mut dst, lhs),
+            8 => packed.rows_at_once::<S, 1, 8>(simd, &mut dst, lhs),
+            _ => {
+                for r in 0..lhs.rows {
+                    for (p, panel) in packed.panels.chunks_exact(packed.rows * PANEL).enumerate() {
+                        let n = PANEL.min(packed.cols - p * PANEL);
+                        let out = &mut dst.data[r * dst.row_stride + p * PANEL..][..n];
+                        for (w, &x) in panel.chunks_exact(PANEL).zip(&lhs.data[r * lhs.row_stride..]) {
+                            out.iter_mut().zip(w).for_each(|(o, w)| *o += x * w);
+                        }
+                    }
                 }
-                for (i, out) in out[..n].iter().enumerate() {
-                    let at = (r + i) * dst.row_stride;
-                    let to = &mut dst.data[at + columns.start..at + columns.end];
-                    to.iter_mut().zip(out).for_each(|(d, o)| *d += o);
-                }
-                r += n;
             }
         }
     }
 }
 
-/// The products of `N` rows with a panel.
+impl Packed {
+    /// `N` rows at once as long as there are so many, their sums of `V` registers each in registers; then 4, 2, 1.
+    #[inline(always)]
+    fn rows_at_once<S: Simd, const N: usize, const V: usize>(&self, simd: S, dst: &mut ViewMut, lhs: View) {
+        let mut r = 0;
+        while r < lhs.rows {
+            let n = match lhs.rows - r {
+                left if left >= N => N,
+                left if left >= 4 && N > 4 => 4,
+                left if left >= 2 && N > 2 => 2,
+                _ => 1,
+            };
+            let lhs = &lhs.data[r * lhs.row_stride..][..(n - 1) * lhs.row_stride + lhs.cols];
+            for (p, panel) in self.panels.chunks_exact(self.rows * PANEL).enumerate() {
+                let columns = p * PANEL..self.cols.min((p + 1) * PANEL);
+                let at = r * dst.row_stride;
+                let to = &mut dst.data[at + columns.start..at + (n - 1) * dst.row_stride + columns.end];
+                let to = ViewMut { data: to, rows: n, cols: columns.len(), row_stride: dst.row_stride };
+                let stride = lhs_stride(lhs.len(), self.rows, n);
+                match n {
+                    4 => panel_sums::<S, 4, V>(simd, panel, lhs, stride, to),
+                    2 => panel_sums::<S, 2, V>(simd, panel, lhs, stride, to),
+                    1 => panel_sums::<S, 1, V>(simd, panel, lhs, stride, to),
+                    _ => panel_sums::<S, N, V>(simd, panel, lhs, stride, to),
+                }
+            }
+            r += n;
+        }
+    }
+}
+
+/// The distance of `n` rows of `k` floats that end with a slice of `len`.
 #[inline(always)]
-fn panel_rows<S: Simd, const N: usize>(simd: S, panel: &[f32], rows: [&[f32]; N], out: &mut [[f32; PANEL]; 4]) {
-    // A panel's row is 2, 4 or 8 registers wide.
-    match PANEL / S::F32_LANES {
-        2 => panel_sums::<S, N, 2>(simd, panel, rows, out),
-        4 => panel_sums::<S, N, 4>(simd, panel, rows, out),
-        8 => panel_sums::<S, N, 8>(simd, panel, rows, out),
-        _ => {
-            for (out, row) in out.iter_mut().zip(rows) {
-                for (w, &x) in panel.chunks_exact(PANEL).zip(row) {
-                    out.iter_mut().zip(w).for_each(|(o, w)| *o += x * w);
-                }
-            }
-        }
-    }
+fn lhs_stride(len: usize, k: usize, n: usize) -> usize {
+    if n > 1 { (len - k) / (n - 1) } else { 0 }
 }
 
+/// Adds the products of `N` rows, `stride` apart in `lhs`, with a panel to `dst`.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // registers are arrays
 fn panel_sums<S: Simd, const N: usize, const V: usize>(
     simd: S,
     panel: &[f32],
-    rows: [&[f32]; N],
-    out: &mut [[f32; PANEL]; 4],
+    lhs: &[f32],
+    stride: usize,
+    dst: ViewMut,
 ) {
     let mut sums = [[simd.splat_f32s(0.0); V]; N];
     let k = panel.len() / PANEL;
-    let mut rows = rows;
-    for row in &mut rows {
-        *row = &row[..k];
-    }
     let panel = &S::as_simd_f32s(panel).0[..k * V];
+    assert!(lhs.len() >= (N - 1) * stride + k);
     // Plain loops throughout: a closure would be compiled without the vector instructions of this function.
     for i in 0..k {
         for n in 0..N {
-            let x = simd.splat_f32s(rows[n][i]);
+            // SAFETY: n < N and i < k, so that the index is less than (N - 1) * stride + k, which was checked above.
+            let x = simd.splat_f32s(unsafe { *lhs.get_unchecked(n * stride + i) });
             for v in 0..V {
                 sums[n][v] = simd.mul_add_e_f32s(x, panel[i * V + v], sums[n][v]);
             }
         }
     }
     for n in 0..N {
-        let out = S::as_mut_simd_f32s(&mut out[n]).0;
-        out[..V].copy_from_slice(&sums[n]);
+        let row = &mut dst.data[n * dst.row_stride..][..dst.cols];
+        if dst.cols == PANEL {
+            let row = S::as_mut_simd_f32s(row).0;
+            for v in 0..V {
+                row[v] = simd.add_f32s(row[v], sums[n][v]);
+            }
+        } else {
+            let mut out = [0.0; PANEL];
+            S::as_mut_simd_f32s(&mut out).0[..V].copy_from_slice(&sums[n]);
+            for (d, o) in row.iter_mut().zip(&out) {
+                *d += o;
+            }
+        }
     }
 }
 

@@ -12,12 +12,14 @@ pub mod adam;
 pub mod conv;
 pub mod cross_entropy;
 pub mod encoder;
+pub mod encoder_stream;
 pub mod function;
 pub mod gru;
 pub mod lstm;
 pub mod matrix;
 pub mod norm;
 pub mod recurrent;
+pub mod recurrent_stream;
 pub mod scores;
 pub mod simd;
 

@@ -26,6 +26,37 @@ pub(super) fn relu_rows(y: &[f32], affine: Option<(&[f32], &[f32])>, out: &mut [
     });
 }
 
+/// ReLU in place.
+pub(super) fn relu_in_place(y: &mut [f32]) {
+    vectorized(|| y.iter_mut().for_each(|v| *v = v.max(0.0)));
+}
+
+/// `relu(scale * y + shift)` row by row, in place.
+pub(super) fn scale_relu_in_place(y: &mut [f32], scale: &[f32], shift: &[f32]) {
+    vectorized(|| {
+        for row in y.chunks_exact_mut(scale.len()) {
+            for ((v, &g), &s) in row.iter_mut().zip(scale).zip(shift) {
+                *v = (g * *v + s).max(0.0);
+            }
+        }
+    });
+}
+
+/// Channel norm, gain, shift and ReLU row by row, in place: [`channel_rows`] and [`relu_rows`] for use without backward.
+pub(super) fn channel_relu_in_place(y: &mut [f32], gain: &[f32], shift: &[f32]) {
+    vectorized(|| {
+        let n = gain.len() as f32;
+        for row in y.chunks_exact_mut(gain.len()) {
+            let mean = sum1(row, |v| v) / n;
+            let variance = sum1(row, |v| (v - mean) * (v - mean)) / (n - 1.0);
+            let rstd = 1.0 / (variance + EPS as f32).sqrt();
+            for ((v, &g), &s) in row.iter_mut().zip(gain).zip(shift) {
+                *v = (g * ((*v - mean) * rstd) + s).max(0.0);
+            }
+        }
+    });
+}
+
 /// Adds `bias` to every row of `y`.
 pub(super) fn add_bias(y: &mut [f32], bias: &[f32]) {
     vectorized(|| {

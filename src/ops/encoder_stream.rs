@@ -1,0 +1,387 @@
+//! The encoder on a signal that comes in pieces: g_enc without a batch, a graph or an end.
+//!
+//! Each layer keeps the input rows that later outputs still need, at most a kernel less a stride of them, and gives every output
+//! row as soon as its window is whole. The zeros before the signal are there from the start, those behind it come with
+//! [`EncoderStream::finish`]; so all pieces together give the rows that [`encode`](super::encoder::encode) gives for the whole.
+//!
+//! Fused, a layer whose kernel is two strides long (all but the first of CPC) makes two output rows of three products
+//! instead of four (Winograd 1980, F(2, 2)): with x_t the t-th stretch of a stride, `y_t = A x_t + B x_(t+1)` and
+//!
+//! ```text
+//! m = (A + B) x_1        y_0 = A (x_0 - x_1) + m        y_1 = m + B (x_2 - x_1)
+//! ```
+
+use super::conv::ConvShape;
+use super::encoder::{self, Layer, Norm};
+use super::function::Form;
+use super::matrix::{Packed, View, ViewMut, multiply};
+use super::norm;
+use super::simd::vectorized;
+use crate::error::{Error, Result};
+use candle_core::Tensor;
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Up to so many rows a product with the weight laid out beforehand is faster than one that lays it out itself.
+const FEW_ROWS: usize = 16;
+
+/// Output rows of a piece of work for one thread: enough that laying out the weight is little beside it.
+const BLOCK_ROWS: usize = 512;
+
+/// An encoder that goes on where the last piece ended. Clones share the weights.
+#[derive(Debug, Clone)]
+pub struct EncoderStream {
+    layers: Vec<Pending>,
+}
+
+/// A layer with the input rows that are not used up.
+#[derive(Debug, Clone)]
+struct Pending {
+    layer: Arc<Ready>,
+    rows: Vec<f32>, // (n, C_in)
+    skip: usize,    // rows to come that no window needs (strides longer than kernels)
+}
+
+/// A layer made ready for many pieces.
+#[derive(Debug)]
+struct Ready {
+    channels_in: usize,
+    channels_out: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    form: ReadyForm,
+}
+
+#[derive(Debug)]
+enum ReadyForm {
+    Fused(Box<Fused>),
+    Composed(Box<Layer>),
+}
+
+#[derive(Debug)]
+struct Fused {
+    weight: Vec<f32>, // (kernel * C_in, C_out)
+    sum: Vec<f32>,    // A + B, (stride * C_in, C_out), where the kernel is two strides long; else empty
+    packed: Packed,   // of the weight
+    bias: Vec<f32>,
+    norm: ReadyNorm,
+}
+
+/// What follows the convolution, with ReLU behind it.
+#[derive(Debug)]
+enum ReadyNorm {
+    None,
+    Channel {
+        gain: Vec<f32>,
+        shift: Vec<f32>,
+    },
+    /// Statistics, gain and shift, one of each a channel, in one scale and one shift.
+    Fixed {
+        scale: Vec<f32>,
+        shift: Vec<f32>,
+    },
+}
+
+impl EncoderStream {
+    /// A stream before its first sample.
+    ///
+    /// # Errors
+    /// A layer that is normalised by the statistics of its batch: give it [`Norm::Fixed`] ones.
+    pub fn new(layers: &[Layer]) -> Result<Self> {
+        let pending = |layer: &Layer| -> Result<Pending> {
+            let layer = Ready::new(layer)?;
+            Ok(Pending { rows: layer.zeros(), skip: 0, layer: Arc::new(layer) })
+        };
+        Ok(EncoderStream { layers: layers.iter().map(pending).collect::<Result<_>>()? })
+    }
+
+    /// Takes input rows (n, C_in) and gives the output rows (m, C) that are final with them; on this thread `alone`, or on all.
+    pub fn push(&mut self, rows: &[f32], alone: bool) -> Result<Vec<f32>> {
+        let Some(first) = self.layers.first_mut() else { return Ok(rows.to_vec()) };
+        first.rows.extend_from_slice(rows);
+        self.advance(0, alone)
+    }
+
+    /// Lets what pends at layer `from` flow through it and all above.
+    fn advance(&mut self, from: usize, alone: bool) -> Result<Vec<f32>> {
+        let mut last = Vec::new();
+        for i in from..self.layers.len() {
+            let (layer, above) = self.layers[i..].split_at_mut(1);
+            let out = above.first_mut().map_or(&mut last, |above| &mut above.rows);
+            layer[0].advance(out, alone)?;
+        }
+        Ok(last)
+    }
+
+    /// The end of the signal: the output rows whose windows reach into the zeros behind it. The stream is then at its start again.
+    pub fn finish(&mut self, alone: bool) -> Result<Vec<f32>> {
+        let mut rows = Vec::new();
+        for i in 0..self.layers.len() {
+            let zeros = self.layers[i].layer.zeros();
+            self.layers[i].rows.extend(zeros);
+            rows.extend(self.advance(i, alone)?);
+        }
+        self.reset();
+        Ok(rows)
+    }
+
+    /// Forgets what came: the stream is at its start again.
+    pub fn reset(&mut self) {
+        for layer in &mut self.layers {
+            layer.rows = layer.layer.zeros();
+            layer.skip = 0;
+        }
+    }
+}
+
+impl Pending {
+    /// Puts the output rows whose windows are whole behind `out`, and drops the input rows that no later window needs.
+    fn advance(&mut self, out: &mut Vec<f32>, alone: bool) -> Result<()> {
+        let Pending { layer, rows, skip } = self;
+        let c = layer.channels_in;
+        let skipped = (*skip).min(rows.len() / c);
+        *skip -= skipped;
+        rows.drain(..skipped * c);
+        let held = rows.len() / c;
+        let n = held.checked_sub(layer.kernel).map_or(0, |room| room / layer.stride + 1);
+        if n == 0 {
+            return Ok(());
+        }
+        match &layer.form {
+            ReadyForm::Fused(fused) => fused.forward(layer, rows, n, out, alone)?,
+            ReadyForm::Composed(form) => {
+                let x = Tensor::from_slice(rows, (1, held, c), form.weight.device())?;
+                let y = encoder::composed(&x, std::slice::from_ref(form.as_ref()))?.0;
+                out.extend(y.flatten_all()?.to_vec1::<f32>()?);
+            }
+        }
+        let used = (n * layer.stride).min(held);
+        *skip = n * layer.stride - used;
+        rows.drain(..used * c);
+        Ok(())
+    }
+}
+
+impl Ready {
+    fn new(layer: &Layer) -> Result<Self> {
+        let (channels_out, channels_in, kernel) = layer.weight.dims3()?;
+        let form = match Form::of(&layer.weight) {
+            Form::Composed => ReadyForm::Composed(Box::new(Layer { padding: 0, ..layer.clone() })),
+            Form::Fused => ReadyForm::Fused(Box::new(Fused::new(layer)?)),
+        };
+        if matches!(layer.norm, Norm::Batch) {
+            let what = "a stream has no batch to take statistics of".to_string();
+            return Err(Error::Tensor(candle_core::Error::Msg(what)));
+        }
+        Ok(Ready { channels_in, channels_out, kernel, stride: layer.stride, padding: layer.padding, form })
+    }
+
+    /// The padding on one side.
+    fn zeros(&self) -> Vec<f32> {
+        vec![0.0; self.padding * self.channels_in]
+    }
+}
+
+impl Fused {
+    fn new(layer: &Layer) -> Result<Self> {
+        let (channels_out, channels_in, kernel) = layer.weight.dims3()?;
+        let floats = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.flatten_all()?.to_vec1::<f32>()?) };
+        let width = kernel * channels_in;
+        let (stride, padding) = (layer.stride, 0);
+        let shape = ConvShape { time_in: 0, channels_in, channels_out, kernel, stride, padding };
+        let by_output = shape.pack(&floats(&layer.weight)?);
+        let mut weight = vec![0.0; by_output.len()];
+        for (o, row) in by_output.chunks_exact(width).enumerate() {
+            weight[o..].iter_mut().step_by(channels_out).zip(row).for_each(|(to, from)| *to = *from);
+        }
+        let sum = if kernel == 2 * layer.stride {
+            let (a, b) = weight.split_at(weight.len() / 2);
+            a.iter().zip(b).map(|(a, b)| a + b).collect()
+        } else {
+            Vec::new()
+        };
+        let affine = match &layer.affine {
+            Some((gain, shift)) => (floats(gain)?, floats(shift)?),
+            None => (vec![1.0; channels_out], vec![0.0; channels_out]),
+        };
+        let norm = match &layer.norm {
+            Norm::None | Norm::Batch => ReadyNorm::None,
+            Norm::Channel => ReadyNorm::Channel { gain: affine.0, shift: affine.1 },
+            Norm::Fixed(mean, variance) => {
+                let rstd = floats(variance)?.into_iter().map(|v| 1.0 / (v + norm::EPS as f32).sqrt());
+                let scale: Vec<f32> = affine.0.iter().zip(rstd).map(|(gain, r)| gain * r).collect();
+                let mean = floats(mean)?;
+                let shift = affine.1.iter().zip(&scale).zip(mean).map(|((shift, scale), m)| shift - scale * m);
+                ReadyNorm::Fixed { shift: shift.collect(), scale }
+            }
+        };
+        let packed = Packed::new(View::new(&weight, width, channels_out, channels_out)?);
+        Ok(Fused { sum, packed, bias: floats(&layer.bias)?, norm, weight })
+    }
+
+    /// Puts the `n` output rows of the windows in `x` behind `out`.
+    fn forward(&self, layer: &Ready, x: &[f32], n: usize, out: &mut Vec<f32>, alone: bool) -> Result<()> {
+        let c = layer.channels_out;
+        let step = layer.stride * layer.channels_in;
+        let held = out.len();
+        out.reserve(n * c);
+        (0..n).for_each(|_| out.extend_from_slice(&self.bias));
+        let y = &mut out[held..];
+        let block = |(i, y): (usize, &mut [f32])| self.block(layer, &x[i * BLOCK_ROWS * step..], y);
+        if alone || n <= BLOCK_ROWS {
+            y.chunks_mut(BLOCK_ROWS * c).enumerate().try_for_each(block)
+        } else {
+            y.par_chunks_mut(BLOCK_ROWS * c).enumerate().try_for_each(block)
+        }
+    }
+
+    /// From the bias to the output, rows `y` of the windows from the beginning of `x` on.
+    fn block(&self, layer: &Ready, x: &[f32], y: &mut [f32]) -> Result<()> {
+        let (c, step, width) = (layer.channels_out, layer.stride * layer.channels_in, layer.kernel * layer.channels_in);
+        let n = y.len() / c;
+        if n <= FEW_ROWS {
+            self.packed.multiply_add(ViewMut::new(y, n, c, c)?, View::new(x, n, width, step)?)?;
+        } else if self.sum.is_empty() {
+            let weight = View::new(&self.weight, width, c, c)?;
+            multiply(ViewMut::new(y, n, c, c)?, true, View::new(x, n, width, step)?, weight, true)?;
+        } else {
+            let pairs = n / 2;
+            self.pairs(x, &mut y[..2 * pairs * c], step)?;
+            if n % 2 == 1 {
+                let last = View::new(&x[2 * pairs * step..], 1, width, step)?;
+                self.packed.multiply_add(ViewMut::new(&mut y[2 * pairs * c..], 1, c, c)?, last)?;
+            }
+        }
+        match &self.norm {
+            ReadyNorm::None => norm::relu_in_place(y),
+            ReadyNorm::Channel { gain, shift } => norm::channel_relu_in_place(y, gain, shift),
+            ReadyNorm::Fixed { scale, shift } => norm::scale_relu_in_place(y, scale, shift),
+        }
+        Ok(())
+    }
+
+    /// Adds the products to rows `y`, two at a time, `step` floats of input apart.
+    fn pairs(&self, x: &[f32], y: &mut [f32], step: usize) -> Result<()> {
+        let c = self.bias.len();
+        let pairs = y.len() / (2 * c);
+        // The middle product, and with it the bias, is in both rows.
+        let middle = View::new(&x[step..], pairs, step, 2 * step)?;
+        multiply(ViewMut::new(y, pairs, c, 2 * c)?, true, middle, View::new(&self.sum, step, c, c)?, true)?;
+        for pair in y.chunks_exact_mut(2 * c) {
+            let (even, odd) = pair.split_at_mut(c);
+            odd.copy_from_slice(even);
+        }
+        let mut outer = vec![0.0; pairs * step];
+        for (first, minus, taps) in [(0, 1, 0), (2, 1, step)] {
+            vectorized(|| {
+                for (i, outer) in outer.chunks_exact_mut(step).enumerate() {
+                    let at = |t: usize| &x[(2 * i + t) * step..][..step];
+                    let (first, minus) = (at(first), at(minus));
+                    for ((o, a), b) in outer.iter_mut().zip(first).zip(minus) {
+                        *o = a - b;
+                    }
+                }
+            });
+            let row = if first == 0 { 0 } else { c };
+            let outer = View::new(&outer, pairs, step, step)?;
+            let weight = View::new(&self.weight[taps * c..], step, c, c)?;
+            multiply(ViewMut::new(&mut y[row..], pairs, c, 2 * c)?, true, outer, weight, true)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::check::random;
+    use candle_core::{DType, Device};
+    use proptest::prelude::*;
+
+    fn layer(channels_in: usize, channels: usize, kernel: usize, stride: usize, padding: usize, norm: Norm) -> Layer {
+        let t = |shape: &[usize], seed| random(shape, seed).to_dtype(DType::F32).unwrap();
+        let norm = match norm {
+            Norm::Fixed(..) => Norm::Fixed(t(&[channels], 1), (t(&[channels], 2).sqr().unwrap() + 0.5).unwrap()),
+            norm => norm,
+        };
+        let affine = (!matches!(norm, Norm::None)).then(|| (t(&[channels], 3), t(&[channels], 4)));
+        Layer { weight: (t(&[channels, channels_in, kernel], 5) / ((channels_in * kernel) as f64).sqrt()).unwrap(), bias: t(&[channels], 6), affine, norm, stride, padding }
+    }
+
+    fn stacks() -> Vec<Vec<Layer>> {
+        let unit = || Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
+        vec![
+            // CPC's shapes, every norm; and odd ones: kernels shorter than strides, or not a multiple of them.
+            vec![
+                layer(1, 16, 10, 5, 3, Norm::Channel),
+                layer(16, 16, 8, 4, 2, Norm::Channel),
+                layer(16, 6, 4, 2, 1, Norm::None),
+            ],
+            vec![
+                layer(1, 35, 10, 5, 3, Norm::Fixed(unit(), unit())),
+                layer(35, 33, 4, 2, 1, Norm::Fixed(unit(), unit())),
+            ],
+            vec![
+                layer(2, 9, 2, 3, 1, Norm::None),
+                layer(9, 16, 5, 2, 0, Norm::Channel),
+                layer(16, 2, 1, 4, 0, Norm::None),
+            ],
+        ]
+    }
+
+    /// The rows of `x` (T, C_in) cut into pieces of these lengths, over and over.
+    fn in_pieces(stream: &mut EncoderStream, x: &[f32], channels: usize, pieces: &[usize], alone: bool) -> Vec<f32> {
+        let (mut rows, mut at) = (Vec::new(), 0);
+        for piece in pieces.iter().cycle() {
+            let to = (at + piece * channels).min(x.len());
+            rows.extend(stream.push(&x[at..to], alone).unwrap());
+            at = to;
+            if at == x.len() {
+                break;
+            }
+        }
+        rows.extend(stream.finish(alone).unwrap());
+        rows
+    }
+
+    fn check(layers: &[Layer], time: usize, pieces: &[usize], alone: bool) {
+        let channels = layers[0].weight.dim(1).unwrap();
+        let x = random(&[1, time, channels], 7).to_dtype(DType::F32).unwrap();
+        let want = encoder::composed(&x, layers).unwrap().0.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let x = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let mut stream = EncoderStream::new(layers).unwrap();
+        stream.push(&x[..x.len() / 2], true).unwrap();
+        stream.reset();
+        for _ in 0..2 {
+            let got = in_pieces(&mut stream, &x, channels, pieces, alone);
+            assert_eq!(got.len(), want.len());
+            let far = got.iter().zip(&want).map(|(a, b)| (a - b).abs() / b.abs().max(1.0)).fold(0.0, f32::max);
+            assert!(far < 1e-5, "{far}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn any_pieces_make_the_whole(time in 60usize..3000, pieces in prop::collection::vec(1usize..700, 1..6)) {
+            stacks().iter().for_each(|layers| check(layers, time, &pieces, true));
+        }
+    }
+
+    #[test]
+    fn long_pieces_on_all_threads_make_the_whole() {
+        stacks().iter().for_each(|layers| check(layers, 20_000, &[19_000], false));
+    }
+
+    #[test]
+    fn single_samples_make_the_whole() {
+        stacks().iter().for_each(|layers| check(layers, 300, &[1], true));
+    }
+
+    #[test]
+    fn a_norm_over_the_batch_is_refused() {
+        assert!(EncoderStream::new(&[layer(1, 4, 4, 2, 1, Norm::Batch)]).is_err());
+    }
+}
