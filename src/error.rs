@@ -111,7 +111,9 @@ impl Error {
             Error::Usage { remedy, .. } | Error::Failed { remedy, .. } => remedy.clone(),
             Error::Interrupted { kept } => kept.clone(),
             Error::Config(_) => "`cpc pretrain --print-config` shows every key with its value".into(),
-            Error::BadFiles(_) => "repair or remove what is named, or leave it out with --on-bad-file skip".into(),
+            Error::BadFiles(_) => {
+                "repair or remove what is named; pretrain and extract can leave it out with --on-bad-file skip".into()
+            }
             Error::Io { source, .. } => match source.kind() {
                 Kind::NotFound => "check the spelling of the path".into(),
                 Kind::PermissionDenied => "change the permissions, or choose a place that you may use".into(),

@@ -7,6 +7,7 @@ pub mod data;
 pub mod device;
 pub mod durable;
 pub mod error;
+pub mod eval;
 pub mod features;
 pub mod memory;
 pub mod model;

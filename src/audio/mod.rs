@@ -10,6 +10,8 @@ mod decode;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod guard;
+mod live;
+pub mod mel;
 mod ogg;
 mod probe;
 mod reader;
@@ -19,6 +21,7 @@ mod wav;
 mod xing;
 
 pub use guard::hush as hush_decoder_panics;
+pub use live::LiveResampler;
 pub use probe::{EXTENSIONS, is_audio_name, probe};
 pub use reader::{Reader, read};
 

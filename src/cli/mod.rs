@@ -1,6 +1,9 @@
 //! The command line: one file a subcommand. Results go to stdout, everything else to stderr.
 
+mod abx;
+mod extract;
 mod info;
+mod interrupt;
 mod man;
 mod pretrain;
 mod progress;
@@ -67,6 +70,10 @@ pub struct Global {
 pub enum Command {
     /// Train an encoder on recordings, without labels
     Pretrain(Box<pretrain::Pretrain>),
+    /// Write a model's features of recordings to files that other tools read, or stream them
+    Extract(extract::Extract),
+    /// Measure how well features tell phones apart (ABX error)
+    Abx(abx::Abx),
     /// Describe a corpus, a model or a run
     Info(info::Info),
     /// Print a script that completes cpc's commands and flags in a shell
@@ -84,6 +91,8 @@ impl Cli {
         let terminal = Terminal::new(&self.global);
         match &self.command {
             Command::Pretrain(pretrain) => pretrain.run(&terminal),
+            Command::Extract(extract) => extract.run(&terminal),
+            Command::Abx(abx) => abx.run(&terminal),
             Command::Info(info) => info.run(&terminal),
             Command::Completions(completions) => completions.run(&terminal),
             Command::Man(man) => man.run(&terminal),

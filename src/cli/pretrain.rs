@@ -1,6 +1,7 @@
 //! `cpc pretrain`: from recordings to a model.
 
 use super::Terminal;
+use super::interrupt::interruptible;
 use super::progress::Progress;
 use crate::config::{Config, Layers, OnBadFile};
 use crate::data::{Corpus, Windows};
@@ -14,7 +15,6 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use toml::Value;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -280,18 +280,6 @@ fn describe(config: &Config, task: &AudioTask, terminal: &Terminal) {
         config.heads.steps,
         1e3 * (hop * config.heads.steps) as f64 / rate,
     ));
-}
-
-/// A flag that Ctrl-C and SIGTERM raise; the second of them ends the process at once.
-fn interruptible() -> Result<Arc<AtomicBool>> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())
-            .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
-            .map_err(Error::io("signals", "listen to"))?;
-    }
-    Ok(stop)
 }
 
 fn report(config: &Config, run: &Path, finished: &Finished, terminal: &Terminal) -> Result<()> {

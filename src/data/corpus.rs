@@ -51,7 +51,7 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Opens a directory or manifest for training. `progress` is told how many files have been looked at so far; it is
+    /// Opens a directory, a manifest or a single recording for training. `progress` is told how many files have been looked at so far; it is
     /// called from several threads.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Corpus {
         Ok(corpus)
     }
 
-    /// Looks at a directory or manifest; files that cannot be used are problems of the corpus, not errors.
+    /// Looks at a directory, a manifest or a single recording; files that cannot be used are problems of the corpus, not errors.
     ///
     /// # Errors
     ///
@@ -77,6 +77,9 @@ impl Corpus {
         let (found, mut problems, root) = if metadata.is_dir() {
             let (found, problems) = scan::directory(data)?;
             (found, problems, data.to_path_buf())
+        } else if audio::is_audio_name(data) {
+            let root = data.parent().unwrap_or(Path::new("")).to_path_buf();
+            (vec![scan::file(data, &root)], Vec::new(), root)
         } else {
             manifest::read(data)?
         };
@@ -121,6 +124,11 @@ impl Corpus {
     /// The length of all utterances, in seconds.
     pub fn seconds(&self) -> f64 {
         self.utterances.iter().map(|u| u.samples).sum::<u64>() as f64 / f64::from(self.sample_rate.max(1))
+    }
+
+    /// The name of an utterance in a tree that is laid out as the input: its path below the root without the ending, with `/`.
+    pub fn tree_name(&self, utterance: &Utterance) -> String {
+        without_ending(&scan::relative(&utterance.path, &self.root)).to_string()
     }
 
     /// A corpus of some of the utterances, in the same order; speakers without any are left out.

@@ -32,21 +32,19 @@ pub(super) fn directory(root: &Path) -> Result<(Vec<Found>, Vec<Problem>)> {
             others += 1;
             continue;
         }
-        let relative = relative(entry.path(), root);
-        found.push(Found {
-            speaker: speaker_of(&relative),
-            relative,
-            path: entry.into_path(),
-            id: None,
-            section: (None, None),
-            frames: None,
-            line: None,
-        });
+        found.push(file(entry.path(), root));
     }
     if found.is_empty() && problems.is_empty() {
         return Err(nothing(root, others));
     }
     Ok((found, problems))
+}
+
+/// A whole file below `root`.
+pub(super) fn file(path: &Path, root: &Path) -> Found {
+    let relative = relative(path, root);
+    let speaker = speaker_of(&relative);
+    Found { speaker, relative, path: path.to_path_buf(), id: None, section: (None, None), frames: None, line: None }
 }
 
 /// Notes a place that cannot be looked into; that is an error only for the root itself.

@@ -1,10 +1,20 @@
 //! Frozen features: what a trained model makes of audio, from a stream or from whole files.
 //!
 //! A [`Stream`] takes samples as they come and gives frames as they become final; everything else is made of it.
-//! An [`Extractor`] holds a model and the layers that are wanted, and starts streams.
+//! An [`Extractor`] holds a model and the layers that are wanted, and starts streams. [`extract`] writes the features of corpora to a
+//! directory with an [`Index`]; a [`FeatureSet`] reads them back.
 
+mod extract;
+mod index;
 mod layer;
+mod npy;
+mod set;
 mod stream;
+mod tables;
 
+pub use extract::{Settings, extract, extract_samples};
+pub use index::{Format, Index, Indexed, LayerInfo, Made, Normalize};
 pub use layer::Layer;
+pub use npy::{NpyFile, NpyWriter};
+pub use set::{FeatureSet, Utterance};
 pub use stream::{Extractor, Frames, Stream, Timing};

@@ -78,7 +78,8 @@ impl Extractor {
         Extractor::new(config, &store, layers)
     }
 
-    fn new(config: &ModelConfig, store: &ParamStore, layers: &[Layer]) -> Result<Self> {
+    /// A model with the parameters of a store.
+    pub fn new(config: &ModelConfig, store: &ParamStore, layers: &[Layer]) -> Result<Self> {
         let (encoder, context) = CpcAudio::new(config, &store.frozen())?.stream()?;
         let dims = layers.iter().map(|l| l.dim(config)).collect::<Result<Vec<_>>>()?;
         let deep = layers.iter().any(|&l| l != Layer::Z);

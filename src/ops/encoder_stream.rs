@@ -306,7 +306,14 @@ mod tests {
             norm => norm,
         };
         let affine = (!matches!(norm, Norm::None)).then(|| (t(&[channels], 3), t(&[channels], 4)));
-        Layer { weight: (t(&[channels, channels_in, kernel], 5) / ((channels_in * kernel) as f64).sqrt()).unwrap(), bias: t(&[channels], 6), affine, norm, stride, padding }
+        Layer {
+            weight: (t(&[channels, channels_in, kernel], 5) / ((channels_in * kernel) as f64).sqrt()).unwrap(),
+            bias: t(&[channels], 6),
+            affine,
+            norm,
+            stride,
+            padding,
+        }
     }
 
     fn stacks() -> Vec<Vec<Layer>> {

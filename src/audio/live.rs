@@ -1,0 +1,129 @@
+//! Samples that come in pieces, at another rate.
+
+use super::resample::Design;
+use super::samples_at;
+use crate::error::{Error, Result};
+
+/// Resamples a stream: the pieces that come out, put together, are bit for bit what a file of the same samples gives.
+pub struct LiveResampler {
+    rate: u32,
+    target: u32,
+    design: Option<Design>,
+    held: Vec<f32>, // input from `first` on
+    first: i64,
+    taken: u64, // samples that came in
+    given: u64, // samples that went out
+}
+
+impl LiveResampler {
+    /// From `rate` to `target` samples a second.
+    ///
+    /// # Errors
+    /// Rates between which `rubato` cannot resample.
+    pub fn new(rate: u32, target: u32) -> Result<Self> {
+        let refused = |what| Error::usage(what, "give --rate the samples a second of the input");
+        let design = if rate == target { None } else { Some(Design::new(rate, target).map_err(refused)?) };
+        // What lies before the first sample is silence.
+        let first = design.as_ref().map_or(0, |d| d.needs(&(0..1)).start);
+        let held = vec![0.0; usize::try_from(-first).unwrap_or(0)];
+        Ok(LiveResampler { rate, target, design, held, first, taken: 0, given: 0 })
+    }
+
+    /// The longest that a sample stays inside, in milliseconds.
+    pub fn delay_ms(&self) -> f64 {
+        // Two blocks and a half is what any sample may have to wait for: the filter's length and what fills its block.
+        self.design.as_ref().map_or(0.0, |d| {
+            let needs = d.needs(&(0..1));
+            1e3 * needs.end as f64 / f64::from(self.rate)
+        })
+    }
+
+    /// Takes samples and gives those that are final with them.
+    pub fn push(&mut self, samples: &[f32]) -> Result<Vec<f32>> {
+        self.taken += samples.len() as u64;
+        if self.design.is_none() {
+            return Ok(samples.to_vec());
+        }
+        self.held.extend_from_slice(samples);
+        let taken = self.taken as i64;
+        self.give(|needed| needed <= taken, u64::MAX)
+    }
+
+    /// The end of the stream: the samples that see the silence behind it.
+    pub fn finish(&mut self) -> Result<Vec<f32>> {
+        let all = samples_at(self.taken, self.rate, self.target);
+        let Some(design) = &self.design else { return Ok(Vec::new()) };
+        if all <= self.given {
+            return Ok(Vec::new());
+        }
+        let end = design.needs(&(all - 1..all)).end;
+        self.held.resize(usize::try_from(end - self.first).unwrap_or(0), 0.0);
+        self.give(|_| true, all)
+    }
+
+    /// Gives samples as long as the input that they need, up to which `ready` is asked, is there, and at most up to `limit`.
+    fn give(&mut self, ready: impl Fn(i64) -> bool, limit: u64) -> Result<Vec<f32>> {
+        let mut out = Vec::new();
+        let Some(design) = &mut self.design else { return Ok(out) };
+        while self.given < limit {
+            // As much as one block of the design gives.
+            let needs = design.needs(&(self.given..self.given + 1));
+            if !ready(needs.end) {
+                break;
+            }
+            let mut to = self.given + 1;
+            while to < limit && design.needs(&(to..to + 1)).end == needs.end {
+                to += 1;
+            }
+            let range = self.given..to;
+            let from = usize::try_from(needs.start - self.first).unwrap_or(0);
+            let to_sample = usize::try_from(needs.end - self.first).unwrap_or(0);
+            let at = out.len();
+            out.resize(at + (to - self.given) as usize, 0.0);
+            let failed = |what| Error::failed(what, "report this as a fault of cpc");
+            design.run(&self.held[from..to_sample], &range, &mut out[at..]).map_err(failed)?;
+            self.given = to;
+            self.held.drain(..from);
+            self.first = needs.start;
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::wav;
+    use super::super::{probe, read};
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        #[test]
+        fn pieces_of_a_stream_are_the_file_to_the_bit(
+            rate in prop::sample::select(vec![8_000u32, 44_100, 16_000, 48_000, 11_025]),
+            length in 1usize..30_000,
+            pieces in prop::collection::vec(1usize..4_000, 1..5),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("a.wav");
+            wav(&path, rate, 1, length as u64, |t, _| ((t as f64 * 0.3).sin() * 9e3) as i16);
+            let info = probe(&path).unwrap();
+            let native = read(&path, &info, 0..info.frames, rate).unwrap();
+            let want = read(&path, &info, 0..info.samples_at(16_000), 16_000).unwrap();
+            let mut live = LiveResampler::new(rate, 16_000).unwrap();
+            let (mut got, mut at) = (Vec::new(), 0);
+            for piece in pieces.iter().cycle() {
+                let to = (at + piece).min(native.len());
+                got.extend(live.push(&native[at..to]).unwrap());
+                at = to;
+                if at == native.len() {
+                    break;
+                }
+            }
+            got.extend(live.finish().unwrap());
+            prop_assert!(got == want, "{} samples, {} wanted", got.len(), want.len());
+        }
+    }
+}

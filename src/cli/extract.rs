@@ -1,0 +1,307 @@
+//! `cpc extract`: a model's features of recordings, in files or as a stream.
+
+use super::Terminal;
+use super::interrupt::interruptible;
+use crate::audio::LiveResampler;
+use crate::config::{DataConfig, OnBadFile};
+use crate::data::Corpus;
+use crate::device;
+use crate::error::{Error, Result};
+use crate::features::{self, Extractor, Format, Frames, Index, Layer, Made, Normalize, Settings, Timing};
+use crate::weights::ModelDir;
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// How samples on standard input are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Encoding {
+    /// Signed integers of 16 bits, little-endian.
+    S16,
+    /// Floats of 32 bits between -1 and 1, little-endian.
+    F32,
+}
+
+/// Options of `cpc extract`.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Write a frozen model's features of recordings to files.\n\n\
+        c is what the context network makes of everything up to a frame (the usual choice), z what the encoder makes of the samples around \
+        it; a frame comes every hop of the model, 10 ms for the presets. DIR/index.json says what lies where, and when frames are. \
+        Stopped and started again, the same command goes on where it was.\n\n\
+        With --stream, samples from standard input become frames on standard output as soon as they are final: rows of float32 \
+        (the layers one behind the other), or with --json one line of JSON a frame.",
+    after_help = "Examples:\n  \
+        cpc extract runs/demo data/demo --out features\n  \
+        cpc extract runs/demo call.wav other.flac --layer c,z --format safetensors --out features\n  \
+        sox call.wav -t raw -r 16000 -e signed -b 16 -c 1 - | cpc extract runs/demo - --stream --json\n\n\
+        Read the files with:\n  \
+        numpy    numpy.load('features/speaker/utterance.npy')\n  \
+        PyTorch  safetensors.torch.load_file('features/c.safetensors')['utterance']\n  \
+        pandas   pandas.read_parquet('features/c.parquet')"
+)]
+pub struct Extract {
+    /// A model directory, or a run directory (its best model)
+    model: PathBuf,
+    /// Recordings, directories of them, or manifests; `-` is standard input
+    #[arg(required = true)]
+    input: Vec<PathBuf>,
+    /// The directory to write to
+    #[arg(long, value_name = "DIR", required_unless_present = "stream")]
+    out: Option<PathBuf>,
+    /// Which outputs: c, z, or c:1, c:2, ... of a deep context network; several with commas
+    #[arg(long, value_name = "LAYER", default_value = "c", value_delimiter = ',')]
+    layer: Vec<Layer>,
+    /// How to store them
+    #[arg(long, value_enum, default_value = "npy", conflicts_with = "stream")]
+    format: Format,
+    /// What to do to each utterance, over its frames
+    #[arg(long, value_enum, default_value = "none", value_name = "HOW", conflicts_with = "stream")]
+    normalize: Normalize,
+    /// What to do about a file that cannot be read: fail or skip
+    #[arg(long, value_name = "fail|skip", default_value = "fail", value_parser = on_bad_file)]
+    on_bad_file: OnBadFile,
+    /// Write frames to standard output as they become final; INPUT is `-`
+    #[arg(long, conflicts_with = "out")]
+    stream: bool,
+    /// Samples a second of standard input [default: the model's]
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
+    rate: Option<u32>,
+    /// How samples on standard input are written
+    #[arg(long, value_enum, default_value = "s16")]
+    encoding: Encoding,
+    /// Where to compute: auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+fn on_bad_file(value: &str) -> std::result::Result<OnBadFile, String> {
+    match value {
+        "fail" => Ok(OnBadFile::Fail),
+        "skip" => Ok(OnBadFile::Skip),
+        _ => Err("choose fail or skip".into()),
+    }
+}
+
+impl Extract {
+    pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let piped = self.input.iter().any(|i| i == Path::new("-"));
+        if (piped && self.input.len() > 1) || (self.stream && !piped) {
+            let what =
+                if self.stream { "--stream reads standard input alone" } else { "`-` stands beside other inputs" };
+            return Err(Error::usage(what, "give `-` as the only INPUT"));
+        }
+        if !piped && self.rate.is_some() {
+            return Err(Error::usage("--rate is for standard input", "leave it out: files say what rate they have"));
+        }
+        let model = ModelDir::open(&self.model)?;
+        let extractor = Extractor::open(&model, &self.layer, &device::parse(&self.device)?)?;
+        let Some(out) = &self.out else { return self.stream(&extractor, terminal) };
+        let made = Made::new(&model, &extractor, self.format, self.normalize)?;
+        let began = Instant::now();
+        let index = if piped {
+            let mut input = Input::new(self, extractor.config().sample_rate)?;
+            features::extract_samples(&extractor, &made, "stdin", self.normalize, out, || input.next())?
+        } else {
+            self.files(&extractor, &made, out, terminal)?
+        };
+        report(&index, out, began.elapsed(), terminal)
+    }
+
+    fn files(&self, extractor: &Extractor, made: &Made, out: &Path, terminal: &Terminal) -> Result<Index> {
+        // Problems are gathered first, from all inputs, and judged together.
+        let sample_rate = extractor.config().sample_rate;
+        let cfg = DataConfig { sample_rate, ..DataConfig::default() };
+        let corpora: Vec<Corpus> =
+            self.input.iter().map(|i| Corpus::inspect(i, cfg.sample_rate, &|_| {})).collect::<Result<_>>()?;
+        let seconds: f64 = corpora.iter().map(Corpus::seconds).sum();
+        let count: usize = corpora.iter().map(|c| c.utterances.len()).sum();
+        terminal.note(&format!("{count} utterances, {:.2} hours", seconds / 3600.0));
+        let progress = Progress::new(terminal, seconds);
+        let settings = Settings { format: self.format, normalize: self.normalize, on_bad_file: self.on_bad_file };
+        let stop = interruptible()?;
+        let index = features::extract(extractor, made, &corpora, &settings, out, &|s| progress.add(s), &stop);
+        progress.bar.finish_and_clear();
+        index
+    }
+
+    fn stream(&self, extractor: &Extractor, terminal: &Terminal) -> Result<()> {
+        let mut input = Input::new(self, extractor.config().sample_rate)?;
+        let timing = extractor.timing();
+        terminal.note(&format!(
+            "a frame of {} numbers every {:.1} ms, final {:.1} ms after its beginning",
+            extractor.dims().iter().sum::<usize>(),
+            1e3 / timing.frame_rate,
+            timing.delay_ms + input.resampler.delay_ms()
+        ));
+        let mut stream = extractor.stream();
+        let mut out = Rows { terminal, timing, layers: extractor.layers(), dims: extractor.dims(), next: 0 };
+        loop {
+            let samples = input.next()?;
+            let frames = if samples.is_empty() { stream.finish()? } else { stream.push(&samples)? };
+            if !out.write(&frames)? || samples.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Samples from standard input, at the model's rate.
+struct Input {
+    encoding: Encoding,
+    resampler: LiveResampler,
+    bytes: Vec<u8>, // of a sample that has not come whole
+    ended: bool,
+}
+
+impl Input {
+    fn new(args: &Extract, rate: u32) -> Result<Self> {
+        let resampler = LiveResampler::new(args.rate.unwrap_or(rate), rate)?;
+        Ok(Input { encoding: args.encoding, resampler, bytes: Vec::new(), ended: false })
+    }
+
+    /// The samples that have come since, at least one; none at the end.
+    fn next(&mut self) -> Result<Vec<f32>> {
+        let mut buffer = vec![0; 1 << 16];
+        while !self.ended {
+            let n = match std::io::stdin().lock().read(&mut buffer) {
+                Ok(n) => n,
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(e) => return Err(Error::io("standard input", "read")(e)),
+            };
+            self.bytes.extend_from_slice(&buffer[..n]);
+            let samples = self.decode();
+            let mut samples = self.resampler.push(&samples)?;
+            if n == 0 {
+                self.ended = true;
+                samples.extend(self.resampler.finish()?);
+                if !self.bytes.is_empty() {
+                    let what = format!("standard input ends within a sample, {} bytes of it", self.bytes.len());
+                    return Err(Error::failed(what, "check --encoding, and whether the sender was cut off"));
+                }
+            }
+            if !samples.is_empty() {
+                return Ok(samples);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn decode(&mut self) -> Vec<f32> {
+        let size = match self.encoding {
+            Encoding::S16 => 2,
+            Encoding::F32 => 4,
+        };
+        let whole = self.bytes.len() / size * size;
+        let samples = self.bytes[..whole].chunks_exact(size).map(|b| match self.encoding {
+            Encoding::S16 => f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0,
+            Encoding::F32 => f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+        });
+        let samples = samples.collect();
+        self.bytes.drain(..whole);
+        samples
+    }
+}
+
+/// Frames on standard output.
+struct Rows<'a> {
+    terminal: &'a Terminal,
+    timing: Timing,
+    layers: &'a [Layer],
+    dims: &'a [usize],
+    next: u64,
+}
+
+impl Rows<'_> {
+    /// Writes frames; false if nobody reads them any more.
+    fn write(&mut self, frames: &Frames) -> Result<bool> {
+        let mut bytes = Vec::new();
+        for t in 0..frames.count {
+            let rows = || frames.layers.iter().zip(self.dims).map(move |(rows, dim)| &rows[t * dim..(t + 1) * dim]);
+            if self.terminal.json {
+                let time = (self.timing.seconds(self.next) * 1e6).round() / 1e6;
+                let mut line = json!({ "frame": self.next, "time": time });
+                for (layer, row) in self.layers.iter().zip(rows()) {
+                    line[layer.to_string()] = json!(row);
+                }
+                bytes.extend(format!("{line}\n").into_bytes());
+            } else {
+                bytes.extend(rows().flatten().flat_map(|v| v.to_le_bytes()));
+            }
+            self.next += 1;
+        }
+        let mut out = std::io::stdout().lock();
+        match out.write_all(&bytes).and_then(|()| out.flush()) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(e) => Err(Error::io("standard output", "write")(e)),
+        }
+    }
+}
+
+/// How far the work is, in seconds of audio.
+struct Progress {
+    terminal: Terminal,
+    bar: ProgressBar,
+    total: f64,
+    began: Instant,
+    state: Mutex<(f64, Instant)>, // done, and when that was said last
+}
+
+impl Progress {
+    fn new(terminal: &Terminal, total: f64) -> Self {
+        let shown = terminal.interactive && !terminal.quiet;
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(total as u64), target);
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} s of audio  {msg}  {eta} left") {
+            bar.set_style(style);
+        }
+        let began = Instant::now();
+        Progress { terminal: terminal.clone(), bar, total, began, state: Mutex::new((0.0, began)) }
+    }
+
+    fn add(&self, seconds: f64) {
+        let Ok(mut state) = self.state.lock() else { return };
+        state.0 += seconds;
+        self.bar.set_position(state.0 as u64);
+        let rate = state.0 / self.began.elapsed().as_secs_f64().max(1e-3);
+        self.bar.set_message(format!("{rate:.0}x real time"));
+        if !self.terminal.interactive && state.1.elapsed() > Duration::from_secs(10) {
+            state.1 = Instant::now();
+            self.terminal.note(&format!("{:.0} of {:.0} s of audio, {rate:.0}x real time", state.0, self.total));
+        }
+    }
+}
+
+fn report(index: &Index, out: &Path, took: Duration, terminal: &Terminal) -> Result<()> {
+    let frames: usize = index.utterances.iter().map(|u| u.frames).sum();
+    let seconds: f64 = index.utterances.iter().map(|u| u.seconds).sum();
+    if !index.left_out.is_empty() {
+        terminal.warning(&format!("{} files are left out; index.json names them", index.left_out.len()));
+    }
+    let layers: Vec<String> = index.made.layers.iter().map(|l| format!("{} ({})", l.name, l.dim)).collect();
+    let speed = seconds / took.as_secs_f64().max(1e-3);
+    let text = format!(
+        "{} utterances, {frames} frames, {:.1} a second; layers: {}; {:.1} s, {speed:.0}x real time\nfeatures: {}\n",
+        index.utterances.len(),
+        index.made.timing.frame_rate,
+        layers.join(", "),
+        took.as_secs_f64(),
+        out.display()
+    );
+    let result = json!({
+        "out": out,
+        "utterances": index.utterances.len(),
+        "frames": frames,
+        "seconds": seconds,
+        "layers": index.made.layers,
+        "frame_rate": index.made.timing.frame_rate,
+        "left_out": index.left_out,
+        "audio_seconds_per_second": speed,
+    });
+    terminal.result_or_json(&result, &text)
+}

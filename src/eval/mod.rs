@@ -1,0 +1,3 @@
+//! What features are worth.
+
+pub mod abx;

@@ -1,0 +1,276 @@
+//! Features to read: what `cpc extract` wrote, or a directory of `.npy` files of any other tool.
+
+use super::index::{FILE_NAME, Format, Index};
+use super::npy::NpyFile;
+use crate::error::{Error, Problem, Result};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// Frames of many utterances.
+#[derive(Debug, Clone)]
+pub struct FeatureSet {
+    path: PathBuf,
+    utterances: Vec<Utterance>,
+    places: Vec<Place>,
+    by_id: HashMap<String, usize>,
+    dim: usize,
+    frame_rate: Option<f64>,
+}
+
+/// One utterance of a set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Utterance {
+    /// Its id, as label files name it.
+    pub id: String,
+    /// Who speaks, if the index or the folders tell.
+    pub speaker: Option<String>,
+    /// T.
+    pub frames: usize,
+    /// The length of the audio, if the index tells.
+    pub seconds: Option<f64>,
+}
+
+/// Where the frames of an utterance are.
+#[derive(Debug, Clone)]
+enum Place {
+    Npy(NpyFile),
+    /// From this byte on, float32 in little-endian order.
+    Tensor(u64),
+}
+
+impl FeatureSet {
+    /// Opens a directory that `cpc extract` wrote (`layer` chooses if there are several), any directory of `.npy` files (T, D), or a
+    /// `.safetensors` file of tensors (T, D).
+    ///
+    /// # Errors
+    /// Names what is missing or of another shape, all files at once; an extraction that was not finished.
+    pub fn open(path: &Path, layer: Option<&str>) -> Result<FeatureSet> {
+        let metadata = std::fs::metadata(path).map_err(Error::io(path, "open"))?;
+        let dir = if metadata.is_dir() { path } else { path.parent().unwrap_or(path) };
+        match Index::read(dir)? {
+            Some(index) if metadata.is_dir() => indexed(path, index, layer),
+            None if metadata.is_dir() => match layer {
+                Some(layer) => Err(Error::usage(
+                    format!("--layer {layer}: {} has no {FILE_NAME} that tells layers apart", path.display()),
+                    "give the folder of the layer",
+                )),
+                None => loose(path),
+            },
+            // A single file: what is beside it may tell who speaks.
+            index => tensors(path, index.as_ref()),
+        }
+    }
+
+    fn new(path: &Path, found: Vec<(Utterance, Place, usize)>, frame_rate: Option<f64>) -> Result<FeatureSet> {
+        let mut found = found;
+        found.sort_by(|a, b| a.0.id.cmp(&b.0.id));
+        let dim = found.first().map_or(0, |(_, _, dim)| *dim);
+        let mut problems = Vec::new();
+        for (utterance, _, other) in found.iter().filter(|(_, _, other)| *other != dim) {
+            let what = format!("has {other} dimensions, {} has {dim}", found[0].0.id);
+            problems.push(Problem::new(format!("{}: {}", path.display(), utterance.id), what));
+        }
+        if !problems.is_empty() {
+            return Err(Error::BadFiles(problems));
+        }
+        let by_id = found.iter().enumerate().map(|(i, (u, _, _))| (u.id.clone(), i)).collect();
+        let (utterances, places) = found.into_iter().map(|(u, place, _)| (u, place)).unzip();
+        Ok(FeatureSet { path: path.to_path_buf(), utterances, places, by_id, dim, frame_rate })
+    }
+
+    /// The directory or file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The utterances, sorted by id.
+    pub fn utterances(&self) -> &[Utterance] {
+        &self.utterances
+    }
+
+    /// Where an utterance is in [`FeatureSet::utterances`].
+    pub fn find(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// D.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Frames a second, if the index tells.
+    pub fn frame_rate(&self) -> Option<f64> {
+        self.frame_rate
+    }
+
+    /// The frames of an utterance, (T, D) row after row, in place of what `rows` holds.
+    ///
+    /// # Errors
+    /// The file is gone or cut off; a number in it is not finite.
+    pub fn read(&self, index: usize, rows: &mut Vec<f32>) -> Result<()> {
+        let utterance = &self.utterances[index];
+        match &self.places[index] {
+            Place::Npy(file) => file.read(rows)?,
+            Place::Tensor(at) => {
+                let mut bytes = vec![0; utterance.frames * self.dim * 4];
+                let mut file = File::open(&self.path).map_err(Error::io(&self.path, "open"))?;
+                file.seek(SeekFrom::Start(*at))
+                    .and_then(|_| file.read_exact(&mut bytes))
+                    .map_err(Error::io(&self.path, "read"))?;
+                rows.clear();
+                rows.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+            }
+        }
+        match rows.iter().position(|v| !v.is_finite()) {
+            None => Ok(()),
+            Some(i) => Err(Error::bad_file(
+                format!("{}: {}", self.path.display(), utterance.id),
+                format!("dimension {} of frame {} is {}, not a finite number", i % self.dim, i / self.dim, rows[i]),
+            )),
+        }
+    }
+}
+
+/// A directory that `cpc extract` wrote.
+fn indexed(dir: &Path, index: Index, layer: Option<&str>) -> Result<FeatureSet> {
+    if !index.complete {
+        return Err(Error::failed(
+            format!("{}: the extraction was not finished", dir.display()),
+            "run the same `cpc extract` again; it goes on where it was",
+        ));
+    }
+    let layers = &index.made.layers;
+    let names = || layers.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(", ");
+    let chosen = match layer {
+        Some(name) => layers.iter().find(|l| l.name == name).ok_or_else(|| {
+            Error::usage(format!("--layer {name}: {} holds {}", dir.display(), names()), "choose one of these")
+        })?,
+        None if layers.len() == 1 => &layers[0],
+        None => {
+            let what = format!("{} holds several layers: {}", dir.display(), names());
+            return Err(Error::usage(what, "choose one with --layer"));
+        }
+    };
+    let path = dir.join(&chosen.path);
+    match index.made.format {
+        Format::Npy => {
+            let (mut found, mut problems) = (Vec::new(), Vec::new());
+            for u in &index.utterances {
+                let file = path.join(u.file.as_deref().unwrap_or_default());
+                match NpyFile::open(&file) {
+                    Ok(npy) if npy.rows != u.frames || npy.dim != chosen.dim => {
+                        let what =
+                            format!("is {} x {}, {FILE_NAME} says {} x {}", npy.rows, npy.dim, u.frames, chosen.dim);
+                        problems.push(Problem::new(file.display(), what));
+                    }
+                    Ok(npy) => {
+                        let (speaker, seconds) = (Some(u.speaker.clone()), Some(u.seconds));
+                        let frames = npy.rows;
+                        found.push((
+                            Utterance { id: u.id.clone(), speaker, frames, seconds },
+                            Place::Npy(npy),
+                            chosen.dim,
+                        ));
+                    }
+                    Err(Error::BadFiles(bad)) => problems.extend(bad),
+                    Err(e) => problems.push(Problem::new(file.display(), e)),
+                }
+            }
+            if !problems.is_empty() {
+                return Err(Error::BadFiles(problems));
+            }
+            FeatureSet::new(dir, found, Some(index.made.timing.frame_rate))
+        }
+        Format::Safetensors => tensors(&path, Some(&index)),
+        Format::Parquet => Err(Error::usage(
+            format!("{} holds parquet, which is for other tools", dir.display()),
+            "extract with --format npy or safetensors",
+        )),
+    }
+}
+
+/// Any directory of `.npy` files: ids are the names of files if these are unique, otherwise paths; the first folder is the speaker.
+fn loose(dir: &Path) -> Result<FeatureSet> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in WalkDir::new(dir).follow_links(true).sort_by_file_name() {
+        let entry = entry.map_err(|e| Error::failed(format!("{}: {e}", dir.display()), "check the directory"))?;
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !hidden && entry.path().extension().is_some_and(|e| e == "npy") && !entry.file_type().is_dir() {
+            files.push(entry.into_path());
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::failed(
+            format!("{}: there are no features in it: neither {FILE_NAME} nor a .npy file", dir.display()),
+            "make features with `cpc extract MODEL INPUT --out DIR`",
+        ));
+    }
+    let relative = |path: &Path| {
+        let parts: Vec<_> = path.strip_prefix(dir).unwrap_or(path).iter().map(|p| p.to_string_lossy()).collect();
+        parts.join("/").trim_end_matches(".npy").to_string()
+    };
+    let mut ids: Vec<String> =
+        files.iter().map(|f| f.file_stem().unwrap_or_default().to_string_lossy().into()).collect();
+    let distinct: std::collections::HashSet<&String> = ids.iter().collect();
+    if distinct.len() < ids.len() {
+        ids = files.iter().map(|f| relative(f)).collect();
+    }
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
+    for (file, id) in files.iter().zip(ids) {
+        match NpyFile::open(file) {
+            Ok(npy) => {
+                let speaker = relative(file).split_once('/').map(|(first, _)| first.to_string());
+                let (frames, dim) = (npy.rows, npy.dim);
+                found.push((Utterance { id, speaker, frames, seconds: None }, Place::Npy(npy), dim));
+            }
+            Err(Error::BadFiles(bad)) => problems.extend(bad),
+            Err(e) => problems.push(Problem::new(file.display(), e)),
+        }
+    }
+    if problems.is_empty() { FeatureSet::new(dir, found, None) } else { Err(Error::BadFiles(problems)) }
+}
+
+/// A file with a tensor for each utterance.
+fn tensors(path: &Path, index: Option<&Index>) -> Result<FeatureSet> {
+    let broken = |what: String| Error::bad_file(path, format!("not a whole safetensors file of features: {what}"));
+    let mut file = File::open(path).map_err(Error::io(path, "open"))?;
+    let held = file.metadata().map_err(Error::io(path, "read"))?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(|_| broken(format!("it has {held} bytes")))?;
+    let length = u64::from_le_bytes(length);
+    if length.saturating_add(8) > held {
+        return Err(broken("its header is cut off".into()));
+    }
+    let mut header = Vec::new();
+    (&mut file).take(length).read_to_end(&mut header).map_err(Error::io(path, "read"))?;
+    let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| broken(e.to_string()))?;
+    let speakers: HashMap<&str, (&str, f64)> =
+        index.iter().flat_map(|i| &i.utterances).map(|u| (u.id.as_str(), (u.speaker.as_str(), u.seconds))).collect();
+    let mut found = Vec::new();
+    for (id, info) in metadata.tensors() {
+        let (from, to) = info.data_offsets;
+        let &[frames, dim] = info.shape.as_slice() else {
+            return Err(broken(format!("{id} has the shape {:?}; features are (frames, dimensions)", info.shape)));
+        };
+        if info.dtype != Dtype::F32 || dim == 0 {
+            return Err(broken(format!("{id} is {:?} of {dim} dimensions; features are F32", info.dtype)));
+        }
+        if to.checked_sub(from) != Some(frames * dim * 4) || 8 + length + to as u64 > held {
+            return Err(broken(format!("{id} is cut off")));
+        }
+        let known = speakers.get(id.as_str());
+        let utterance = Utterance {
+            speaker: known.map(|(speaker, _)| speaker.to_string()),
+            seconds: known.map(|(_, seconds)| *seconds),
+            id,
+            frames,
+        };
+        found.push((utterance, Place::Tensor(8 + length + from as u64), dim));
+    }
+    FeatureSet::new(path, found, index.map(|i| i.made.timing.frame_rate))
+}

@@ -1,0 +1,174 @@
+//! One file with all utterances: `.safetensors` or `.parquet`, joined from their parts without holding them.
+
+use super::extract::open_parts;
+use super::index::{Format, Indexed};
+use super::stream::Timing;
+use crate::error::{Error, Result};
+use parquet::basic::{Compression, Repetition, Type};
+use parquet::column::writer::ColumnWriter;
+use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
+use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::Type as Schema;
+use serde_json::{Map, Value, json};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Rows of a piece, and of a row group of parquet.
+const ROWS: usize = 16_384;
+
+/// Joins the parts of `utterances` in `folder` to the file `path`, whole or not at all.
+pub(super) fn join(format: Format, path: &Path, folder: &Path, utterances: &[Indexed], timing: &Timing) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.tmp"));
+    let joined = match format {
+        Format::Npy => Ok(()),
+        Format::Safetensors => safetensors(&temporary, folder, utterances),
+        Format::Parquet => parquet(&temporary, folder, utterances, timing),
+    };
+    let done = joined.and_then(|()| fs::rename(&temporary, path).map_err(Error::io(path, "write")));
+    if done.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    done
+}
+
+fn safetensors(path: &Path, folder: &Path, utterances: &[Indexed]) -> Result<()> {
+    let mut header = Map::new();
+    header.insert("__metadata__".into(), json!({ "format": "pt" }));
+    let mut at = 0;
+    for part in open_parts(folder, utterances) {
+        let (utterance, file) = part?;
+        let end = at + file.rows * file.dim * 4;
+        let entry = json!({ "dtype": "F32", "shape": [file.rows, file.dim], "data_offsets": [at, end] });
+        header.insert(utterance.id.clone(), entry);
+        at = end;
+    }
+    let mut header = Value::Object(header).to_string().into_bytes();
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let io = || Error::io(path, "write");
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(path).map_err(Error::io(path, "create"))?);
+    out.write_all(&(header.len() as u64).to_le_bytes()).and_then(|()| out.write_all(&header)).map_err(io())?;
+    let (mut rows, mut bytes) = (Vec::new(), Vec::new());
+    for part in open_parts(folder, utterances) {
+        let (_, file) = part?;
+        for first in (0..file.rows).step_by(ROWS) {
+            file.read_range(first, ROWS.min(file.rows - first), &mut rows)?;
+            bytes.clear();
+            bytes.extend(rows.iter().flat_map(|v| v.to_le_bytes()));
+            out.write_all(&bytes).map_err(io())?;
+        }
+    }
+    out.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io())
+}
+
+/// `utterance`, `speaker`: strings; `frame`: from 0; `time`: seconds, the middle of what the frame sees; `vector`: a list of float32.
+fn schema() -> std::result::Result<Schema, ParquetError> {
+    use parquet::basic::LogicalType;
+    let column = |name: &'static str, kind: Type| {
+        Schema::primitive_type_builder(name, kind).with_repetition(Repetition::REQUIRED)
+    };
+    let text = |name: &'static str| column(name, Type::BYTE_ARRAY).with_logical_type(Some(LogicalType::String)).build();
+    let group = |name: &'static str, repetition, fields| {
+        Schema::group_type_builder(name).with_repetition(repetition).with_fields(fields)
+    };
+    let element = column("element", Type::FLOAT).build()?;
+    let list = group("list", Repetition::REPEATED, vec![Arc::new(element)]).build()?;
+    let vector = group("vector", Repetition::REQUIRED, vec![Arc::new(list)]).with_logical_type(Some(LogicalType::List));
+    let fields = vec![
+        Arc::new(text("utterance")?),
+        Arc::new(text("speaker")?),
+        Arc::new(column("frame", Type::INT32).build()?),
+        Arc::new(column("time", Type::DOUBLE).build()?),
+        Arc::new(vector.build()?),
+    ];
+    Schema::group_type_builder("features").with_fields(fields).build()
+}
+
+fn parquet(path: &Path, folder: &Path, utterances: &[Indexed], timing: &Timing) -> Result<()> {
+    let fault = |e: ParquetError| {
+        Error::failed(
+            format!("{}: {e}", path.display()),
+            "check that there is space on the disk, or choose --format npy",
+        )
+    };
+    // Floats hardly compress; names repeat, and dictionaries take care of them.
+    let properties = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_column_dictionary_enabled("vector.list.element".into(), false)
+        .build();
+    let file = File::create(path).map_err(Error::io(path, "create"))?;
+    let mut out =
+        SerializedFileWriter::new(file, Arc::new(schema().map_err(fault)?), Arc::new(properties)).map_err(fault)?;
+    let mut group = Group::default();
+    let mut rows = Vec::new();
+    for part in open_parts(folder, utterances) {
+        let (utterance, file) = part?;
+        for first in (0..file.rows).step_by(ROWS) {
+            let n = ROWS.min(file.rows - first);
+            file.read_range(first, n, &mut rows)?;
+            group.add(utterance, first, n, &rows, timing);
+            if group.frames.len() >= ROWS {
+                group.write(&mut out).map_err(fault)?;
+            }
+        }
+    }
+    if !group.frames.is_empty() {
+        group.write(&mut out).map_err(fault)?;
+    }
+    let file = out.into_inner().map_err(fault)?;
+    file.sync_all().map_err(Error::io(path, "write"))
+}
+
+/// The columns of a row group.
+#[derive(Default)]
+struct Group {
+    utterances: Vec<ByteArray>,
+    speakers: Vec<ByteArray>,
+    frames: Vec<i32>,
+    times: Vec<f64>,
+    values: Vec<f32>,
+    repetition: Vec<i16>, // 0 where a vector begins
+}
+
+impl Group {
+    fn add(&mut self, utterance: &Indexed, first: usize, n: usize, rows: &[f32], timing: &Timing) {
+        let (id, speaker) = (ByteArray::from(utterance.id.as_str()), ByteArray::from(utterance.speaker.as_str()));
+        for t in first..first + n {
+            self.utterances.push(id.clone());
+            self.speakers.push(speaker.clone());
+            self.frames.push(i32::try_from(t).unwrap_or(i32::MAX));
+            self.times.push(timing.seconds(t as u64));
+        }
+        let dim = rows.len() / n.max(1);
+        self.repetition.extend((0..rows.len()).map(|i| i16::from(i % dim != 0)));
+        self.values.extend_from_slice(rows);
+    }
+
+    fn write(&mut self, out: &mut SerializedFileWriter<File>) -> std::result::Result<(), ParquetError> {
+        let mut group = out.next_row_group()?;
+        let definition = vec![1; self.values.len()];
+        let mut i = 0;
+        while let Some(mut column) = group.next_column()? {
+            match (i, column.untyped()) {
+                (0, ColumnWriter::ByteArrayColumnWriter(w)) => w.write_batch(&self.utterances, None, None)?,
+                (1, ColumnWriter::ByteArrayColumnWriter(w)) => w.write_batch(&self.speakers, None, None)?,
+                (2, ColumnWriter::Int32ColumnWriter(w)) => w.write_batch(&self.frames, None, None)?,
+                (3, ColumnWriter::DoubleColumnWriter(w)) => w.write_batch(&self.times, None, None)?,
+                (4, ColumnWriter::FloatColumnWriter(w)) => {
+                    w.write_batch(&self.values, Some(&definition), Some(&self.repetition))?
+                }
+                _ => return Err(ParquetError::General("a column of another type".into())),
+            };
+            column.close()?;
+            i += 1;
+        }
+        group.close()?;
+        *self = Group::default();
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! The `cpc` command as its users meet it: what it makes, what it prints, how it fails. One module a command.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod abx;
+mod extract;
+mod place;
+mod pretrain;

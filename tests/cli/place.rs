@@ -1,0 +1,151 @@
+//! A place with a corpus, a configuration and, if wanted, a model, where commands are run.
+
+use assert_cmd::Command;
+use candle_core::Device;
+use cpc::config::Config;
+use cpc::model::CpcAudio;
+use cpc::nn::ParamStore;
+use cpc::weights::{ModelConfig, ModelDir};
+use std::collections::BTreeMap;
+use std::f64::consts::TAU;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A model of a few thousand parameters and a run of half a second.
+pub const TINY: &str = "
+[encoder]
+hidden_dim = 12
+[context]
+hidden_dim = 10
+[heads]
+steps = 4
+[objective]
+num_negatives = 16
+[data]
+window = 4000
+valid_share = 0.2
+[train]
+steps = 24
+batch_size = 4
+lr = 1e-3
+log_every = 4
+valid_every = 8
+checkpoint_every = 6
+";
+
+/// A directory with a corpus and what is made of it.
+pub struct Place {
+    pub dir: TempDir,
+}
+
+/// A recording of a swelling tone.
+pub fn wav(path: &Path, seconds: f64, pitch: f64) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, spec).unwrap();
+    for i in 0..(seconds * 16_000.0) as usize {
+        let t = i as f64 / 16_000.0;
+        let wave = (t * pitch * TAU).sin() * (t * 3.0 * TAU).sin() + 0.1 * ((i * 7919 % 1000) as f64 / 1000.0 - 0.5);
+        file.write_sample((wave * 12_000.0) as i16).unwrap();
+    }
+    file.finalize().unwrap();
+}
+
+impl Place {
+    /// A place with a corpus of two speakers, `corpus/`, and the tiny configuration, `tiny.toml`.
+    pub fn new() -> Place {
+        let place = Place { dir: tempfile::tempdir().unwrap() };
+        for (s, speaker) in ["s1", "s2"].iter().enumerate() {
+            for u in 0..5 {
+                let pitch = 150.0 + 90.0 * s as f64 + 25.0 * u as f64;
+                wav(&place.at(&format!("corpus/{speaker}/{speaker}-{u}.wav")), 1.3 + 0.2 * u as f64, pitch);
+            }
+        }
+        fs::write(place.at("tiny.toml"), TINY).unwrap();
+        place
+    }
+
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// `cpc ARGS` in this place; words are separated by blanks.
+    pub fn cpc(&self, args: &str) -> Command {
+        let mut command = Command::cargo_bin("cpc").unwrap();
+        command.current_dir(self.dir.path()).args(args.split_whitespace()).env("NO_COLOR", "1");
+        command
+    }
+
+    /// Fails with a code, and says each of `words` on stderr, which has a line that helps.
+    pub fn fails(&self, args: &str, code: i32, words: &[&str]) -> String {
+        let output = self.cpc(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args}: {said}");
+        for word in words {
+            assert!(said.contains(word), "{args}: {word:?} is not in {said}");
+        }
+        assert!(said.contains("help:") || said.contains("--help"), "{args}: no help in {said}");
+        assert!(!said.contains("panicked"), "{said}");
+        said
+    }
+
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.at(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    pub fn metrics(&self, run: &str) -> Vec<serde_json::Value> {
+        let text = String::from_utf8(self.bytes(&format!("{run}/metrics.jsonl"))).unwrap();
+        text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+    }
+
+    /// A place that has a model too, of random weights: `model/`.
+    pub fn with_model() -> Place {
+        let place = Place::new();
+        let mut config = Config::default();
+        (config.encoder.hidden_dim, config.context.hidden_dim, config.heads.steps) = (12, 10, 4);
+        let config = ModelConfig::audio(&config);
+        let store = ParamStore::new(3, &Device::Cpu);
+        CpcAudio::new(&config, &store.builder()).unwrap();
+        fs::create_dir(place.at("model")).unwrap();
+        ModelDir::write(&place.at("model"), &config, &store.tensors()).unwrap();
+        place
+    }
+
+    /// What `cpc ARGS` prints, which succeeds.
+    pub fn ok(&self, args: &str) -> String {
+        let output = self.cpc(args).output().unwrap();
+        assert!(output.status.success(), "{args}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What `cpc ARGS`, which fails, says on stderr, and its exit code.
+    pub fn refused(&self, args: &str) -> (String, i32) {
+        let output = self.cpc(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && !said.contains("panicked"), "{args}: {said}");
+        (said, output.status.code().unwrap())
+    }
+
+    /// Every file below a directory with its bytes.
+    pub fn tree(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
+        let (mut files, mut folders) = (BTreeMap::new(), vec![self.at(name)]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let below = path.strip_prefix(self.at(name)).unwrap().to_string_lossy().into_owned();
+                    files.insert(below, fs::read(&path).unwrap());
+                }
+            }
+        }
+        files
+    }
+}
