@@ -7,7 +7,7 @@
 //! The gradient is scaled first by `scale`, a tensor of one element, so that clipping needs no value on the host.
 
 use super::function::Form;
-use super::simd::vectorized;
+use super::simd::kernel;
 use crate::error::Result;
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var};
 use rayon::prelude::*;
@@ -108,9 +108,9 @@ impl InplaceOp2 for Moment {
         let (b, a, scale) = (self.decay, 1.0 - self.decay, self.scale);
         m.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).for_each(|(m, g)| {
             if self.square {
-                vectorized(|| m.iter_mut().zip(g).for_each(|(m, &g)| *m = b * *m + a * ((g * scale) * (g * scale))));
+                move_square(m, g, b, a, scale);
             } else {
-                vectorized(|| m.iter_mut().zip(g).for_each(|(m, &g)| *m = b * *m + a * (g * scale)));
+                move_mean(m, g, b, a, scale);
             }
         });
         Ok(())
@@ -142,13 +142,29 @@ impl InplaceOp3 for Update {
         let (p, m, v) = (slices_mut(p, pl)?, slices(m, ml)?, slices(v, vl)?);
         let Update { lr, root, eps, keep } = *self;
         p.par_chunks_mut(CHUNK).zip(m.par_chunks(CHUNK)).zip(v.par_chunks(CHUNK)).for_each(|((p, m), v)| {
-            vectorized(|| {
-                for ((p, &m), &v) in p.iter_mut().zip(m).zip(v) {
-                    *p = keep * *p - lr * m / ((v * root).sqrt() + eps);
-                }
-            });
+            update(p, m, v, lr, root, eps, keep);
         });
         Ok(())
+    }
+}
+
+kernel! {
+    fn move_mean<'a>(m: &'a mut [f32], g: &'a [f32], b: f32, a: f32, scale: f32) {
+        m.iter_mut().zip(g).for_each(|(m, &g)| *m = b * *m + a * (g * scale));
+    }
+}
+
+kernel! {
+    fn move_square<'a>(m: &'a mut [f32], g: &'a [f32], b: f32, a: f32, scale: f32) {
+        m.iter_mut().zip(g).for_each(|(m, &g)| *m = b * *m + a * ((g * scale) * (g * scale)));
+    }
+}
+
+kernel! {
+    fn update<'a>(p: &'a mut [f32], m: &'a [f32], v: &'a [f32], lr: f32, root: f32, eps: f32, keep: f32) {
+        for ((p, &m), &v) in p.iter_mut().zip(m).zip(v) {
+            *p = keep * *p - lr * m / ((v * root).sqrt() + eps);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Cross-entropy of scores whose first column is the right one: `logsumexp(row) - row[0]`, stable for any scores.
 
 use super::function::{Floats, Form, function};
-use super::simd::{exp, sum1, vectorized};
+use super::simd::{exp, kernel, sum1};
 use crate::error::Result;
 use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
@@ -34,12 +34,7 @@ pub fn fused(scores: &Tensor) -> Result<Tensor> {
     {
         let s = Floats::of(&scores)?;
         loss.par_chunks_mut(ROWS).zip(s.par_chunks(ROWS * width)).for_each(|(loss, scores)| {
-            vectorized(|| {
-                for (loss, row) in loss.iter_mut().zip(scores.chunks_exact(width)) {
-                    let max = row.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m });
-                    *loss = sum1(row, |v| exp(v - max)).ln() + (max - row[0]);
-                }
-            });
+            losses_of(scores, width, loss);
         });
     }
     let loss = Tensor::from_vec(loss, shape, &Device::Cpu)?;
@@ -52,18 +47,31 @@ pub fn fused(scores: &Tensor) -> Result<Tensor> {
             .zip(s.par_chunks(ROWS * width))
             .zip(g.par_chunks(ROWS).zip(l.par_chunks(ROWS)))
             .for_each(|((d, s), (g, l))| {
-                vectorized(|| {
-                    for (((d, s), &g), &l) in d.chunks_exact_mut(width).zip(s.chunks_exact(width)).zip(g).zip(l) {
-                        let log_sum = l + s[0];
-                        d.iter_mut().zip(s).for_each(|(d, &v)| *d = g * exp(v - log_sum));
-                        d[0] -= g;
-                    }
-                });
+                gradients_of(s, width, l, g, d);
             });
         Ok([Some(Tensor::from_vec(d, kept.shape(), &Device::Cpu)?), None, None])
     };
     let constant = Tensor::zeros(1, scores.dtype(), scores.device())?;
     function([&scores, &constant, &constant], loss, backward)
+}
+
+kernel! {
+    fn losses_of<'a>(scores: &'a [f32], width: usize, loss: &'a mut [f32]) {
+        for (loss, row) in loss.iter_mut().zip(scores.chunks_exact(width)) {
+            let max = row.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m });
+            *loss = sum1(row, |v| exp(v - max)).ln() + (max - row[0]);
+        }
+    }
+}
+
+kernel! {
+    fn gradients_of<'a>(scores: &'a [f32], width: usize, loss: &'a [f32], grad: &'a [f32], d: &'a mut [f32]) {
+        for (((d, s), &g), &l) in d.chunks_exact_mut(width).zip(scores.chunks_exact(width)).zip(grad).zip(loss) {
+            let log_sum = l + s[0];
+            d.iter_mut().zip(s).for_each(|(d, &v)| *d = g * exp(v - log_sum));
+            d[0] -= g;
+        }
+    }
 }
 
 #[cfg(test)]

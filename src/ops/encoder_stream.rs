@@ -16,7 +16,7 @@ use super::encoder::{self, Layer, Norm};
 use super::function::Form;
 use super::matrix::{Packed, View, ViewMut, multiply};
 use super::norm;
-use super::simd::vectorized;
+use super::simd::kernel;
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -274,21 +274,25 @@ impl Fused {
         }
         let mut outer = vec![0.0; pairs * step];
         for (first, minus, taps) in [(0, 1, 0), (2, 1, step)] {
-            vectorized(|| {
-                for (i, outer) in outer.chunks_exact_mut(step).enumerate() {
-                    let at = |t: usize| &x[(2 * i + t) * step..][..step];
-                    let (first, minus) = (at(first), at(minus));
-                    for ((o, a), b) in outer.iter_mut().zip(first).zip(minus) {
-                        *o = a - b;
-                    }
-                }
-            });
+            differences(x, first, minus, &mut outer, step);
             let row = if first == 0 { 0 } else { c };
             let outer = View::new(&outer, pairs, step, step)?;
             let weight = View::new(&self.weight[taps * c..], step, c, c)?;
             multiply(ViewMut::new(&mut y[row..], pairs, c, 2 * c)?, true, outer, weight, true)?;
         }
         Ok(())
+    }
+}
+
+kernel! {
+    /// Of every two stretches of `step` floats, the one at `first` less the one at `minus`.
+    fn differences<'a>(x: &'a [f32], first: usize, minus: usize, out: &'a mut [f32], step: usize) {
+        for (i, out) in out.chunks_exact_mut(step).enumerate() {
+            let at = |t: usize| &x[(2 * i + t) * step..][..step];
+            for ((o, a), b) in out.iter_mut().zip(at(first)).zip(at(minus)) {
+                *o = a - b;
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! where x_. and h_. are the input's and the recurrent projections with their biases.
 
 use super::recurrent::{Cell, State};
-use super::simd::{sigmoid, tanh, vectorized};
+use super::simd::{kernel, sigmoid, tanh};
 use candle_core::{D, Tensor};
 
 /// The step of a GRU. Keeps h, r, z, n and h_n.
@@ -18,48 +18,11 @@ impl Cell for Gru {
     const KEPT: usize = 5;
 
     fn step(gx: &[f32], gh: &[f32], kept: &mut [f32], _: &mut [f32], h: &mut [f32]) {
-        let n = h.len();
-        let (xr, xz, xn) = (&gx[..n], &gx[n..2 * n], &gx[2 * n..3 * n]);
-        let (hr, hz, hn) = (&gh[..n], &gh[n..2 * n], &gh[2 * n..3 * n]);
-        let (before, rest) = kept.split_at_mut(n);
-        let (r, rest) = rest.split_at_mut(n);
-        let (z, rest) = rest.split_at_mut(n);
-        let (new, q) = rest.split_at_mut(n);
-        let (before, q) = (&before[..n], &mut q[..n]);
-        vectorized(|| {
-            for i in 0..n {
-                r[i] = sigmoid(xr[i] + hr[i]);
-                z[i] = sigmoid(xz[i] + hz[i]);
-                q[i] = hn[i];
-                new[i] = tanh(xn[i] + r[i] * q[i]);
-                h[i] = (1.0 - z[i]) * new[i] + z[i] * before[i];
-            }
-        });
+        step(gx, gh, kept, h);
     }
 
     fn step_backward(kept: &[f32], dh: &mut [f32], _: &mut [f32], dgx: &mut [f32], dgh: &mut [f32]) {
-        let n = dh.len();
-        let part = |i: usize| &kept[i * n..(i + 1) * n];
-        let (before, r, z, new, q) = (part(0), part(1), part(2), part(3), part(4));
-        let (xr, rest) = dgx.split_at_mut(n);
-        let (xz, xn) = rest.split_at_mut(n);
-        let (hr, rest) = dgh.split_at_mut(n);
-        let (hz, hn) = rest.split_at_mut(n);
-        let (xn, hn) = (&mut xn[..n], &mut hn[..n]);
-        vectorized(|| {
-            for i in 0..n {
-                let dn = dh[i] * (1.0 - z[i]) * (1.0 - new[i] * new[i]);
-                let dz = dh[i] * (before[i] - new[i]) * z[i] * (1.0 - z[i]);
-                let dr = dn * q[i] * r[i] * (1.0 - r[i]);
-                xr[i] = dr;
-                hr[i] = dr;
-                xz[i] = dz;
-                hz[i] = dz;
-                xn[i] = dn;
-                hn[i] = dn * r[i];
-                dh[i] *= z[i];
-            }
-        });
+        step_backward(kept, dh, dgx, dgh);
     }
 
     fn step_tensors(gx: &Tensor, gh: &Tensor, state: &State) -> candle_core::Result<(State, Vec<Tensor>)> {
@@ -79,5 +42,50 @@ impl Cell for Gru {
         let dgh = Tensor::cat(&[&dr, &dz, &(&dn * r)?], D::Minus1)?;
         let dgx = Tensor::cat(&[&dr, &dz, &dn], D::Minus1)?;
         Ok([dgx, dgh, (dh * z)?, dc.clone()])
+    }
+}
+
+kernel! {
+    fn step<'a>(gx: &'a [f32], gh: &'a [f32], kept: &'a mut [f32], h: &'a mut [f32]) {
+        let n = h.len();
+        let (xr, xz, xn) = (&gx[..n], &gx[n..2 * n], &gx[2 * n..3 * n]);
+        let (hr, hz, hn) = (&gh[..n], &gh[n..2 * n], &gh[2 * n..3 * n]);
+        let (before, rest) = kept.split_at_mut(n);
+        let (r, rest) = rest.split_at_mut(n);
+        let (z, rest) = rest.split_at_mut(n);
+        let (new, q) = rest.split_at_mut(n);
+        let (before, q) = (&before[..n], &mut q[..n]);
+        for i in 0..n {
+            r[i] = sigmoid(xr[i] + hr[i]);
+            z[i] = sigmoid(xz[i] + hz[i]);
+            q[i] = hn[i];
+            new[i] = tanh(xn[i] + r[i] * q[i]);
+            h[i] = (1.0 - z[i]) * new[i] + z[i] * before[i];
+        }
+    }
+}
+
+kernel! {
+    fn step_backward<'a>(kept: &'a [f32], dh: &'a mut [f32], dgx: &'a mut [f32], dgh: &'a mut [f32]) {
+        let n = dh.len();
+        let part = |i: usize| &kept[i * n..(i + 1) * n];
+        let (before, r, z, new, q) = (part(0), part(1), part(2), part(3), part(4));
+        let (xr, rest) = dgx.split_at_mut(n);
+        let (xz, xn) = rest.split_at_mut(n);
+        let (hr, rest) = dgh.split_at_mut(n);
+        let (hz, hn) = rest.split_at_mut(n);
+        let (xn, hn) = (&mut xn[..n], &mut hn[..n]);
+        for i in 0..n {
+            let dn = dh[i] * (1.0 - z[i]) * (1.0 - new[i] * new[i]);
+            let dz = dh[i] * (before[i] - new[i]) * z[i] * (1.0 - z[i]);
+            let dr = dn * q[i] * r[i] * (1.0 - r[i]);
+            xr[i] = dr;
+            hr[i] = dr;
+            xz[i] = dz;
+            hz[i] = dz;
+            xn[i] = dn;
+            hn[i] = dn * r[i];
+            dh[i] *= z[i];
+        }
     }
 }

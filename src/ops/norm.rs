@@ -5,46 +5,50 @@
 //! statistics of the unbiased one, as PyTorch does. Both: `out = relu(gain * xhat + shift)`, eps 1e-5.
 //! The kernels here work on blocks of rows that are still in cache.
 
-use super::simd::{sum1, sum2, vectorized};
+use super::simd::{kernel, sum1, sum2};
 use crate::error::Result;
 use candle_core::{D, Tensor};
 
 /// Added to every variance.
 pub const EPS: f64 = 1e-5;
 
-/// `out = relu(gain * y + shift)` row by row; no gain or shift is ReLU alone.
-pub(super) fn relu_rows(y: &[f32], affine: Option<(&[f32], &[f32])>, out: &mut [f32]) {
-    vectorized(|| match affine {
-        None => out.iter_mut().zip(y).for_each(|(o, &v)| *o = v.max(0.0)),
-        Some((gain, shift)) => {
-            for (out, y) in out.chunks_exact_mut(gain.len()).zip(y.chunks_exact(gain.len())) {
-                for (((o, &v), &g), &s) in out.iter_mut().zip(y).zip(gain).zip(shift) {
-                    *o = (g * v + s).max(0.0);
+kernel! {
+    /// `out = relu(gain * y + shift)` row by row; no gain or shift is ReLU alone.
+    pub(super) fn relu_rows<'a>(y: &'a [f32], affine: Option<(&'a [f32], &'a [f32])>, out: &'a mut [f32]) {
+        match affine {
+            None => out.iter_mut().zip(y).for_each(|(o, &v)| *o = v.max(0.0)),
+            Some((gain, shift)) => {
+                for (out, y) in out.chunks_exact_mut(gain.len()).zip(y.chunks_exact(gain.len())) {
+                    for (((o, &v), &g), &s) in out.iter_mut().zip(y).zip(gain).zip(shift) {
+                        *o = (g * v + s).max(0.0);
+                    }
                 }
             }
         }
-    });
+    }
 }
 
-/// ReLU in place.
-pub(super) fn relu_in_place(y: &mut [f32]) {
-    vectorized(|| y.iter_mut().for_each(|v| *v = v.max(0.0)));
+kernel! {
+    /// ReLU in place.
+    pub(super) fn relu_in_place<'a>(y: &'a mut [f32]) {
+        y.iter_mut().for_each(|v| *v = v.max(0.0));
+    }
 }
 
-/// `relu(scale * y + shift)` row by row, in place.
-pub(super) fn scale_relu_in_place(y: &mut [f32], scale: &[f32], shift: &[f32]) {
-    vectorized(|| {
+kernel! {
+    /// `relu(scale * y + shift)` row by row, in place.
+    pub(super) fn scale_relu_in_place<'a>(y: &'a mut [f32], scale: &'a [f32], shift: &'a [f32]) {
         for row in y.chunks_exact_mut(scale.len()) {
             for ((v, &g), &s) in row.iter_mut().zip(scale).zip(shift) {
                 *v = (g * *v + s).max(0.0);
             }
         }
-    });
+    }
 }
 
-/// Channel norm, gain, shift and ReLU row by row, in place: [`channel_rows`] and [`relu_rows`] for use without backward.
-pub(super) fn channel_relu_in_place(y: &mut [f32], gain: &[f32], shift: &[f32]) {
-    vectorized(|| {
+kernel! {
+    /// Channel norm, gain, shift and ReLU row by row, in place: [`channel_rows`] and [`relu_rows`] for use without backward.
+    pub(super) fn channel_relu_in_place<'a>(y: &'a mut [f32], gain: &'a [f32], shift: &'a [f32]) {
         let n = gain.len() as f32;
         for row in y.chunks_exact_mut(gain.len()) {
             let mean = sum1(row, |v| v) / n;
@@ -54,21 +58,21 @@ pub(super) fn channel_relu_in_place(y: &mut [f32], gain: &[f32], shift: &[f32]) 
                 *v = (g * ((*v - mean) * rstd) + s).max(0.0);
             }
         }
-    });
+    }
 }
 
-/// Adds `bias` to every row of `y`.
-pub(super) fn add_bias(y: &mut [f32], bias: &[f32]) {
-    vectorized(|| {
+kernel! {
+    /// Adds `bias` to every row of `y`.
+    pub(super) fn add_bias<'a>(y: &'a mut [f32], bias: &'a [f32]) {
         for row in y.chunks_exact_mut(bias.len()) {
             row.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
         }
-    });
+    }
 }
 
-/// Normalises every row of `y` over its channels in place, and keeps 1 / standard deviation a row.
-pub(super) fn channel_rows(y: &mut [f32], channels: usize, rstd: &mut [f32]) {
-    vectorized(|| {
+kernel! {
+    /// Normalises every row of `y` over its channels in place, and keeps 1 / standard deviation a row.
+    pub(super) fn channel_rows<'a>(y: &'a mut [f32], channels: usize, rstd: &'a mut [f32]) {
         let n = channels as f32;
         for (row, rstd) in y.chunks_exact_mut(channels).zip(rstd) {
             let mean = sum1(row, |v| v) / n;
@@ -77,37 +81,40 @@ pub(super) fn channel_rows(y: &mut [f32], channels: usize, rstd: &mut [f32]) {
             let r = *rstd;
             row.iter_mut().for_each(|v| *v = (*v - mean) * r);
         }
-    });
+    }
 }
 
-/// Scales every channel: `xhat = (y - mean) * rstd`, in place.
-pub(super) fn batch_rows(y: &mut [f32], mean: &[f32], rstd: &[f32]) {
-    vectorized(|| {
+kernel! {
+    /// Scales every channel: `xhat = (y - mean) * rstd`, in place.
+    pub(super) fn batch_rows<'a>(y: &'a mut [f32], mean: &'a [f32], rstd: &'a [f32]) {
         for row in y.chunks_exact_mut(mean.len()) {
             for ((v, &m), &r) in row.iter_mut().zip(mean).zip(rstd) {
                 *v = (*v - m) * r;
             }
         }
-    });
+    }
 }
 
 /// The mean and the sum of squared deviations of every channel over the rows of a block.
 pub(super) fn block_moments(y: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
-    let mut mean = vec![0.0; channels];
-    let mut squares = vec![0.0; channels];
-    vectorized(|| {
-        for row in y.chunks_exact(channels) {
+    let (mut mean, mut squares) = (vec![0.0; channels], vec![0.0; channels]);
+    add_moments(y, &mut mean, &mut squares);
+    (mean, squares)
+}
+
+kernel! {
+    fn add_moments<'a>(y: &'a [f32], mean: &'a mut [f32], squares: &'a mut [f32]) {
+        for row in y.chunks_exact(mean.len()) {
             mean.iter_mut().zip(row).for_each(|(m, v)| *m += v);
         }
-        let n = (y.len() / channels).max(1) as f32;
+        let n = (y.len() / mean.len()).max(1) as f32;
         mean.iter_mut().for_each(|m| *m /= n);
-        for row in y.chunks_exact(channels) {
+        for row in y.chunks_exact(mean.len()) {
             for ((s, &v), &m) in squares.iter_mut().zip(row).zip(mean.iter()) {
                 *s += (v - m) * (v - m);
             }
         }
-    });
-    (mean, squares)
+    }
 }
 
 /// Sums over the rows of a block that backward needs, each (C).
@@ -133,10 +140,16 @@ impl Sums {
     }
 }
 
-/// Backward through ReLU and gain of a block: `grad` becomes the gradient of xhat; returns the sums of gain and shift.
-pub(super) fn relu_rows_backward(grad: &mut [f32], out: &[f32], xhat: &[f32], gain: Option<&[f32]>, sums: &mut Sums) {
-    let channels = sums.gain.len();
-    vectorized(|| {
+kernel! {
+    /// Backward through ReLU and gain of a block: `grad` becomes the gradient of xhat; adds to the sums of gain and shift.
+    pub(super) fn relu_rows_backward<'a>(
+        grad: &'a mut [f32],
+        out: &'a [f32],
+        xhat: &'a [f32],
+        gain: Option<&'a [f32]>,
+        sums: &'a mut Sums,
+    ) {
+        let channels = sums.gain.len();
         for ((grad, out), xhat) in
             grad.chunks_exact_mut(channels).zip(out.chunks_exact(channels)).zip(xhat.chunks_exact(channels))
         {
@@ -150,14 +163,14 @@ pub(super) fn relu_rows_backward(grad: &mut [f32], out: &[f32], xhat: &[f32], ga
             }
             grad.iter_mut().zip(gain).for_each(|(g, w)| *g *= w);
         }
-    });
+    }
 }
 
-/// Backward through channel norm of a block: `grad` of xhat becomes that of y.
-///
-/// `dy = rstd * (dxhat - mean(dxhat) - xhat * sum(dxhat * xhat) / (C - 1))`: the variance is unbiased.
-pub(super) fn channel_rows_backward(grad: &mut [f32], xhat: &[f32], channels: usize, rstd: &[f32]) {
-    vectorized(|| {
+kernel! {
+    /// Backward through channel norm of a block: `grad` of xhat becomes that of y.
+    ///
+    /// `dy = rstd * (dxhat - mean(dxhat) - xhat * sum(dxhat * xhat) / (C - 1))`: the variance is unbiased.
+    pub(super) fn channel_rows_backward<'a>(grad: &'a mut [f32], xhat: &'a [f32], channels: usize, rstd: &'a [f32]) {
         let n = channels as f32;
         for ((grad, xhat), &r) in grad.chunks_exact_mut(channels).zip(xhat.chunks_exact(channels)).zip(rstd) {
             let mean = sum1(grad, |g| g) / n;
@@ -166,28 +179,28 @@ pub(super) fn channel_rows_backward(grad: &mut [f32], xhat: &[f32], channels: us
                 *g = r * (*g - mean - x * along);
             }
         }
-    });
+    }
 }
 
-/// Backward through batch norm of a block: `dy = rstd * (dxhat - mean - xhat * along)`, all four a channel; with zeros for
-/// `mean` and `along` it is that of fixed statistics.
-pub(super) fn batch_rows_backward(grad: &mut [f32], xhat: &[f32], rstd: &[f32], mean: &[f32], along: &[f32]) {
-    vectorized(|| {
+kernel! {
+    /// Backward through batch norm of a block: `dy = rstd * (dxhat - mean - xhat * along)`, all four a channel; with zeros for
+    /// `mean` and `along` it is that of fixed statistics.
+    pub(super) fn batch_rows_backward<'a>(grad: &'a mut [f32], xhat: &'a [f32], rstd: &'a [f32], mean: &'a [f32], along: &'a [f32]) {
         for (grad, xhat) in grad.chunks_exact_mut(rstd.len()).zip(xhat.chunks_exact(rstd.len())) {
             for ((((g, &x), &r), &m), &a) in grad.iter_mut().zip(xhat).zip(rstd).zip(mean).zip(along) {
                 *g = r * (*g - m - x * a);
             }
         }
-    });
+    }
 }
 
-/// Adds the sum of every channel of a block to `total`.
-pub(super) fn add_columns(rows: &[f32], total: &mut [f32]) {
-    vectorized(|| {
+kernel! {
+    /// Adds the sum of every channel of a block to `total`.
+    pub(super) fn add_columns<'a>(rows: &'a [f32], total: &'a mut [f32]) {
         for row in rows.chunks_exact(total.len()) {
             total.iter_mut().zip(row).for_each(|(t, v)| *t += v);
         }
-    });
+    }
 }
 
 /// Channel norm by candle's operations: `y` (.., C) to xhat.

@@ -13,11 +13,36 @@ pub fn arch() -> pulp::Arch {
     *ARCH.get_or_init(pulp::Arch::new)
 }
 
-/// Runs `f` compiled for the widest vectors of this processor.
+/// Runs `f` compiled for the widest vectors of this processor. A closure is so compiled only where the compiler inlines it, and it
+/// does not inline long ones: those are to be a [`kernel`](crate::ops::simd) instead.
 #[inline(always)]
 pub fn vectorized<F: pulp::NullaryFnOnce>(f: F) -> F::Output {
     arch().dispatch(f)
 }
+
+/// Defines a function whose body is compiled for the widest vectors of this processor.
+macro_rules! kernel {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident<$life:lifetime>($($arg:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments)]
+        $vis fn $name<$life>($($arg: $type),*) {
+            struct Kernel<$life> {
+                $($arg: $type),*
+            }
+            impl<$life> pulp::NullaryFnOnce for Kernel<$life> {
+                type Output = ();
+
+                #[inline(always)]
+                fn call(self) {
+                    let Kernel { $($arg),* } = self;
+                    $body
+                }
+            }
+            $crate::ops::simd::vectorized(Kernel { $($arg),* })
+        }
+    };
+}
+pub(crate) use kernel;
 
 /// e^x: Cody and Waite's reduction by ln 2 and the polynomial of Cephes' `expf`. 0 below -87.3, finite above 88.
 #[inline(always)]
