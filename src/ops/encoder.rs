@@ -4,7 +4,7 @@
 //! of rows is normalised while it is in cache, and the waveform, a constant, gets no gradient.
 //! Composed, it is [`conv::composed`] and the norms of [`super::norm`] layer by layer.
 
-use super::conv::{self, ConvShape};
+use super::conv::{self, ConvShape, Taps};
 use super::function::{Floats, Form, function};
 use super::norm::{self, Sums};
 use crate::error::{Error, Result};
@@ -90,7 +90,7 @@ pub fn composed(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatis
 struct Kept {
     shape: ConvShape,
     normed: Normed,
-    weight: Vec<f32>, // packed: (C_out, kernel * C_in)
+    taps: Taps,
     gain: Option<Vec<f32>>,
     xhat: Vec<f32>, // (B, T_out, C_out): normalised, before gain and ReLU
     rstd: Vec<f32>, // one a row (channel norm) or a channel (batch norm)
@@ -135,7 +135,7 @@ impl Kept {
             return Err(Error::Tensor(candle_core::Error::Msg(what)));
         }
         let batch = x.len() / per_x;
-        let weight = shape.pack(&floats(&layer.weight)?);
+        let taps = Taps::new(&shape, &floats(&layer.weight)?);
         let bias = floats(&layer.bias)?;
         let normed = match layer.norm {
             Norm::None => Normed::None,
@@ -171,8 +171,8 @@ impl Kept {
         let moments: Vec<_> = tasks
             .into_par_iter()
             .map(|(item, first, y, out, rstd)| {
-                shape.forward(&x[item * per_x..][..per_x], &weight, first..first + y.len() / channels, y)?;
-                norm::add_bias(y, &bias);
+                y.chunks_exact_mut(channels).for_each(|row| row.copy_from_slice(&bias));
+                shape.forward(&x[item * per_x..][..per_x], &taps, first..first + y.len() / channels, y)?;
                 match normed {
                     Normed::Batch => return Ok(Some((y.len() / channels, norm::block_moments(y, channels)))),
                     Normed::Channel => norm::channel_rows(y, channels, rstd),
@@ -198,7 +198,7 @@ impl Kept {
                 norm::relu_rows(y, affine, out);
             });
         }
-        Ok((Kept { shape, normed, weight, gain, xhat, rstd, out }, statistics))
+        Ok((Kept { shape, normed, taps, gain, xhat, rstd, out }, statistics))
     }
 
     /// From the gradient of `out` to that of the convolution's output, in place, with the sums for the vectors.
@@ -324,7 +324,7 @@ pub fn fused(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistic
             }
             if i > 0 || x_tracked {
                 let mut below = vec![0.0; from.len()];
-                layer.shape.grad_input(&layer.weight, &grad, &mut below)?;
+                layer.shape.grad_input(&layer.taps, &grad, &mut below)?;
                 grad = below;
             }
         }

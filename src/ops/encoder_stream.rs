@@ -3,20 +3,12 @@
 //! Each layer keeps the input rows that later outputs still need, at most a kernel less a stride of them, and gives every output
 //! row as soon as its window is whole. The zeros before the signal are there from the start, those behind it come with
 //! [`EncoderStream::finish`]; so all pieces together give the rows that [`encode`](super::encoder::encode) gives for the whole.
-//!
-//! Fused, a layer whose kernel is two strides long (all but the first of CPC) makes two output rows of three products
-//! instead of four (Winograd 1980, F(2, 2)): with x_t the t-th stretch of a stride, `y_t = A x_t + B x_(t+1)` and
-//!
-//! ```text
-//! m = (A + B) x_1        y_0 = A (x_0 - x_1) + m        y_1 = m + B (x_2 - x_1)
-//! ```
 
-use super::conv::ConvShape;
+use super::conv::{ConvShape, Taps};
 use super::encoder::{self, Layer, Norm};
 use super::function::Form;
-use super::matrix::{Packed, View, ViewMut, multiply};
+use super::matrix::{Packed, View, ViewMut};
 use super::norm;
-use super::simd::kernel;
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -61,9 +53,8 @@ enum ReadyForm {
 
 #[derive(Debug)]
 struct Fused {
-    weight: Vec<f32>, // (kernel * C_in, C_out)
-    sum: Vec<f32>,    // A + B, (stride * C_in, C_out), where the kernel is two strides long; else empty
-    packed: Packed,   // of the weight
+    taps: Taps,
+    packed: Packed, // of the weight by tap, for few rows
     bias: Vec<f32>,
     norm: ReadyNorm,
 }
@@ -190,17 +181,7 @@ impl Fused {
         let width = kernel * channels_in;
         let (stride, padding) = (layer.stride, 0);
         let shape = ConvShape { time_in: 0, channels_in, channels_out, kernel, stride, padding };
-        let by_output = shape.pack(&floats(&layer.weight)?);
-        let mut weight = vec![0.0; by_output.len()];
-        for (o, row) in by_output.chunks_exact(width).enumerate() {
-            weight[o..].iter_mut().step_by(channels_out).zip(row).for_each(|(to, from)| *to = *from);
-        }
-        let sum = if kernel == 2 * layer.stride {
-            let (a, b) = weight.split_at(weight.len() / 2);
-            a.iter().zip(b).map(|(a, b)| a + b).collect()
-        } else {
-            Vec::new()
-        };
+        let taps = Taps::new(&shape, &floats(&layer.weight)?);
         let affine = match &layer.affine {
             Some((gain, shift)) => (floats(gain)?, floats(shift)?),
             None => (vec![1.0; channels_out], vec![0.0; channels_out]),
@@ -216,8 +197,8 @@ impl Fused {
                 ReadyNorm::Fixed { shift: shift.collect(), scale }
             }
         };
-        let packed = Packed::new(View::new(&weight, width, channels_out, channels_out)?);
-        Ok(Fused { sum, packed, bias: floats(&layer.bias)?, norm, weight })
+        let packed = Packed::new(View::new(taps.by_tap(), width, channels_out, channels_out)?);
+        Ok(Fused { packed, bias: floats(&layer.bias)?, norm, taps })
     }
 
     /// Puts the `n` output rows of the windows in `x` behind `out`.
@@ -242,16 +223,8 @@ impl Fused {
         let n = y.len() / c;
         if n <= FEW_ROWS {
             self.packed.multiply_add(ViewMut::new(y, n, c, c)?, View::new(x, n, width, step)?)?;
-        } else if self.sum.is_empty() {
-            let weight = View::new(&self.weight, width, c, c)?;
-            multiply(ViewMut::new(y, n, c, c)?, true, View::new(x, n, width, step)?, weight, true)?;
         } else {
-            let pairs = n / 2;
-            self.pairs(x, &mut y[..2 * pairs * c], step)?;
-            if n % 2 == 1 {
-                let last = View::new(&x[2 * pairs * step..], 1, width, step)?;
-                self.packed.multiply_add(ViewMut::new(&mut y[2 * pairs * c..], 1, c, c)?, last)?;
-            }
+            self.taps.add_windows(x, step, y)?;
         }
         match &self.norm {
             ReadyNorm::None => norm::relu_in_place(y),
@@ -259,40 +232,6 @@ impl Fused {
             ReadyNorm::Fixed { scale, shift } => norm::scale_relu_in_place(y, scale, shift),
         }
         Ok(())
-    }
-
-    /// Adds the products to rows `y`, two at a time, `step` floats of input apart.
-    fn pairs(&self, x: &[f32], y: &mut [f32], step: usize) -> Result<()> {
-        let c = self.bias.len();
-        let pairs = y.len() / (2 * c);
-        // The middle product, and with it the bias, is in both rows.
-        let middle = View::new(&x[step..], pairs, step, 2 * step)?;
-        multiply(ViewMut::new(y, pairs, c, 2 * c)?, true, middle, View::new(&self.sum, step, c, c)?, true)?;
-        for pair in y.chunks_exact_mut(2 * c) {
-            let (even, odd) = pair.split_at_mut(c);
-            odd.copy_from_slice(even);
-        }
-        let mut outer = vec![0.0; pairs * step];
-        for (first, minus, taps) in [(0, 1, 0), (2, 1, step)] {
-            differences(x, first, minus, &mut outer, step);
-            let row = if first == 0 { 0 } else { c };
-            let outer = View::new(&outer, pairs, step, step)?;
-            let weight = View::new(&self.weight[taps * c..], step, c, c)?;
-            multiply(ViewMut::new(&mut y[row..], pairs, c, 2 * c)?, true, outer, weight, true)?;
-        }
-        Ok(())
-    }
-}
-
-kernel! {
-    /// Of every two stretches of `step` floats, the one at `first` less the one at `minus`.
-    fn differences<'a>(x: &'a [f32], first: usize, minus: usize, out: &'a mut [f32], step: usize) {
-        for (i, out) in out.chunks_exact_mut(step).enumerate() {
-            let at = |t: usize| &x[(2 * i + t) * step..][..step];
-            for ((o, a), b) in out.iter_mut().zip(at(first)).zip(at(minus)) {
-                *o = a - b;
-            }
-        }
     }
 }
 

@@ -62,15 +62,6 @@ kernel! {
 }
 
 kernel! {
-    /// Adds `bias` to every row of `y`.
-    pub(super) fn add_bias<'a>(y: &'a mut [f32], bias: &'a [f32]) {
-        for row in y.chunks_exact_mut(bias.len()) {
-            row.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
-        }
-    }
-}
-
-kernel! {
     /// Normalises every row of `y` over its channels in place, and keeps 1 / standard deviation a row.
     pub(super) fn channel_rows<'a>(y: &'a mut [f32], channels: usize, rstd: &'a mut [f32]) {
         let n = channels as f32;
