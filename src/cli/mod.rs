@@ -6,6 +6,7 @@ mod info;
 mod interrupt;
 mod man;
 mod pretrain;
+mod probe;
 mod progress;
 mod terminal;
 
@@ -72,6 +73,8 @@ pub enum Command {
     Pretrain(Box<pretrain::Pretrain>),
     /// Write a model's features of recordings to files that other tools read, or stream them
     Extract(extract::Extract),
+    /// Measure what a linear classifier reads off features: phones, speakers, any labels
+    Probe(Box<probe::Probe>),
     /// Measure how well features tell phones apart (ABX error)
     Abx(abx::Abx),
     /// Describe a corpus, a model or a run
@@ -92,6 +95,7 @@ impl Cli {
         match &self.command {
             Command::Pretrain(pretrain) => pretrain.run(&terminal),
             Command::Extract(extract) => extract.run(&terminal),
+            Command::Probe(probe) => probe.run(&terminal),
             Command::Abx(abx) => abx.run(&terminal),
             Command::Info(info) => info.run(&terminal),
             Command::Completions(completions) => completions.run(&terminal),

@@ -131,6 +131,11 @@ impl Corpus {
         without_ending(&scan::relative(&utterance.path, &self.root)).to_string()
     }
 
+    /// A corpus of the utterances whose ids `keep` says yes to.
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Corpus {
+        self.part(|i| keep(&self.utterances[i].id))
+    }
+
     /// A corpus of some of the utterances, in the same order; speakers without any are left out.
     pub(super) fn part(&self, keep: impl Fn(usize) -> bool) -> Corpus {
         let mut part = Corpus { utterances: vec![], speakers: vec![], problems: vec![], ..self.without_lists() };

@@ -1,3 +1,6 @@
-//! What features are worth.
+//! What features are worth: read off by a simple classifier ([`probe`]), or without training anything ([`abx`]); and what learned ones
+//! are compared with ([`baseline`]).
 
 pub mod abx;
+pub mod baseline;
+pub mod probe;

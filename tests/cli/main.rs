@@ -6,3 +6,4 @@ mod abx;
 mod extract;
 mod place;
 mod pretrain;
+mod probe;

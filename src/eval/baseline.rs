@@ -1,0 +1,99 @@
+//! What learned features are compared with: MFCCs and log-mels of the same recordings.
+//!
+//! With an untrained model of the same shape ([`Extractor::untrained`](crate::features::Extractor::untrained)) these are the rows of
+//! Table 1 of van den Oord et al. 2018, for any corpus.
+
+use crate::audio::Reader;
+use crate::audio::mel::{FRAME_RATE, MelFrames, MelKind};
+use crate::data::Corpus;
+use crate::error::{Error, Result};
+use crate::features::{FeatureSet, Format, Index, Indexed, LayerInfo, Made, Normalize, NpyWriter, Timing};
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Seconds of audio that are read at once.
+const PIECE_SECONDS: u64 = 20;
+
+/// Writes log-mels or MFCCs of a corpus, 100 frames a second, to a new directory, as `cpc extract` would.
+///
+/// # Errors
+/// A recording that cannot be read to its end; a rate too low for the filters; the directory cannot be written to.
+pub fn spectral(kind: MelKind, corpus: &Corpus, dir: &Path) -> Result<FeatureSet> {
+    std::fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
+    let rate = corpus.sample_rate;
+    let dim = kind.dim();
+    let one = |(i, utterance): (usize, &crate::data::Utterance)| -> Result<Indexed> {
+        let file = format!("{i}.npy");
+        let mut npy = NpyWriter::create(&dir.join(&file), dim)?;
+        let mut frames = MelFrames::new(rate, kind)?;
+        let (mut reader, mut rows, mut at) = (Reader::new(), Vec::new(), 0);
+        while at < utterance.samples {
+            let n = (utterance.samples - at).min(PIECE_SECONDS * u64::from(rate));
+            let mut piece = vec![0.0; n as usize];
+            let read = reader.read(&utterance.path, &utterance.info, utterance.start + at, rate, &mut piece);
+            read.map_err(|problem| Error::BadFiles(vec![problem]))?;
+            frames.push(&piece, &mut rows);
+            npy.write(&rows)?;
+            rows.clear();
+            at += n;
+        }
+        frames.finish(&mut rows);
+        npy.write(&rows)?;
+        Ok(Indexed {
+            id: utterance.id.clone(),
+            speaker: corpus.speakers[utterance.speaker as usize].clone(),
+            frames: npy.finish()? as usize,
+            seconds: utterance.samples as f64 / f64::from(rate),
+            file: Some(file),
+        })
+    };
+    let utterances = corpus.utterances.par_iter().enumerate().map(one).collect::<Result<Vec<_>>>()?;
+    let per_second = f64::from(FRAME_RATE);
+    let hop = f64::from(rate) / per_second;
+    let timing = Timing {
+        sample_rate: rate,
+        hop: hop as usize,
+        receptive_field: (2.5 * hop) as usize, // 25 ms
+        frame_rate: per_second,
+        first_frame_seconds: 0.5 / per_second,
+        delay_ms: 0.0,
+    };
+    let made = Made {
+        model: kind.name().into(),
+        model_crc32c: String::new(),
+        layers: vec![LayerInfo { name: kind.name().into(), dim, path: ".".into() }],
+        format: Format::Npy,
+        normalize: Normalize::None,
+        timing,
+    };
+    Index { complete: true, made, left_out: Vec::new(), utterances }.write(dir)?;
+    FeatureSet::open(dir, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::fixtures::counting;
+    use crate::audio::mel::features;
+    use crate::audio::{probe, read};
+
+    #[test]
+    fn a_corpus_becomes_a_set_of_features() {
+        let dir = tempfile::tempdir().unwrap();
+        counting(&dir.path().join("audio/s1/a.wav"), 40_000, 0);
+        counting(&dir.path().join("audio/s2/b.wav"), 16_000, 3);
+        let corpus = Corpus::inspect(&dir.path().join("audio"), 16_000, &|_| {}).unwrap();
+        for kind in [MelKind::LogMel, MelKind::Mfcc] {
+            let set = spectral(kind, &corpus, &dir.path().join(kind.name())).unwrap();
+            assert_eq!((set.dim(), set.frame_rate()), (kind.dim(), Some(100.0)));
+            assert_eq!(set.utterances().iter().map(|u| u.frames).collect::<Vec<_>>(), [250, 100]);
+            assert_eq!(set.utterances()[1].speaker.as_deref(), Some("s2"));
+            let path = dir.path().join("audio/s1/a.wav");
+            let info = probe(&path).unwrap();
+            let want = features(16_000, kind, &read(&path, &info, 0..40_000, 16_000).unwrap()).unwrap();
+            let mut rows = Vec::new();
+            set.read(0, &mut rows).unwrap();
+            assert_eq!(rows, want);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! A 95 % interval of an accuracy, by bootstrap over utterances (Efron and Tibshirani, *An Introduction to the Bootstrap*, chapter 13).
+//!
+//! Frames of one utterance are right or wrong together, so utterances are drawn, not frames: an interval over frames
+//! would be several times too narrow.
+
+use crate::seed::stream;
+
+/// How many times the test utterances are drawn anew.
+pub const DRAWS: usize = 2000;
+
+/// The interval between the 2.5th and the 97.5th percentile of the accuracy over draws of utterances with replacement.
+///
+/// `utterances` holds the right rows and all rows of each. None if there are fewer than two utterances with rows.
+pub fn interval(utterances: &[(u64, u64)], seed: u64) -> Option<[f64; 2]> {
+    let n = utterances.iter().filter(|u| u.1 > 0).count();
+    if n < 2 {
+        return None;
+    }
+    let mut accuracies: Vec<f64> = (0..DRAWS as u64)
+        .map(|draw| {
+            let mut rng = stream(seed, "probe/bootstrap", draw);
+            let (mut right, mut rows) = (0, 0);
+            while rows == 0 {
+                for _ in 0..utterances.len() {
+                    let drawn = utterances[rng.below(utterances.len() as u32) as usize];
+                    right += drawn.0;
+                    rows += drawn.1;
+                }
+            }
+            right as f64 / rows as f64
+        })
+        .collect();
+    accuracies.sort_by(f64::total_cmp);
+    let percentile = |q: f64| {
+        let at = q * (DRAWS - 1) as f64;
+        let (low, part) = (at.floor() as usize, at.fract());
+        accuracies[low] + part * (accuracies[(low + 1).min(DRAWS - 1)] - accuracies[low])
+    };
+    Some([percentile(0.025), percentile(0.975)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn independent_utterances_of_one_row_give_the_binomial_interval() {
+        // 0.7 +- 1.96 sqrt(0.7 * 0.3 / 400) = 0.655 to 0.745.
+        let utterances: Vec<(u64, u64)> = (0..400).map(|i| (u64::from(i % 10 < 7), 1)).collect();
+        let [low, high] = interval(&utterances, 3).unwrap();
+        assert!((low - 0.655).abs() < 0.006 && (high - 0.745).abs() < 0.006, "{low} {high}");
+        assert_eq!(interval(&utterances, 3), interval(&utterances, 3));
+    }
+
+    #[test]
+    fn rows_that_go_together_widen_it_and_one_utterance_has_none() {
+        let rows: Vec<(u64, u64)> = (0..40).map(|i| (if i % 10 < 7 { 50 } else { 0 }, 50)).collect();
+        let [low, high] = interval(&rows, 3).unwrap();
+        assert!(high - low > 0.25, "{low} {high}");
+        assert_eq!(interval(&[(3, 4)], 1), None);
+        assert_eq!(interval(&[(3, 4), (0, 0)], 1), None);
+    }
+}

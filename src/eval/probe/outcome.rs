@@ -1,0 +1,125 @@
+//! What a probe found: figures to be printed, and to be written as JSON.
+
+use super::metrics::Confused;
+use super::projection::Map;
+use super::protocol::Protocol;
+use serde::Serialize;
+use std::fmt;
+
+/// The result of a probe, one row for each set of features.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// What was classified.
+    pub protocol: Protocol,
+    /// The probe: `linear`, or `hidden 128`.
+    pub probe: String,
+    /// Where the labels come from: a file, or `speaker`.
+    pub labels: String,
+    /// How many folds, if it was cross-validated.
+    pub folds: Option<usize>,
+    /// What was trained on (all that was, in some fold).
+    pub train: Part,
+    /// What was tested.
+    pub test: Part,
+    /// How many classes there are.
+    pub classes: usize,
+    /// The accuracy of guessing with equal chances: 1 / classes.
+    pub chance: f64,
+    /// The accuracy of always saying the most frequent class of the training rows.
+    pub majority: f64,
+    /// A row for each set of features.
+    pub rows: Vec<Row>,
+    /// What a reader of the figures should know.
+    pub remarks: Vec<String>,
+}
+
+/// How much was trained on or tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Utterances.
+    pub utterances: usize,
+    /// Rows of them.
+    pub rows: usize,
+}
+
+/// What one set of features is worth.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// The name of the features.
+    pub features: String,
+    /// Values of a frame.
+    pub dim: usize,
+    /// The share of test rows that were classified rightly.
+    pub accuracy: f64,
+    /// Its 95 % interval, by bootstrap over utterances; none of a single utterance.
+    pub ci95: Option<[f64; 2]>,
+    /// The mean F1 of the classes.
+    pub macro_f1: f64,
+    /// The penalty (the median over folds).
+    pub l2: f64,
+    /// Steps of the optimiser (over all folds).
+    pub iterations: usize,
+    /// Whether training ended because nothing was left to gain.
+    pub converged: bool,
+    /// The recall of each class.
+    pub recalls: Vec<Recall>,
+    /// The pairs that were confused most often.
+    pub confused: Vec<Confused>,
+    /// How often each class (row) was taken for which (column), in the order of `recalls`.
+    #[serde(skip)]
+    pub confusion: Vec<Vec<u64>>,
+    /// A map of test rows, if it was wanted.
+    #[serde(skip)]
+    pub map: Option<Map>,
+}
+
+/// How often one class was recognised.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recall {
+    /// The class.
+    pub class: String,
+    /// The share of its test rows that were classified rightly; none if it has none.
+    pub recall: Option<f64>,
+    /// Its test rows.
+    pub count: u64,
+}
+
+/// How many confused pairs the text shows for each set of features.
+const PAIRS: usize = 5;
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.rows.iter().map(|r| r.features.chars().count()).max().unwrap_or(0).max("features".len());
+        writeln!(f, "{:width$}  {:>5}  accuracy  95 % interval  macro-F1        l2", "features", "dim")?;
+        for row in &self.rows {
+            let interval =
+                row.ci95.map_or("-".into(), |[low, high]| format!("{:.2} - {:.2}", 100.0 * low, 100.0 * high));
+            writeln!(
+                f,
+                "{:width$}  {:>5}  {:>6.2} %  {interval:>13}  {:>6.2} %  {:>8}",
+                row.features,
+                row.dim,
+                100.0 * row.accuracy,
+                100.0 * row.macro_f1,
+                format!("{}", row.l2),
+            )?;
+        }
+        let folds = self.folds.map_or(String::new(), |k| format!(", {k} folds"));
+        let part = |p: &Part| format!("{} utterances, {} rows", p.utterances, p.rows);
+        writeln!(f)?;
+        writeln!(f, "chance    {:>6.2} %  ({} classes)", 100.0 * self.chance, self.classes)?;
+        writeln!(f, "majority  {:>6.2} %", 100.0 * self.majority)?;
+        writeln!(f, "protocol  {}, {} probe{folds}; labels {}", self.protocol.name(), self.probe, self.labels)?;
+        writeln!(f, "train     {}", part(&self.train))?;
+        writeln!(f, "test      {}", part(&self.test))?;
+        for row in self.rows.iter().filter(|r| !r.confused.is_empty()) {
+            let pair = |c: &Confused| format!("{} as {} {:.1} %", c.truth, c.predicted, 100.0 * c.share);
+            let pairs: Vec<String> = row.confused.iter().take(PAIRS).map(pair).collect();
+            writeln!(f, "confused  {}: {}", row.features, pairs.join(", "))?;
+        }
+        for remark in &self.remarks {
+            writeln!(f, "note      {remark}")?;
+        }
+        Ok(())
+    }
+}

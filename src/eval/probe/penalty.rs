@@ -1,0 +1,151 @@
+//! The penalty l2, chosen on a share of the training utterances.
+//!
+//! From at most [`SAMPLE`] rows of the training utterances (whole utterances, drawn by seed) a fifth are held out. On the others
+//! a classifier is trained with each penalty of [`GRID`], from the strongest on, each started where the one before ended, until the mean
+//! loss on the held-out part has risen twice; then with three times and a third of the best. The penalty with the lowest held-out loss
+//! wins, and is used with all training rows: it stands beside the *sum* of the losses (a prior of the weights), so that it means
+//! the same for any number of rows.
+//!
+//! The sample is what bounds the time: the search takes about as long as the training that follows it.
+
+use super::lbfgs::Stop;
+use super::logistic::{fit, mean_loss, start};
+use super::split::deal;
+use super::standard::Standard;
+use super::table::Table;
+use crate::error::Result;
+
+/// Penalties that are tried, from strong to weak.
+pub const GRID: [f64; 7] = [1e4, 1e3, 1e2, 1e1, 1.0, 1e-1, 1e-2];
+
+/// Rows on which penalties are compared, at most.
+pub const SAMPLE: usize = 100_000;
+
+/// One part in so many is held out.
+const HELD_OUT: usize = 5;
+
+/// The largest element of the gradient at which training for a comparison ends.
+const TOLERANCE: f64 = 2e-4;
+
+/// A penalty and where to start training with it.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// The penalty.
+    pub l2: f64,
+    /// The parameters that were found with it.
+    pub parameters: Vec<f64>,
+    /// The mean loss on the held-out part with each penalty that was tried; empty if none could be held out.
+    pub losses: Vec<(f64, f64)>,
+}
+
+/// Two groups of training utterances: to train on, and held out (a fifth, spread over the strata).
+pub fn hold_out(table: &Table, items: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) {
+    let strata: Vec<String> = items.iter().map(|&i| table.items()[i].stratum.clone()).collect();
+    let folds = deal(&strata, HELD_OUT, seed, "probe/held-out");
+    let pick = |fold: &[usize]| fold.iter().map(|&i| items[i]).collect::<Vec<_>>();
+    // The last fold is the smallest: whoever has fewer than five utterances trains on all and holds none out.
+    (pick(&folds[..HELD_OUT - 1].concat()), pick(&folds[HELD_OUT - 1]))
+}
+
+/// Chooses the penalty for training on `items`.
+///
+/// # Errors
+/// If rows cannot be read.
+pub fn choose(table: &Table, items: &[usize], standard: &Standard, seed: u64, note: &dyn Fn(&str)) -> Result<Choice> {
+    let sample = sample(table, items, seed);
+    let (train, held_out) = hold_out(table, &sample, seed);
+    // A class that the smaller training set lacks says nothing about the penalty.
+    let counts = table.counts(&train);
+    let known = |&i: &usize| table.classes()[table.items()[i].rows.clone()].iter().all(|&c| counts[c as usize] > 0);
+    let known: Vec<usize> = held_out.into_iter().filter(known).collect();
+    if table.rows_of(&known) == 0 {
+        return Ok(Choice { l2: 1.0, parameters: start(table, items), losses: Vec::new() });
+    }
+    let stop = Stop { gradient: TOLERANCE, iterations: 300 };
+    let mut losses = Vec::new();
+    let mut attempt = |l2: f64, from: Vec<f64>| -> Result<(f64, Vec<f64>)> {
+        let found = fit(table, &train, standard, l2, from, stop)?;
+        let loss = mean_loss(table, &known, standard, &found.x, None)?;
+        note(&format!("l2 {l2}: held-out loss {loss:.4} after {} iterations", found.iterations));
+        losses.push((l2, loss));
+        Ok((loss, found.x))
+    };
+    let (mut parameters, mut worse) = (start(table, &train), 0);
+    let mut best: Option<(f64, f64, Vec<f64>)> = None;
+    for l2 in GRID {
+        let (loss, found) = attempt(l2, parameters)?;
+        parameters = found;
+        if best.as_ref().is_none_or(|b| loss < b.1) {
+            best = Some((l2, loss, parameters.clone()));
+            worse = 0;
+        } else {
+            worse += 1;
+            if worse == 2 {
+                break;
+            }
+        }
+    }
+    let (l2, mut loss, mut parameters) = best.unwrap_or((1.0, f64::INFINITY, start(table, items)));
+    let mut chosen = l2;
+    for finer in [3.0 * l2, 0.3 * l2] {
+        let (other, found) = attempt(finer, parameters.clone())?;
+        if other < loss {
+            (chosen, loss, parameters) = (finer, other, found);
+        }
+    }
+    Ok(Choice { l2: chosen, parameters, losses })
+}
+
+/// Utterances with at most about [`SAMPLE`] rows together: every utterance if they have no more.
+fn sample(table: &Table, items: &[usize], seed: u64) -> Vec<usize> {
+    let rows = table.rows_of(items);
+    if rows <= SAMPLE {
+        return items.to_vec();
+    }
+    let strata: Vec<String> = items.iter().map(|&i| table.items()[i].stratum.clone()).collect();
+    let folds = rows.div_ceil(SAMPLE).min(items.len());
+    let mut dealt = deal(&strata, folds, seed, "probe/sample");
+    dealt.swap_remove(0).into_iter().map(|i| items[i]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{Corpus, reading};
+    use super::super::protocol::Protocol;
+    use super::*;
+
+    #[test]
+    fn noise_wants_a_strong_penalty_and_clear_classes_a_weak_one() {
+        let chosen = |noise: bool| {
+            let mut corpus = Corpus::new(20, 40, 6, 3);
+            if noise {
+                let mut rng = crate::seed::stream(5, "noise", 0);
+                corpus.rows.iter_mut().flatten().for_each(|x| *x = rng.normal());
+            } else {
+                corpus.rows.iter_mut().flatten().for_each(|x| *x = (*x * 4.0).round());
+            }
+            let set = corpus.set();
+            let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading(Protocol::Frame)).unwrap();
+            let items: Vec<usize> = (0..20).collect();
+            let standard = Standard::fit(&table, &items).unwrap();
+            choose(&table, &items, &standard, 1, &|_| ()).unwrap()
+        };
+        let (noise, clear) = (chosen(true), chosen(false));
+        assert!(noise.l2 >= 1e3 && clear.l2 <= 1e2, "{} {}", noise.l2, clear.l2);
+        assert!(noise.losses.len() >= 3);
+    }
+
+    #[test]
+    fn a_fifth_of_the_utterances_is_held_out_and_none_of_four() {
+        let corpus = Corpus::new(20, 10, 2, 2);
+        let set = corpus.set();
+        let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading(Protocol::Frame)).unwrap();
+        let (train, held) = hold_out(&table, &(0..20).collect::<Vec<_>>(), 3);
+        assert_eq!((train.len(), held.len()), (16, 4));
+        assert!(train.iter().all(|i| !held.contains(i)));
+        let (train, held) = hold_out(&table, &[0, 1, 2, 3], 3);
+        assert_eq!((train.len(), held.len()), (4, 0));
+        let choice = choose(&table, &[0, 1], &Standard::identity(2), 3, &|_| ()).unwrap();
+        assert_eq!((choice.l2, choice.losses.len()), (1.0, 0));
+    }
+}

@@ -1,0 +1,150 @@
+//! A preconditioner for logistic regression: a rough inverse of the Hessian, by which [`lbfgs`](super::lbfgs) measures its steps.
+//!
+//! The Hessian of the mean loss in the parameters of class k is H_k = mean of p_k (1 - p_k) x x' over the rows (x with a 1 for the
+//! intercept), plus the penalty. It differs from class to class, and features of a network are much alike, so that each H_k is far from
+//! a multiple of the identity: without its inverse the optimiser needs many times the steps. H_k is taken from a sample of
+//! the rows at the parameters where training starts; what couples the classes is left to the optimiser.
+
+use super::lbfgs::dot;
+use super::logistic::Linear;
+use super::softmax::probabilities;
+use super::standard::Standard;
+use super::table::{CHUNK, Table};
+use crate::error::Result;
+use crate::ops::matrix::{View, ViewMut, multiply};
+use rayon::prelude::*;
+
+/// Rows of the sample: what costs as much as a few passes, within these bounds.
+const SAMPLE: (usize, usize) = (2_000, 20_000);
+
+/// Numbers in all H_k together above which they cost more than they save.
+const LARGEST: usize = 1 << 26;
+
+/// Rows weigh nothing for a class below this p (1 - p).
+const LIGHT: f32 = 1e-4;
+
+/// What is added to the diagonal, as a share of its mean: the sample does not show every direction.
+const RIDGE: f64 = 1e-3;
+
+/// The inverses of H_k, by their Cholesky factors (D + 1, D + 1); nothing if they would be too large.
+#[derive(Debug)]
+pub struct Preconditioner {
+    factors: Vec<Vec<f64>>,
+    dim: usize,
+}
+
+impl Preconditioner {
+    /// For rows of some utterances, at `parameters`, and the penalty `strength` = l2 / n.
+    ///
+    /// # Errors
+    /// If rows cannot be read.
+    pub fn new(table: &Table, items: &[usize], standard: &Standard, strength: f64, parameters: &[f64]) -> Result<Self> {
+        let (dim, classes) = (table.dim(), table.names().len());
+        let wide = dim + 1;
+        if classes * wide * wide > LARGEST {
+            return Ok(Preconditioner { factors: Vec::new(), dim });
+        }
+        let wanted = (16 * table.rows_of(items) / wide).clamp(SAMPLE.0, SAMPLE.1);
+        let every = table.rows_of(items).div_ceil(wanted).max(1);
+        let chosen: Vec<usize> = items.iter().copied().step_by(every).collect();
+        let model = Linear::new(parameters.to_vec(), dim);
+        let mut sums = vec![vec![0.0f32; wide * wide]; classes];
+        let mut scores = Vec::new();
+        for part in table.parts(&chosen) {
+            table.chunks(part, standard, |rows, labels| {
+                model.scores(rows, &mut scores)?;
+                probabilities(&mut scores, labels.len());
+                sums.par_iter_mut().zip(scores.par_chunks_exact(CHUNK)).try_for_each(|(sum, p)| {
+                    let mut weighted = Vec::new();
+                    for (row, p) in rows.chunks_exact(dim).zip(p) {
+                        let weight = p * (1.0 - p);
+                        if weight > LIGHT {
+                            let root = weight.sqrt();
+                            weighted.extend(row.iter().map(|x| root * x));
+                            weighted.push(root);
+                        }
+                    }
+                    let x = View::new(&weighted, weighted.len() / wide, wide, wide)?;
+                    multiply(ViewMut::new(sum, wide, wide, wide)?, true, x.t(), x, true)
+                })
+            })?;
+        }
+        let n = table.rows_of(&chosen).max(1) as f64;
+        let factor = |sum: Vec<f32>| {
+            let mut h: Vec<f64> = sum.into_iter().map(|s| f64::from(s) / n).collect();
+            let mean = (0..wide).map(|i| h[i * wide + i]).sum::<f64>() / wide as f64;
+            (0..wide).for_each(|i| h[i * wide + i] += RIDGE * mean + strength + 1e-8);
+            cholesky(&mut h, wide).then_some(h)
+        };
+        let factors = sums.into_par_iter().map(factor).collect::<Option<Vec<_>>>();
+        Ok(Preconditioner { factors: factors.unwrap_or_default(), dim })
+    }
+
+    /// Multiplies a vector of parameters (W, then b) by the rough inverse.
+    pub fn apply(&self, v: &mut [f64]) {
+        let (w, b) = v.split_at_mut(self.factors.len() * self.dim);
+        w.par_chunks_exact_mut(self.dim.max(1)).zip(b).zip(&self.factors).for_each(|((w, b), factor)| {
+            let mut x = w.to_vec();
+            x.push(*b);
+            solve(factor, &mut x);
+            *b = x.pop().unwrap_or_default();
+            w.copy_from_slice(&x);
+        });
+    }
+}
+
+/// Replaces the lower triangle of a symmetric matrix (n, n) by its Cholesky factor; false if it is not positive definite.
+fn cholesky(a: &mut [f64], n: usize) -> bool {
+    for i in 0..n {
+        let (done, rest) = a.split_at_mut(i * n);
+        let row = &mut rest[..n];
+        for j in 0..i {
+            let above = &done[j * n..][..=j];
+            row[j] = (row[j] - dot(&row[..j], &above[..j])) / above[j];
+        }
+        let left = row[i] - dot(&row[..i], &row[..i]);
+        if left <= 0.0 || !left.is_finite() {
+            return false;
+        }
+        row[i] = left.sqrt();
+    }
+    true
+}
+
+/// Solves L L' x = v in place.
+fn solve(factor: &[f64], v: &mut [f64]) {
+    let n = v.len();
+    for i in 0..n {
+        let row = &factor[i * n..][..=i];
+        v[i] = (v[i] - dot(&row[..i], &v[..i])) / row[i];
+    }
+    for i in (0..n).rev() {
+        let row = &factor[i * n..][..=i];
+        v[i] /= row[i];
+        let x = v[i];
+        v[..i].iter_mut().zip(row).for_each(|(v, l)| *v -= l * x);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_factored_matrix_is_solved() {
+        let (n, x) = (5, [1.0, -2.0, 0.5, 3.0, -1.0]);
+        // A A' + I for A(i, j) = sin(i n + j): symmetric and positive definite.
+        let a: Vec<f64> = (0..n * n).map(|i| (i as f64).sin()).collect();
+        let mut m = vec![0.0; n * n];
+        for i in 0..n {
+            for j in 0..n {
+                m[i * n + j] = dot(&a[i * n..][..n], &a[j * n..][..n]) + f64::from(u8::from(i == j));
+            }
+        }
+        let mut v: Vec<f64> = (0..n).map(|i| dot(&m[i * n..][..n], &x)).collect();
+        assert!(cholesky(&mut m, n));
+        solve(&m, &mut v);
+        assert!(v.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-12), "{v:?}");
+        assert!(!cholesky(&mut [1.0, 2.0, 2.0, 1.0], 2));
+    }
+}

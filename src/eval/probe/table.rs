@@ -1,0 +1,461 @@
+//! The labelled rows of one feature set, utterance by utterance.
+//!
+//! Rows are kept in memory where they fit into half of what is free, else they are read again at each pass. Everything that
+//! goes over them does so in the same *parts* of whole utterances and the same *chunks* of [`CHUNK`] rows, so that the result is
+//! the same to the last bit either way, and for every number of threads.
+
+use super::faults;
+use super::labels::Labels;
+use super::protocol::{Alignment, Cut, Protocol, ratio};
+use super::standard::Standard;
+use crate::error::{Error, Problem, Result};
+use crate::features::{FeatureSet, Utterance};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Rows that are worked on at once: few enough that they stay in a core's cache.
+pub const CHUNK: usize = 512;
+
+/// Into how many parts the rows are cut, to be worked on side by side.
+const PARTS: usize = 32;
+
+/// How features and labels are read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// What is classified.
+    pub protocol: Protocol,
+    /// Which end is cut when labels and frames are not equally many.
+    pub cut: Cut,
+    /// Frame labels a second.
+    pub label_rate: f64,
+    /// Frames a second.
+    pub frame_rate: f64,
+    /// Names of frame labels by id; without them an id is its own name.
+    pub names: Option<Vec<String>>,
+    /// Bytes of rows that are kept in memory ([`memory_limit`]).
+    pub limit: usize,
+}
+
+/// One utterance of a table.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Its id.
+    pub id: String,
+    /// Its speaker or label: folds hold equal shares of each.
+    pub stratum: String,
+    /// Its rows in the table.
+    pub rows: Range<usize>,
+    index: usize,
+    frames: Range<usize>,
+}
+
+/// Labelled rows.
+pub struct Table<'a> {
+    set: &'a FeatureSet,
+    protocol: Protocol,
+    rate: f64,
+    items: Vec<Item>,
+    classes: Vec<u32>,
+    names: Vec<String>,
+    data: Option<Vec<f32>>,
+}
+
+impl std::fmt::Debug for Table<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Table({} rows of {} utterances)", self.classes.len(), self.items.len())
+    }
+}
+
+/// The labels of an utterance's rows, before classes are numbered.
+enum Found {
+    Ids(Vec<u32>),
+    Word(String, usize),
+}
+
+impl<'a> Table<'a> {
+    /// Gathers the rows of the utterances `ids` of a set.
+    ///
+    /// # Errors
+    /// Every utterance that has no features, no frames or no label, or whose labels do not fit its frames; labels without a name;
+    /// labels that do not fit the protocol; features that cannot be read or are not finite.
+    pub fn gather(set: &'a FeatureSet, ids: &[String], labels: &Labels, reading: &Reading) -> Result<Table<'a>> {
+        if matches!(labels, Labels::Frames { .. }) && reading.protocol != Protocol::Frame {
+            let what = format!("--level {} with the frame labels of {}", reading.protocol.name(), labels.name());
+            return Err(Error::usage(what, "give --level frame, or labels of whole utterances"));
+        }
+        let ratio = ratio(reading.label_rate, reading.frame_rate)?;
+        let mut table = Table {
+            set,
+            protocol: reading.protocol,
+            rate: reading.frame_rate,
+            items: Vec::with_capacity(ids.len()),
+            classes: Vec::new(),
+            names: Vec::new(),
+            data: None,
+        };
+        let (mut problems, mut found, mut rows) = (Vec::new(), Vec::new(), 0);
+        for id in ids {
+            match locate(set, id, labels, reading, ratio) {
+                Ok((index, frames, labels)) => {
+                    let utterance = &set.utterances()[index];
+                    let n = match &labels {
+                        Found::Ids(ids) => ids.len(),
+                        Found::Word(_, n) => *n,
+                    };
+                    let stratum = match &labels {
+                        Found::Word(word, _) => word.clone(),
+                        Found::Ids(_) => utterance.speaker.clone().unwrap_or_default(),
+                    };
+                    table.items.push(Item { id: id.clone(), stratum, rows: rows..rows + n, index, frames });
+                    found.push(labels);
+                    rows += n;
+                }
+                Err(what) => problems.push(Problem::new(id, what)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(faults(
+                &problems,
+                "every utterance of the lists needs features and labels that belong together: correct the lists, or --labels, \
+                 --label-rate and --frame-rate",
+            ));
+        }
+        table.number(&found, reading.names.as_deref(), labels)?;
+        table.load(reading.limit)?;
+        Ok(table)
+    }
+
+    /// Numbers the classes that occur, in the order of their ids or of the alphabet.
+    fn number(&mut self, found: &[Found], names: Option<&[String]>, labels: &Labels) -> Result<()> {
+        let mut ids: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut words: BTreeMap<&str, u32> = BTreeMap::new();
+        for labels in found {
+            match labels {
+                Found::Ids(list) => ids.extend(list.iter().map(|&id| (id, 0))),
+                Found::Word(word, n) if *n > 0 => words.extend([(word.as_str(), 0)]),
+                Found::Word(..) => (),
+            }
+        }
+        ids.values_mut().zip(0..).for_each(|(slot, class)| *slot = class);
+        words.values_mut().zip(0..).for_each(|(slot, class)| *slot = class);
+        for labels in found {
+            match labels {
+                Found::Ids(list) => self.classes.extend(list.iter().map(|id| ids[id])),
+                Found::Word(word, n) if *n > 0 => self.classes.extend(std::iter::repeat_n(words[word.as_str()], *n)),
+                Found::Word(..) => (),
+            }
+        }
+        self.names = words.keys().map(|word| word.to_string()).collect();
+        for &id in ids.keys() {
+            let name = names.map_or_else(|| Some(id.to_string()), |names| names.get(id as usize).cloned());
+            self.names.push(name.ok_or_else(|| {
+                let lines = names.map_or(0, <[String]>::len);
+                let what = format!("label {id} of {} has no name: there are {lines} names", labels.name());
+                Error::failed(what, "line n of the names, from 0, names label n: give the right file with --names")
+            })?);
+        }
+        Ok(())
+    }
+
+    /// Reads all rows, if they fit.
+    fn load(&mut self, limit: usize) -> Result<()> {
+        let dim = self.dim();
+        if self.classes.len().saturating_mul(dim).saturating_mul(size_of::<f32>()) > limit {
+            return Ok(());
+        }
+        let mut data = vec![0.0f32; self.classes.len() * dim];
+        let mut rest = data.as_mut_slice();
+        let mut places = Vec::with_capacity(self.items.len());
+        for item in &self.items {
+            let (place, after) = std::mem::take(&mut rest).split_at_mut(item.rows.len() * dim);
+            places.push((item, place));
+            rest = after;
+        }
+        let errors: Vec<Error> = places
+            .into_par_iter()
+            .filter_map(|(item, place)| {
+                let mut rows = Vec::new();
+                let read = self.read(item, &mut Vec::new(), &mut rows);
+                if read.is_ok() {
+                    place.copy_from_slice(&rows);
+                }
+                read.err()
+            })
+            .collect();
+        // Faults of files are told all at once; of any other kind, the first.
+        let mut bad = Vec::new();
+        for error in errors {
+            match error {
+                Error::BadFiles(problems) => bad.extend(problems),
+                other => return Err(other),
+            }
+        }
+        if !bad.is_empty() {
+            return Err(faults(&bad, "make these features again, or leave the utterances out of the lists"));
+        }
+        self.data = Some(data);
+        Ok(())
+    }
+
+    /// Values of a row.
+    pub fn dim(&self) -> usize {
+        self.set.dim()
+    }
+
+    /// The utterances, in the order in which they were asked for.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The class of each row.
+    pub fn classes(&self) -> &[u32] {
+        &self.classes
+    }
+
+    /// The names of the classes.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether the rows are in memory, or read again at each pass.
+    pub fn in_memory(&self) -> bool {
+        self.data.is_some()
+    }
+
+    /// Rows of some utterances.
+    pub fn rows_of(&self, items: &[usize]) -> usize {
+        items.iter().map(|&i| self.items[i].rows.len()).sum()
+    }
+
+    /// How many rows of some utterances each class has.
+    pub fn counts(&self, items: &[usize]) -> Vec<u64> {
+        let mut counts = vec![0; self.names.len()];
+        for &i in items {
+            self.classes[self.items[i].rows.clone()].iter().for_each(|&c| counts[c as usize] += 1);
+        }
+        counts
+    }
+
+    /// Appends an utterance's rows, as the features have them; `frames` is room to work in.
+    fn read(&self, item: &Item, frames: &mut Vec<f32>, out: &mut Vec<f32>) -> Result<()> {
+        let before = out.len();
+        self.set.read(item.index, frames)?;
+        let dim = self.dim();
+        if frames.len() == self.set.utterances()[item.index].frames * dim {
+            self.protocol.take(frames, dim, item.frames.clone(), self.rate, out);
+        }
+        if out.len() - before != item.rows.len() * dim {
+            return Err(Error::failed(
+                format!("{}: the features changed while they were read", item.id),
+                "start again",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Standardised rows of one utterance.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn rows(&self, item: usize, standard: &Standard) -> Result<Vec<f32>> {
+        let mut out = Vec::new();
+        self.with_raw(item, &mut (Vec::new(), Vec::new()), |raw| standard.append(raw, &mut out))?;
+        Ok(out)
+    }
+
+    fn with_raw(&self, item: usize, room: &mut (Vec<f32>, Vec<f32>), f: impl FnOnce(&[f32])) -> Result<()> {
+        let item = &self.items[item];
+        if let Some(data) = &self.data {
+            f(&data[item.rows.start * self.dim()..item.rows.end * self.dim()]);
+        } else {
+            room.1.clear();
+            self.read(item, &mut room.0, &mut room.1)?;
+            f(&room.1);
+        }
+        Ok(())
+    }
+
+    /// Cuts utterances into parts of about equally many rows: a function of the rows alone.
+    pub fn parts<'i>(&self, items: &'i [usize]) -> Vec<&'i [usize]> {
+        let total = self.rows_of(items);
+        let goal = total.div_ceil(PARTS).max(CHUNK);
+        let (mut parts, mut start, mut rows) = (Vec::new(), 0, 0);
+        for (at, &i) in items.iter().enumerate() {
+            rows += self.items[i].rows.len();
+            if rows >= goal || at + 1 == items.len() {
+                parts.push(&items[start..=at]);
+                (start, rows) = (at + 1, 0);
+            }
+        }
+        parts
+    }
+
+    /// Gives the standardised rows of a part to `f`, [`CHUNK`] at a time: rows (n, D) and their classes (n).
+    ///
+    /// # Errors
+    /// If rows cannot be read, or what `f` returns.
+    pub fn chunks(
+        &self,
+        part: &[usize],
+        standard: &Standard,
+        mut f: impl FnMut(&[f32], &[u32]) -> Result<()>,
+    ) -> Result<()> {
+        let dim = self.dim();
+        let (mut rows, mut classes) = (Vec::with_capacity(CHUNK * dim), Vec::with_capacity(CHUNK));
+        let mut room = (Vec::new(), Vec::new());
+        for &i in part {
+            let mut result = Ok(());
+            self.with_raw(i, &mut room, |raw| {
+                let labels = &self.classes[self.items[i].rows.clone()];
+                let mut at = 0;
+                while at < labels.len() && result.is_ok() {
+                    let n = (CHUNK - classes.len()).min(labels.len() - at);
+                    standard.append(&raw[at * dim..(at + n) * dim], &mut rows);
+                    classes.extend_from_slice(&labels[at..at + n]);
+                    at += n;
+                    if classes.len() == CHUNK {
+                        result = f(&rows, &classes);
+                        rows.clear();
+                        classes.clear();
+                    }
+                }
+            })?;
+            result?;
+        }
+        if classes.is_empty() { Ok(()) } else { f(&rows, &classes) }
+    }
+}
+
+/// Where an utterance is, which of its frames are used, and their labels; else what is wrong.
+fn locate(
+    set: &FeatureSet,
+    id: &str,
+    labels: &Labels,
+    reading: &Reading,
+    ratio: f64,
+) -> std::result::Result<(usize, Range<usize>, Found), String> {
+    let index = set.find(id).ok_or("has no features")?;
+    let utterance = &set.utterances()[index];
+    if utterance.frames == 0 {
+        return Err("its features have no frames".into());
+    }
+    let no_label = || format!("has no label in {}", labels.name());
+    let word = match labels {
+        Labels::Frames { ids, .. } => {
+            let ids = ids.get(id).ok_or_else(no_label)?;
+            let alignment = Alignment::new(utterance.frames, ids.len(), ratio, reading.cut).map_err(|apart| {
+                format!(
+                    "has {} frames ({} a second) and {} labels ({} a second): {:.1} % apart, and 5 % is allowed",
+                    utterance.frames,
+                    reading.frame_rate,
+                    ids.len(),
+                    reading.label_rate,
+                    100.0 * apart
+                )
+            })?;
+            let found = alignment.indices().map(|i| ids[i]).collect();
+            return Ok((index, alignment.frames, Found::Ids(found)));
+        }
+        Labels::Utterances { labels, .. } => labels.get(id).ok_or_else(no_label)?.clone(),
+        Labels::Speakers => speaker(utterance)?.to_string(),
+    };
+    let rows = reading.protocol.rows(utterance.frames, reading.frame_rate);
+    Ok((index, 0..utterance.frames, Found::Word(word, rows)))
+}
+
+fn speaker(utterance: &Utterance) -> std::result::Result<&str, String> {
+    utterance.speaker.as_deref().ok_or_else(|| "the features do not say its speaker".into())
+}
+
+/// Bytes of rows to keep in memory: half of what is free (on Linux, also within a container's limit), else 4 GiB.
+pub fn memory_limit() -> usize {
+    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<usize>().ok();
+    let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+        Some(line.trim().trim_end_matches("kB").trim().parse::<usize>().ok()? << 10)
+    });
+    let within = number("/sys/fs/cgroup/memory.max")
+        .and_then(|max| Some(max.saturating_sub(number("/sys/fs/cgroup/memory.current")?)));
+    free.map_or(4 << 30, |free| free.min(within.unwrap_or(free)) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{Corpus, reading};
+    use super::*;
+
+    #[test]
+    fn chunks_give_every_row_once_in_memory_and_streamed() {
+        let corpus = Corpus::new(9, 301, 3, 4);
+        let set = corpus.set();
+        let labels = corpus.labels();
+        let gather =
+            |limit| Table::gather(&set, &corpus.ids(), &labels, &Reading { limit, ..reading(Protocol::Frame) });
+        let (memory, stream) = (gather(usize::MAX).unwrap(), gather(0).unwrap());
+        assert!(memory.in_memory() && !stream.in_memory());
+        let items: Vec<usize> = (0..9).collect();
+        let collect = |table: &Table| {
+            let (mut rows, mut classes, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+            for part in table.parts(&items) {
+                let keep = |x: &[f32], y: &[u32]| {
+                    rows.extend_from_slice(x);
+                    classes.extend_from_slice(y);
+                    sizes.push(y.len());
+                    Ok(())
+                };
+                table.chunks(part, &Standard::identity(3), keep).unwrap();
+            }
+            (rows, classes, sizes)
+        };
+        let all = collect(&memory);
+        assert_eq!(all, collect(&stream));
+        assert_eq!(all.0, corpus.rows.concat());
+        assert_eq!(all.1, memory.classes());
+        assert_eq!(all.1.len(), 9 * 301);
+        assert!(all.2.iter().all(|&n| n <= CHUNK) && all.2.contains(&CHUNK), "{:?}", all.2);
+    }
+
+    #[test]
+    fn every_utterance_that_does_not_belong_is_named() {
+        let corpus = Corpus::new(4, 50, 2, 2);
+        let set = corpus.set();
+        let Labels::Frames { path, mut ids } = corpus.labels() else { panic!() };
+        ids.remove("u000");
+        ids.insert("u001".into(), vec![0; 44]);
+        let labels = Labels::Frames { path, ids };
+        let wanted = [corpus.ids(), vec!["stranger".into()]].concat();
+        let error = Table::gather(&set, &wanted, &labels, &reading(Protocol::Frame)).unwrap_err();
+        let text = error.to_string();
+        for part in [
+            "u000: has no label",
+            "u001: has 50 frames (100 a second) and 44 labels",
+            "12.0 % apart",
+            "stranger: has no features",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        let named = Reading { names: Some(vec!["a".into()]), ..reading(Protocol::Frame) };
+        let error = Table::gather(&set, &corpus.ids(), &corpus.labels(), &named).unwrap_err();
+        assert!(error.to_string().contains("label 1") && error.to_string().contains("1 names"), "{error}");
+        let error = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading(Protocol::Utterance)).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn features_that_are_not_numbers_and_utterances_without_frames_are_named() {
+        let mut corpus = Corpus::new(5, 20, 2, 2);
+        corpus.rows[1][7] = f32::NAN;
+        corpus.rows[3][0] = f32::INFINITY;
+        let set = corpus.set();
+        let text =
+            Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading(Protocol::Frame)).unwrap_err().to_string();
+        assert!(text.contains("u001") && text.contains("u003"), "{text}");
+        let mut corpus = Corpus::new(3, 20, 2, 2);
+        corpus.rows[2].clear();
+        let set = corpus.set();
+        let text =
+            Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading(Protocol::Frame)).unwrap_err().to_string();
+        assert!(text.contains("u002: its features have no frames"), "{text}");
+    }
+}
