@@ -1,4 +1,4 @@
-//! The fused ops against their composed forms, and a whole training step of the `small` preset.
+//! The fused ops against their composed forms, and a whole training step of the `small` model with 8 windows.
 //!
 //! `cargo bench --bench training` (all), `cargo bench --bench training -- step/` (the step alone). Each op is timed forward and
 //! backward at the sizes that it has in `small`: batch 8, windows of 20480 samples, 256 channels, 12 steps, 128 negatives.

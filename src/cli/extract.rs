@@ -3,10 +3,12 @@
 use super::Terminal;
 use super::interrupt::interruptible;
 use crate::audio::LiveResampler;
+use crate::audio::mel::MelKind;
 use crate::config::{DataConfig, OnBadFile};
 use crate::data::Corpus;
 use crate::device;
 use crate::error::{Error, Result};
+use crate::eval::baseline::spectral;
 use crate::features::{self, Extractor, Format, Frames, Index, Layer, Made, Normalize, Settings, Timing};
 use crate::weights::ModelDir;
 use clap::{Args, ValueEnum};
@@ -45,7 +47,7 @@ enum Encoding {
         pandas   pandas.read_parquet('features/c.parquet')"
 )]
 pub struct Extract {
-    /// A model directory, or a run directory (its best model)
+    /// A model directory or a run directory (its best model); or `mfcc` or `logmel`, to compare with
     model: PathBuf,
     /// Recordings, directories of them, or manifests; `-` is standard input
     #[arg(required = true)]
@@ -98,6 +100,10 @@ impl Extract {
         if !piped && self.rate.is_some() {
             return Err(Error::usage("--rate is for standard input", "leave it out: files say what rate they have"));
         }
+        let spectral = [MelKind::Mfcc, MelKind::LogMel].into_iter().find(|kind| self.model == Path::new(kind.name()));
+        if let (Some(kind), Some(out)) = (spectral, &self.out) {
+            return self.spectral(kind, out, terminal);
+        }
         let model = ModelDir::open(&self.model)?;
         let extractor = Extractor::open(&model, &self.layer, &device::parse(&self.device)?)?;
         let Some(out) = &self.out else { return self.stream(&extractor, terminal) };
@@ -110,6 +116,25 @@ impl Extract {
             self.files(&extractor, &made, out, terminal)?
         };
         report(&index, out, began.elapsed(), terminal)
+    }
+
+    /// MFCCs or log-mels, as another tool's features would be.
+    fn spectral(&self, kind: MelKind, out: &Path, terminal: &Terminal) -> Result<()> {
+        if self.format != Format::Npy
+            || self.normalize != Normalize::None
+            || self.input.iter().any(|i| i == Path::new("-"))
+        {
+            let what = format!("{} of recordings are written as they are, in .npy files", kind.name());
+            return Err(Error::usage(what, "leave out --format and --normalize, and give recordings"));
+        }
+        let began = Instant::now();
+        let corpora: Vec<Corpus> =
+            self.input.iter().map(|i| Corpus::inspect(i, 16_000, &|_| {})).collect::<Result<_>>()?;
+        let problems: Vec<_> = corpora.iter().flat_map(|c| c.problems.iter().cloned()).collect();
+        if !problems.is_empty() && self.on_bad_file == OnBadFile::Fail {
+            return Err(Error::BadFiles(problems));
+        }
+        report(&spectral(kind, &corpora, out)?, out, began.elapsed(), terminal)
     }
 
     fn files(&self, extractor: &Extractor, made: &Made, out: &Path, terminal: &Terminal) -> Result<Index> {

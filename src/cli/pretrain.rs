@@ -3,7 +3,7 @@
 use super::Terminal;
 use super::interrupt::interruptible;
 use super::progress::Progress;
-use crate::config::{Config, Layers, OnBadFile};
+use crate::config::{Config, Layers, OnBadFile, Schedule};
 use crate::data::{Corpus, Windows};
 use crate::device;
 use crate::error::{Error, Result};
@@ -205,6 +205,15 @@ impl Pretrain {
 
 /// What may change when a run is resumed: how long it goes on and what it writes, not what it computes.
 fn same_run(old: &Config, new: &Config) -> Result<()> {
+    if old.train.schedule == Schedule::Cosine && old.train.steps != new.train.steps {
+        return Err(Error::usage(
+            format!(
+                "--resume: the learning rate of this run falls to 0 at step {} (train.schedule = cosine)",
+                old.train.steps
+            ),
+            "start a new run from its model with --init, or leave train.steps as it was",
+        ));
+    }
     let mut like_new = old.clone();
     let (o, n) = (&mut like_new.train, &new.train);
     o.steps = n.steps;

@@ -310,7 +310,9 @@ impl<'a> Making<'a> {
 
     fn spectral(&self, kind: MelKind) -> Result<(String, FeatureSet)> {
         let corpus = self.corpus(16_000)?;
-        Ok((kind.name().to_string(), spectral(kind, &corpus, &self.dir.path().join(kind.name()))?))
+        let dir = self.dir.path().join(kind.name());
+        spectral(kind, &[corpus], &dir)?;
+        Ok((kind.name().to_string(), FeatureSet::open(&dir, None)?))
     }
 }
 

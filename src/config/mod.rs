@@ -36,6 +36,9 @@ pub struct Config {
     pub train: TrainConfig,
 }
 
+/// The preset that is taken when none is named.
+pub const USUAL: &str = "small";
+
 /// A named set of overrides: (name, its TOML, whose first comment line says what it is).
 pub const PRESETS: [(&str, &str); 4] = [
     ("demo", include_str!("../../data/presets/demo.toml")),
@@ -71,7 +74,7 @@ impl Config {
         let mut table = defaults.clone();
         let mut faults = Vec::new();
         let mut lay = |over: Table, from: &str| merge(&mut table, over, "", from, &mut faults);
-        let mut preset = layers.preset.clone();
+        let mut preset = layers.preset.clone(); // of the command line, else of the file, else the usual one
         let mut file = None;
         if let Some(path) = &layers.file {
             let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
@@ -84,16 +87,15 @@ impl Config {
             }
             file = Some((over, from));
         }
-        if let Some(name) = &preset {
-            let (_, text) = PRESETS.iter().find(|(n, _)| n == name).ok_or_else(|| {
-                let names: Vec<&str> = PRESETS.iter().map(|(n, _)| *n).collect();
-                Error::usage(
-                    format!("--preset {name}: there is no such preset"),
-                    format!("choose one of {}", names.join(", ")),
-                )
-            })?;
-            lay(parse(text, &format!("preset {name}"))?, &format!("preset {name}"));
-        }
+        let name = preset.as_deref().unwrap_or(USUAL);
+        let (_, text) = PRESETS.iter().find(|(n, _)| *n == name).ok_or_else(|| {
+            let names: Vec<&str> = PRESETS.iter().map(|(n, _)| *n).collect();
+            Error::usage(
+                format!("--preset {name}: there is no such preset"),
+                format!("choose one of {}", names.join(", ")),
+            )
+        })?;
+        lay(parse(text, &format!("preset {name}"))?, &format!("preset {name}"));
         if let Some((over, from)) = file {
             lay(over, &from);
         }
@@ -227,10 +229,10 @@ mod tests {
     }
 
     #[test]
-    fn every_preset_is_sound_and_small_is_the_default() {
+    fn every_preset_is_sound_and_small_is_the_usual_one() {
         for (name, _) in PRESETS {
             let config = Config::resolve(&Layers { preset: Some(name.into()), ..Default::default() }).unwrap();
-            assert_eq!(name == "small", config == Config::default(), "{name}");
+            assert_eq!(name == USUAL, config == resolve(&[]).unwrap(), "{name}");
         }
     }
 

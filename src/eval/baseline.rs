@@ -5,26 +5,36 @@
 
 use crate::audio::Reader;
 use crate::audio::mel::{FRAME_RATE, MelFrames, MelKind};
-use crate::data::Corpus;
+use crate::data::{Corpus, Utterance};
 use crate::error::{Error, Result};
-use crate::features::{FeatureSet, Format, Index, Indexed, LayerInfo, Made, Normalize, NpyWriter, Timing};
+use crate::features::{Format, Index, Indexed, LayerInfo, Made, Normalize, NpyWriter, Timing, file_names};
 use rayon::prelude::*;
 use std::path::Path;
 
 /// Seconds of audio that are read at once.
 const PIECE_SECONDS: u64 = 20;
 
-/// Writes log-mels or MFCCs of a corpus, 100 frames a second, to a new directory, as `cpc extract` would.
+/// Writes log-mels or MFCCs of corpora of one rate, 100 frames a second, to a new directory, as `cpc extract` would.
 ///
 /// # Errors
-/// A recording that cannot be read to its end; a rate too low for the filters; the directory cannot be written to.
-pub fn spectral(kind: MelKind, corpus: &Corpus, dir: &Path) -> Result<FeatureSet> {
+/// A recording that cannot be read to its end; a rate too low for the filters; the directory is there already, or cannot be written to.
+pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path) -> Result<Index> {
+    if dir.exists() && std::fs::read_dir(dir).map_err(Error::io(dir, "read"))?.next().is_some() {
+        let what = format!("{} is not empty", dir.display());
+        return Err(Error::usage(what, "choose an empty or new directory for --out"));
+    }
     std::fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
-    let rate = corpus.sample_rate;
+    let rate = corpora.first().map_or(16_000, |c| c.sample_rate);
     let dim = kind.dim();
-    let one = |(i, utterance): (usize, &crate::data::Utterance)| -> Result<Indexed> {
-        let file = format!("{i}.npy");
-        let mut npy = NpyWriter::create(&dir.join(&file), dim)?;
+    let all: Vec<(&Corpus, &Utterance)> =
+        corpora.iter().flat_map(|c| c.utterances.iter().map(move |u| (c, u))).collect();
+    let trees: Vec<String> = all.iter().map(|(corpus, utterance)| corpus.tree_name(utterance)).collect();
+    let files = file_names(trees.iter().zip(&all).map(|(tree, (_, u))| (tree.as_str(), u.id.as_str())));
+    let one = |((corpus, utterance), file): (&(&Corpus, &Utterance), &String)| -> Result<Indexed> {
+        let path = dir.join(file);
+        let folder = path.parent().unwrap_or(dir);
+        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+        let mut npy = NpyWriter::create(&path, dim)?;
         let mut frames = MelFrames::new(rate, kind)?;
         let (mut reader, mut rows, mut at) = (Reader::new(), Vec::new(), 0);
         while at < utterance.samples {
@@ -44,10 +54,10 @@ pub fn spectral(kind: MelKind, corpus: &Corpus, dir: &Path) -> Result<FeatureSet
             speaker: corpus.speakers[utterance.speaker as usize].clone(),
             frames: npy.finish()? as usize,
             seconds: utterance.samples as f64 / f64::from(rate),
-            file: Some(file),
+            file: Some(file.clone()),
         })
     };
-    let utterances = corpus.utterances.par_iter().enumerate().map(one).collect::<Result<Vec<_>>>()?;
+    let utterances = all.par_iter().zip(&files).map(one).collect::<Result<Vec<_>>>()?;
     let per_second = f64::from(FRAME_RATE);
     let hop = f64::from(rate) / per_second;
     let timing = Timing {
@@ -66,8 +76,9 @@ pub fn spectral(kind: MelKind, corpus: &Corpus, dir: &Path) -> Result<FeatureSet
         normalize: Normalize::None,
         timing,
     };
-    Index { complete: true, made, left_out: Vec::new(), utterances }.write(dir)?;
-    FeatureSet::open(dir, None)
+    let index = Index { complete: true, made, left_out: Vec::new(), utterances };
+    index.write(dir)?;
+    Ok(index)
 }
 
 #[cfg(test)]
@@ -76,6 +87,7 @@ mod tests {
     use crate::audio::fixtures::counting;
     use crate::audio::mel::features;
     use crate::audio::{probe, read};
+    use crate::features::FeatureSet;
 
     #[test]
     fn a_corpus_becomes_a_set_of_features() {
@@ -84,7 +96,11 @@ mod tests {
         counting(&dir.path().join("audio/s2/b.wav"), 16_000, 3);
         let corpus = Corpus::inspect(&dir.path().join("audio"), 16_000, &|_| {}).unwrap();
         for kind in [MelKind::LogMel, MelKind::Mfcc] {
-            let set = spectral(kind, &corpus, &dir.path().join(kind.name())).unwrap();
+            let to = dir.path().join(kind.name());
+            spectral(kind, std::slice::from_ref(&corpus), &to).unwrap();
+            assert!(spectral(kind, std::slice::from_ref(&corpus), &to).is_err(), "twice");
+            assert!(to.join("s1/a.npy").is_file());
+            let set = FeatureSet::open(&to, None).unwrap();
             assert_eq!((set.dim(), set.frame_rate()), (kind.dim(), Some(100.0)));
             assert_eq!(set.utterances().iter().map(|u| u.frames).collect::<Vec<_>>(), [250, 100]);
             assert_eq!(set.utterances()[1].speaker.as_deref(), Some("s2"));

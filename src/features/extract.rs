@@ -5,7 +5,7 @@
 //! was stopped goes on where it was.
 
 use super::index::{Format, Index, Indexed, LayerInfo, Made, Normalize};
-use super::npy::{NpyFile, NpyWriter, file_size};
+use super::npy::{NpyWriter, file_size};
 use super::{Extractor, Frames, Stream, tables};
 use crate::audio::Reader;
 use crate::config::OnBadFile;
@@ -223,14 +223,17 @@ fn jobs<'a>(extractor: &Extractor, corpora: &'a [Corpus]) -> Result<(Vec<Job<'a>
             jobs.push(Job { utterance, speaker, file: corpus.tree_name(utterance), frames });
         }
     }
-    // Where a name in the tree is not one utterance's alone, the ids are: two formats, two sections, or two inputs.
-    let mut names: HashMap<String, usize> = HashMap::new();
-    jobs.iter().for_each(|job| *names.entry(job.file.clone()).or_default() += 1);
-    for job in &mut jobs {
-        let name = if names[&job.file] > 1 { &job.utterance.id } else { &job.file };
-        job.file = inside(name) + ".npy";
-    }
+    let names = file_names(jobs.iter().map(|job: &Job| (job.file.as_str(), job.utterance.id.as_str())));
+    jobs.iter_mut().zip(names).for_each(|(job, name)| job.file = name);
     Ok((jobs, problems))
+}
+
+/// The `.npy` of each utterance, given its name in the input's tree and its id: the name in the tree, or the id where two utterances
+/// would have one name (of two formats, two sections, or two inputs).
+pub(crate) fn file_names<'a>(utterances: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<String> {
+    let mut names: HashMap<&str, usize> = HashMap::new();
+    utterances.clone().for_each(|(name, _)| *names.entry(name).or_default() += 1);
+    utterances.map(|(name, id)| inside(if names[name] > 1 { id } else { name }) + ".npy").collect()
 }
 
 /// A path that stays inside the directory that it is joined to.
@@ -384,12 +387,4 @@ impl Moments {
         });
         (mean.iter().map(|&m| m as f32).collect(), scale.collect())
     }
-}
-
-/// The `.npy` parts of utterances, in the order of an index.
-pub(super) fn open_parts<'a>(
-    folder: &'a Path,
-    utterances: &'a [Indexed],
-) -> impl Iterator<Item = Result<(&'a Indexed, NpyFile)>> + 'a {
-    utterances.iter().map(move |u| Ok((u, NpyFile::open(&folder.join(u.file.as_deref().unwrap_or_default()))?)))
 }

@@ -12,6 +12,7 @@ mod set;
 mod stream;
 mod tables;
 
+pub(crate) use extract::file_names;
 pub use extract::{Settings, extract, extract_samples};
 pub use index::{Format, Index, Indexed, LayerInfo, Made, Normalize};
 pub use layer::Layer;

@@ -1,7 +1,7 @@
 //! One file with all utterances: `.safetensors` or `.parquet`, joined from their parts without holding them.
 
-use super::extract::open_parts;
 use super::index::{Format, Indexed};
+use super::npy::NpyFile;
 use super::stream::Timing;
 use crate::error::{Error, Result};
 use parquet::basic::{Compression, Repetition, Type};
@@ -171,4 +171,12 @@ impl Group {
         *self = Group::default();
         Ok(())
     }
+}
+
+/// The `.npy` parts of utterances, in the order of an index.
+fn open_parts<'a>(
+    folder: &'a Path,
+    utterances: &'a [Indexed],
+) -> impl Iterator<Item = Result<(&'a Indexed, NpyFile)>> + 'a {
+    utterances.iter().map(move |u| Ok((u, NpyFile::open(&folder.join(u.file.as_deref().unwrap_or_default()))?)))
 }

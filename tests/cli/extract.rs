@@ -257,6 +257,18 @@ fn single_files_and_several_inputs_are_taken() {
     assert!(code == 1 && message.contains("`s1-0` names"), "{message}");
 }
 
+#[test]
+fn spectral_features_are_written_like_a_models() {
+    let place = Place::with_model();
+    let out = place.ok("extract mfcc corpus --out mfcc");
+    assert!(out.contains("10 utterances") && out.contains("mfcc (39)"), "{out}");
+    let set = FeatureSet::open(&place.at("mfcc"), None).unwrap();
+    assert_eq!((set.dim(), set.frame_rate(), set.utterances()[0].frames), (39, Some(100.0), 130));
+    assert!(place.at("mfcc/s2/s2-4.npy").is_file());
+    let (message, code) = place.refused("extract logmel corpus --out x --format parquet");
+    assert!(code == 2 && message.contains("logmel"), "{message}");
+}
+
 fn bytes(samples: &[f32]) -> Vec<u8> {
     samples.iter().flat_map(|v| v.to_le_bytes()).collect()
 }

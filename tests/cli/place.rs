@@ -29,6 +29,7 @@ valid_share = 0.2
 steps = 24
 batch_size = 4
 lr = 1e-3
+schedule = 'constant'
 log_every = 4
 valid_every = 8
 checkpoint_every = 6

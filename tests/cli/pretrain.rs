@@ -164,6 +164,8 @@ fn a_finished_run_can_be_made_longer_but_not_another_one() {
     let last = "checkpoints/step-30/model.safetensors";
     assert_eq!(place.bytes(&format!("whole/{last}")), place.bytes(&format!("run/{last}")));
     place.fails("pretrain --resume --out run --set train.lr=0.5", 2, &["would change what the run computes"]);
+    place.cpc("pretrain corpus --config tiny.toml --out falling --set train.schedule=cosine").assert().success();
+    place.fails("pretrain --resume --out falling --steps 30", 2, &["falls to 0 at step 24", "--init"]);
     place.fails("pretrain --resume --out elsewhere", 2, &["there is no run"]);
     place.fails("pretrain corpus --config tiny.toml --out run", 2, &["there is a run already", "--overwrite"]);
     place.cpc("pretrain corpus --config tiny.toml --out run --overwrite --steps 6").assert().success();

@@ -6,7 +6,7 @@ use cpc::eval::probe::lbfgs::Stop;
 use cpc::eval::probe::logistic;
 use cpc::eval::probe::protocol::{Cut, Protocol};
 use cpc::eval::probe::split::{Split, read_list};
-use cpc::eval::probe::standard::Standard;
+use cpc::eval::probe::standardise::standardise;
 use cpc::eval::probe::study::{Task, probe};
 use cpc::eval::probe::table::{Reading, Table};
 use cpc::features::FeatureSet;
@@ -39,7 +39,7 @@ fn logistic_regression_is_scikit_learns() {
     };
     let table = Table::gather(&set, &train, &labels, &reading).unwrap();
     let items: Vec<usize> = (0..train.len()).collect();
-    let standard = Standard::fit(&table, &items).unwrap();
+    let standard = standardise(&table, &items).unwrap();
     for fit in expected["fits"].as_array().unwrap() {
         let number = |key: &str| fit[key].as_f64().unwrap();
         let stop = Stop { gradient: logistic::TOLERANCE, iterations: logistic::ITERATIONS };
@@ -270,4 +270,67 @@ fn classes_that_cannot_be_learnt_are_named() {
     place.write("train.txt", "s0-0\ns1-1\n");
     let (code, text) = place.fails("--labels speaker --train train.txt --test test.txt");
     assert!(code == 1 && text.contains("s0-2"), "{code} {text}");
+}
+
+/// Labels, lists and a model for the corpus that `place` makes.
+fn recordings() -> super::place::Place {
+    let place = super::place::Place::with_model();
+    let (mut phones, mut train, mut test) = (String::new(), String::new(), String::new());
+    for s in ["s1", "s2"] {
+        for u in 0..5 {
+            let frames = 130 + 20 * u;
+            let ids: Vec<String> = (0..frames).map(|t| (t / 17 % 3).to_string()).collect();
+            phones += &format!("{s}-{u} {}\n", ids.join(" "));
+            *(if u < 3 { &mut train } else { &mut test }) += &format!("{s}-{u}\n");
+        }
+    }
+    for (name, text) in [("phones.txt", phones), ("train.txt", train), ("test.txt", test)] {
+        fs::write(place.at(name), text).unwrap();
+    }
+    place
+}
+
+#[test]
+fn a_model_and_its_baselines_stand_in_one_table_and_on_a_page() {
+    let place = recordings();
+    let args = format!("probe model --data corpus --layer c,z {PHONES} --json");
+    let out = place.ok(&format!("{args} --baselines random,mfcc,logmel --report page"));
+    let json: Value = serde_json::from_str(&out).unwrap();
+    let names: Vec<&str> = json["rows"].as_array().unwrap().iter().map(|r| r["features"].as_str().unwrap()).collect();
+    assert_eq!(names, ["model c", "model z", "random c", "random z", "mfcc", "logmel"]);
+    let dims: Vec<u64> = json["rows"].as_array().unwrap().iter().map(|r| r["dim"].as_u64().unwrap()).collect();
+    assert_eq!(dims, [10, 12, 10, 12, 39, 40]);
+    assert_ne!(json["rows"][0]["accuracy"], json["rows"][2]["accuracy"]);
+    assert_eq!(json["train"]["rows"], 2 * (130 + 150 + 170));
+    let page = fs::read_to_string(place.at("page/index.html")).unwrap();
+    assert!(page.contains("model c") && page.contains("logmel") && page.contains("</html>"));
+    assert!(!page.contains("http://") && !page.contains("src="));
+    // The same features from files.
+    place.ok("extract model corpus --layer c,z --out features");
+    let out = place.ok(&format!("probe features --layer c {PHONES} --json"));
+    let files: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(files["rows"][0]["accuracy"], json["rows"][0]["accuracy"]);
+    // Speakers are known from the folders.
+    let out = place.ok("probe model --data corpus --labels speaker --train train.txt --test test.txt --json");
+    let speakers: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&speakers["protocol"], &speakers["test"]["rows"]), (&"utterance".into(), &4.into()));
+}
+
+#[test]
+fn models_and_baselines_without_what_they_need_are_usage_errors() {
+    let place = recordings();
+    place.ok("extract model corpus --out features");
+    for (args, code, part) in [
+        (format!("probe model {PHONES}"), 2, "--data"),
+        (format!("probe features {PHONES} --baselines mfcc"), 2, "--data"),
+        (format!("probe features --data corpus {PHONES} --baselines random"), 2, "no model whose shape"),
+        (format!("probe model --data corpus --layer c:7 {PHONES}"), 2, "--layer c:7"),
+        (format!("probe model --data corpus/s1/s1-0.wav {PHONES}"), 1, "s1-1: has no features"),
+        (format!("probe features --layer z {PHONES}"), 2, "holds c"),
+        (format!("probe features --frame-rate 50 {PHONES}"), 2, "says 100"),
+        (format!("probe nothing {PHONES}"), 1, "nothing"),
+    ] {
+        let (message, got) = place.refused(&args);
+        assert!(got == code && message.contains(part), "{args}: {got} {message}");
+    }
 }

@@ -282,6 +282,7 @@ mod tests {
     use super::super::fixtures::{Corpus, reading};
     use super::super::protocol::Protocol;
     use super::super::softmax::argmax;
+    use super::super::standardise::standardise;
     use super::super::table::Reading;
     use super::*;
 
@@ -300,7 +301,7 @@ mod tests {
         let set = corpus.set();
         let reading = Reading { limit, ..reading(Protocol::Frame) };
         let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading).unwrap();
-        let standard = Standard::fit(&table, &(0..24).collect::<Vec<_>>()).unwrap();
+        let standard = standardise(&table, &(0..24).collect::<Vec<_>>()).unwrap();
         let trained = fit(&table, &(0..24).collect::<Vec<_>>(), &standard, 16, 0.0, seed, &|_| ()).unwrap();
         let (mut right, mut all, mut said) = (0, 0, Vec::new());
         for item in 24..30 {

@@ -9,6 +9,7 @@
 //! optimiser is [`lbfgs`](super::lbfgs) with the [`Preconditioner`] of this problem.
 
 use super::lbfgs::{Minimum, Stop, minimise};
+use super::linear::Linear;
 use super::precondition::Preconditioner;
 use super::softmax::cross_entropy;
 use super::standard::Standard;
@@ -25,41 +26,6 @@ pub const ITERATIONS: usize = 1000;
 
 /// Iterations after which the preconditioner is made anew, where training has come to; then as many again, and so on.
 const LEG: usize = 10;
-
-/// A trained classifier of standardised rows.
-#[derive(Debug, Clone)]
-pub struct Linear {
-    /// W (K, D), then b (K).
-    pub parameters: Vec<f64>,
-    weights: Vec<f32>,
-    dim: usize,
-}
-
-impl Linear {
-    /// A classifier of rows of `dim` values from its parameters.
-    pub fn new(parameters: Vec<f64>, dim: usize) -> Self {
-        let weights = parameters.iter().map(|&w| w as f32).collect();
-        Linear { parameters, weights, dim }
-    }
-
-    fn classes(&self) -> usize {
-        self.weights.len() / (self.dim + 1)
-    }
-
-    /// Scores (K, [`CHUNK`]) of at most that many rows (n, D).
-    ///
-    /// # Errors
-    /// If the shapes do not fit.
-    pub fn scores(&self, rows: &[f32], scores: &mut Vec<f32>) -> Result<()> {
-        let (dim, classes) = (self.dim, self.classes());
-        let n = rows.len() / dim;
-        scores.resize(classes * CHUNK, 0.0);
-        let (weights, bias) = self.weights.split_at(classes * dim);
-        scores.chunks_exact_mut(CHUNK).zip(bias).for_each(|(row, &b)| row[..n].fill(b));
-        let (w, x) = (View::new(weights, classes, dim, dim)?, View::new(rows, n, dim, dim)?);
-        multiply(ViewMut::new(scores, classes, n, CHUNK)?, true, w, x.t(), true)
-    }
-}
 
 /// The mean loss on some utterances and, if wanted, its gradient.
 ///
@@ -158,6 +124,7 @@ pub fn fit(
 mod tests {
     use super::super::fixtures::{Corpus, reading};
     use super::super::protocol::Protocol;
+    use super::super::standardise::standardise;
     use super::super::table::Reading;
     use super::*;
 
@@ -193,7 +160,7 @@ mod tests {
         let train = |limit| {
             let reading = Reading { limit, ..reading(Protocol::Frame) };
             let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading).unwrap();
-            let standard = Standard::fit(&table, &items).unwrap();
+            let standard = standardise(&table, &items).unwrap();
             fit(&table, &items, &standard, 1.0, start(&table, &items), stop()).unwrap()
         };
         let (memory, stream) = (train(usize::MAX), train(0));
@@ -208,7 +175,7 @@ mod tests {
         let set = corpus.set();
         let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading(Protocol::Frame)).unwrap();
         let items = [0, 1, 2, 3];
-        let standard = Standard::fit(&table, &items).unwrap();
+        let standard = standardise(&table, &items).unwrap();
         let found = fit(&table, &items, &standard, 1e9, vec![0.0; 8], stop()).unwrap();
         // With no weights the loss is the entropy of (1/4, 3/4) = 0.5623 nats.
         assert!((found.value - 0.562_335).abs() < 1e-4, "{found:?}");

@@ -112,6 +112,7 @@ fn sample(table: &Table, items: &[usize], seed: u64) -> Vec<usize> {
 mod tests {
     use super::super::fixtures::{Corpus, reading};
     use super::super::protocol::Protocol;
+    use super::super::standardise::standardise;
     use super::*;
 
     #[test]
@@ -127,7 +128,7 @@ mod tests {
             let set = corpus.set();
             let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading(Protocol::Frame)).unwrap();
             let items: Vec<usize> = (0..20).collect();
-            let standard = Standard::fit(&table, &items).unwrap();
+            let standard = standardise(&table, &items).unwrap();
             choose(&table, &items, &standard, 1, &|_| ()).unwrap()
         };
         let (noise, clear) = (chosen(true), chosen(false));

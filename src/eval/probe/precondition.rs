@@ -6,7 +6,7 @@
 //! the rows at the parameters where training starts; what couples the classes is left to the optimiser.
 
 use super::lbfgs::dot;
-use super::logistic::Linear;
+use super::linear::Linear;
 use super::softmax::probabilities;
 use super::standard::Standard;
 use super::table::{CHUNK, Table};

@@ -13,8 +13,9 @@ use super::protocol::{Cut, Protocol};
 use super::softmax::argmax;
 use super::split::{Split, deal};
 use super::standard::Standard;
+use super::standardise::standardise;
 use super::table::{Reading, Table, memory_limit};
-use super::{faults, hidden, logistic, penalty, projection};
+use super::{faults, hidden, linear, logistic, penalty, projection};
 use crate::error::{Error, Problem, Result};
 use crate::features::FeatureSet;
 use rayon::prelude::*;
@@ -125,7 +126,7 @@ struct Study<'a> {
 
 /// A trained classifier.
 enum Model {
-    Linear(logistic::Linear),
+    Linear(linear::Linear),
     Hidden(hidden::Hidden),
 }
 
@@ -139,6 +140,14 @@ struct Trained {
 
 impl<'a> Study<'a> {
     fn new(task: &'a Task, set: &'a FeatureSet) -> Result<Self> {
+        if let (Some(asked), Some(known)) = (task.frame_rate, set.frame_rate())
+            && (asked - known).abs() > 1e-6 * known
+        {
+            return Err(Error::usage(
+                format!("--frame-rate {asked}: the index of the features says {known}"),
+                "leave --frame-rate out; it is for features without an index",
+            ));
+        }
         let mut remarks = Vec::new();
         let (ids, train) = match &task.split {
             Split::Lists { train, test } => ([train.as_slice(), test.as_slice()].concat(), train.len()),
@@ -263,7 +272,7 @@ impl<'a> Study<'a> {
         let (mut utterances, mut frequent, mut iterations, mut penalties) = (Vec::new(), 0, 0, Vec::new());
         let (mut map, mut converged) = (None, true);
         for (index, (train, test)) in self.folds.iter().enumerate() {
-            let standard = Standard::fit(table, train)?;
+            let standard = standardise(table, train)?;
             let trained = self.train(train, &standard, note)?;
             penalties.push(trained.l2);
             iterations += trained.steps;
@@ -322,7 +331,7 @@ impl<'a> Study<'a> {
         let found = logistic::fit(table, items, standard, choice.l2, choice.parameters, stop)?;
         let state = if found.converged { "converged" } else { "NOT converged" };
         note(&format!("{state} after {} iterations, l2 {}, loss {:.4}", found.iterations, choice.l2, found.value));
-        let model = Model::Linear(logistic::Linear::new(found.x, table.dim()));
+        let model = Model::Linear(linear::Linear::new(found.x, table.dim()));
         Ok(Trained { model, l2: choice.l2, steps: found.iterations, converged: found.converged })
     }
 
