@@ -90,6 +90,10 @@ impl EncoderStream {
     /// Takes input rows (n, C_in) and gives the output rows (m, C) that are final with them; on this thread `alone`, or on all.
     pub fn push(&mut self, rows: &[f32], alone: bool) -> Result<Vec<f32>> {
         let Some(first) = self.layers.first_mut() else { return Ok(rows.to_vec()) };
+        if !rows.len().is_multiple_of(first.layer.channels_in) {
+            let what = format!("{} floats are no rows of {}", rows.len(), first.layer.channels_in);
+            return Err(Error::Tensor(candle_core::Error::Msg(what)));
+        }
         first.rows.extend_from_slice(rows);
         self.advance(0, alone)
     }
@@ -301,7 +305,7 @@ mod tests {
         let want = encoder::composed(&x, layers).unwrap().0.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let x = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let mut stream = EncoderStream::new(layers).unwrap();
-        stream.push(&x[..x.len() / 2], true).unwrap();
+        stream.push(&x[..time / 2 * channels], true).unwrap();
         stream.reset();
         for _ in 0..2 {
             let got = in_pieces(&mut stream, &x, channels, pieces, alone);

@@ -3,7 +3,7 @@
 //! Van den Oord et al. (2018, section 3.1) report it beside the linear probe: what a linear classifier cannot read
 //! may still be there. It is trained with Adam (Kingma and Ba 2015; beta 0.9 and 0.999) on mini-batches. A fifth of the training
 //! utterances are held out and not trained on: when an epoch does not lower their mean loss, training goes on from the best
-//! weights with half the rate, and ends when that has happened [`HALVINGS`] times. Rows are mixed in pools
+//! weights with half the rate, and ends when that has happened `HALVINGS` times. Rows are mixed in pools
 //! of whole utterances, so that they stream as well as they stay in memory, with the same result.
 
 use super::penalty::hold_out;
