@@ -7,15 +7,11 @@
 //!
 //! `y[t] = b + sum_{j, c} W[:, c, j] x[t * stride + j - padding, c]`, as PyTorch's `Conv1d`.
 //!
-//! Where the kernel is two strides long, as in all layers of CPC but the first, two output rows take three products instead of four
-//! (Winograd 1980, F(2, 2)), and so do both gradients. With x_t the t-th stretch of a stride, `y_t = A x_t + B x_(t+1)` and
-//!
-//! ```text
-//! m = (A + B) x_1        y_0 = A (x_0 - x_1) + m        y_1 = m + B (x_2 - x_1)
-//! ```
+//! Where the kernel is two strides long, as in all layers of CPC but the first, two output rows take three products instead of four,
+//! and so do both gradients: see [`super::taps`].
 
 use super::matrix::{View, ViewMut, multiply};
-use super::simd::kernel;
+use super::taps::{Taps, combine};
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -126,7 +122,7 @@ impl ConvShape {
         let edges = (View::new(&edge_x, edge_rows, width, width)?, View::new(&edge_y, edge_rows, out, out)?);
         let mut dw = vec![0.0; width * out];
         if in_pairs {
-            self.add_pairs(x, dy, inside.start, inside.len() / 2, &mut dw)?;
+            self.add_weight_pairs(x, dy, inside.start, inside.len() / 2, &mut dw)?;
         }
         // Each thread makes the rows of some taps, so that every sum is made by one thread in one order.
         let per_task = width.div_ceil(rayon::current_num_threads()).next_multiple_of(16);
@@ -148,7 +144,7 @@ impl ConvShape {
 
     /// Adds the gradient of the weight from `2 * pairs` output rows from `first` on of every item, two at a time:
     /// `dA = (x_0 - x_1) g_0 + m`, `dB = m + (x_2 - x_1) g_1` with `m = x_1 (g_0 + g_1)`.
-    fn add_pairs(&self, x: &[f32], dy: &[f32], first: usize, pairs: usize, dw: &mut [f32]) -> Result<()> {
+    fn add_weight_pairs(&self, x: &[f32], dy: &[f32], first: usize, pairs: usize, dw: &mut [f32]) -> Result<()> {
         let (out, step) = (self.channels_out, self.stride * self.channels_in);
         let (per_x, per_y) = (self.time_in * self.channels_in, self.time_out() * out);
         let start = first * step - self.padding * self.channels_in;
@@ -156,7 +152,7 @@ impl ConvShape {
             || x.chunks_exact(per_x).map(|x| &x[start..]).zip(dy.chunks_exact(per_y).map(|dy| &dy[first * out..]));
         let mut sums = vec![0.0; dy.len() / per_y * pairs * out];
         sums.par_chunks_exact_mut(pairs * out).zip(dy.par_chunks_exact(per_y)).for_each(|(sums, dy)| {
-            combine(&dy[first * out..], 0, 1, 1.0, sums, out, out);
+            combine(&dy[first * out..], 0, 1.0, sums, out, out);
         });
         let per_task = step.div_ceil(rayon::current_num_threads()).next_multiple_of(16);
         let (a, b) = dw.split_at_mut(step * out);
@@ -170,7 +166,7 @@ impl ConvShape {
                     let sums = View::new(sums, pairs, out, out)?;
                     multiply(ViewMut::new(&mut middle, n, out, out)?, true, x_1.t(), sums, true)?;
                     for (dw, t, g) in [(&mut *a, 0, 0), (&mut *b, 2, 1)] {
-                        combine(&x[from..], t, 1, -1.0, &mut outer, n, step);
+                        combine(&x[from..], t, -1.0, &mut outer, n, step);
                         let g = View::new(&dy[g * out..], pairs, out, 2 * out)?;
                         multiply(ViewMut::new(dw, n, out, out)?, true, View::new(&outer, pairs, n, n)?.t(), g, true)?;
                     }
@@ -202,7 +198,7 @@ impl ConvShape {
     pub(super) fn grad_input(&self, taps: &Taps, dy: &[f32], dx: &mut [f32]) -> Result<()> {
         let (out, width, step) = (self.channels_out, self.width(), self.stride * self.channels_in);
         let (per_x, per_y) = (self.time_in * self.channels_in, self.time_out() * out);
-        let weight = View::new(&taps.by_output, out, width, width)?;
+        let weight = taps.by_output()?;
         let (inside, edges) = self.parts(0..self.time_out());
         let edges: Vec<usize> = edges.collect();
         let alone = dy.len() / per_y.max(1) >= rayon::current_num_threads();
@@ -211,7 +207,7 @@ impl ConvShape {
                 let first = (inside.start * self.stride - self.padding) * self.channels_in;
                 let (dx, dy) = (&mut dx[first..], &dy[inside.start * out..inside.end * out]);
                 // Stretch t of the input gets A of output row t and B of the one before.
-                let pairs = if taps.sum.is_some() { (inside.len() - 1) / 2 } else { 0 };
+                let pairs = if taps.in_pairs() { (inside.len() - 1) / 2 } else { 0 };
                 if pairs > 0 {
                     taps.grad_pairs(step, dy, &mut dx[step..(2 * pairs + 1) * step], alone)?;
                 }
@@ -241,133 +237,7 @@ impl ConvShape {
             dx.chunks_exact_mut(per_x).zip(dy.chunks_exact(per_y)).try_for_each(one)
         }
     }
-}
 
-/// A convolution's weight, laid out for its products.
-#[derive(Debug)]
-pub(super) struct Taps {
-    by_output: Vec<f32>, // (C_out, kernel * C_in)
-    by_tap: Vec<f32>,    // (kernel * C_in, C_out)
-    /// A + B, by output and by tap, where the kernel is two strides long.
-    sum: Option<(Vec<f32>, Vec<f32>)>,
-    out: usize,
-}
-
-impl Taps {
-    /// From PyTorch's weight (C_out, C_in, kernel).
-    pub(super) fn new(shape: &ConvShape, weight: &[f32]) -> Self {
-        let out = shape.channels_out;
-        let by_output = shape.pack(weight);
-        let half = shape.width() / 2;
-        let sum = (shape.kernel == 2 * shape.stride).then(|| {
-            let rows = by_output.chunks_exact(2 * half).map(|row| row.split_at(half));
-            let sum: Vec<f32> = rows.flat_map(|(a, b)| a.iter().zip(b).map(|(a, b)| a + b)).collect();
-            let by_tap = transpose(&sum, out);
-            (sum, by_tap)
-        });
-        Taps { by_tap: transpose(&by_output, out), by_output, sum, out }
-    }
-
-    /// The weight by tap: (kernel * C_in, C_out).
-    pub(super) fn by_tap(&self) -> &[f32] {
-        &self.by_tap
-    }
-
-    /// Adds to rows `y` (n, C_out), which all begin alike (with the bias), the products with the windows that begin `step` floats apart in
-    /// `x`, on one thread.
-    pub(super) fn add_windows(&self, x: &[f32], step: usize, y: &mut [f32]) -> Result<()> {
-        let (c, width) = (self.out, self.by_tap.len() / self.out);
-        let n = y.len() / c;
-        let pairs = if self.sum.is_some() { n / 2 } else { 0 };
-        let (paired, rest) = y.split_at_mut(2 * pairs * c);
-        if let Some((_, sum)) = self.sum.as_ref().filter(|_| pairs > 0) {
-            // The middle product, and with it the bias, is in both rows.
-            debug_assert!(paired.chunks_exact(2 * c).all(|pair| pair[..c] == pair[c..]));
-            let middle = View::new(&x[step..], pairs, step, 2 * step)?;
-            multiply(ViewMut::new(paired, pairs, c, 2 * c)?, true, middle, View::new(sum, step, c, c)?, true)?;
-            for pair in paired.chunks_exact_mut(2 * c) {
-                let (even, odd) = pair.split_at_mut(c);
-                odd.copy_from_slice(even);
-            }
-            let mut outer = vec![0.0; pairs * step];
-            for (t, row, taps) in [(0, 0, 0), (2, c, step)] {
-                combine(x, t, 1, -1.0, &mut outer, step, step);
-                let outer = View::new(&outer, pairs, step, step)?;
-                let weight = View::new(&self.by_tap[taps * c..], step, c, c)?;
-                multiply(ViewMut::new(&mut paired[row..], pairs, c, 2 * c)?, true, outer, weight, true)?;
-            }
-        }
-        let left = n - 2 * pairs;
-        if left > 0 {
-            let windows = View::new(&x[2 * pairs * step..], left, width, step)?;
-            multiply(ViewMut::new(rest, left, c, c)?, true, windows, View::new(&self.by_tap, width, c, c)?, true)?;
-        }
-        Ok(())
-    }
-
-    /// The gradient of stretches 1, 2, ... of the input, into `dx` (2 pairs, step), from output rows 0, 1, ... `dy` (at least 2 pairs + 1, C_out).
-    fn grad_pairs(&self, step: usize, dy: &[f32], dx: &mut [f32], alone: bool) -> Result<()> {
-        let Some((sum, _)) = &self.sum else { return Ok(()) };
-        let (c, pairs) = (self.out, dx.len() / (2 * step));
-        let weight = View::new(&self.by_output, c, 2 * step, 2 * step)?;
-        let middle = View::new(&dy[c..], pairs, c, 2 * c)?;
-        multiply(ViewMut::new(dx, pairs, step, 2 * step)?, false, middle, View::new(sum, c, step, step)?, alone)?;
-        for pair in dx.chunks_exact_mut(2 * step) {
-            let (even, odd) = pair.split_at_mut(step);
-            odd.copy_from_slice(even);
-        }
-        let mut outer = vec![0.0; pairs * c];
-        for (t, row, taps) in [(0, 0, step), (2, step, 0)] {
-            combine(dy, t, 1, -1.0, &mut outer, c, c);
-            let outer = View::new(&outer, pairs, c, c)?;
-            multiply(
-                ViewMut::new(&mut dx[row..], pairs, step, 2 * step)?,
-                true,
-                outer,
-                weight.columns(taps, step)?,
-                alone,
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// The transpose of a matrix of `rows` rows.
-fn transpose(matrix: &[f32], rows: usize) -> Vec<f32> {
-    let columns = matrix.len() / rows;
-    let mut out = vec![0.0; matrix.len()];
-    // Sixteen columns at a time: a line of the cache is read once.
-    out.par_chunks_mut(16 * rows).enumerate().for_each(|(block, out)| {
-        for (r, row) in matrix.chunks_exact(columns).enumerate() {
-            for (j, v) in row[block * 16..].iter().take(16).enumerate() {
-                out[j * rows + r] = *v;
-            }
-        }
-    });
-    out
-}
-
-kernel! {
-    /// Of every two stretches, `stride` floats apart: `width` floats of the one at `first` plus `times` those of the one at `second`.
-    fn combine<'a>(
-        x: &'a [f32],
-        first: usize,
-        second: usize,
-        times: f32,
-        out: &'a mut [f32],
-        width: usize,
-        stride: usize,
-    ) {
-        for (i, out) in out.chunks_exact_mut(width).enumerate() {
-            let at = |t: usize| &x[(2 * i + t) * stride..][..width];
-            for ((o, a), b) in out.iter_mut().zip(at(first)).zip(at(second)) {
-                *o = a + times * b;
-            }
-        }
-    }
-}
-
-impl ConvShape {
     /// PyTorch's weight (C_out, C_in, kernel) with taps before channels: (C_out, kernel * C_in).
     pub(super) fn pack(&self, weight: &[f32]) -> Vec<f32> {
         let mut packed = vec![0.0; weight.len()];

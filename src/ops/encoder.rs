@@ -4,9 +4,10 @@
 //! of rows is normalised while it is in cache, and the waveform, a constant, gets no gradient.
 //! Composed, it is [`conv::composed`] and the norms of [`super::norm`] layer by layer.
 
-use super::conv::{self, ConvShape, Taps};
+use super::conv::{self, ConvShape};
 use super::function::{Floats, Form, function};
 use super::norm::{self, Sums};
+use super::taps::Taps;
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;

@@ -4,18 +4,16 @@
 //! row as soon as its window is whole. The zeros before the signal are there from the start, those behind it come with
 //! [`EncoderStream::finish`]; so all pieces together give the rows that [`encode`](super::encoder::encode) gives for the whole.
 
-use super::conv::{ConvShape, Taps};
+use super::conv::ConvShape;
 use super::encoder::{self, Layer, Norm};
 use super::function::Form;
-use super::matrix::{Packed, View, ViewMut};
+use super::matrix::{FEW_ROWS, Packed, View, ViewMut};
 use super::norm;
+use super::taps::Taps;
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 use rayon::prelude::*;
 use std::sync::Arc;
-
-/// Up to so many rows a product with the weight laid out beforehand is faster than one that lays it out itself.
-const FEW_ROWS: usize = 16;
 
 /// Output rows of a piece of work for one thread: enough that laying out the weight is little beside it.
 const BLOCK_ROWS: usize = 512;
@@ -182,7 +180,6 @@ impl Fused {
     fn new(layer: &Layer) -> Result<Self> {
         let (channels_out, channels_in, kernel) = layer.weight.dims3()?;
         let floats = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.flatten_all()?.to_vec1::<f32>()?) };
-        let width = kernel * channels_in;
         let (stride, padding) = (layer.stride, 0);
         let shape = ConvShape { time_in: 0, channels_in, channels_out, kernel, stride, padding };
         let taps = Taps::new(&shape, &floats(&layer.weight)?);
@@ -201,7 +198,7 @@ impl Fused {
                 ReadyNorm::Fixed { shift: shift.collect(), scale }
             }
         };
-        let packed = Packed::new(View::new(taps.by_tap(), width, channels_out, channels_out)?);
+        let packed = Packed::new(taps.by_tap()?);
         Ok(Fused { packed, bias: floats(&layer.bias)?, norm, taps })
     }
 

@@ -116,6 +116,9 @@ pub fn multiply(dst: ViewMut, accumulate: bool, lhs: View, rhs: View, alone: boo
     Ok(())
 }
 
+/// Up to so many rows a product with a [`Packed`] matrix is faster than [`multiply`], which lays it out anew.
+pub(super) const FEW_ROWS: usize = 16;
+
 /// Columns of a panel of [`Packed`].
 const PANEL: usize = 32;
 

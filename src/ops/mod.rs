@@ -22,6 +22,7 @@ pub mod recurrent;
 pub mod recurrent_stream;
 pub mod scores;
 pub mod simd;
+mod taps;
 
 #[cfg(test)]
 pub(crate) mod check;

@@ -4,15 +4,12 @@
 //! [`recurrent::fused`] for one sequence, without what only backward needs; composed it is [`recurrent::run`] from state to state.
 
 use super::function::Form;
-use super::matrix::{Packed, View, ViewMut, multiply};
+use super::matrix::{FEW_ROWS, Packed, View, ViewMut, multiply};
 use super::recurrent::{self, Cell, State};
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 use std::marker::PhantomData;
 use std::sync::Arc;
-
-/// Up to so many rows a product with the weight laid out beforehand is faster than one that lays it out itself.
-const FEW_ROWS: usize = 32;
 
 /// The parameters of a recurrent layer, as PyTorch has them.
 #[derive(Debug, Clone)]
