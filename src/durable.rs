@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use tempfile::TempPath;
 
 /// `name` beside its final place, hidden, so that a listing does not take it for the thing itself.
 fn temporary(path: &Path) -> PathBuf {
@@ -12,6 +13,16 @@ fn temporary(path: &Path) -> PathBuf {
     name.push(path.file_name().unwrap_or_default());
     name.push(".tmp");
     path.with_file_name(name)
+}
+
+/// A file beside `path` that is to become it: gone when dropped, unless it is [`keep`]t.
+pub fn unfinished(path: &Path) -> Result<TempPath> {
+    TempPath::try_from_path(temporary(path)).map_err(Error::io(path, "write"))
+}
+
+/// Gives an [`unfinished`] file its name, in place of what was there.
+pub fn keep(unfinished: TempPath, path: &Path) -> Result<()> {
+    unfinished.persist(path).map_err(|e| Error::io(path, "write")(e.error))
 }
 
 /// Syncs the directory that holds `path`, so that a rename in it is kept. Not every system can; that is no error.

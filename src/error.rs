@@ -89,6 +89,11 @@ impl Error {
         Error::BadFiles(vec![Problem::new(path.as_ref().display(), what)])
     }
 
+    /// The work failed because of all of these (exit code 1), where the remedy is not that of [`Error::BadFiles`].
+    pub fn problems(problems: Vec<Problem>, remedy: impl Into<String>) -> Self {
+        Error::failed(Error::BadFiles(problems).to_string(), remedy)
+    }
+
     /// The operating system refused `doing` to `path`; for `map_err`.
     pub fn io(path: impl AsRef<Path>, doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();

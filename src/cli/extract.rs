@@ -4,12 +4,12 @@ use super::Terminal;
 use super::interrupt::interruptible;
 use crate::audio::LiveResampler;
 use crate::audio::mel::MelKind;
-use crate::config::{DataConfig, OnBadFile};
+use crate::config::OnBadFile;
 use crate::data::Corpus;
 use crate::device;
 use crate::error::{Error, Result};
 use crate::eval::baseline::spectral;
-use crate::features::{self, Extractor, Format, Frames, Index, Layer, Made, Normalize, Settings, Timing};
+use crate::features::{self, Extractor, Format, Frames, Index, Layer, Made, Normalize, Timing};
 use crate::weights::ModelDir;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -111,7 +111,7 @@ impl Extract {
         let began = Instant::now();
         let index = if piped {
             let mut input = Input::new(self, extractor.config().sample_rate)?;
-            features::extract_samples(&extractor, &made, "stdin", self.normalize, out, || input.next())?
+            features::extract_samples(&extractor, &made, "stdin", out, || input.next())?
         } else {
             self.files(&extractor, &made, out, terminal)?
         };
@@ -128,8 +128,7 @@ impl Extract {
             return Err(Error::usage(what, "leave out --format and --normalize, and give recordings"));
         }
         let began = Instant::now();
-        let corpora: Vec<Corpus> =
-            self.input.iter().map(|i| Corpus::inspect(i, 16_000, &|_| {})).collect::<Result<_>>()?;
+        let corpora = self.corpora(16_000)?;
         let problems: Vec<_> = corpora.iter().flat_map(|c| c.problems.iter().cloned()).collect();
         if !problems.is_empty() && self.on_bad_file == OnBadFile::Fail {
             return Err(Error::BadFiles(problems));
@@ -137,19 +136,19 @@ impl Extract {
         report(&spectral(kind, &corpora, out)?, out, began.elapsed(), terminal)
     }
 
+    /// What there is in every INPUT; its problems are gathered, to be judged together.
+    fn corpora(&self, rate: u32) -> Result<Vec<Corpus>> {
+        self.input.iter().map(|input| Corpus::inspect(input, rate, &|_| {})).collect()
+    }
+
     fn files(&self, extractor: &Extractor, made: &Made, out: &Path, terminal: &Terminal) -> Result<Index> {
-        // Problems are gathered first, from all inputs, and judged together.
-        let sample_rate = extractor.config().sample_rate;
-        let cfg = DataConfig { sample_rate, ..DataConfig::default() };
-        let corpora: Vec<Corpus> =
-            self.input.iter().map(|i| Corpus::inspect(i, cfg.sample_rate, &|_| {})).collect::<Result<_>>()?;
+        let corpora = self.corpora(extractor.config().sample_rate)?;
         let seconds: f64 = corpora.iter().map(Corpus::seconds).sum();
         let count: usize = corpora.iter().map(|c| c.utterances.len()).sum();
         terminal.note(&format!("{count} utterances, {:.2} hours", seconds / 3600.0));
         let progress = Progress::new(terminal, seconds);
-        let settings = Settings { format: self.format, normalize: self.normalize, on_bad_file: self.on_bad_file };
         let stop = interruptible()?;
-        let index = features::extract(extractor, made, &corpora, &settings, out, &|s| progress.add(s), &stop);
+        let index = features::extract(extractor, made, &corpora, self.on_bad_file, out, &|s| progress.add(s), &stop);
         progress.bar.finish_and_clear();
         index
     }

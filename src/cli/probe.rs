@@ -14,7 +14,7 @@ use crate::eval::probe::outcome::Outcome;
 use crate::eval::probe::protocol::{Cut, Protocol};
 use crate::eval::probe::split::{Split, read_list};
 use crate::eval::probe::study::{Task, probe};
-use crate::features::{self, Extractor, FeatureSet, Format, Layer, Made, Normalize, Settings};
+use crate::features::{self, Extractor, FeatureSet, Format, Layer, Made, Normalize};
 use crate::report::probe_page::{Detail, Map, PageRow, ProbePage, render};
 use crate::weights::ModelDir;
 use clap::{Args, ValueEnum};
@@ -299,11 +299,9 @@ impl<'a> Making<'a> {
         let corpus = self.corpus(extractor.config().sample_rate)?;
         let dir = self.dir.path().join(format!("{}", std::fs::read_dir(self.dir.path()).map_or(0, Iterator::count)));
         self.terminal.note(&format!("{name}: extracting features of {} utterances", corpus.utterances.len()));
-        let (format, normalize) = (Format::Npy, Normalize::None);
-        let made = Made::new(model, extractor, format, normalize)?;
-        let settings = Settings { format, normalize, on_bad_file: OnBadFile::Fail };
+        let made = Made::new(model, extractor, Format::Npy, Normalize::None)?;
         let stop = interruptible()?;
-        features::extract(extractor, &made, &[corpus], &settings, &dir, &|_| {}, &stop)?;
+        features::extract(extractor, &made, &[corpus], OnBadFile::Fail, &dir, &|_| {}, &stop)?;
         let layers = extractor.layers().iter();
         layers.map(|l| Ok((format!("{name} {l}"), FeatureSet::open(&dir, Some(&l.to_string()))?))).collect()
     }

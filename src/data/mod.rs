@@ -2,7 +2,7 @@
 //!
 //! A [`Corpus`] is the list of what can be read and of what cannot; [`Corpus::split`] makes training and validation
 //! sets of it. [`Windows`] knows every window of a corpus without holding any; a [`Plan`] says which windows share a
-//! batch in one epoch; a [`Loader`] reads the batches ahead of the trainer. [`Summary`] is what `cpc info` prints.
+//! batch in one epoch; a [`Loader`] reads the batches ahead of the trainer. [`Pieces`] reads an utterance from its beginning to its end. [`Summary`] is what `cpc info` prints.
 //!
 //! Chance is a pure function of the seed and the [`Position`]: a run that goes on from a position gets the batches that
 //! an uninterrupted run would have got.
@@ -11,6 +11,7 @@ mod corpus;
 mod loader;
 mod manifest;
 mod permutation;
+mod pieces;
 mod plan;
 mod scan;
 mod split;
@@ -21,6 +22,7 @@ mod windows;
 pub use corpus::{Corpus, Utterance};
 pub use loader::{Batch, Loader, Position};
 pub use permutation::Permutation;
+pub use pieces::Pieces;
 pub use plan::Plan;
 pub use summary::{Bin, Fault, Lengths, Summary};
 pub use validation::{Validation, validation_batches};

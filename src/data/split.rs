@@ -3,13 +3,10 @@
 use super::Corpus;
 use super::corpus::{stem, without_ending};
 use super::scan::relative;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::seed::stream;
 use std::collections::HashMap;
 use std::path::Path;
-
-/// How many faults of a list an error names.
-const LISTED: usize = 20;
 
 impl Corpus {
     /// Splits into training and validation sets.
@@ -133,11 +130,8 @@ fn refuse(list: &Path, faults: &[String], remedy: &str) -> Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
-    let mut lines: Vec<String> = faults.iter().take(LISTED).map(|f| format!("{}: {f}", list.display())).collect();
-    if faults.len() > LISTED {
-        lines.push(format!("... and {} more", faults.len() - LISTED));
-    }
-    Err(Error::usage(lines.join("\n"), remedy))
+    let problems = faults.iter().map(|fault| Problem::new(list.display(), fault)).collect();
+    Err(Error::usage(Error::BadFiles(problems).to_string(), remedy))
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 //! With an untrained model of the same shape ([`Extractor::untrained`](crate::features::Extractor::untrained)) these are the rows of
 //! Table 1 of van den Oord et al. 2018, for any corpus.
 
-use crate::audio::Reader;
 use crate::audio::mel::{FRAME_RATE, MelFrames, MelKind};
-use crate::data::{Corpus, Utterance};
+use crate::data::{Corpus, Pieces, Utterance};
 use crate::error::{Error, Result};
-use crate::features::{Format, Index, Indexed, LayerInfo, Made, Normalize, NpyWriter, Timing, file_names};
+use crate::features::{Format, Frames, Index, Indexed, LayerInfo, Made, Normalize, Timing, Writing, file_names};
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -30,34 +29,6 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path) -> Result<Index> 
         corpora.iter().flat_map(|c| c.utterances.iter().map(move |u| (c, u))).collect();
     let trees: Vec<String> = all.iter().map(|(corpus, utterance)| corpus.tree_name(utterance)).collect();
     let files = file_names(trees.iter().zip(&all).map(|(tree, (_, u))| (tree.as_str(), u.id.as_str())));
-    let one = |((corpus, utterance), file): (&(&Corpus, &Utterance), &String)| -> Result<Indexed> {
-        let path = dir.join(file);
-        let folder = path.parent().unwrap_or(dir);
-        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
-        let mut npy = NpyWriter::create(&path, dim)?;
-        let mut frames = MelFrames::new(rate, kind)?;
-        let (mut reader, mut rows, mut at) = (Reader::new(), Vec::new(), 0);
-        while at < utterance.samples {
-            let n = (utterance.samples - at).min(PIECE_SECONDS * u64::from(rate));
-            let mut piece = vec![0.0; n as usize];
-            let read = reader.read(&utterance.path, &utterance.info, utterance.start + at, rate, &mut piece);
-            read.map_err(|problem| Error::BadFiles(vec![problem]))?;
-            frames.push(&piece, &mut rows);
-            npy.write(&rows)?;
-            rows.clear();
-            at += n;
-        }
-        frames.finish(&mut rows);
-        npy.write(&rows)?;
-        Ok(Indexed {
-            id: utterance.id.clone(),
-            speaker: corpus.speakers[utterance.speaker as usize].clone(),
-            frames: npy.finish()? as usize,
-            seconds: utterance.samples as f64 / f64::from(rate),
-            file: Some(file.clone()),
-        })
-    };
-    let utterances = all.par_iter().zip(&files).map(one).collect::<Result<Vec<_>>>()?;
     let per_second = f64::from(FRAME_RATE);
     let hop = f64::from(rate) / per_second;
     let timing = Timing {
@@ -76,7 +47,29 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path) -> Result<Index> 
         normalize: Normalize::None,
         timing,
     };
-    let index = Index { complete: true, made, left_out: Vec::new(), utterances };
+    // Until all is done, the directory says that it is not.
+    let mut index = Index { complete: false, made, left_out: Vec::new(), utterances: Vec::new() };
+    index.write(dir)?;
+    let one = |((corpus, utterance), file): (&(&Corpus, &Utterance), &String)| -> Result<Indexed> {
+        let mut files = Writing::create(&[dir.to_path_buf()], file, &[dim])?;
+        let mut frames = MelFrames::new(rate, kind)?;
+        let mut pieces = Pieces::new(utterance, rate, PIECE_SECONDS);
+        let mut ended = false;
+        while !ended {
+            let (piece, mut rows) = (pieces.read()?, Vec::new());
+            ended = piece.is_empty();
+            if ended {
+                frames.finish(&mut rows)
+            } else {
+                frames.push(&piece, &mut rows)
+            }
+            files.take(&utterance.id, &Frames { count: rows.len() / dim, layers: vec![rows] })?;
+        }
+        let frames = files.finish(Normalize::None)?;
+        Ok(Indexed::new(utterance, &corpus.speakers[utterance.speaker as usize], frames, rate, file.clone()))
+    };
+    index.utterances = all.par_iter().zip(&files).map(one).collect::<Result<_>>()?;
+    index.complete = true;
     index.write(dir)?;
     Ok(index)
 }

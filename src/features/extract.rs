@@ -4,12 +4,12 @@
 //! utterances are shared out among threads; a long one has all threads to itself. A finished utterance is a finished file: work that
 //! was stopped goes on where it was.
 
-use super::index::{Format, Index, Indexed, LayerInfo, Made, Normalize};
-use super::npy::{NpyWriter, file_size};
-use super::{Extractor, Frames, Stream, tables};
-use crate::audio::Reader;
+use super::index::{Format, Index, Indexed, LayerInfo, Made};
+use super::npy::file_size;
+use super::writing::Writing;
+use super::{Extractor, tables};
 use crate::config::OnBadFile;
-use crate::data::{Corpus, Utterance};
+use crate::data::{Corpus, Pieces, Utterance};
 use crate::error::{Error, Problem, Result};
 use parking_lot::Mutex;
 use rayon::prelude::*;
@@ -19,21 +19,10 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Seconds of audio in a piece: the activations of a piece are some megabytes.
-const PIECE_SECONDS: usize = 2;
+const PIECE_SECONDS: u64 = 2;
 
 /// The folder in which files that hold several utterances are prepared.
 const PARTS: &str = ".parts";
-
-/// What is wanted.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How features are stored.
-    pub format: Format,
-    /// What is done to each utterance.
-    pub normalize: Normalize,
-    /// What to do about a file that cannot be read to its end.
-    pub on_bad_file: OnBadFile,
-}
 
 /// One utterance on its way: where it is read from and where its features go.
 #[derive(Debug)]
@@ -56,18 +45,18 @@ pub fn extract(
     extractor: &Extractor,
     made: &Made,
     corpora: &[Corpus],
-    settings: &Settings,
+    on_bad_file: OnBadFile,
     dir: &Path,
     progress: &(dyn Fn(f64) + Sync),
     stop: &AtomicBool,
 ) -> Result<Index> {
     let (jobs, mut problems) = jobs(extractor, corpora)?;
     problems.extend(corpora.iter().flat_map(|c| c.problems.iter().cloned()));
-    if !problems.is_empty() && (settings.on_bad_file == OnBadFile::Fail || jobs.is_empty()) {
+    if !problems.is_empty() && (on_bad_file == OnBadFile::Fail || jobs.is_empty()) {
         return Err(Error::BadFiles(problems));
     }
     begin(dir, made)?;
-    let work = Work { extractor, settings, parts: parts(dir, made), progress, stop };
+    let work = Work { extractor, made, parts: parts(dir, made), progress, stop };
     let threads = rayon::current_num_threads();
     let total: u64 = jobs.iter().map(|j| j.utterance.samples).sum();
     let rate = u64::from(extractor.config().sample_rate);
@@ -75,7 +64,7 @@ pub fn extract(
     let failed = Mutex::new(Vec::new());
     let each = |job: &Job, alone: bool| -> Result<()> {
         match work.utterance(job, alone) {
-            Err(Error::BadFiles(bad)) if settings.on_bad_file == OnBadFile::Skip => {
+            Err(Error::BadFiles(bad)) if on_bad_file == OnBadFile::Skip => {
                 failed.lock().push((job.utterance.id.clone(), bad));
                 Ok(())
             }
@@ -92,45 +81,26 @@ pub fn extract(
     if done.is_empty() {
         return Err(Error::BadFiles(problems));
     }
-    let utterances = done.iter().map(|job| Indexed {
-        id: job.utterance.id.clone(),
-        speaker: job.speaker.to_string(),
-        frames: job.frames as usize,
-        seconds: job.utterance.samples as f64 / rate as f64,
-        file: Some(job.file.clone()),
-    });
-    let mut index = Index {
-        complete: true,
-        made: made.clone(),
-        left_out: problems.iter().map(ToString::to_string).collect(),
-        utterances: utterances.collect(),
+    let utterance = |job: &&Job| {
+        Indexed::new(job.utterance, job.speaker, job.frames, extractor.config().sample_rate, job.file.clone())
     };
-    if settings.format != Format::Npy {
-        for (layer, parts) in made.layers.iter().zip(&work.parts) {
-            tables::join(settings.format, &dir.join(&layer.path), parts, &index.utterances, &made.timing)?;
-        }
-        index.utterances.iter_mut().for_each(|u| u.file = None);
-    }
-    index.write(dir)?;
-    let parts = dir.join(PARTS);
-    if parts.exists() {
-        fs::remove_dir_all(&parts).map_err(Error::io(&parts, "remove"))?;
-    }
-    Ok(index)
+    let left_out = problems.iter().map(ToString::to_string).collect();
+    end(dir, made, &work.parts, done.iter().map(utterance).collect(), left_out)
 }
 
 /// Features of samples that come from anywhere, such as standard input, as the only utterance of a directory.
+///
+/// # Errors
+/// What `next` refuses; too few samples for a frame; a directory that holds other features.
 pub fn extract_samples(
     extractor: &Extractor,
     made: &Made,
     id: &str,
-    normalize: Normalize,
     dir: &Path,
-    next: impl FnMut() -> Result<Vec<f32>> + Send,
+    mut next: impl FnMut() -> Result<Vec<f32>> + Send,
 ) -> Result<Index> {
     begin(dir, made)?;
     let mut samples = 0;
-    let mut next = next;
     let counted = || {
         let piece = next()?;
         samples += piece.len();
@@ -140,7 +110,7 @@ pub fn extract_samples(
     let file = format!("{id}.npy");
     let mut files = Writing::create(&parts, &file, extractor.dims())?;
     extractor.stream().run(rayon::current_num_threads() == 1, counted, |frames| files.take(id, &frames))?;
-    let frames = files.finish(normalize)? as usize;
+    let frames = files.finish(made.normalize)? as usize;
     if frames == 0 {
         return Err(Error::failed(
             format!("{id}: {samples} samples are too few for one frame"),
@@ -149,16 +119,23 @@ pub fn extract_samples(
     }
     let seconds = samples as f64 / f64::from(extractor.config().sample_rate);
     let utterance = Indexed { id: id.into(), speaker: "-".into(), frames, seconds, file: Some(file) };
-    let mut index = Index { complete: true, made: made.clone(), left_out: vec![], utterances: vec![utterance] };
+    end(dir, made, &parts, vec![utterance], Vec::new())
+}
+
+/// Joins the parts if they are to be one file, and writes the index.
+fn end(dir: &Path, made: &Made, parts: &[PathBuf], utterances: Vec<Indexed>, left_out: Vec<String>) -> Result<Index> {
+    let mut index = Index { complete: true, made: made.clone(), left_out, utterances };
     if made.format != Format::Npy {
-        for (layer, parts) in made.layers.iter().zip(&parts) {
-            tables::join(made.format, &dir.join(&layer.path), parts, &index.utterances, &made.timing)?;
+        for (layer, folder) in made.layers.iter().zip(parts) {
+            tables::join(made.format, &dir.join(&layer.path), folder, &index.utterances, &made.timing)?;
         }
-        index.utterances[0].file = None;
-        let parts = dir.join(PARTS);
-        fs::remove_dir_all(&parts).map_err(Error::io(&parts, "remove"))?;
+        index.utterances.iter_mut().for_each(|u| u.file = None);
     }
     index.write(dir)?;
+    let parts = dir.join(PARTS);
+    if parts.exists() {
+        fs::remove_dir_all(&parts).map_err(Error::io(&parts, "remove"))?;
+    }
     Ok(index)
 }
 
@@ -188,7 +165,7 @@ fn begin(dir: &Path, made: &Made) -> Result<()> {
 fn parts(dir: &Path, made: &Made) -> Vec<PathBuf> {
     let folder = |layer: &LayerInfo| match made.format {
         Format::Npy => dir.join(&layer.path),
-        _ => dir.join(PARTS).join(layer.name.replace(':', "")),
+        _ => dir.join(PARTS).join(&layer.path),
     };
     made.layers.iter().map(folder).collect()
 }
@@ -247,144 +224,45 @@ fn inside(name: &str) -> String {
 
 struct Work<'a> {
     extractor: &'a Extractor,
-    settings: &'a Settings,
+    made: &'a Made,
     parts: Vec<PathBuf>,
     progress: &'a (dyn Fn(f64) + Sync),
     stop: &'a AtomicBool,
 }
 
 impl Work<'_> {
-    fn utterance(&self, job: &Job, alone: bool) -> Result<()> {
-        let rate = self.extractor.config().sample_rate;
-        let Utterance { id, path, info, start, samples, .. } = job.utterance;
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted { kept: "finished utterances are kept; the same command goes on".into() });
+    fn go_on(&self) -> Result<()> {
+        match self.stop.load(Ordering::Relaxed) {
+            false => Ok(()),
+            true => Err(Error::Interrupted { kept: "finished utterances are kept; the same command goes on".into() }),
         }
-        let seconds = |n: u64| n as f64 / f64::from(rate);
+    }
+
+    fn utterance(&self, job: &Job, alone: bool) -> Result<()> {
+        self.go_on()?;
+        let rate = self.extractor.config().sample_rate;
+        let Utterance { id, path, samples, .. } = job.utterance;
         let there = |(folder, dim): (&PathBuf, &usize)| {
             fs::metadata(folder.join(&job.file)).is_ok_and(|m| m.len() == file_size(job.frames, *dim))
         };
         if self.parts.iter().zip(self.extractor.dims()).all(there) {
-            (self.progress)(seconds(*samples));
+            (self.progress)(*samples as f64 / f64::from(rate));
             return Ok(());
         }
         let mut files = Writing::create(&self.parts, &job.file, self.extractor.dims())?;
-        let (mut at, mut reader) = (0, Reader::new());
+        let mut pieces = Pieces::new(job.utterance, rate, PIECE_SECONDS);
         let next = || {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted {
-                    kept: "finished utterances are kept; the same command goes on".into(),
-                });
-            }
-            let n = (samples - at).min(PIECE_SECONDS as u64 * u64::from(rate));
-            let mut piece = vec![0.0; n as usize];
-            reader.read(path, info, start + at, rate, &mut piece).map_err(|problem| Error::BadFiles(vec![problem]))?;
-            at += n;
-            (self.progress)(seconds(n));
+            self.go_on()?;
+            let piece = pieces.read()?;
+            (self.progress)(piece.len() as f64 / f64::from(rate));
             Ok(piece)
         };
-        let mut stream: Stream = self.extractor.stream();
-        let run = stream.run(alone, next, |frames| files.take(id, &frames));
-        if let Err(e) = run {
-            files.discard();
-            return Err(e);
-        }
-        let frames = files.finish(self.settings.normalize)?;
+        self.extractor.stream().run(alone, next, |frames| files.take(id, &frames))?;
+        let frames = files.finish(self.made.normalize)?;
         if frames != job.frames {
             let what = format!("{frames} frames came of {samples} samples, {} should have", job.frames);
             return Err(Error::failed(format!("{}: {what}", path.display()), "report this as a fault of cpc"));
         }
         Ok(())
-    }
-}
-
-/// The files of one utterance, a layer each, under temporary names.
-struct Writing {
-    files: Vec<(NpyWriter, PathBuf, PathBuf)>,
-    moments: Vec<Moments>,
-}
-
-impl Writing {
-    fn create(folders: &[PathBuf], file: &str, dims: &[usize]) -> Result<Self> {
-        let mut files = Vec::with_capacity(folders.len());
-        for (folder, &dim) in folders.iter().zip(dims) {
-            let path = folder.join(file);
-            let parent = path.parent().unwrap_or(folder);
-            fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let temporary = path.with_file_name(format!(".{name}.tmp"));
-            files.push((NpyWriter::create(&temporary, dim)?, temporary, path));
-        }
-        Ok(Writing { files, moments: dims.iter().map(|&dim| Moments::new(dim)).collect() })
-    }
-
-    fn take(&mut self, id: &str, frames: &Frames) -> Result<()> {
-        for (((file, ..), rows), moments) in self.files.iter_mut().zip(&frames.layers).zip(&mut self.moments) {
-            if rows.iter().any(|v| !v.is_finite()) {
-                return Err(Error::failed(
-                    format!("{id}: the model's output is not finite"),
-                    "its training diverged; take an earlier checkpoint",
-                ));
-            }
-            moments.add(rows);
-            file.write(rows)?;
-        }
-        Ok(())
-    }
-
-    /// Normalises, and gives the files their names.
-    fn finish(self, normalize: Normalize) -> Result<u64> {
-        let mut rows = 0;
-        for ((mut file, temporary, path), moments) in self.files.into_iter().zip(self.moments) {
-            if normalize != Normalize::None {
-                let (mean, scale) = moments.finish(normalize == Normalize::MeanVar);
-                file.map(|row| row.iter_mut().zip(&mean).zip(&scale).for_each(|((v, m), s)| *v = (*v - m) * s))?;
-            }
-            rows = file.finish()?;
-            fs::rename(&temporary, &path).map_err(Error::io(&path, "write"))?;
-        }
-        Ok(rows)
-    }
-
-    /// Takes away what was written.
-    fn discard(&self) {
-        for (_, temporary, _) in &self.files {
-            let _ = fs::remove_file(temporary);
-        }
-    }
-}
-
-/// Sums over the frames of one utterance.
-struct Moments {
-    rows: u64,
-    sums: Vec<f64>,
-    squares: Vec<f64>,
-}
-
-impl Moments {
-    fn new(dim: usize) -> Self {
-        Moments { rows: 0, sums: vec![0.0; dim], squares: vec![0.0; dim] }
-    }
-
-    fn add(&mut self, rows: &[f32]) {
-        for row in rows.chunks_exact(self.sums.len()) {
-            self.rows += 1;
-            for ((v, sum), square) in row.iter().zip(&mut self.sums).zip(&mut self.squares) {
-                let v = f64::from(*v);
-                *sum += v;
-                *square += v * v;
-            }
-        }
-    }
-
-    /// The mean, and one over the standard deviation if it is wanted (1 for a dimension that does not vary).
-    fn finish(&self, variance: bool) -> (Vec<f32>, Vec<f32>) {
-        let n = self.rows.max(1) as f64;
-        let mean: Vec<f64> = self.sums.iter().map(|s| s / n).collect();
-        let scale = self.squares.iter().zip(&mean).map(|(square, mean)| {
-            let v = square / n - mean * mean;
-            if variance && v > 1e-10 * mean * mean + 1e-20 { (1.0 / v.sqrt()) as f32 } else { 1.0 }
-        });
-        (mean.iter().map(|&m| m as f32).collect(), scale.collect())
     }
 }

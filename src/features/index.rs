@@ -1,6 +1,7 @@
 //! `index.json`: what lies in a directory of features, and what made it.
 
 use super::{Extractor, Layer, Timing};
+use crate::data::Utterance;
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::weights::ModelDir;
@@ -119,6 +120,19 @@ pub struct Indexed {
     /// The `.npy` below the layer's folder; for other formats the id is the key.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub file: Option<String>,
+}
+
+impl Indexed {
+    /// An utterance of a corpus, its length counted at `rate`, whose features are in `file`.
+    pub fn new(utterance: &Utterance, speaker: &str, frames: u64, rate: u32, file: String) -> Self {
+        Indexed {
+            id: utterance.id.clone(),
+            speaker: speaker.to_string(),
+            frames: frames as usize,
+            seconds: utterance.samples as f64 / f64::from(rate),
+            file: Some(file),
+        }
+    }
 }
 
 /// The index.

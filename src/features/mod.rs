@@ -11,11 +11,13 @@ mod npy;
 mod set;
 mod stream;
 mod tables;
+mod writing;
 
 pub(crate) use extract::file_names;
-pub use extract::{Settings, extract, extract_samples};
+pub use extract::{extract, extract_samples};
 pub use index::{Format, Index, Indexed, LayerInfo, Made, Normalize};
 pub use layer::Layer;
 pub use npy::{NpyFile, NpyWriter};
 pub use set::{FeatureSet, Utterance};
 pub use stream::{Extractor, Frames, Stream, Timing};
+pub(crate) use writing::Writing;

@@ -48,9 +48,7 @@ impl NpyWriter {
 
     /// Adds rows (n, dim).
     pub fn write(&mut self, rows: &[f32]) -> Result<()> {
-        self.bytes.clear();
-        self.bytes.resize(rows.len() * 4, 0);
-        self.bytes.chunks_exact_mut(4).zip(rows).for_each(|(to, v)| to.copy_from_slice(&v.to_le_bytes()));
+        to_bytes(rows, &mut self.bytes);
         self.rows += (rows.len() / self.dim.max(1)) as u64;
         self.file.write_all(&self.bytes).map_err(Error::io(&self.path, "write"))
     }
@@ -62,24 +60,17 @@ impl NpyWriter {
         self.file.flush().map_err(io("write"))?;
         let file = self.file.get_mut();
         let size = self.dim * 4;
-        let mut row = vec![0.0; self.dim];
         let per_block = (1 << 20) / size.max(1) + 1;
-        let mut at = HEADER as u64;
-        let mut left = self.rows as usize;
-        while left > 0 {
-            let n = left.min(per_block);
+        let mut rows = Vec::new();
+        for first in (0..self.rows as usize).step_by(per_block) {
+            let n = per_block.min(self.rows as usize - first);
+            let at = SeekFrom::Start((HEADER + first * size) as u64);
             self.bytes.resize(n * size, 0);
-            file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut self.bytes)).map_err(io("read"))?;
-            for bytes in self.bytes.chunks_exact_mut(size) {
-                row.iter_mut()
-                    .zip(bytes.chunks_exact(4))
-                    .for_each(|(v, b)| *v = f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-                change(&mut row);
-                bytes.chunks_exact_mut(4).zip(&row).for_each(|(b, v)| b.copy_from_slice(&v.to_le_bytes()));
-            }
-            file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(&self.bytes)).map_err(io("write"))?;
-            at += (n * size) as u64;
-            left -= n;
+            file.seek(at).and_then(|_| file.read_exact(&mut self.bytes)).map_err(io("read"))?;
+            floats(&self.bytes, Kind::F32, &mut rows);
+            rows.chunks_exact_mut(self.dim).for_each(&mut change);
+            to_bytes(&rows, &mut self.bytes);
+            file.seek(at).and_then(|_| file.write_all(&self.bytes)).map_err(io("write"))?;
         }
         Ok(())
     }
@@ -96,7 +87,7 @@ impl NpyWriter {
     }
 }
 
-/// A file of rows to read from.
+/// A file of rows to read from, or the part of one.
 #[derive(Debug, Clone)]
 pub struct NpyFile {
     path: PathBuf,
@@ -149,12 +140,17 @@ impl NpyFile {
         }
         let file = NpyFile { path: path.to_path_buf(), rows, dim, kind, start };
         let held = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
-        if held < start + rows as u64 * file.row_bytes() {
+        if held < (rows as u64).saturating_mul(file.row_bytes()).saturating_add(start) {
             return bad(format!(
                 "is cut off: {held} bytes do not hold the {rows} x {dim} numbers that its header promises"
             ));
         }
         Ok(file)
+    }
+
+    /// Rows of float32 that begin at byte `start` of a file of any kind.
+    pub(super) fn within(path: &Path, rows: usize, dim: usize, start: u64) -> Self {
+        NpyFile { path: path.to_path_buf(), rows, dim, kind: Kind::F32, start }
     }
 
     fn row_bytes(&self) -> u64 {
@@ -163,7 +159,7 @@ impl NpyFile {
             Kind::F32 => 4,
             Kind::F64 => 8,
         };
-        self.dim as u64 * size
+        (self.dim as u64).saturating_mul(size)
     }
 
     /// Reads every row in place of what `rows` holds.
@@ -181,6 +177,13 @@ impl NpyFile {
         floats(&bytes, self.kind, rows);
         Ok(())
     }
+}
+
+/// Float32 in little-endian order, in place of what `bytes` holds.
+pub(crate) fn to_bytes(rows: &[f32], bytes: &mut Vec<u8>) {
+    bytes.clear();
+    bytes.resize(rows.len() * 4, 0);
+    bytes.chunks_exact_mut(4).zip(rows).for_each(|(to, v)| to.copy_from_slice(&v.to_le_bytes()));
 }
 
 fn floats(bytes: &[u8], kind: Kind, rows: &mut Vec<f32>) {

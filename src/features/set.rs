@@ -7,7 +7,7 @@ use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -16,7 +16,7 @@ use walkdir::WalkDir;
 pub struct FeatureSet {
     path: PathBuf,
     utterances: Vec<Utterance>,
-    places: Vec<Place>,
+    files: Vec<NpyFile>,
     by_id: HashMap<String, usize>,
     dim: usize,
     frame_rate: Option<f64>,
@@ -33,14 +33,6 @@ pub struct Utterance {
     pub frames: usize,
     /// The length of the audio, if the index tells.
     pub seconds: Option<f64>,
-}
-
-/// Where the frames of an utterance are.
-#[derive(Debug, Clone)]
-enum Place {
-    Npy(NpyFile),
-    /// From this byte on, float32 in little-endian order.
-    Tensor(u64),
 }
 
 impl FeatureSet {
@@ -66,21 +58,20 @@ impl FeatureSet {
         }
     }
 
-    fn new(path: &Path, found: Vec<(Utterance, Place, usize)>, frame_rate: Option<f64>) -> Result<FeatureSet> {
-        let mut found = found;
+    fn new(path: &Path, mut found: Vec<(Utterance, NpyFile)>, frame_rate: Option<f64>) -> Result<FeatureSet> {
         found.sort_by(|a, b| a.0.id.cmp(&b.0.id));
-        let dim = found.first().map_or(0, |(_, _, dim)| *dim);
+        let dim = found.first().map_or(0, |(_, file)| file.dim);
         let mut problems = Vec::new();
-        for (utterance, _, other) in found.iter().filter(|(_, _, other)| *other != dim) {
-            let what = format!("has {other} dimensions, {} has {dim}", found[0].0.id);
+        for (utterance, file) in found.iter().filter(|(_, file)| file.dim != dim) {
+            let what = format!("has {} dimensions, {} has {dim}", file.dim, found[0].0.id);
             problems.push(Problem::new(format!("{}: {}", path.display(), utterance.id), what));
         }
         if !problems.is_empty() {
             return Err(Error::BadFiles(problems));
         }
-        let by_id = found.iter().enumerate().map(|(i, (u, _, _))| (u.id.clone(), i)).collect();
-        let (utterances, places) = found.into_iter().map(|(u, place, _)| (u, place)).unzip();
-        Ok(FeatureSet { path: path.to_path_buf(), utterances, places, by_id, dim, frame_rate })
+        let by_id = found.iter().enumerate().map(|(i, (u, _))| (u.id.clone(), i)).collect();
+        let (utterances, files) = found.into_iter().unzip();
+        Ok(FeatureSet { path: path.to_path_buf(), utterances, files, by_id, dim, frame_rate })
     }
 
     /// The directory or file.
@@ -114,18 +105,7 @@ impl FeatureSet {
     /// The file is gone or cut off; a number in it is not finite.
     pub fn read(&self, index: usize, rows: &mut Vec<f32>) -> Result<()> {
         let utterance = &self.utterances[index];
-        match &self.places[index] {
-            Place::Npy(file) => file.read(rows)?,
-            Place::Tensor(at) => {
-                let mut bytes = vec![0; utterance.frames * self.dim * 4];
-                let mut file = File::open(&self.path).map_err(Error::io(&self.path, "open"))?;
-                file.seek(SeekFrom::Start(*at))
-                    .and_then(|_| file.read_exact(&mut bytes))
-                    .map_err(Error::io(&self.path, "read"))?;
-                rows.clear();
-                rows.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
-            }
-        }
+        self.files[index].read(rows)?;
         match rows.iter().position(|v| !v.is_finite()) {
             None => Ok(()),
             Some(i) => Err(Error::bad_file(
@@ -171,11 +151,7 @@ fn indexed(dir: &Path, index: Index, layer: Option<&str>) -> Result<FeatureSet> 
                     Ok(npy) => {
                         let (speaker, seconds) = (Some(u.speaker.clone()), Some(u.seconds));
                         let frames = npy.rows;
-                        found.push((
-                            Utterance { id: u.id.clone(), speaker, frames, seconds },
-                            Place::Npy(npy),
-                            chosen.dim,
-                        ));
+                        found.push((Utterance { id: u.id.clone(), speaker, frames, seconds }, npy));
                     }
                     Err(Error::BadFiles(bad)) => problems.extend(bad),
                     Err(e) => problems.push(Problem::new(file.display(), e)),
@@ -225,8 +201,8 @@ fn loose(dir: &Path) -> Result<FeatureSet> {
         match NpyFile::open(file) {
             Ok(npy) => {
                 let speaker = relative(file).split_once('/').map(|(first, _)| first.to_string());
-                let (frames, dim) = (npy.rows, npy.dim);
-                found.push((Utterance { id, speaker, frames, seconds: None }, Place::Npy(npy), dim));
+                let frames = npy.rows;
+                found.push((Utterance { id, speaker, frames, seconds: None }, npy));
             }
             Err(Error::BadFiles(bad)) => problems.extend(bad),
             Err(e) => problems.push(Problem::new(file.display(), e)),
@@ -260,7 +236,8 @@ fn tensors(path: &Path, index: Option<&Index>) -> Result<FeatureSet> {
         if info.dtype != Dtype::F32 || dim == 0 {
             return Err(broken(format!("{id} is {:?} of {dim} dimensions; features are F32", info.dtype)));
         }
-        if to.checked_sub(from) != Some(frames * dim * 4) || 8 + length + to as u64 > held {
+        let bytes = frames.checked_mul(dim).and_then(|n| n.checked_mul(4));
+        if to.checked_sub(from) != bytes || (to as u64).saturating_add(8 + length) > held {
             return Err(broken(format!("{id} is cut off")));
         }
         let known = speakers.get(id.as_str());
@@ -270,7 +247,7 @@ fn tensors(path: &Path, index: Option<&Index>) -> Result<FeatureSet> {
             id,
             frames,
         };
-        found.push((utterance, Place::Tensor(8 + length + from as u64), dim));
+        found.push((utterance, NpyFile::within(path, frames, dim, 8 + length + from as u64)));
     }
     FeatureSet::new(path, found, index.map(|i| i.made.timing.frame_rate))
 }

@@ -4,7 +4,6 @@
 //! these have come, and the frames of any pieces, put together, are those of the whole signal.
 
 use super::Layer;
-use crate::device;
 use crate::error::{Error, Result};
 use crate::model::CpcAudio;
 use crate::nn::{ContextStream, ParamStore};
@@ -73,12 +72,10 @@ impl Extractor {
 
     /// A model of the same shape with random weights, as training would start from: the baseline of an evaluation.
     pub fn untrained(config: &ModelConfig, seed: u64, layers: &[Layer]) -> Result<Self> {
-        let store = ParamStore::new(seed, &device::parse("cpu")?);
-        CpcAudio::new(config, &store.builder())?;
-        Extractor::new(config, &store, layers)
+        Extractor::new(config, &ParamStore::new(seed, &Device::Cpu), layers)
     }
 
-    /// A model with the parameters of a store.
+    /// A model with the parameters of a store, which makes those that it lacks.
     pub fn new(config: &ModelConfig, store: &ParamStore, layers: &[Layer]) -> Result<Self> {
         let (encoder, context) = CpcAudio::new(config, &store.frozen())?.stream()?;
         let dims = layers.iter().map(|l| l.dim(config)).collect::<Result<Vec<_>>>()?;

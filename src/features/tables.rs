@@ -1,8 +1,9 @@
 //! One file with all utterances: `.safetensors` or `.parquet`, joined from their parts without holding them.
 
 use super::index::{Format, Indexed};
-use super::npy::NpyFile;
+use super::npy::{NpyFile, to_bytes};
 use super::stream::Timing;
+use crate::durable;
 use crate::error::{Error, Result};
 use parquet::basic::{Compression, Repetition, Type};
 use parquet::column::writer::ColumnWriter;
@@ -12,7 +13,7 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type as Schema;
 use serde_json::{Map, Value, json};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,18 +23,13 @@ const ROWS: usize = 16_384;
 
 /// Joins the parts of `utterances` in `folder` to the file `path`, whole or not at all.
 pub(super) fn join(format: Format, path: &Path, folder: &Path, utterances: &[Indexed], timing: &Timing) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.tmp"));
-    let joined = match format {
-        Format::Npy => Ok(()),
-        Format::Safetensors => safetensors(&temporary, folder, utterances),
-        Format::Parquet => parquet(&temporary, folder, utterances, timing),
-    };
-    let done = joined.and_then(|()| fs::rename(&temporary, path).map_err(Error::io(path, "write")));
-    if done.is_err() {
-        let _ = fs::remove_file(&temporary);
+    let unfinished = durable::unfinished(path)?;
+    match format {
+        Format::Npy => return Ok(()),
+        Format::Safetensors => safetensors(&unfinished, folder, utterances)?,
+        Format::Parquet => parquet(&unfinished, folder, utterances, timing)?,
     }
-    done
+    durable::keep(unfinished, path)
 }
 
 fn safetensors(path: &Path, folder: &Path, utterances: &[Indexed]) -> Result<()> {
@@ -57,8 +53,7 @@ fn safetensors(path: &Path, folder: &Path, utterances: &[Indexed]) -> Result<()>
         let (_, file) = part?;
         for first in (0..file.rows).step_by(ROWS) {
             file.read_range(first, ROWS.min(file.rows - first), &mut rows)?;
-            bytes.clear();
-            bytes.extend(rows.iter().flat_map(|v| v.to_le_bytes()));
+            to_bytes(&rows, &mut bytes);
             out.write_all(&bytes).map_err(io())?;
         }
     }

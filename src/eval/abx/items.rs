@@ -118,7 +118,7 @@ impl ItemFile {
             }
         }
         if !problems.is_empty() {
-            return Err(Error::failed(Error::BadFiles(problems).to_string(), remedy));
+            return Err(Error::problems(problems, remedy));
         }
         if items.is_empty() {
             return Err(Error::failed(format!("{}: has no items", path.display()), remedy));

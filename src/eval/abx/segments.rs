@@ -138,7 +138,7 @@ impl Segments {
                 items.path.display(),
                 rate.value()
             );
-            return Err(Error::failed(Error::BadFiles(problems).to_string(), remedy));
+            return Err(Error::problems(problems, remedy));
         }
         for segment in &mut kept {
             if let Some(span) = &spans[segment.utterance as usize] {

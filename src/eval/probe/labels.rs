@@ -5,7 +5,6 @@
 //! further columns that are ignored. **Speakers** come with the features. A file's kind is seen from its content: a file
 //! with a tab in its first line is a table.
 
-use super::faults;
 use crate::error::{Error, Problem, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -77,7 +76,7 @@ impl Labels {
             }
             Labels::Frames { path: path.to_path_buf(), ids }
         };
-        if problems.is_empty() { Ok(labels) } else { Err(faults(&problems, FORMS)) }
+        if problems.is_empty() { Ok(labels) } else { Err(Error::problems(problems, FORMS)) }
     }
 
     /// What they are called: the file's path, or `speaker`.

@@ -29,17 +29,3 @@ pub mod tsne;
 
 #[cfg(test)]
 pub(crate) mod fixtures;
-
-use crate::error::{Error, Problem};
-
-/// How many faults of the input one message lists.
-const LISTED: usize = 20;
-
-/// Every fault that was found, one a line, as one error (exit code 1).
-fn faults(problems: &[Problem], remedy: impl Into<String>) -> Error {
-    let mut text: Vec<String> = problems.iter().take(LISTED).map(Problem::to_string).collect();
-    if problems.len() > LISTED {
-        text.push(format!("... and {} more", problems.len() - LISTED));
-    }
-    Error::failed(text.join("\n"), remedy)
-}

@@ -1,6 +1,5 @@
 //! Splits: which utterances train and which test. Always whole utterances: the frames of one are too much alike.
 
-use super::faults;
 use super::labels::read_text;
 use crate::error::{Error, Problem, Result};
 use crate::seed::{self, Stream};
@@ -47,7 +46,7 @@ impl Split {
             .map(|id| Problem::new(id, "is in both lists, --train and --test"))
             .collect();
         if !both.is_empty() {
-            return Err(faults(&both, "remove each from one of the lists"));
+            return Err(Error::problems(both, "remove each from one of the lists"));
         }
         Ok(Split::Lists { train, test })
     }
@@ -83,7 +82,7 @@ pub fn read_list(path: &Path) -> Result<Vec<String>> {
         }
     }
     if !twice.is_empty() {
-        return Err(faults(&twice, "remove the second of each"));
+        return Err(Error::problems(twice, "remove the second of each"));
     }
     if ids.is_empty() {
         return Err(Error::failed(format!("{}: names no utterance", path.display()), "give one utterance a line"));

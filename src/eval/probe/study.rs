@@ -15,7 +15,7 @@ use super::split::{Split, deal};
 use super::standard::Standard;
 use super::standardise::standardise;
 use super::table::{Reading, Table, memory_limit};
-use super::{faults, hidden, linear, logistic, penalty, projection};
+use super::{hidden, linear, logistic, penalty, projection};
 use crate::error::{Error, Problem, Result};
 use crate::features::FeatureSet;
 use rayon::prelude::*;
@@ -234,7 +234,7 @@ impl<'a> Study<'a> {
             let problems: Vec<Problem> = unseen.iter().map(describe).collect();
             let remedy = "a class that only the test utterances have cannot be learnt: move an utterance with it to --train, or \
                           remove it from --test";
-            return Err(faults(&problems, remedy));
+            return Err(Error::problems(problems, remedy));
         }
         Ok(())
     }

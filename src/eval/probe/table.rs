@@ -4,7 +4,6 @@
 //! goes over them does so in the same *parts* of whole utterances and the same *chunks* of [`CHUNK`] rows, so that the result is
 //! the same to the last bit either way, and for every number of threads.
 
-use super::faults;
 use super::labels::Labels;
 use super::protocol::{Alignment, Cut, Protocol, ratio};
 use super::standard::Standard;
@@ -115,8 +114,8 @@ impl<'a> Table<'a> {
             }
         }
         if !problems.is_empty() {
-            return Err(faults(
-                &problems,
+            return Err(Error::problems(
+                problems,
                 "every utterance of the lists needs features and labels that belong together: correct the lists, or --labels, \
                  --label-rate and --frame-rate",
             ));
@@ -192,7 +191,7 @@ impl<'a> Table<'a> {
             }
         }
         if !bad.is_empty() {
-            return Err(faults(&bad, "make these features again, or leave the utterances out of the lists"));
+            return Err(Error::problems(bad, "make these features again, or leave the utterances out of the lists"));
         }
         self.data = Some(data);
         Ok(())

@@ -1,0 +1,35 @@
+//! An utterance piece by piece: what needs no window, only the samples in their order.
+
+use super::Utterance;
+use crate::audio::Reader;
+use crate::error::{Error, Result};
+
+/// The samples of an utterance, so many seconds at a time.
+pub struct Pieces<'a> {
+    utterance: &'a Utterance,
+    rate: u32,
+    length: u64,
+    at: u64,
+    reader: Reader,
+}
+
+impl<'a> Pieces<'a> {
+    /// Pieces of `seconds`, at the rate that the utterance's length is counted in.
+    pub fn new(utterance: &'a Utterance, rate: u32, seconds: u64) -> Self {
+        Pieces { utterance, rate, length: seconds * u64::from(rate), at: 0, reader: Reader::new() }
+    }
+
+    /// The next piece; empty at the end.
+    ///
+    /// # Errors
+    /// [`Error::BadFiles`] with the file: it cannot be read up to there.
+    pub fn read(&mut self) -> Result<Vec<f32>> {
+        let Utterance { path, info, start, samples, .. } = self.utterance;
+        let n = (samples - self.at).min(self.length);
+        let mut piece = vec![0.0; n as usize];
+        let read = self.reader.read(path, info, start + self.at, self.rate, &mut piece);
+        read.map_err(|problem| Error::BadFiles(vec![problem]))?;
+        self.at += n;
+        Ok(piece)
+    }
+}

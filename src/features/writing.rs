@@ -1,0 +1,95 @@
+//! The features of one utterance on their way to disk: whole under their names, or not there.
+
+use super::Frames;
+use super::index::Normalize;
+use super::npy::NpyWriter;
+use crate::durable;
+use crate::error::{Error, Result};
+use std::fs;
+use std::path::PathBuf;
+use tempfile::TempPath;
+
+/// The files of one utterance, a layer each, under temporary names.
+pub(crate) struct Writing {
+    files: Vec<(NpyWriter, TempPath, PathBuf)>,
+    moments: Vec<Moments>,
+}
+
+impl Writing {
+    /// Begins the file `file` of each layer's folder, which have `dims` numbers a frame.
+    pub(crate) fn create(folders: &[PathBuf], file: &str, dims: &[usize]) -> Result<Self> {
+        let mut files = Vec::with_capacity(folders.len());
+        for (folder, &dim) in folders.iter().zip(dims) {
+            let path = folder.join(file);
+            let parent = path.parent().unwrap_or(folder);
+            fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
+            let unfinished = durable::unfinished(&path)?;
+            files.push((NpyWriter::create(&unfinished, dim)?, unfinished, path));
+        }
+        Ok(Writing { files, moments: dims.iter().map(|&dim| Moments::new(dim)).collect() })
+    }
+
+    /// Adds frames of the utterance `id`.
+    pub(crate) fn take(&mut self, id: &str, frames: &Frames) -> Result<()> {
+        for (((file, ..), rows), moments) in self.files.iter_mut().zip(&frames.layers).zip(&mut self.moments) {
+            if rows.iter().any(|v| !v.is_finite()) {
+                return Err(Error::failed(
+                    format!("{id}: the model's output is not finite"),
+                    "its training diverged; take an earlier checkpoint",
+                ));
+            }
+            moments.add(rows);
+            file.write(rows)?;
+        }
+        Ok(())
+    }
+
+    /// Normalises, gives the files their names, and says how many frames they have.
+    pub(crate) fn finish(self, normalize: Normalize) -> Result<u64> {
+        let mut rows = 0;
+        for ((mut file, unfinished, path), moments) in self.files.into_iter().zip(&self.moments) {
+            if normalize != Normalize::None {
+                let (mean, scale) = moments.finish(normalize == Normalize::MeanVar);
+                file.map(|row| row.iter_mut().zip(&mean).zip(&scale).for_each(|((v, m), s)| *v = (*v - m) * s))?;
+            }
+            rows = file.finish()?;
+            durable::keep(unfinished, &path)?;
+        }
+        Ok(rows)
+    }
+}
+
+/// Sums over the frames of one utterance.
+struct Moments {
+    rows: u64,
+    sums: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl Moments {
+    fn new(dim: usize) -> Self {
+        Moments { rows: 0, sums: vec![0.0; dim], squares: vec![0.0; dim] }
+    }
+
+    fn add(&mut self, rows: &[f32]) {
+        for row in rows.chunks_exact(self.sums.len()) {
+            self.rows += 1;
+            for ((v, sum), square) in row.iter().zip(&mut self.sums).zip(&mut self.squares) {
+                let v = f64::from(*v);
+                *sum += v;
+                *square += v * v;
+            }
+        }
+    }
+
+    /// The mean, and one over the standard deviation if it is wanted (1 for a dimension that does not vary).
+    fn finish(&self, variance: bool) -> (Vec<f32>, Vec<f32>) {
+        let n = self.rows.max(1) as f64;
+        let mean: Vec<f64> = self.sums.iter().map(|s| s / n).collect();
+        let scale = self.squares.iter().zip(&mean).map(|(square, mean)| {
+            let v = square / n - mean * mean;
+            if variance && v > 1e-10 * mean * mean + 1e-20 { (1.0 / v.sqrt()) as f32 } else { 1.0 }
+        });
+        (mean.iter().map(|&m| m as f32).collect(), scale.collect())
+    }
+}
