@@ -47,6 +47,18 @@ impl Design {
         (blocks.start - 1) * size..blocks.end * size
     }
 
+    /// The first sample after `first` that needs more of the input.
+    pub(super) fn next_block(&self, first: u64) -> u64 {
+        let block = self.blocks(&(first..first + 1)).start;
+        ((block + 1) * self.output as i64 - self.output as i64 / 2) as u64
+    }
+
+    /// The most frames of the input that pass from the time of a sample until it can be made: it may be the first of its block, which
+    /// is late by half a block.
+    pub(super) fn delay(&self) -> usize {
+        self.input + self.input / 2
+    }
+
     /// The blocks of late output that hold samples `range`.
     fn blocks(&self, range: &Range<u64>) -> Range<i64> {
         let (size, late) = (self.output as i64, self.output as i64 / 2);

@@ -2,6 +2,7 @@
 
 use super::Terminal;
 use super::interrupt::interruptible;
+use super::progress::{PAUSE, bar};
 use crate::audio::LiveResampler;
 use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
@@ -12,7 +13,7 @@ use crate::eval::baseline::spectral;
 use crate::features::{self, Extractor, Format, Frames, Index, Layer, Made, Normalize, Timing};
 use crate::weights::ModelDir;
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -64,8 +65,8 @@ pub struct Extract {
     /// What to do to each utterance, over its frames
     #[arg(long, value_enum, default_value = "none", value_name = "HOW", conflicts_with = "stream")]
     normalize: Normalize,
-    /// What to do about a file that cannot be read: fail or skip
-    #[arg(long, value_name = "fail|skip", default_value = "fail", value_parser = on_bad_file)]
+    /// What to do about a file that cannot be read
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "fail")]
     on_bad_file: OnBadFile,
     /// Write frames to standard output as they become final; INPUT is `-`
     #[arg(long, conflicts_with = "out")]
@@ -79,14 +80,6 @@ pub struct Extract {
     /// Where to compute: auto, cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "auto")]
     device: String,
-}
-
-fn on_bad_file(value: &str) -> std::result::Result<OnBadFile, String> {
-    match value {
-        "fail" => Ok(OnBadFile::Fail),
-        "skip" => Ok(OnBadFile::Skip),
-        _ => Err("choose fail or skip".into()),
-    }
 }
 
 impl Extract {
@@ -278,12 +271,7 @@ struct Progress {
 
 impl Progress {
     fn new(terminal: &Terminal, total: f64) -> Self {
-        let shown = terminal.interactive && !terminal.quiet;
-        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(total as u64), target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} s of audio  {msg}  {eta} left") {
-            bar.set_style(style);
-        }
+        let bar = bar(terminal, total as u64, " s of audio");
         let began = Instant::now();
         Progress { terminal: terminal.clone(), bar, total, began, state: Mutex::new((0.0, began)) }
     }
@@ -294,7 +282,7 @@ impl Progress {
         self.bar.set_position(state.0 as u64);
         let rate = state.0 / self.began.elapsed().as_secs_f64().max(1e-3);
         self.bar.set_message(format!("{rate:.0}x real time"));
-        if !self.terminal.interactive && state.1.elapsed() > Duration::from_secs(10) {
+        if !self.terminal.interactive && state.1.elapsed() > PAUSE {
             state.1 = Instant::now();
             self.terminal.note(&format!("{:.0} of {:.0} s of audio, {rate:.0}x real time", state.0, self.total));
         }

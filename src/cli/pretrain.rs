@@ -10,20 +10,12 @@ use crate::error::{Error, Result};
 use crate::train::metrics::Figures;
 use crate::train::{AudioTask, Finished, Task, Trainer, run_dir};
 use crate::weights::ModelDir;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Value;
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum BadFile {
-    /// Name all of them and stop, before training as far as headers tell
-    Fail,
-    /// Leave them out, and say how many and which
-    Skip,
-}
 
 /// Options of `cpc pretrain`.
 #[derive(Debug, Args)]
@@ -74,7 +66,7 @@ pub struct Pretrain {
     valid: Option<PathBuf>,
     /// What to do about a file that cannot be read (data.on_bad_file)
     #[arg(long, value_enum, value_name = "WHAT")]
-    on_bad_file: Option<BadFile>,
+    on_bad_file: Option<OnBadFile>,
     /// Start from the weights of a model of the same sizes (train.init)
     #[arg(long, value_name = "MODEL")]
     init: Option<PathBuf>,
@@ -137,7 +129,7 @@ impl Pretrain {
             }
         }
         if let Some(what) = self.on_bad_file {
-            let word = if matches!(what, BadFile::Skip) { "skip" } else { "fail" };
+            let word = if what == OnBadFile::Skip { "skip" } else { "fail" };
             flags.push(("data.on_bad_file", Value::String(word.into())));
         }
         Ok(Layers { preset: self.preset.clone(), file: self.config.clone(), set: self.set.clone(), flags })

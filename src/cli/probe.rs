@@ -18,8 +18,10 @@ use crate::features::{self, Extractor, FeatureSet, Format, Layer, Made, Normaliz
 use crate::report::probe_page::{Detail, Map, PageRow, ProbePage, render};
 use crate::weights::ModelDir;
 use clap::{Args, ValueEnum};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
+use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 /// Options of `cpc probe`.
@@ -156,8 +158,9 @@ const MAP_POINTS: usize = 2000;
 
 impl Probe {
     pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
-        let task = self.task()?;
-        let making = Making::new(self, &task.split, terminal)?;
+        let mut task = self.task()?;
+        task.stop = interruptible()?;
+        let mut making = Making::new(self, &task, terminal)?;
         let sets = making.rows()?;
         let note = |text: &str| {
             if terminal.verbose || terminal.interactive {
@@ -212,21 +215,26 @@ struct Making<'a> {
     wanted: Option<HashSet<&'a str>>,
     /// Where features are made; gone when the probe is done.
     dir: TempDir,
+    /// How many models' features were made.
+    made: usize,
+    stop: &'a AtomicBool,
+    /// The recordings of --data by rate: several features are made of them.
+    corpora: BTreeMap<u32, Corpus>,
 }
 
 impl<'a> Making<'a> {
-    fn new(args: &'a Probe, split: &'a Split, terminal: &'a Terminal) -> Result<Self> {
-        let wanted = match split {
+    fn new(args: &'a Probe, task: &'a Task, terminal: &'a Terminal) -> Result<Self> {
+        let wanted = match &task.split {
             Split::Lists { train, test } => Some(train.iter().chain(test).map(String::as_str).collect()),
             Split::Folds { among, .. } => among.as_ref().map(|ids| ids.iter().map(String::as_str).collect()),
         };
         let dir = tempfile::Builder::new().prefix("cpc-probe-").tempdir();
         let dir = dir.map_err(Error::io(std::env::temp_dir(), "make a directory in"))?;
-        Ok(Making { args, terminal, wanted, dir })
+        Ok(Making { args, terminal, wanted, dir, made: 0, stop: &task.stop, corpora: BTreeMap::new() })
     }
 
     /// The features to probe, each with the name of its row.
-    fn rows(&self) -> Result<Vec<(String, FeatureSet)>> {
+    fn rows(&mut self) -> Result<Vec<(String, FeatureSet)>> {
         let mut rows = Vec::new();
         let mut shape = None;
         for path in &self.args.features {
@@ -274,7 +282,14 @@ impl<'a> Making<'a> {
     }
 
     /// The recordings of --data that the split names.
-    fn corpus(&self, rate: u32) -> Result<Corpus> {
+    fn corpus(&mut self, rate: u32) -> Result<&Corpus> {
+        if !self.corpora.contains_key(&rate) {
+            self.corpora.insert(rate, self.scan(rate)?);
+        }
+        Ok(&self.corpora[&rate])
+    }
+
+    fn scan(&self, rate: u32) -> Result<Corpus> {
         let Some(data) = &self.args.data else {
             return Err(Error::usage(
                 "a model and --baselines need the recordings",
@@ -295,21 +310,21 @@ impl<'a> Making<'a> {
         Ok(corpus)
     }
 
-    fn extracted(&self, name: &str, model: &ModelDir, extractor: &Extractor) -> Result<Vec<(String, FeatureSet)>> {
+    fn extracted(&mut self, name: &str, model: &ModelDir, extractor: &Extractor) -> Result<Vec<(String, FeatureSet)>> {
+        self.made += 1;
+        let dir = self.dir.path().join(self.made.to_string());
+        let (terminal, stop) = (self.terminal, self.stop);
         let corpus = self.corpus(extractor.config().sample_rate)?;
-        let dir = self.dir.path().join(format!("{}", std::fs::read_dir(self.dir.path()).map_or(0, Iterator::count)));
-        self.terminal.note(&format!("{name}: extracting features of {} utterances", corpus.utterances.len()));
+        terminal.note(&format!("{name}: extracting features of {} utterances", corpus.utterances.len()));
         let made = Made::new(model, extractor, Format::Npy, Normalize::None)?;
-        let stop = interruptible()?;
-        features::extract(extractor, &made, &[corpus], OnBadFile::Fail, &dir, &|_| {}, &stop)?;
+        features::extract(extractor, &made, from_ref(corpus), OnBadFile::Fail, &dir, &|_| {}, stop)?;
         let layers = extractor.layers().iter();
         layers.map(|l| Ok((format!("{name} {l}"), FeatureSet::open(&dir, Some(&l.to_string()))?))).collect()
     }
 
-    fn spectral(&self, kind: MelKind) -> Result<(String, FeatureSet)> {
-        let corpus = self.corpus(16_000)?;
+    fn spectral(&mut self, kind: MelKind) -> Result<(String, FeatureSet)> {
         let dir = self.dir.path().join(kind.name());
-        spectral(kind, &[corpus], &dir)?;
+        spectral(kind, from_ref(self.corpus(16_000)?), &dir)?;
         Ok((kind.name().to_string(), FeatureSet::open(&dir, None)?))
     }
 }

@@ -1,4 +1,4 @@
-//! How training looks while it goes on: a bar on a terminal, a line now and then elsewhere.
+//! How long work looks while it goes on: a bar on a terminal, a line now and then elsewhere.
 
 use super::Terminal;
 use crate::train::Observer;
@@ -7,7 +7,19 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
 /// Seconds between two lines where there is no bar.
-const PAUSE: Duration = Duration::from_secs(10);
+pub const PAUSE: Duration = Duration::from_secs(10);
+
+/// A bar of `of` steps of something on stderr, if that is a terminal and not to be quiet.
+pub fn bar(terminal: &Terminal, of: u64, unit: &str) -> ProgressBar {
+    let shown = terminal.interactive && !terminal.quiet;
+    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(of), target);
+    if let Ok(style) = ProgressStyle::with_template(&format!("{{bar:24}} {{pos}}/{{len}}{unit}  {{msg}}  {{eta}} left"))
+    {
+        bar.set_style(style);
+    }
+    bar
+}
 
 /// Shows training on stderr.
 pub struct Progress {
@@ -27,12 +39,7 @@ fn accuracies(per_step: &[f64]) -> String {
 impl Progress {
     /// For a run of `steps` steps that begins after `from`.
     pub fn new(terminal: &Terminal, steps: u64, from: u64) -> Self {
-        let shown = terminal.interactive && !terminal.quiet;
-        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(steps), target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}  {eta} left") {
-            bar.set_style(style);
-        }
+        let bar = bar(terminal, steps, "");
         bar.set_position(from);
         bar.reset_eta();
         Progress { terminal: terminal.clone(), bar, steps, first: from, began: Instant::now(), said: None }

@@ -28,12 +28,12 @@ pub enum Cut {
 }
 
 /// What to do about a file that cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnBadFile {
-    /// Stop, and name all of them.
+    /// Name all of them and stop, before the work as far as headers tell.
     Fail,
-    /// Leave them out, and report how many and which.
+    /// Leave them out, and say how many and which.
     Skip,
 }
 

@@ -36,6 +36,7 @@ fn logistic_regression_is_scikit_learns() {
         frame_rate: 100.0,
         names: None,
         limit: usize::MAX,
+        stop: Default::default(),
     };
     let table = Table::gather(&set, &train, &labels, &reading).unwrap();
     let items: Vec<usize> = (0..train.len()).collect();

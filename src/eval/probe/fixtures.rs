@@ -21,7 +21,8 @@ pub struct Corpus {
 
 /// A reading at 100 frames and labels a second.
 pub fn reading(protocol: Protocol) -> Reading {
-    Reading { protocol, cut: Cut::End, label_rate: 100.0, frame_rate: 100.0, names: None, limit: usize::MAX }
+    let (cut, names, limit, stop) = (Cut::End, None, usize::MAX, Default::default());
+    Reading { protocol, cut, label_rate: 100.0, frame_rate: 100.0, names, limit, stop }
 }
 
 impl Corpus {

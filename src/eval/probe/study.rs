@@ -19,6 +19,8 @@ use super::{hidden, linear, logistic, penalty, projection};
 use crate::error::{Error, Problem, Result};
 use crate::features::FeatureSet;
 use rayon::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What is to be probed, and how.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub struct Task {
     pub seed: u64,
     /// Points of the map of test rows; 0 for no map.
     pub map_points: usize,
+    /// Raised to end the work at the next utterance.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Task {
@@ -63,6 +67,7 @@ impl Task {
             l2: None,
             seed: 0,
             map_points: 0,
+            stop: Arc::default(),
         }
     }
 
@@ -74,6 +79,7 @@ impl Task {
             frame_rate: self.frame_rate.or(set.frame_rate()).unwrap_or(100.0),
             names: self.names.clone(),
             limit: memory_limit(),
+            stop: self.stop.clone(),
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::features::{FeatureSet, Utterance};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rows that are worked on at once: few enough that they stay in a core's cache.
 pub const CHUNK: usize = 512;
@@ -34,6 +36,8 @@ pub struct Reading {
     pub names: Option<Vec<String>>,
     /// Bytes of rows that are kept in memory ([`memory_limit`]).
     pub limit: usize,
+    /// Raised to end the work at the next utterance.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// One utterance of a table.
@@ -58,6 +62,7 @@ pub struct Table<'a> {
     classes: Vec<u32>,
     names: Vec<String>,
     data: Option<Vec<f32>>,
+    stop: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Table<'_> {
@@ -92,6 +97,7 @@ impl<'a> Table<'a> {
             classes: Vec::new(),
             names: Vec::new(),
             data: None,
+            stop: reading.stop.clone(),
         };
         let (mut problems, mut found, mut rows) = (Vec::new(), Vec::new(), 0);
         for id in ids {
@@ -264,6 +270,10 @@ impl<'a> Table<'a> {
     }
 
     fn with_raw(&self, item: usize, room: &mut (Vec<f32>, Vec<f32>), f: impl FnOnce(&[f32])) -> Result<()> {
+        // Every pass over the rows comes by here.
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted { kept: "a probe keeps nothing; run it again".into() });
+        }
         let item = &self.items[item];
         if let Some(data) = &self.data {
             f(&data[item.rows.start * self.dim()..item.rows.end * self.dim()]);
@@ -383,6 +393,17 @@ pub fn memory_limit() -> usize {
 mod tests {
     use super::super::fixtures::{Corpus, reading};
     use super::*;
+
+    #[test]
+    fn a_raised_flag_ends_the_next_pass() {
+        let corpus = Corpus::new(3, 50, 2, 2);
+        let (set, reading) = (corpus.set(), reading(Protocol::Frame));
+        let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading).unwrap();
+        let pass = || table.chunks(&[0, 1, 2], &Standard::identity(2), |_, _| Ok(()));
+        assert!(pass().is_ok());
+        reading.stop.store(true, Ordering::Relaxed);
+        assert_eq!(pass().unwrap_err().exit_code(), 130);
+    }
 
     #[test]
     fn chunks_give_every_row_once_in_memory_and_streamed() {
