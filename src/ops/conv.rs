@@ -8,7 +8,7 @@
 //! `y[t] = b + sum_{j, c} W[:, c, j] x[t * stride + j - padding, c]`, as PyTorch's `Conv1d`.
 //!
 //! Where the kernel is two strides long, as in all layers of CPC but the first, two output rows take three products instead of four,
-//! and so do both gradients: see [`super::taps`].
+//! and so do both gradients: see `taps`.
 
 use super::matrix::{View, ViewMut, multiply};
 use super::taps::{Taps, combine};
