@@ -8,7 +8,7 @@ use cpc::model::{CpcAudio, Latents};
 use cpc::nn::{ParamStore, Phase};
 use cpc::ops::scores::Negatives;
 use cpc::train::Optimizer;
-use cpc::weights::{ModelConfig, read_tensors};
+use cpc::weights::{ModelConfig, Pretrained, read_tensors};
 use std::path::PathBuf;
 
 struct Case {
@@ -47,7 +47,7 @@ impl Case {
         config.heads.score = ScoreKind::Mean;
         let store = ParamStore::new(0, &Device::Cpu);
         let model = CpcAudio::new(&config, &store.builder()).unwrap();
-        store.load(&read_tensors(&dir.join("initial.safetensors")).unwrap(), name).unwrap();
+        store.load(&read_tensors(&dir.join("initial.safetensors")).unwrap(), None, name).unwrap();
         Case { dir, store, model }
     }
 
@@ -79,9 +79,17 @@ fn outputs_losses_and_gradients_agree(name: &str) {
     assert_close("gradient of c", grads.get(&c).unwrap(), &case.npy("grad_c.npy"), 1e-4, 0.0);
 }
 
-fn six_steps_of_adam_end_in_the_same_weights(name: &str) {
+/// `from` is 0, or 3 to go on from `checkpoint_3.pt`, with its moments.
+fn six_steps_of_adam_end_in_the_same_weights(name: &str, from: usize) {
     let case = Case::open(name);
     let mut optimizer = Optimizer::new(&case.store).unwrap();
+    if from > 0 {
+        let checkpoint = Pretrained::open(&case.dir.join(format!("checkpoint_{from}.pt"))).unwrap();
+        case.store.load(&checkpoint.tensors, None, name).unwrap();
+        let moments = checkpoint.moments().unwrap();
+        assert_eq!(moments.steps, from as u64);
+        optimizer.load(&moments.tensors, 0, moments.steps, name).unwrap();
+    }
     let (audio, drawn, losses) =
         (case.npy("train_audio.npy"), case.npy("train_negatives.npy"), case.npy("train_losses.npy"));
     let cfg = TrainConfig::default(); // CPC_audio's: Adam, 2e-4, 0.9, 0.999, 1e-8
@@ -91,7 +99,7 @@ fn six_steps_of_adam_end_in_the_same_weights(name: &str) {
         let out = case.model.contrast_with(&latents, &Case::negatives(&case.npy("negatives.npy"))).unwrap();
         out.loss.sum_all().unwrap().backward().unwrap()
     };
-    for step in 0..6 {
+    for step in from..6 {
         let latents = case.model.forward(&audio.get(step).unwrap(), Phase::Train).unwrap();
         let out = case.model.contrast_with(&latents, &Case::negatives(&drawn.get(step).unwrap())).unwrap();
         assert_close(&format!("losses of step {step}"), &out.loss, &losses.get(step).unwrap(), 1e-5, 0.0);
@@ -136,7 +144,7 @@ fn gru_with_channel_norm_computes_what_cpc_audio_computes() {
 
 #[test]
 fn gru_with_channel_norm_trains_as_cpc_audio_trains() {
-    six_steps_of_adam_end_in_the_same_weights("gru_linear_channelnorm");
+    six_steps_of_adam_end_in_the_same_weights("gru_linear_channelnorm", 0);
 }
 
 #[test]
@@ -146,7 +154,7 @@ fn lstm_of_two_layers_computes_what_cpc_audio_computes() {
 
 #[test]
 fn lstm_of_two_layers_trains_as_cpc_audio_trains() {
-    six_steps_of_adam_end_in_the_same_weights("lstm2_linear_channelnorm");
+    six_steps_of_adam_end_in_the_same_weights("lstm2_linear_channelnorm", 0);
 }
 
 #[test]
@@ -156,5 +164,10 @@ fn gru_with_batch_norm_computes_what_cpc_audio_computes() {
 
 #[test]
 fn gru_with_batch_norm_trains_as_cpc_audio_trains() {
-    six_steps_of_adam_end_in_the_same_weights("gru_linear_batchnorm");
+    six_steps_of_adam_end_in_the_same_weights("gru_linear_batchnorm", 0);
+}
+
+#[test]
+fn training_goes_on_from_cpc_audios_checkpoint_as_cpc_audio_goes_on() {
+    six_steps_of_adam_end_in_the_same_weights("gru_linear_channelnorm", 3);
 }

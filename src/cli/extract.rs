@@ -2,6 +2,7 @@
 
 use super::Terminal;
 use super::interrupt::interruptible;
+use super::model;
 use super::progress::{PAUSE, bar};
 use crate::audio::LiveResampler;
 use crate::audio::mel::MelKind;
@@ -11,7 +12,6 @@ use crate::device;
 use crate::error::{Error, Result};
 use crate::eval::baseline::spectral;
 use crate::features::{self, Extractor, Format, Frames, Index, Layer, Made, Normalize, Timing};
-use crate::weights::ModelDir;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -48,8 +48,9 @@ enum Encoding {
         pandas   pandas.read_parquet('features/c.parquet')"
 )]
 pub struct Extract {
-    /// A model directory or a run directory (its best model); or `mfcc` or `logmel`, to compare with
-    model: PathBuf,
+    /// A model directory, a run directory (its best model), a checkpoint of CPC_audio, or hf:owner/name; or `mfcc` or `logmel`, to
+    /// compare with
+    model: String,
     /// Recordings, directories of them, or manifests; `-` is standard input
     #[arg(required = true)]
     input: Vec<PathBuf>,
@@ -93,11 +94,11 @@ impl Extract {
         if !piped && self.rate.is_some() {
             return Err(Error::usage("--rate is for standard input", "leave it out: files say what rate they have"));
         }
-        let spectral = [MelKind::Mfcc, MelKind::LogMel].into_iter().find(|kind| self.model == Path::new(kind.name()));
+        let spectral = [MelKind::Mfcc, MelKind::LogMel].into_iter().find(|kind| self.model == kind.name());
         if let (Some(kind), Some(out)) = (spectral, &self.out) {
             return self.spectral(kind, out, terminal);
         }
-        let model = ModelDir::open(&self.model)?;
+        let model = model::open(&self.model, terminal)?;
         let extractor = Extractor::open(&model, &self.layer, &device::parse(&self.device)?)?;
         let Some(out) = &self.out else { return self.stream(&extractor, terminal) };
         let made = Made::new(&model, &extractor, self.format, self.normalize)?;

@@ -1,11 +1,11 @@
 //! `cpc info`: what a corpus, a model or a run is.
 
-use super::Terminal;
-use crate::config::{Config, ContextKind};
+use super::{Terminal, model};
+use crate::config::{Config, ContextKind, HeadsKind};
 use crate::data::{Corpus, Summary};
 use crate::error::{Error, Result};
 use crate::train::run_dir;
-use crate::weights::{ModelConfig, ModelDir};
+use crate::weights::{ModelConfig, Origin, Pretrained};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
@@ -21,18 +21,24 @@ use std::path::{Path, PathBuf};
     after_help = "Examples:\n  cpc info LibriSpeech/train-clean-100\n  cpc info runs/demo/model\n  cpc info runs/demo --json"
 )]
 pub struct Info {
-    /// A directory of recordings or a manifest, a model directory, or a run directory
-    what: PathBuf,
+    /// A directory of recordings or a manifest; a model (directory, checkpoint of CPC_audio, hf:owner/name); or a run directory
+    what: String,
     /// The rate that a corpus would be resampled to, in samples a second
     #[arg(long, default_value = "16000", value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
     rate: u32,
 }
 
 #[derive(Serialize)]
-struct ModelInfo {
+struct ModelInfo<'a> {
     path: PathBuf,
     #[serde(flatten)]
-    config: ModelConfig,
+    config: &'a ModelConfig,
+    found: &'a Origin,
+    sha256: String,
+    dtype: &'static str,
+    heads_present: bool,
+    mapped: usize,
+    ignored: &'a [(String, String)],
     parameters: usize,
     hop: usize,
     receptive_field: usize,
@@ -52,11 +58,11 @@ struct RunInfo {
 
 impl Info {
     pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
-        let what = self.what.as_path();
+        let what = Path::new(&self.what);
         if what.join("config.toml").is_file() {
             self.describe_run(what, terminal)
-        } else if what.join("config.json").is_file() {
-            describe_model(what, terminal)
+        } else if model::is_model(&self.what)? {
+            describe_model(&model::open(&self.what, terminal)?, terminal)
         } else {
             let corpus = Corpus::inspect(what, self.rate, &|_| {})?;
             let summary = Summary::new(&corpus);
@@ -123,24 +129,27 @@ impl Info {
     }
 }
 
-fn describe_model(path: &Path, terminal: &Terminal) -> Result<()> {
-    let model = ModelDir::open(path)?;
+fn describe_model(model: &Pretrained, terminal: &Terminal) -> Result<()> {
     let trained = |name: &&String| !name.contains("running_") && !name.ends_with("num_batches_tracked");
-    let tensors = model.tensors()?;
-    let parameters = tensors.keys().filter(trained).map(|n| tensors[n].elem_count()).sum();
+    let parameters = model.tensors.iter().filter(|(n, _)| trained(n)).map(|(_, t)| t.elem_count()).sum();
+    let sha256 = model.sha256()?;
     let c = &model.config;
     let (hop, field) = (c.encoder.hop(), c.encoder.receptive_field());
     let ms = |samples: usize| 1e3 * samples as f64 / f64::from(c.sample_rate);
-    let text = format!(
-        "model            {} (format {}), {parameters} parameters\n\
+    let mut text = format!(
+        "model            {} (format {}), {parameters} parameters, float32\n\
+         from             {} ({})\n\
+         sha256           {sha256}\n\
          input            mono, {} samples a second\n\
          encoder          {} layers of {} channels, norm {}\n\
          hop              {hop} samples ({:.1} ms, {:.1} frames a second)\n\
          receptive field  {field} samples ({:.1} ms)\n\
          context          {} of {}, {} layer{}\n\
-         heads            {} steps ahead ({:.0} ms)\n",
+         heads            {}{} steps ahead ({:.0} ms)\n",
         c.model_type,
         c.format,
+        model.origin.reference,
+        model.origin.layout,
         c.sample_rate,
         c.encoder.kernels.len(),
         c.encoder.hidden_dim,
@@ -152,16 +161,33 @@ fn describe_model(path: &Path, terminal: &Terminal) -> Result<()> {
         c.context.hidden_dim,
         c.context.num_layers,
         if c.context.num_layers == 1 { "" } else { "s" },
+        match (model.has_heads(), c.heads.kind) {
+            (false, _) => "none here; trained for ",
+            (true, HeadsKind::Linear) => "linear, ",
+            (true, HeadsKind::Transformer) => "transformer, ",
+        },
         c.heads.steps,
         ms(hop * c.heads.steps),
     );
+    if let Some(origin) = &c.origin {
+        writeln!(text, "converted from   {} ({})", origin.reference, origin.layout).ok();
+    }
+    for (name, why) in &model.ignored {
+        writeln!(text, "left out         {name}: {why}").ok();
+    }
     let info = ModelInfo {
         path: model.path.clone(),
         parameters,
         hop,
         receptive_field: field,
         frames_per_second: 1e3 / ms(hop),
-        config: model.config,
+        dtype: "float32",
+        found: &model.origin,
+        sha256,
+        heads_present: model.has_heads(),
+        mapped: model.tensors.len(),
+        ignored: &model.ignored,
+        config: &model.config,
     };
     terminal.result_or_json(&info, &text)
 }

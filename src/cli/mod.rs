@@ -1,10 +1,12 @@
 //! The command line: one file a subcommand. Results go to stdout, everything else to stderr.
 
 mod abx;
+mod convert;
 mod extract;
 mod info;
 mod interrupt;
 mod man;
+mod model;
 mod pretrain;
 mod probe;
 mod progress;
@@ -77,6 +79,8 @@ pub enum Command {
     Probe(Box<probe::Probe>),
     /// Measure how well features tell phones apart (ABX error)
     Abx(abx::Abx),
+    /// Convert a model: from a checkpoint of PyTorch or the hub to a model directory, and back
+    Convert(convert::Convert),
     /// Describe a corpus, a model or a run
     Info(info::Info),
     /// Print a script that completes cpc's commands and flags in a shell
@@ -97,6 +101,7 @@ impl Cli {
             Command::Extract(extract) => extract.run(&terminal),
             Command::Probe(probe) => probe.run(&terminal),
             Command::Abx(abx) => abx.run(&terminal),
+            Command::Convert(convert) => convert.run(&terminal),
             Command::Info(info) => info.run(&terminal),
             Command::Completions(completions) => completions.run(&terminal),
             Command::Man(man) => man.run(&terminal),

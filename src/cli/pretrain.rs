@@ -2,14 +2,14 @@
 
 use super::Terminal;
 use super::interrupt::interruptible;
+use super::model;
 use super::progress::Progress;
 use crate::config::{Config, Layers, OnBadFile, Schedule};
 use crate::data::{Corpus, Windows};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::train::metrics::Figures;
-use crate::train::{AudioTask, Finished, Task, Trainer, run_dir};
-use crate::weights::ModelDir;
+use crate::train::{AudioTask, Finished, Start, Task, Trainer, begin, run_dir};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
@@ -67,9 +67,12 @@ pub struct Pretrain {
     /// What to do about a file that cannot be read (data.on_bad_file)
     #[arg(long, value_enum, value_name = "WHAT")]
     on_bad_file: Option<OnBadFile>,
-    /// Start from the weights of a model of the same sizes (train.init)
+    /// Start from the weights of a model of the same sizes: a directory, a checkpoint, or hf:owner/name (train.init)
     #[arg(long, value_name = "MODEL")]
-    init: Option<PathBuf>,
+    init: Option<String>,
+    /// With --init: take over Adam's moments too, which a checkpoint of cpc or of CPC_audio has
+    #[arg(long, requires = "init")]
+    resume_optimizer: bool,
     /// Go on with the run in --out, from its last checkpoint
     #[arg(long, conflicts_with_all = ["overwrite", "preset", "config", "init"])]
     resume: bool,
@@ -106,12 +109,7 @@ struct Report<'a> {
 impl Pretrain {
     fn layers(&self) -> Result<Layers> {
         let mut flags = Vec::new();
-        for (key, path) in [
-            ("data.path", &self.data),
-            ("data.train", &self.train),
-            ("data.valid", &self.valid),
-            ("train.init", &self.init),
-        ] {
+        for (key, path) in [("data.path", &self.data), ("data.train", &self.train), ("data.valid", &self.valid)] {
             if let Some(path) = path {
                 flags.push((key, kept(path)?));
             }
@@ -127,6 +125,13 @@ impl Pretrain {
                     .map_err(|_| Error::usage(format!("{key}: {n} is too large"), "choose a smaller number"))?;
                 flags.push((key, Value::Integer(n)));
             }
+        }
+        if let Some(init) = &self.init {
+            let path = Path::new(init);
+            flags.push(("train.init", if path.exists() { kept(path)? } else { Value::String(init.clone()) }));
+        }
+        if self.resume_optimizer {
+            flags.push(("train.init_optimizer", Value::Boolean(true)));
         }
         if let Some(what) = self.on_bad_file {
             let word = if what == OnBadFile::Skip { "skip" } else { "fail" };
@@ -148,7 +153,7 @@ impl Pretrain {
             _ => return terminal.result(&Config::resolve(&layers)?.to_toml()?),
         };
         let from = if self.resume { run_dir::latest(&out)? } else { None };
-        let config = if self.resume {
+        let mut config = if self.resume {
             let old = Config::read(&out.join("config.toml"))?;
             layers.file = Some(out.join("config.toml"));
             let new = Config::resolve(&layers)?;
@@ -163,15 +168,25 @@ impl Pretrain {
         }
         let device = device::parse(&self.device)?;
         let init = match config.train.init.as_str() {
-            "" => None,
-            path => Some(ModelDir::open(Path::new(path))?),
+            init if !init.is_empty() && from.is_none() => Some(model::open(init, terminal)?),
+            _ => None,
         };
+        if let Some(init) = &init {
+            config.train.init.clone_from(&init.origin.reference); // with the commit, so that it stays the same model
+        }
         let (train, valid) = windows(&config, terminal)?;
         let at = from.as_ref().map(|(_, state)| state.position).unwrap_or_default();
         let task = AudioTask::new(&config, train, valid, at, &device)?;
-        if let (Some(init), None) = (&init, &from) {
-            task.params().load(&init.tensors()?, &init.path.display().to_string())?;
-        }
+        let start = match (&init, &from) {
+            (_, Some((path, state))) => Start::Checkpoint(path.clone(), state.clone()),
+            (Some(init), None) => {
+                if !init.has_heads() {
+                    terminal.note("the weights to begin with have no prediction heads: those begin at random");
+                }
+                begin(init, task.params(), &config.heads, &config.train)?
+            }
+            (None, None) => Start::Fresh,
+        };
         if self.resume {
             crate::durable::write(&out.join("config.toml"), config.to_toml()?.as_bytes())?;
         } else {
@@ -188,8 +203,7 @@ impl Pretrain {
 
         let stop = interruptible()?;
         let mut progress = Progress::new(terminal, config.train.steps, step);
-        let from = from.as_ref().map(|(path, state)| (path.as_path(), state));
-        let finished = Trainer::new(task, &config.train, config.seed, &out, from, &mut progress)?.train(&stop);
+        let finished = Trainer::new(task, &config.train, config.seed, &out, &start, &mut progress)?.train(&stop);
         progress.finish();
         report(&config, &out, &finished?, terminal)
     }

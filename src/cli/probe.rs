@@ -2,6 +2,7 @@
 
 use super::Terminal;
 use super::interrupt::interruptible;
+use super::model;
 use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
 use crate::data::Corpus;
@@ -16,7 +17,7 @@ use crate::eval::probe::split::{Split, read_list};
 use crate::eval::probe::study::{Task, probe};
 use crate::features::{self, Extractor, FeatureSet, Format, Layer, Made, Normalize};
 use crate::report::probe_page::{Detail, Map, PageRow, ProbePage, render};
-use crate::weights::ModelDir;
+use crate::weights::Pretrained;
 use clap::{Args, ValueEnum};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -239,8 +240,8 @@ impl<'a> Making<'a> {
         let mut shape = None;
         for path in &self.args.features {
             let name = path.display().to_string();
-            if is_model(path) {
-                let model = ModelDir::open(path)?;
+            if model::is_model(&name)? {
+                let model = model::open(&name, self.terminal)?;
                 let extractor = Extractor::open(&model, &self.layers()?, &device::parse(&self.args.device)?)?;
                 rows.extend(self.extracted(&name, &model, &extractor)?);
                 shape.get_or_insert(model);
@@ -310,7 +311,12 @@ impl<'a> Making<'a> {
         Ok(corpus)
     }
 
-    fn extracted(&mut self, name: &str, model: &ModelDir, extractor: &Extractor) -> Result<Vec<(String, FeatureSet)>> {
+    fn extracted(
+        &mut self,
+        name: &str,
+        model: &Pretrained,
+        extractor: &Extractor,
+    ) -> Result<Vec<(String, FeatureSet)>> {
         self.made += 1;
         let dir = self.dir.path().join(self.made.to_string());
         let (terminal, stop) = (self.terminal, self.stop);
@@ -327,11 +333,6 @@ impl<'a> Making<'a> {
         spectral(kind, from_ref(self.corpus(16_000)?), &dir)?;
         Ok((kind.name().to_string(), FeatureSet::open(&dir, None)?))
     }
-}
-
-/// Whether a path is a model or run directory rather than one of features.
-fn is_model(path: &Path) -> bool {
-    path.join("config.json").is_file() || path.join("model").join("config.json").is_file()
 }
 
 /// The page of `--report`.

@@ -8,7 +8,7 @@ mod model;
 mod train;
 
 pub use data::{Cut, DataConfig, OnBadFile, Sampler};
-pub use model::{ContextConfig, ContextKind, EncoderConfig, HeadsConfig, NormKind, ScoreKind};
+pub use model::{ContextConfig, ContextKind, EncoderConfig, HeadsConfig, HeadsKind, NormKind, ScoreKind};
 pub use train::{NegativesFrom, ObjectiveConfig, OptimizerKind, Schedule, TrainConfig};
 
 use crate::error::{Error, Problem, Result};

@@ -162,6 +162,15 @@ pub enum ScoreKind {
 }
 
 impl ScoreKind {
+    /// Its name in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            ScoreKind::Mean => "mean",
+            ScoreKind::Sum => "sum",
+            ScoreKind::Scaled => "scaled",
+        }
+    }
+
     /// What the inner product over `dim` numbers is multiplied by.
     pub fn scale(self, dim: usize) -> f64 {
         match self {
@@ -172,19 +181,33 @@ impl ScoreKind {
     }
 }
 
-/// The `[heads]` section: one bilinear W_k a step.
+/// What predicts z_{t+k} from c.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadsKind {
+    /// One matrix a step (the paper, equation 3).
+    Linear,
+    /// One transformer layer a step (CPC_audio's `--rnnMode transformer`).
+    Transformer,
+}
+
+/// The `[heads]` section: one W_k a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeadsConfig {
+    /// What a head is.
+    pub kind: HeadsKind,
     /// K: how many frames ahead are predicted. 12 in the paper (section 3.1) and CPC_audio.
     pub steps: usize,
     /// How a score is made of an inner product.
     pub score: ScoreKind,
+    /// The positions that transformer heads are built for: the frames of a window less K. 0 elsewhere.
+    pub positions: usize,
 }
 
 impl Default for HeadsConfig {
     fn default() -> Self {
-        HeadsConfig { steps: 12, score: ScoreKind::Scaled }
+        HeadsConfig { kind: HeadsKind::Linear, steps: 12, score: ScoreKind::Scaled, positions: 0 }
     }
 }
 

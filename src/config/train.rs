@@ -71,6 +71,8 @@ pub enum Schedule {
 pub struct TrainConfig {
     /// A model whose weights training starts from; empty for random ones.
     pub init: String,
+    /// Take over Adam's moments of `init` too, which must then be a checkpoint.
+    pub init_optimizer: bool,
     /// Updates of the parameters.
     pub steps: u64,
     /// Windows in a batch. 8 a GPU in the paper (section 3.1) and CPC_audio.
@@ -112,6 +114,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         TrainConfig {
             init: String::new(),
+            init_optimizer: false,
             steps: 100_000,
             batch_size: 8,
             accumulate: 1,

@@ -41,7 +41,8 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path) -> Result<Index> 
     };
     let made = Made {
         model: kind.name().into(),
-        model_crc32c: String::new(),
+        model_sha256: String::new(),
+        model_commit: None,
         layers: vec![LayerInfo { name: kind.name().into(), dim, path: ".".into() }],
         format: Format::Npy,
         normalize: Normalize::None,

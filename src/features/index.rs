@@ -4,7 +4,7 @@ use super::{Extractor, Layer, Timing};
 use crate::data::Utterance;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::weights::ModelDir;
+use crate::weights::Pretrained;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -40,8 +40,11 @@ pub enum Normalize {
 pub struct Made {
     /// Where the model was.
     pub model: String,
-    /// CRC-32C of the model's configuration and weights, in hexadecimal.
-    pub model_crc32c: String,
+    /// SHA-256 of the model's weights, in hexadecimal: what the hub shows of `model.safetensors`.
+    pub model_sha256: String,
+    /// The commit of the hub's repository that the model came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_commit: Option<String>,
     /// The layers.
     pub layers: Vec<LayerInfo>,
     /// How they are stored.
@@ -57,18 +60,14 @@ impl Made {
     /// What will be made with a model: `extractor` is that of `model`.
     ///
     /// # Errors
-    /// The model's files cannot be read.
-    pub fn new(model: &ModelDir, extractor: &Extractor, format: Format, normalize: Normalize) -> Result<Self> {
-        let mut crc = 0;
-        for name in ["config.json", "model.safetensors"] {
-            let path = model.path.join(name);
-            crc = crc32c::crc32c_append(crc, &std::fs::read(&path).map_err(Error::io(&path, "read"))?);
-        }
+    /// A tensor operation fails.
+    pub fn new(model: &Pretrained, extractor: &Extractor, format: Format, normalize: Normalize) -> Result<Self> {
         let many = extractor.layers().len() > 1;
         let layers = extractor.layers().iter().zip(extractor.dims());
         Ok(Made {
-            model: model.path.display().to_string(),
-            model_crc32c: format!("{crc:08x}"),
+            model: model.origin.reference.clone(),
+            model_sha256: model.sha256()?,
+            model_commit: model.origin.commit.clone(),
             layers: layers.map(|(&layer, &dim)| LayerInfo::new(layer, dim, format, many)).collect(),
             format,
             normalize,
@@ -78,7 +77,7 @@ impl Made {
 
     /// Whether both make the same features; where the model lies does not matter.
     pub fn same(&self, other: &Made) -> bool {
-        *self == Made { model: self.model.clone(), ..other.clone() }
+        *self == Made { model: self.model.clone(), model_commit: self.model_commit.clone(), ..other.clone() }
     }
 }
 

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::model::CpcAudio;
 use crate::nn::{ContextStream, ParamStore};
 use crate::ops::encoder_stream::EncoderStream;
-use crate::weights::{ModelConfig, ModelDir};
+use crate::weights::cpc_audio::HEADS;
+use crate::weights::{ModelConfig, Pretrained};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
@@ -59,14 +60,14 @@ pub struct Extractor {
 }
 
 impl Extractor {
-    /// The model of a directory, on a device.
+    /// A trained model, on a device. It may lack prediction heads.
     ///
     /// # Errors
     /// The weights are not the model's; a layer that it does not have.
-    pub fn open(model: &ModelDir, layers: &[Layer], device: &Device) -> Result<Self> {
+    pub fn open(model: &Pretrained, layers: &[Layer], device: &Device) -> Result<Self> {
         let store = ParamStore::new(0, device);
         CpcAudio::new(&model.config, &store.builder())?;
-        store.load(&model.tensors()?, &model.path.display().to_string())?;
+        store.load(&model.tensors, (!model.has_heads()).then_some(HEADS), &model.origin.reference)?;
         Extractor::new(&model.config, &store, layers)
     }
 
@@ -134,9 +135,9 @@ impl Frames {
 /// ```no_run
 /// # fn main() -> cpc::error::Result<()> {
 /// use cpc::features::{Extractor, Layer};
-/// use cpc::weights::ModelDir;
+/// use cpc::weights::Pretrained;
 ///
-/// let model = ModelDir::open("runs/demo".as_ref())?;
+/// let model = Pretrained::open("runs/demo".as_ref())?;
 /// let extractor = Extractor::open(&model, &[Layer::C], &candle_core::Device::Cpu)?;
 /// let mut stream = extractor.stream();
 /// for piece in [[0.0; 160], [0.1; 160], [0.0; 160]] {

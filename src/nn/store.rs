@@ -65,15 +65,18 @@ impl ParamStore {
         &self.device
     }
 
-    /// Sets every parameter and buffer from `tensors`, which must hold exactly these names and shapes.
+    /// Sets every parameter and buffer from `tensors`, which must hold exactly these names and shapes. Those whose names begin
+    /// with `but` stay as they are.
     ///
     /// # Errors
     /// Names what is missing, left over or of another shape; nothing is changed then.
-    pub fn load(&self, tensors: &HashMap<String, Tensor>, from: &str) -> Result<()> {
+    pub fn load(&self, tensors: &HashMap<String, Tensor>, but: Option<&str>, from: &str) -> Result<()> {
         let vars = self.lock();
+        let vars: BTreeMap<&String, &Var> =
+            vars.iter().filter(|(name, _)| !but.is_some_and(|start| name.starts_with(start))).collect();
         let mut wrong = Vec::new();
-        for (name, var) in vars.iter() {
-            match tensors.get(name) {
+        for (name, var) in &vars {
+            match tensors.get(*name) {
                 None => wrong.push(format!("{name} is missing")),
                 Some(t) if t.shape() != var.shape() => {
                     wrong.push(format!("{name} is {:?}, not {:?}", t.dims(), var.dims()));
@@ -93,7 +96,7 @@ impl ParamStore {
                 "give the encoder, context and heads the sizes of the model that the weights came from",
             ));
         }
-        for (name, var) in vars.iter() {
+        for (name, var) in vars {
             var.set(&tensors[name].to_dtype(var.dtype())?.to_device(&self.device)?.contiguous()?)?;
         }
         Ok(())
@@ -197,7 +200,7 @@ mod tests {
         let store = ParamStore::new(1, &Device::Cpu);
         store.builder().get_with_hints(2, "w", Init::Const(1.0)).unwrap();
         let other = HashMap::from([("v".to_string(), Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap())]);
-        let error = store.load(&other, "x.safetensors").unwrap_err().to_string();
+        let error = store.load(&other, None, "x.safetensors").unwrap_err().to_string();
         assert!(error.contains("w is missing") && error.contains("v is left over"), "{error}");
     }
 }

@@ -29,6 +29,9 @@ pub struct State {
     pub format: u32,
     /// Updates made.
     pub step: u64,
+    /// Updates before the run that Adam's moments come from (`--resume-optimizer`).
+    #[serde(default)]
+    pub updates_before: u64,
     /// The seed that every random stream follows from, with the step or the place in the data.
     pub seed: u64,
     /// The next batch of training data.
@@ -92,7 +95,7 @@ fn damaged(file: &Path, what: &str) -> Error {
 /// Puts the weights and moments of a checkpoint into a task and its optimizer.
 pub fn load(path: &Path, state: &State, task: &impl Task, optimizer: &mut Optimizer) -> Result<()> {
     let model = ModelDir::open(path)?;
-    task.params().load(&model.tensors()?, &path.display().to_string())?;
+    task.params().load(&model.tensors()?, None, &path.display().to_string())?;
     let file = path.join("optimizer.safetensors");
-    optimizer.load(&read_tensors(&file)?, state.step, &file.display().to_string())
+    optimizer.load(&read_tensors(&file)?, state.step, state.updates_before, &file.display().to_string())
 }

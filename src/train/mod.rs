@@ -6,6 +6,7 @@
 mod audio;
 pub mod checkpoint;
 mod health;
+mod init;
 pub mod metrics;
 mod optimizer;
 pub mod run_dir;
@@ -15,7 +16,8 @@ mod trainer;
 
 pub use audio::{AudioBatch, AudioTask};
 pub use health::{complaint, spread_and_rank};
+pub use init::begin;
 pub use optimizer::{Gradients, Optimizer};
 pub use schedule::learning_rate;
 pub use task::{Batch, Outcome, Task};
-pub use trainer::{Finished, Observer, Trainer};
+pub use trainer::{Finished, Observer, Start, Trainer};

@@ -19,6 +19,7 @@ struct Slot {
 pub struct Optimizer {
     slots: Vec<Slot>,
     steps: u64,
+    before: u64, // updates behind the moments that the run began with
 }
 
 /// Gradients by the place of their parameter; none where a batch did not reach it.
@@ -53,7 +54,7 @@ impl Optimizer {
             let zeros = || Var::zeros(param.shape(), param.dtype(), param.device());
             Ok(Slot { m: zeros()?, v: zeros()?, name, param })
         };
-        Ok(Optimizer { slots: store.trainable().into_iter().map(slot).collect::<Result<_>>()?, steps: 0 })
+        Ok(Optimizer { slots: store.trainable().into_iter().map(slot).collect::<Result<_>>()?, steps: 0, before: 0 })
     }
 
     /// The gradients of the parameters, detached, out of a backward pass.
@@ -77,7 +78,7 @@ impl Optimizer {
             beta2: cfg.betas[1],
             eps: cfg.eps,
             decay: if cfg.optimizer == OptimizerKind::Adamw { cfg.weight_decay } else { 0.0 },
-            step: self.steps,
+            step: self.before + self.steps,
         };
         for (slot, grad) in self.slots.iter().zip(&grads.0) {
             if let Some(grad) = grad {
@@ -95,13 +96,18 @@ impl Optimizer {
         self.slots.iter().flat_map(both).collect()
     }
 
-    /// Updates made so far.
+    /// Updates of this run so far.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Takes over a state that was saved after `steps` updates.
-    pub fn load(&mut self, tensors: &HashMap<String, Tensor>, steps: u64, from: &str) -> Result<()> {
+    /// Updates that were made before this run: Adam's correction for moments that start at zero counts them too.
+    pub fn updates_before(&self) -> u64 {
+        self.before
+    }
+
+    /// Takes over a state that was saved after `steps` updates of the run, and `before` updates before it.
+    pub fn load(&mut self, tensors: &HashMap<String, Tensor>, steps: u64, before: u64, from: &str) -> Result<()> {
         for slot in &self.slots {
             for (var, key) in [(&slot.m, format!("m.{}", slot.name)), (&slot.v, format!("v.{}", slot.name))] {
                 match tensors.get(&key) {
@@ -109,13 +115,13 @@ impl Optimizer {
                     _ => {
                         return Err(Error::failed(
                             format!("{from}: {key} is missing or of another shape"),
-                            "resume from an older checkpoint",
+                            "go on from another checkpoint",
                         ));
                     }
                 }
             }
         }
-        self.steps = steps;
+        (self.steps, self.before) = (steps, before);
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use crate::config::TrainConfig;
 use crate::error::{Error, Problem, Result};
 use crate::nn::Phase;
 use crate::seed::stream;
+use crate::weights::Moments;
 use candle_core::{DType, Tensor};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,6 +68,17 @@ pub struct Trainer<'a, T: Task> {
     skipped: Vec<Problem>,
 }
 
+/// What a trainer begins with, besides the weights of its task.
+#[derive(Debug, Clone)]
+pub enum Start {
+    /// Nothing.
+    Fresh,
+    /// Adam's moments from another run, and the name of where they come from.
+    Moments(Moments, String),
+    /// A checkpoint of this run.
+    Checkpoint(PathBuf, State),
+}
+
 impl<'a, T: Task> Trainer<'a, T> {
     /// A trainer at the beginning of a run, or at the checkpoint that it goes on from.
     pub fn new(
@@ -74,15 +86,20 @@ impl<'a, T: Task> Trainer<'a, T> {
         config: &TrainConfig,
         seed: u64,
         run: &Path,
-        from: Option<(&Path, &State)>,
+        from: &Start,
         observer: &'a mut dyn Observer,
     ) -> Result<Self> {
         let mut optimizer = Optimizer::new(task.params())?;
-        if let Some((path, state)) = from {
-            checkpoint::load(path, state, &task, &mut optimizer)?;
+        let mut best = None;
+        match from {
+            Start::Fresh => {}
+            Start::Moments(moments, place) => optimizer.load(&moments.tensors, 0, moments.steps, place)?,
+            Start::Checkpoint(path, state) => {
+                checkpoint::load(path, state, &task, &mut optimizer)?;
+                best = state.best;
+            }
         }
         let metrics = Metrics::open(run, optimizer.steps(), task.unit())?;
-        let best = from.and_then(|(_, state)| state.best);
         let (pending, sources, skipped, valid) = (Vec::new(), Vec::new(), Vec::new(), None);
         let (config, run) = (config.clone(), run.to_path_buf());
         Ok(Trainer { task, config, seed, run, observer, optimizer, metrics, best, valid, pending, sources, skipped })
@@ -291,6 +308,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let state = State {
             format: 1,
             step: self.optimizer.steps(),
+            updates_before: self.optimizer.updates_before(),
             seed: self.seed,
             position: self.task.position(),
             best: self.best,

@@ -1,7 +1,12 @@
-//! Where weights are kept: model directories.
+//! Where weights are kept: model directories, PyTorch checkpoints, the Hugging Face hub.
 
+pub mod cpc_audio;
 mod model_dir;
+mod pretrained;
 mod tensors;
+pub mod torch;
 
+pub use cpc_audio::Moments;
 pub use model_dir::{ModelConfig, ModelDir};
-pub use tensors::{read_tensors, write_tensors};
+pub use pretrained::{Origin, Pretrained};
+pub use tensors::{read_tensors, to_safetensors, write_tensors};

@@ -1,5 +1,6 @@
 //! A model directory: `config.json` and `model.safetensors`. What every command takes as MODEL.
 
+use super::pretrained::Origin;
 use super::tensors::{read_tensors, write_tensors};
 use crate::config::{Config, ContextConfig, EncoderConfig, HeadsConfig};
 use crate::durable;
@@ -25,6 +26,9 @@ pub struct ModelConfig {
     pub context: ContextConfig,
     /// W_k.
     pub heads: HeadsConfig,
+    /// Where a converted model came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 impl ModelConfig {
@@ -37,6 +41,7 @@ impl ModelConfig {
             encoder: cfg.encoder.clone(),
             context: cfg.context.clone(),
             heads: cfg.heads.clone(),
+            origin: None,
         }
     }
 }
@@ -59,10 +64,18 @@ impl ModelDir {
         let inside = path.join("model");
         let path =
             if !path.join("config.json").exists() && inside.join("config.json").exists() { &inside } else { path };
-        let file = path.join("config.json");
-        if path.is_dir() && !file.exists() {
+        Ok(ModelDir { path: path.to_path_buf(), config: ModelDir::read_config(path)? })
+    }
+
+    /// Reads the `config.json` of a directory.
+    ///
+    /// # Errors
+    /// It is missing, or says what this crate does not know.
+    pub fn read_config(dir: &Path) -> Result<ModelConfig> {
+        let file = dir.join("config.json");
+        if dir.is_dir() && !file.exists() {
             return Err(Error::failed(
-                format!("{}: not a model directory: there is no config.json in it", path.display()),
+                format!("{}: not a model directory: there is no config.json in it", dir.display()),
                 "give a run directory, its model/, or one of its checkpoints/",
             ));
         }
@@ -83,7 +96,7 @@ impl ModelDir {
         config.heads.validate(&mut faults);
         match faults.first() {
             Some(fault) => Err(wrong(fault.to_string())),
-            None => Ok(ModelDir { path: path.to_path_buf(), config }),
+            None => Ok(config),
         }
     }
 

@@ -9,9 +9,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Writes tensors under their names; the same tensors always give the same bytes.
+pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+    durable::write(path, &to_safetensors(tensors, &path.display().to_string())?)
+}
+
+/// The bytes of a `.safetensors` file; `to` begins an error's message.
 ///
 /// The one metadata key is `format = pt`, which other readers of such files ask for.
-pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+pub fn to_safetensors(tensors: &BTreeMap<String, Tensor>, to: &str) -> Result<Vec<u8>> {
     let mut data = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         let flat = tensor.flatten_all()?;
@@ -24,15 +29,13 @@ pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<
         };
         data.push((name, dtype, tensor.dims().to_vec(), bytes));
     }
-    let fault = |e: safetensors::SafeTensorError| {
-        Error::failed(format!("{}: {e}", path.display()), "report this as a fault of cpc")
-    };
+    let fault = |e: safetensors::SafeTensorError| Error::failed(format!("{to}: {e}"), "report this as a fault of cpc");
     let views = data
         .iter()
         .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes).map_err(fault)?)))
         .collect::<Result<Vec<_>>>()?;
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    durable::write(path, &serialize(views, Some(metadata)).map_err(fault)?)
+    serialize(views, Some(metadata)).map_err(fault)
 }
 
 /// Reads every tensor of a file, on the CPU.

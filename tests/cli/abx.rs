@@ -325,7 +325,7 @@ fn takes_the_frame_rate_from_the_index_and_refuses_another_one() {
     let files = ["u-s1", "u-s2"]
         .map(|id| format!(r#"{{"id": "{id}", "speaker": "-", "frames": 20, "seconds": 0.2, "file": "{id}.npy"}}"#));
     let index = format!(
-        r#"{{"complete": true, "model": "m", "model_crc32c": "0", "layers": [{{"name": "c", "dim": 2, "path": "."}}],
+        r#"{{"complete": true, "model": "m", "model_sha256": "0", "layers": [{{"name": "c", "dim": 2, "path": "."}}],
             "format": "npy", "normalize": "none", "sample_rate": 16000, "hop": 160, "receptive_field": 465,
             "frame_rate": 100.0, "first_frame_seconds": 0.005, "delay_ms": 19.5, "utterances": [{}]}}"#,
         files.join(", ")

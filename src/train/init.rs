@@ -1,0 +1,43 @@
+//! Beginning from the weights of another model (`--init`), and from Adam's moments of a checkpoint (`--resume-optimizer`).
+
+use super::trainer::Start;
+use crate::config::{HeadsConfig, HeadsKind, TrainConfig};
+use crate::error::{Error, Result};
+use crate::nn::ParamStore;
+use crate::weights::Pretrained;
+use crate::weights::cpc_audio::{HEADS, scaled};
+use candle_core::Tensor;
+use std::collections::HashMap;
+
+/// Puts the weights of `init` into `params`, and says what the trainer begins with.
+///
+/// Weights without prediction heads leave those of `params` as they are. Linear heads that were trained with another kind of score
+/// are multiplied so that the scores stay what they were.
+///
+/// # Errors
+/// The model has other sizes; moments are wanted that it does not have, or that belong to another kind of score.
+pub fn begin(init: &Pretrained, params: &ParamStore, heads: &HeadsConfig, train: &TrainConfig) -> Result<Start> {
+    let from = &init.origin.reference;
+    let old = init.config.heads.score;
+    if train.init_optimizer && (old != heads.score || !init.has_heads()) {
+        return Err(Error::usage(
+            format!("--resume-optimizer: the moments of {from} belong to other prediction heads"),
+            match init.has_heads() {
+                true => format!("add --set heads.score={}, the kind of score that they were trained with", old.name()),
+                false => "leave --resume-optimizer out: the weights have no prediction heads to go on with".into(),
+            },
+        ));
+    }
+    let latent = init.config.encoder.hidden_dim;
+    let rescale = |(name, tensor): (&String, &Tensor)| -> Result<(String, Tensor)> {
+        let linear = name.starts_with(HEADS) && init.config.heads.kind == HeadsKind::Linear;
+        let tensor = if linear { scaled(tensor, old, heads.score, latent)? } else { tensor.clone() };
+        Ok((name.clone(), tensor))
+    };
+    let tensors: HashMap<String, Tensor> = init.tensors.iter().map(rescale).collect::<Result<_>>()?;
+    params.load(&tensors, (!init.has_heads()).then_some(HEADS), from)?;
+    Ok(match train.init_optimizer {
+        true => Start::Moments(init.moments()?, from.clone()),
+        false => Start::Fresh,
+    })
+}

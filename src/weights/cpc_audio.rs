@@ -1,0 +1,391 @@
+//! CPC_audio's checkpoints: their networks are ours, under the same names, so loading one is taking what is known and saying what is not.
+//!
+//! A *training checkpoint* (`checkpoint_N.pt`, with `checkpoint_args.json` beside it) holds `gEncoder` (encoder and context network),
+//! `cpcCriterion` (the prediction heads), `optimizer` and `best`; a *released* one holds `config` and `weights`. Sizes are read from
+//! the tensors themselves; the arguments beside them only tell what tensors cannot.
+
+use super::model_dir::ModelConfig;
+use super::torch::{TorchTensor, TorchType, Value};
+use crate::config::{Config, ContextKind, EncoderConfig, HeadsKind, NormKind, ScoreKind};
+use crate::error::{Error, Result};
+use candle_core::{Device, Tensor};
+use std::collections::{BTreeMap, HashMap};
+
+/// Where the prediction heads' names begin.
+pub const HEADS: &str = "wPrediction.";
+
+/// What was made of a PyTorch checkpoint.
+#[derive(Debug, Clone)]
+pub struct Foreign {
+    /// What kind of checkpoint it is, in words.
+    pub layout: &'static str,
+    /// The model that its tensors make.
+    pub config: ModelConfig,
+    /// Its tensors under our names (which are its own).
+    pub tensors: HashMap<String, Tensor>,
+    /// What was left out: its name, and why.
+    pub ignored: Vec<(String, String)>,
+    /// Adam's moments, if the checkpoint has them.
+    pub moments: Option<Moments>,
+}
+
+/// What Adam remembers: moments as `m.<name>` and `v.<name>`.
+#[derive(Debug, Clone)]
+pub struct Moments {
+    /// The moments by name.
+    pub tensors: HashMap<String, Tensor>,
+    /// Updates that were made.
+    pub steps: u64,
+}
+
+/// Reads what PyTorch's file held; `args` is `checkpoint_args.json`, where there is one.
+///
+/// # Errors
+/// It is no CPC checkpoint (says what it holds), or of a network that this crate does not have (names it); `from` begins the message.
+pub fn read(value: &Value, args: Option<&serde_json::Value>, from: &str) -> Result<Foreign> {
+    let reader = Reader { from, ignored: Vec::new() };
+    let (layout, model, criterion) = match (value.get("gEncoder"), value.get("weights")) {
+        (Some(model), _) => ("CPC_audio training checkpoint", model, value.get("cpcCriterion")),
+        (None, Some(model)) => ("CPC_audio released weights", model, None),
+        _ if named(value, "gEncoder.conv0.weight") => ("CPC_audio state dictionary", value, None),
+        _ => return Err(reader.not_cpc(value)),
+    };
+    if !named(model, "gEncoder.conv0.weight") {
+        return Err(reader.not_cpc(model));
+    }
+    reader.read(layout, model, criterion, value, args)
+}
+
+/// The entry of a state dictionary, with or without the `module.` that a parallel wrapper puts before all names.
+fn entry<'a>(dict: &'a Value, name: &str) -> Option<&'a Value> {
+    dict.get(name).or_else(|| dict.get(&format!("module.{name}")))
+}
+
+fn named(dict: &Value, name: &str) -> bool {
+    entry(dict, name).is_some()
+}
+
+struct Reader<'a> {
+    from: &'a str,
+    ignored: Vec<(String, String)>,
+}
+
+impl Reader<'_> {
+    fn read(
+        mut self,
+        layout: &'static str,
+        model: &Value,
+        criterion: Option<&Value>,
+        whole: &Value,
+        args: Option<&serde_json::Value>,
+    ) -> Result<Foreign> {
+        let argument = |name: &str| -> Option<String> {
+            let inside = whole.get("config").and_then(|c| c.get(name));
+            let text = inside.and_then(|v| v.as_str().map(String::from).or_else(|| v.as_i64().map(|i| i.to_string())));
+            text.or_else(|| match args?.get(name)? {
+                serde_json::Value::Null => None,
+                serde_json::Value::String(s) => Some(s.clone()),
+                other => Some(other.to_string()),
+            })
+        };
+        for (name, usual) in [("encoder_type", &["cpc"][..]), ("cpc_mode", &["none"]), ("arMode", &["GRU", "LSTM"])] {
+            if let Some(value) = argument(name).filter(|v| !usual.contains(&v.as_str())) {
+                return Err(self.unknown(&format!("{name} = {value}")));
+            }
+        }
+        let mut tensors = BTreeMap::new();
+        let mut order = Vec::new(); // parameters as CPC_audio hands them to Adam: the criterion's, then the model's
+        for dict in criterion.into_iter().chain([model]) {
+            for (name, value) in dict.entries() {
+                let Some(name) = name.as_str().map(|n| n.strip_prefix("module.").unwrap_or(n)) else { continue };
+                match value.as_tensor() {
+                    Some(tensor) => {
+                        order.push((name.to_string(), tensor.shape.clone()));
+                        tensors.insert(name.to_string(), tensor);
+                    }
+                    None => self.ignored.push((name.to_string(), "is not a tensor".into())),
+                }
+            }
+        }
+        let mut config = ModelConfig::audio(&Config::default());
+        config.encoder = self.encoder(&tensors)?;
+        let (kind, hidden, layers) = self.context(&tensors)?;
+        (config.context.kind, config.context.hidden_dim, config.context.num_layers) = (kind, hidden, layers);
+        config.heads.score = ScoreKind::Mean;
+        config.heads.steps = argument("nPredicts").and_then(|n| n.parse().ok()).unwrap_or(12);
+        self.heads(&mut config, &tensors);
+
+        let mut taken = HashMap::new();
+        for (name, tensor) in &tensors {
+            if self.ignored.iter().any(|(ignored, _)| ignored == name) {
+                continue;
+            }
+            if ["gEncoder.", "gAR.baseNet.", HEADS].iter().any(|start| name.starts_with(start)) {
+                taken.insert(name.clone(), to_candle(tensor)?);
+            } else {
+                self.ignored.push((name.clone(), "is not part of encoder, context network or prediction heads".into()));
+            }
+        }
+        for (name, why) in [
+            ("best", "the best validation's weights; CPC_audio itself loads gEncoder"),
+            ("config", "the arguments of the training run; sizes are those of the tensors"),
+        ] {
+            if whole.get(name).is_some() {
+                self.ignored.push((name.into(), why.into()));
+            }
+        }
+        let moments = whole.get("optimizer").and_then(|o| moments(o, &order, &taken));
+        if whole.get("optimizer").is_some() {
+            let why = match &moments {
+                Some(moments) => {
+                    format!("Adam's moments after {} updates, for `--resume-optimizer` alone", moments.steps)
+                }
+                None => "holds no moments of these parameters".into(),
+            };
+            self.ignored.push(("optimizer".into(), why));
+        }
+        Ok(Foreign { layout, config, tensors: taken, ignored: self.ignored, moments })
+    }
+
+    fn encoder(&self, tensors: &BTreeMap<String, &TorchTensor>) -> Result<EncoderConfig> {
+        let usual = EncoderConfig::default();
+        let shapes: Vec<&[usize]> =
+            (0..).map_while(|i| Some(tensors.get(&format!("gEncoder.conv{i}.weight"))?.shape.as_slice())).collect();
+        let kernels: Vec<usize> = shapes.iter().map(|s| s.last().copied().unwrap_or(0)).collect();
+        let hidden_dim = shapes.first().map_or(0, |s| s.first().copied().unwrap_or(0));
+        let sound = shapes
+            .iter()
+            .enumerate()
+            .all(|(i, s)| s.len() == 3 && s[0] == hidden_dim && s[1] == if i == 0 { 1 } else { hidden_dim });
+        if kernels != usual.kernels || !sound {
+            return Err(self.unknown(&format!("an encoder of convolutions {shapes:?} (outputs, inputs, taps)")));
+        }
+        let norm = match tensors.get("gEncoder.batchNorm0.weight").map(|t| t.shape.len()) {
+            None => NormKind::None,
+            Some(3) => NormKind::Channel,
+            Some(_) if tensors.contains_key("gEncoder.batchNorm0.running_mean") => NormKind::Batch,
+            Some(_) => return Err(self.unknown("normMode = instanceNorm")),
+        };
+        Ok(EncoderConfig { hidden_dim, norm, ..usual })
+    }
+
+    fn context(&self, tensors: &BTreeMap<String, &TorchTensor>) -> Result<(ContextKind, usize, usize)> {
+        let shape = |name: String| tensors.get(&name).map(|t| t.shape.as_slice());
+        let kind = match shape("gAR.baseNet.weight_hh_l0".into()) {
+            Some(&[rows, hidden]) if hidden > 0 && rows == 3 * hidden => (ContextKind::Gru, hidden),
+            Some(&[rows, hidden]) if hidden > 0 && rows == 4 * hidden => (ContextKind::Lstm, hidden),
+            Some(_) => return Err(self.unknown("a context network that is neither GRU nor LSTM")),
+            None => {
+                let names: Vec<&str> = tensors.keys().filter(|n| n.starts_with("gAR")).map(String::as_str).collect();
+                let what = names.first().map_or("no context network".into(), |n| format!("a context network of {n}"));
+                return Err(self.unknown(&what));
+            }
+        };
+        let layers = (0..).take_while(|i| shape(format!("gAR.baseNet.weight_hh_l{i}")).is_some()).count();
+        if tensors.contains_key("gAR.baseNet.weight_hh_l0_reverse") {
+            return Err(self.unknown("a context network that looks both ways"));
+        }
+        Ok((kind.0, kind.1, layers))
+    }
+
+    /// Sets K and the kind of the heads. Heads that this crate does not have are left out: features do not need them.
+    fn heads(&mut self, config: &mut ModelConfig, tensors: &BTreeMap<String, &TorchTensor>) {
+        let own: Vec<&String> = tensors.keys().filter(|name| name.starts_with(HEADS)).collect();
+        if own.is_empty() {
+            return;
+        }
+        let linear = |k: usize| tensors.get(&format!("{HEADS}predictors.{k}.weight")).map(|t| t.shape.as_slice());
+        let sizes = [config.encoder.hidden_dim, config.context.hidden_dim];
+        let steps = (0..).take_while(|&k| linear(k) == Some(&sizes[..])).count();
+        if steps == own.len() {
+            config.heads.steps = steps;
+            return;
+        }
+        let relative = |k: usize| tensors.get(&format!("{HEADS}predictors.{k}.0.multihead.Att.Krelpos"));
+        let steps = (0..).take_while(|&k| relative(k).is_some()).count();
+        if let Some(&[_, positions]) = relative(0).map(|t| t.shape.as_slice()) {
+            config.heads.steps = steps;
+            config.heads.kind = HeadsKind::Transformer;
+            config.heads.positions = positions;
+            return;
+        }
+        for name in own {
+            self.ignored.push((name.clone(), "belongs to prediction heads of a kind that cpc does not have".into()));
+        }
+    }
+
+    fn unknown(&self, what: &str) -> Error {
+        Error::failed(
+            format!("{}: has {what}, which cpc does not know", self.from),
+            "models of CPC_audio with its convolutional encoder and a GRU or LSTM can be read",
+        )
+    }
+
+    fn not_cpc(&self, value: &Value) -> Error {
+        let mut names: Vec<&str> = value.entries().iter().filter_map(|(name, _)| name.as_str()).collect();
+        let more = names.len().saturating_sub(6);
+        names.truncate(6);
+        let holds = match names.is_empty() {
+            true => "no names".to_string(),
+            false => {
+                format!("{}{}", names.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
+            }
+        };
+        Error::failed(
+            format!("{}: not a CPC checkpoint: it holds {holds}", self.from),
+            "give a checkpoint_N.pt of CPC_audio or its released weights ({config, weights})",
+        )
+    }
+}
+
+fn to_candle(tensor: &TorchTensor) -> Result<Tensor> {
+    Ok(match tensor.dtype {
+        TorchType::F32 | TorchType::F64 | TorchType::F16 | TorchType::Bf16 => {
+            Tensor::from_vec(tensor.to_f32(), tensor.shape.as_slice(), &Device::Cpu)?
+        }
+        _ => Tensor::from_vec(tensor.to_i64().unwrap_or_default(), tensor.shape.as_slice(), &Device::Cpu)?,
+    })
+}
+
+/// Adam's moments out of `torch.optim.Adam.state_dict()`: parameters are numbered in the order in which they were handed over.
+fn moments(optimizer: &Value, order: &[(String, Vec<usize>)], taken: &HashMap<String, Tensor>) -> Option<Moments> {
+    let is_buffer = |name: &str| {
+        ["running_mean", "running_var", "num_batches_tracked", "Att.z", "Att.mask"].iter().any(|e| name.ends_with(e))
+    };
+    let parameters = order.iter().filter(|(name, _)| !is_buffer(name));
+    let state = optimizer.get("state")?.entries();
+    let mut tensors = HashMap::new();
+    let mut steps = 0;
+    for (i, (name, shape)) in parameters.enumerate() {
+        if !taken.contains_key(name) {
+            continue;
+        }
+        let own = &state.iter().find(|(key, _)| key.as_i64() == Some(i as i64))?.1;
+        let step = own.get("step")?;
+        steps = steps.max(match step.as_tensor() {
+            Some(t) => *t.to_f32().first()? as u64,
+            None => u64::try_from(step.as_i64()?).ok()?,
+        });
+        for (ours, theirs) in [("m", "exp_avg"), ("v", "exp_avg_sq")] {
+            let moment = own.get(theirs)?.as_tensor().filter(|t| t.shape == *shape)?;
+            tensors.insert(format!("{ours}.{name}"), to_candle(moment).ok()?);
+        }
+    }
+    (steps > 0).then_some(Moments { tensors, steps })
+}
+
+/// A model as a file that both loaders of CPC_audio take: `weights` and `config` for that of released models, `gEncoder` and
+/// `cpcCriterion` for that of checkpoints.
+///
+/// CPC_audio's scores are means over D: linear heads are multiplied so that its scores, and with them its loss, are this model's.
+///
+/// # Errors
+/// The model has an encoder that CPC_audio does not.
+pub fn write(config: &ModelConfig, tensors: &HashMap<String, Tensor>, from: &str) -> Result<Value> {
+    let usual = EncoderConfig::default();
+    let e = &config.encoder;
+    if (&e.kernels, &e.strides, &e.paddings) != (&usual.kernels, &usual.strides, &usual.paddings) {
+        return Err(Error::failed(
+            format!(
+                "{from}: CPC_audio has one encoder, of kernels {:?} and strides {:?}",
+                usual.kernels, usual.strides
+            ),
+            "convert to a model directory instead, whose safetensors PyTorch reads too",
+        ));
+    }
+    let text = |s: &str| Value::Text(s.into());
+    let mut model = Vec::new();
+    let mut heads = Vec::new();
+    let ordered: BTreeMap<&String, &Tensor> = tensors.iter().collect();
+    for (name, tensor) in ordered {
+        let is_head = name.starts_with(HEADS);
+        let tensor = if is_head && config.heads.kind == HeadsKind::Linear {
+            scaled(tensor, config.heads.score, ScoreKind::Mean, e.hidden_dim)?
+        } else {
+            tensor.clone()
+        };
+        let flat = tensor.flatten_all()?;
+        let tensor = Value::Tensor(match tensor.dtype() {
+            candle_core::DType::I64 => TorchTensor::from_i64(tensor.dims().to_vec(), &flat.to_vec1()?),
+            _ if name.ends_with("num_batches_tracked") => {
+                TorchTensor::from_i64(tensor.dims().to_vec(), &flat.to_dtype(candle_core::DType::I64)?.to_vec1()?)
+            }
+            _ => TorchTensor::from_f32(tensor.dims().to_vec(), &flat.to_dtype(candle_core::DType::F32)?.to_vec1()?),
+        });
+        if is_head { &mut heads } else { &mut model }.push((text(name), tensor));
+    }
+    let arguments = arguments(config)?;
+    let arguments = arguments.into_iter().map(|(name, value)| (text(name), value)).collect();
+    let mut whole = vec![
+        (text("config"), Value::Dict(arguments)),
+        (text("weights"), Value::Dict(model.clone())),
+        (text("gEncoder"), Value::Dict(model)),
+    ];
+    if !heads.is_empty() {
+        whole.push((text("cpcCriterion"), Value::Dict(heads)));
+    }
+    Ok(Value::Dict(whole))
+}
+
+/// The weights of linear heads for scores of kind `to` that are those which `weight` has with kind `from`.
+///
+/// # Errors
+/// A tensor operation fails.
+pub fn scaled(weight: &Tensor, from: ScoreKind, to: ScoreKind, latent_dim: usize) -> Result<Tensor> {
+    if from == to {
+        return Ok(weight.clone());
+    }
+    Ok((weight * (from.scale(latent_dim) / to.scale(latent_dim)))?)
+}
+
+/// The arguments of CPC_audio that a model answers; it knows defaults for all others.
+fn arguments(config: &ModelConfig) -> Result<Vec<(&'static str, Value)>> {
+    let int = |n: usize| {
+        i64::try_from(n).map(Value::Int).map_err(|_| Error::failed(format!("{n}: too large"), "use a smaller model"))
+    };
+    let text = |s: &str| Value::Text(s.into());
+    Ok(vec![
+        ("hiddenEncoder", int(config.encoder.hidden_dim)?),
+        ("hiddenGar", int(config.context.hidden_dim)?),
+        ("nPredicts", int(config.heads.steps)?),
+        ("encoder_type", text("cpc")),
+        (
+            "normMode",
+            text(match config.encoder.norm {
+                NormKind::Channel => "layerNorm",
+                NormKind::Batch => "batchNorm",
+                NormKind::None => "ID",
+            }),
+        ),
+        (
+            "arMode",
+            text(match config.context.kind {
+                ContextKind::Gru => "GRU",
+                ContextKind::Lstm => "LSTM",
+            }),
+        ),
+        ("nLevelsGRU", int(config.context.num_layers)?),
+        (
+            "rnnMode",
+            text(match config.heads.kind {
+                HeadsKind::Linear => "linear",
+                HeadsKind::Transformer => "transformer",
+            }),
+        ),
+    ])
+}
+
+/// `checkpoint_args.json` for a model: what CPC_audio reads beside `checkpoint_N.pt`.
+pub fn arguments_json(config: &ModelConfig) -> Result<serde_json::Value> {
+    let mut json = serde_json::Map::new();
+    for (name, value) in arguments(config)? {
+        let value = match (value.as_str(), value.as_i64()) {
+            (Some(s), _) => s.into(),
+            (None, Some(n)) => n.into(),
+            _ => serde_json::Value::Null,
+        };
+        json.insert(name.into(), value);
+    }
+    json.insert("load".into(), serde_json::Value::Null);
+    Ok(json.into())
+}

@@ -1,0 +1,155 @@
+//! Tensors of a PyTorch file: types of elements, and how a view on a storage becomes plain rows.
+
+use half::{bf16, f16};
+use std::sync::Arc;
+
+/// The type of a tensor's elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // they are their names
+pub enum TorchType {
+    F64,
+    F32,
+    F16,
+    Bf16,
+    I64,
+    I32,
+    I16,
+    I8,
+    U8,
+    Bool,
+}
+
+impl TorchType {
+    /// The name of its storage in a pickle: (`torch`, name).
+    pub(super) fn storage_name(self) -> &'static str {
+        match self {
+            TorchType::F64 => "DoubleStorage",
+            TorchType::F32 => "FloatStorage",
+            TorchType::F16 => "HalfStorage",
+            TorchType::Bf16 => "BFloat16Storage",
+            TorchType::I64 => "LongStorage",
+            TorchType::I32 => "IntStorage",
+            TorchType::I16 => "ShortStorage",
+            TorchType::I8 => "CharStorage",
+            TorchType::U8 => "ByteStorage",
+            TorchType::Bool => "BoolStorage",
+        }
+    }
+
+    pub(super) fn of_storage(name: &str) -> Option<TorchType> {
+        use TorchType::*;
+        [F64, F32, F16, Bf16, I64, I32, I16, I8, U8, Bool].into_iter().find(|t| t.storage_name() == name)
+    }
+
+    /// Bytes of an element.
+    pub fn size(self) -> usize {
+        match self {
+            TorchType::F64 | TorchType::I64 => 8,
+            TorchType::F32 | TorchType::I32 => 4,
+            TorchType::F16 | TorchType::Bf16 | TorchType::I16 => 2,
+            TorchType::I8 | TorchType::U8 | TorchType::Bool => 1,
+        }
+    }
+}
+
+/// A tensor, row after row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TorchTensor {
+    /// The type of its elements.
+    pub dtype: TorchType,
+    /// Its shape; empty for one number.
+    pub shape: Vec<usize>,
+    pub(super) data: Arc<[u8]>, // little-endian, contiguous
+}
+
+impl TorchTensor {
+    /// A tensor of floats; `values` are as many as `shape` says.
+    pub fn from_f32(shape: Vec<usize>, values: &[f32]) -> TorchTensor {
+        let data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        TorchTensor { dtype: TorchType::F32, shape, data }
+    }
+
+    /// A tensor of whole numbers; `values` are as many as `shape` says.
+    pub fn from_i64(shape: Vec<usize>, values: &[i64]) -> TorchTensor {
+        let data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        TorchTensor { dtype: TorchType::I64, shape, data }
+    }
+
+    /// Its elements, rounded to floats of 32 bits.
+    pub fn to_f32(&self) -> Vec<f32> {
+        match self.dtype {
+            TorchType::F64 => self.read(|b| f64::from_le_bytes(b) as f32),
+            TorchType::F32 => self.read(f32::from_le_bytes),
+            TorchType::F16 => self.read(|b| f16::from_le_bytes(b).to_f32()),
+            TorchType::Bf16 => self.read(|b| bf16::from_le_bytes(b).to_f32()),
+            _ => self.to_i64().unwrap_or_default().into_iter().map(|v| v as f32).collect(),
+        }
+    }
+
+    /// Its elements, if they are whole numbers or truth values.
+    pub fn to_i64(&self) -> Option<Vec<i64>> {
+        Some(match self.dtype {
+            TorchType::I64 => self.read(i64::from_le_bytes),
+            TorchType::I32 => self.read(|b| i32::from_le_bytes(b).into()),
+            TorchType::I16 => self.read(|b| i16::from_le_bytes(b).into()),
+            TorchType::I8 => self.read(|b| i8::from_le_bytes(b).into()),
+            TorchType::U8 | TorchType::Bool => self.read(|b| u8::from_le_bytes(b).into()),
+            _ => return None,
+        })
+    }
+
+    fn read<const N: usize, T>(&self, of: impl Fn([u8; N]) -> T) -> Vec<T> {
+        self.data.as_chunks::<N>().0.iter().map(|&bytes| of(bytes)).collect()
+    }
+}
+
+/// A view on a storage: what a pickle says of a tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct View {
+    /// Elements before the first.
+    pub offset: usize,
+    pub shape: Vec<usize>,
+    /// Elements from one to the next, along each axis.
+    pub strides: Vec<usize>,
+}
+
+impl View {
+    /// How many elements it has; none if that is too many to count.
+    pub fn elements(&self) -> Option<usize> {
+        if self.shape.contains(&0) {
+            return Some(0);
+        }
+        self.shape.iter().try_fold(1usize, |n, &size| n.checked_mul(size))
+    }
+
+    /// The bytes of its elements in order, out of those of its storage; none if they reach beyond it.
+    pub fn gather(&self, storage: &[u8], element: usize) -> Option<Vec<u8>> {
+        let elements = self.elements()?;
+        if elements == 0 {
+            return Some(Vec::new());
+        }
+        let last = self
+            .shape
+            .iter()
+            .zip(&self.strides)
+            .try_fold(self.offset, |at, (&size, &stride)| at.checked_add((size - 1).checked_mul(stride)?))?;
+        if last.checked_add(1)?.checked_mul(element)? > storage.len() {
+            return None;
+        }
+        // Rows as long as they lie in one piece are copied at once.
+        let (mut run, mut axes) = (1, self.shape.len());
+        while axes > 0 && (self.strides[axes - 1] == run || self.shape[axes - 1] == 1) {
+            run *= self.shape[axes - 1];
+            axes -= 1;
+        }
+        let mut out = Vec::with_capacity(elements * element);
+        let mut index = vec![0; axes];
+        loop {
+            let at: usize = self.offset + index.iter().zip(&self.strides).map(|(i, s)| i * s).sum::<usize>();
+            out.extend_from_slice(&storage[at * element..(at + run) * element]);
+            let Some(axis) = (0..axes).rev().find(|&a| index[a] + 1 < self.shape[a]) else { return Some(out) };
+            index[axis] += 1;
+            index[axis + 1..].fill(0);
+        }
+    }
+}

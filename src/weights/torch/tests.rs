@@ -1,0 +1,257 @@
+use super::*;
+use proptest::prelude::*;
+use std::path::PathBuf;
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn floats(value: &Value, name: &str) -> (Vec<usize>, Vec<f32>) {
+    let tensor = value.get(name).and_then(Value::as_tensor).unwrap_or_else(|| panic!("no tensor {name}"));
+    (tensor.shape.clone(), tensor.to_f32())
+}
+
+/// What PyTorch 2.15 saved of: `base = torch.arange(24.).reshape(4, 6) / 7`, views of it, every type, and what surrounds weights.
+fn odd_values_are_read(file: &str) {
+    let odd = read_torch(&golden(file)).unwrap();
+    let base = |i: usize| i as f32 / 7.0;
+    let near = |a: &[f32], b: &[f32], tolerance: f32| {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance * b.abs())
+    };
+    let rows: Vec<f32> = (0..24).map(base).collect();
+    let (shape, half) = floats(&odd, "f16");
+    assert!(shape == [2, 6] && near(&half, &rows[..12], 1e-3), "{half:?}");
+    let (shape, brain) = floats(&odd, "bf16");
+    assert!(shape == [6] && near(&brain, &rows[6..12], 8e-3), "{brain:?}");
+    let (shape, turned) = floats(&odd, "f64");
+    assert_eq!((shape, turned[1]), (vec![6, 4], base(6)));
+    assert_eq!(floats(&odd, "view"), (vec![2, 3], [6, 8, 10, 12, 14, 16].map(base).to_vec()));
+    assert_eq!(floats(&odd, "expanded"), (vec![3, 2], vec![1.5; 6]));
+    assert_eq!(floats(&odd, "empty"), (vec![0, 5], vec![]));
+    assert_eq!(floats(&odd, "scalar"), (vec![], vec![-2.25]));
+    assert_eq!(floats(&odd, "parameter"), (vec![1, 6], rows[..6].to_vec()));
+    for (name, want) in [
+        ("i64", [-1, 1 << 40]),
+        ("i32", [-7, 8]),
+        ("i16", [300, -300]),
+        ("i8", [-128, 127]),
+        ("u8", [0, 255]),
+        ("bool", [1, 0]),
+    ] {
+        assert_eq!(odd.get(name).unwrap().as_tensor().unwrap().to_i64().unwrap(), want, "{name}");
+    }
+    let Some(Value::List(shared)) = odd.get("shared") else { panic!("no list") };
+    assert_eq!(shared[0].as_tensor().unwrap().to_f32(), rows);
+    assert_eq!(shared[1].as_tensor().unwrap().to_f32(), rows[12..18]);
+    let namespace = odd.get("namespace").unwrap();
+    assert_eq!(namespace.get("lr"), Some(&Value::Float(0.5)));
+    assert_eq!(namespace.get("name").and_then(Value::as_str), Some("häx"));
+    assert_eq!(namespace.get("nothing"), Some(&Value::None));
+    let ordered = odd.get("ordered").unwrap();
+    assert_eq!(ordered.entries()[0], (Value::Int(1), Value::Bool(true)));
+    let numbers = [3, -4_000_000_000, 70_000].map(Value::Int).to_vec();
+    assert_eq!(ordered.get("two"), Some(&Value::Tuple(numbers)));
+    assert_eq!(odd.get("bytes"), Some(&Value::Bytes(vec![0, 255])));
+    assert_eq!(odd.get("dtype").and_then(Value::as_str), Some("torch.float32"));
+    assert_eq!(odd.get("size"), Some(&Value::Tuple(vec![Value::Int(4), Value::Int(6)])));
+}
+
+#[test]
+fn a_zip_of_every_type_and_view_is_read() {
+    odd_values_are_read("torch/odd.pt");
+}
+
+#[test]
+fn a_zip_of_another_protocol_is_read() {
+    odd_values_are_read("torch/odd_protocol_4.pt");
+}
+
+#[test]
+fn a_stream_from_before_the_zip_is_read() {
+    odd_values_are_read("torch/odd_stream.pt");
+}
+
+#[test]
+fn what_is_written_is_read_back_the_same_and_always_the_same_bytes() {
+    let odd = read_torch(&golden("torch/odd.pt")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a.pt"), dir.path().join("b.pt"));
+    write_torch(&a, &odd).unwrap();
+    write_torch(&b, &odd).unwrap();
+    assert_eq!(read_torch(&a).unwrap(), odd);
+    assert_eq!(std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap());
+}
+
+/// A zip whose pickle is `code`.
+fn zipped(code: &[u8]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    zip.start_file("a/data.pkl", options).unwrap();
+    std::io::Write::write_all(&mut zip, code).unwrap();
+    zip.start_file("a/data/0", options).unwrap();
+    std::io::Write::write_all(&mut zip, &[0; 16]).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+/// A tensor on a storage of four floats.
+fn tensor(offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
+    let storage = b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ";
+    [b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n", &storage[..], offset, shape, strides, b"\x89}tR."].concat()
+}
+
+#[test]
+fn a_tensor_reads_its_storage_and_never_beyond_it() {
+    let read = |offset: &[u8], shape: &[u8], strides: &[u8]| read_bytes(&zipped(&tensor(offset, shape, strides)));
+    assert_eq!(read(b"K\x01", b"K\x03\x85", b"K\x01\x85").unwrap().as_tensor().unwrap().shape, [3]);
+    for (offset, shape, strides, what) in [
+        (&b"K\x02"[..], &b"K\x03\x85"[..], &b"K\x01\x85"[..], "beyond its storage"),
+        (b"K\x00", b"K\x02K\x03\x86", b"K\x02K\x01\x86", "beyond its storage"),
+        (b"J\xff\xff\xff\xff", b"K\x01\x85", b"K\x01\x85", "-1"),
+        (b"K\x00", b"K\x02\x85", b"J\xff\xff\xff\xff\x85", "-1"),
+        (b"K\x00", b"K\x02\x85", b")", "strides"),
+        // 2^31 - 1 times one element: only strides of 0 make it fit, and then it is too large.
+        (b"K\x00", b"J\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86", b"K\x00K\x00\x86", "larger"),
+        (b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", b"K\x02\x85", b"K\x01\x85", "beyond its storage"),
+    ] {
+        let said = read(offset, shape, strides).unwrap_err();
+        assert!(said.contains(what), "{said}");
+    }
+}
+
+#[test]
+fn what_a_pickle_asks_to_run_is_named_and_not_run() {
+    for (code, what) in [
+        (&b"\x80\x02cposix\nsystem\nX\x02\x00\x00\x00ls\x85R."[..], "posix.system"),
+        (b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93\x8c\x011\x85R.", "builtins.eval"),
+        (b"\x80\x02ctorch\nload\n.", "torch.load"),
+        (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.", "_rebuild_tensor_v2 with 0"),
+        (b"\x80\x02ccollections\nOrderedDict\n.", "collections.OrderedDict"),
+        (b"\x80\x02(ios\nsystem\n.", "0x69"),
+    ] {
+        let said = read_bytes(&zipped(code)).unwrap_err();
+        assert!(said.contains(what), "{said}");
+    }
+}
+
+#[test]
+fn pickles_that_grow_or_go_in_circles_are_refused() {
+    // A list of two of the list before it, forty times; a list in itself; marks and memos that are not there; depth.
+    let laughs = [&b"\x80\x02]q\x00"[..], &b"h\x00h\x00\x86q\x00".repeat(40), b"."].concat();
+    let circle = b"\x80\x02]q\x00h\x00a.".to_vec();
+    let deep = [&b"\x80\x02"[..], &b"]".repeat(5000), &b"a".repeat(4999), b"."].concat();
+    let many = [&b"\x80\x02("[..], &b"N".repeat(3_000_000), b"l."].concat();
+    let copies = [
+        &b"\x80\x02cargparse\nNamespace\n)\x81}("[..],
+        &b"NN".repeat(40_000),
+        b"uq\x010",
+        &b"h\x01b".repeat(2000),
+        b".",
+    ]
+    .concat();
+    for (code, what) in [(laughs, "larger"), (circle, "deep"), (deep, "deep"), (many, "objects"), (copies, "copies")] {
+        let said = read_bytes(&zipped(&code)).unwrap_err();
+        assert!(said.contains(what), "{said}");
+    }
+    for code in [
+        &b"\x80\x02t."[..],
+        b"\x80\x02h\x07.",
+        b"\x80\x02\x85.",
+        b"\x80\x02.",
+        b"\x80\x02(0.",
+        b"\x80\x09.",
+        b"\x80\x02X\xff\xff\xff\xffa.",
+    ] {
+        read_bytes(&zipped(code)).unwrap_err();
+    }
+}
+
+/// Files that PyTorch and CPC_audio wrote, small ones.
+fn seeds() -> Vec<Vec<u8>> {
+    ["torch/odd.pt", "torch/odd_stream.pt", "torch/odd_protocol_4.pt"]
+        .map(|f| std::fs::read(golden(f)).unwrap())
+        .to_vec()
+}
+
+/// The pickle of a seed, in a small zip of its own: its checksums are always right, so every change reaches the machine.
+fn pickle_of(seed: &[u8]) -> Vec<u8> {
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(seed)).unwrap();
+    let name = zip.file_names().filter_map(|n| n.ok()).find(|n| n.ends_with("data.pkl")).unwrap().into_owned();
+    let mut code = Vec::new();
+    std::io::Read::read_to_end(&mut zip.by_name(&name).unwrap(), &mut code).unwrap();
+    code
+}
+
+/// One change of a file: bytes replaced, taken out, doubled, or cut off.
+fn mutate(bytes: &mut Vec<u8>, random: &mut crate::seed::Stream) {
+    let mut below = |n: usize| random.below(n.max(1) as u32) as usize;
+    for _ in 0..1 + below(4) {
+        let (at, length) = (below(bytes.len()), 1 + below(12));
+        let end = (at + length).min(bytes.len());
+        match below(6) {
+            0 | 1 if !bytes.is_empty() => bytes[at] = below(256) as u8,
+            2 if !bytes.is_empty() => bytes[at] = b"NK(tlde}])q.hRbQ2a0c\x85\x86\x81\x94\x93"[below(24)],
+            3 => drop(bytes.drain(at..end)),
+            4 => {
+                let copy = bytes[at..end].to_vec();
+                let to = below(bytes.len());
+                bytes.splice(to..to, copy);
+            }
+            5 if below(8) == 0 => bytes.truncate(at),
+            _ => {}
+        }
+    }
+}
+
+/// Reads `count` broken files, of which a third are whole zips, a third pickles in sound zips and a third streams.
+fn survive(count: u64, seed: u64) -> u64 {
+    let mut random = crate::seed::stream(seed, "torch/fuzz", 0);
+    let seeds = seeds();
+    let pickles = [pickle_of(&seeds[0]), pickle_of(&seeds[2])];
+    let mut read = 0;
+    for i in 0..count {
+        let bytes = match i % 3 {
+            0 => {
+                let mut bytes = seeds[(i / 3 % 3) as usize].clone();
+                mutate(&mut bytes, &mut random);
+                bytes
+            }
+            1 => {
+                let mut code = pickles[(i / 3 % 2) as usize].clone();
+                mutate(&mut code, &mut random);
+                zipped(&code)
+            }
+            _ => {
+                let mut bytes = seeds[1].clone();
+                mutate(&mut bytes, &mut random);
+                bytes
+            }
+        };
+        let began = std::time::Instant::now();
+        read += u64::from(read_bytes(&bytes).is_ok());
+        assert!(began.elapsed().as_secs() < 5, "input {i} of seed {seed} took {:?}", began.elapsed());
+    }
+    read
+}
+
+#[test]
+fn broken_files_are_errors_and_nothing_else() {
+    let read = survive(6_000, 1);
+    assert!((1..6_000).contains(&read), "{read} of 6000 broken files were read");
+}
+
+/// The long form, for a change of this module: `CPC_FUZZ=10000000 cargo test --release --lib torch -- --ignored`.
+#[test]
+#[ignore = "takes an hour"]
+fn ten_million_broken_files_are_errors_and_nothing_else() {
+    let count: u64 = std::env::var("CPC_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000_000);
+    let read = survive(count, 2);
+    assert!((1..count).contains(&read), "{read} of {count} broken files were read");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_at_all_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300), head in 0usize..3) {
+        let start: &[u8] = [&b""[..], b"PK\x03\x04", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."][head];
+        prop_assert!(read_bytes(&[start, &bytes].concat()).is_err());
+    }
+}
