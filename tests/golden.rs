@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use candle_core::{DType, Device, Tensor, Var};
-use cpc::config::{ContextKind, NormKind, ScoreKind, TrainConfig};
+use cpc::config::{ContextKind, HeadsKind, NormKind, ScoreKind, TrainConfig};
 use cpc::model::{CpcAudio, Latents};
 use cpc::nn::{ParamStore, Phase};
 use cpc::ops::scores::Negatives;
@@ -45,9 +45,18 @@ impl Case {
         config.context.kind = if sizes["context"] == "LSTM" { ContextKind::Lstm } else { ContextKind::Gru };
         config.heads.steps = size("steps");
         config.heads.score = ScoreKind::Mean;
+        if sizes["heads"] == "transformer" {
+            config.heads.kind = HeadsKind::Transformer;
+            config.heads.positions = size("window") / 160 - size("steps");
+        }
         let store = ParamStore::new(0, &Device::Cpu);
         let model = CpcAudio::new(&config, &store.builder()).unwrap();
-        store.load(&read_tensors(&dir.join("initial.safetensors")).unwrap(), None, name).unwrap();
+        let initial = dir.join("initial.safetensors");
+        let tensors = match initial.exists() {
+            true => read_tensors(&initial).unwrap(),
+            false => Pretrained::open(&dir.join("checkpoint_0.pt")).unwrap().tensors,
+        };
+        store.load(&tensors, None, name).unwrap();
         Case { dir, store, model }
     }
 
@@ -170,4 +179,9 @@ fn gru_with_batch_norm_trains_as_cpc_audio_trains() {
 #[test]
 fn training_goes_on_from_cpc_audios_checkpoint_as_cpc_audio_goes_on() {
     six_steps_of_adam_end_in_the_same_weights("gru_linear_channelnorm", 3);
+}
+
+#[test]
+fn transformer_heads_compute_what_cpc_audio_computes() {
+    outputs_losses_and_gradients_agree("lstm_transformer_channelnorm");
 }

@@ -18,8 +18,7 @@ use std::path::{Path, PathBuf};
         released weights, in either container of PyTorch), or hf:owner/name. A pickle is read, never run.\n\n\
         TO is a model directory, or a file ending in .pt. That file is for both loaders of CPC_audio: {config, weights} as in its released \
         models, {gEncoder, cpcCriterion} as in its checkpoints; named checkpoint_N.pt it gets checkpoint_args.json and \
-        checkpoint_logs.json beside it, which CPC_audio asks for. Its scores are means, so linear heads are multiplied until its loss is this \
-        model's.",
+        checkpoint_logs.json beside it, which CPC_audio asks for. Its scores are means, so heads are multiplied until its loss is this model's.",
     after_help = "Examples:\n  \
         cpc convert 60k_epoch4-d0f474de.pt models/cpc-60k\n  \
         cpc convert runs/demo demo.pt\n  \

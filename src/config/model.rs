@@ -201,7 +201,7 @@ pub struct HeadsConfig {
     pub steps: usize,
     /// How a score is made of an inner product.
     pub score: ScoreKind,
-    /// The positions that transformer heads are built for: the frames of a window less K. 0 elsewhere.
+    /// The positions that transformer heads are built for: the frames of a window less K, whatever is given here.
     pub positions: usize,
 }
 

@@ -6,7 +6,7 @@
 
 use crate::config::ObjectiveConfig;
 use crate::error::Result;
-use crate::nn::{Context, ContextStream, ConvEncoder, LinearHeads, Phase};
+use crate::nn::{Context, ContextStream, ConvEncoder, Heads, Phase};
 use crate::objective::{PerStep, all_scores, count_all, draw_negatives, info_nce};
 use crate::ops::encoder_stream::EncoderStream;
 use crate::ops::scores::{Negatives, sampled_scores};
@@ -20,7 +20,7 @@ use candle_nn::VarBuilder;
 pub struct CpcAudio {
     encoder: ConvEncoder,
     context: Context,
-    heads: LinearHeads,
+    heads: Heads,
     steps: usize,
     scale: f64,
 }
@@ -41,7 +41,7 @@ impl CpcAudio {
         Ok(CpcAudio {
             encoder: ConvEncoder::new(&cfg.encoder, 1, vb.pp("gEncoder"))?,
             context: Context::new(&cfg.context, latent, vb.pp("gAR.baseNet"))?,
-            heads: LinearHeads::new(&cfg.heads, context, latent, vb.pp("wPrediction.predictors"))?,
+            heads: Heads::new(&cfg.heads, context, latent, vb.pp("wPrediction.predictors"))?,
             steps: cfg.heads.steps,
             scale: cfg.heads.score.scale(latent),
         })
@@ -64,33 +64,37 @@ impl CpcAudio {
         &self,
         latents: &Latents,
         objective: &ObjectiveConfig,
+        phase: Phase,
         stream: &mut Stream,
     ) -> Result<(PerStep, usize)> {
         let (batch, frames, _) = latents.z.dims3()?;
-        if objective.num_negatives == 0 {
-            let predictions = self.predict(&latents.c)?;
+        let negatives = match objective.num_negatives {
+            0 => None,
+            _ => Some(draw_negatives(objective, batch, frames - self.steps, frames, stream)),
+        };
+        let predictions = self.predict(&latents.c, (phase == Phase::Train).then_some(stream))?;
+        let Some(negatives) = negatives else {
             let scores = all_scores(&predictions, &latents.z, objective.negatives_from, self.scale)?;
             return Ok((info_nce(&scores)?, count_all(objective.negatives_from, batch, frames)));
-        }
-        let negatives = draw_negatives(objective, batch, frames - self.steps, frames, stream);
-        Ok((self.contrast_with(latents, &negatives)?, negatives.number))
+        };
+        Ok((info_nce(&sampled_scores(&predictions, &latents.z, &negatives, self.scale)?)?, negatives.number))
     }
 
-    /// InfoNCE of every step with given negatives.
+    /// InfoNCE of every step with given negatives, and without dropout.
     pub fn contrast_with(&self, latents: &Latents, negatives: &Negatives) -> Result<PerStep> {
-        info_nce(&sampled_scores(&self.predict(&latents.c)?, &latents.z, negatives, self.scale)?)
+        info_nce(&sampled_scores(&self.predict(&latents.c, None)?, &latents.z, negatives, self.scale)?)
     }
 
     /// Predictions (B, P, K, D) of the positions whose K futures lie in the window.
-    fn predict(&self, c: &Tensor) -> Result<Tensor> {
-        self.heads.forward(&c.narrow(1, 0, c.dim(1)? - self.steps)?)
+    fn predict(&self, c: &Tensor, dropout: Option<&mut Stream>) -> Result<Tensor> {
+        self.heads.forward(&c.narrow(1, 0, c.dim(1)? - self.steps)?, dropout)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, ContextKind, NegativesFrom, NormKind};
+    use crate::config::{Config, ContextKind, HeadsKind, NegativesFrom, NormKind};
     use crate::nn::ParamStore;
     use crate::ops::check::random;
     use crate::seed::stream;
@@ -116,12 +120,16 @@ mod tests {
                 cases.push((config, ObjectiveConfig { num_negatives, negatives_from, exclude_positive: i == 1 }));
             }
         }
+        let mut config = Config::default();
+        (config.encoder.hidden_dim, config.context.hidden_dim, config.heads.steps) = (16, 16, 2);
+        (config.heads.kind, config.data.window) = (HeadsKind::Transformer, 2003);
+        cases.push((config, ObjectiveConfig { num_negatives: 8, ..Default::default() }));
         cases
     }
 
     fn loss(model: &CpcAudio, samples: &Tensor, objective: &ObjectiveConfig) -> Tensor {
         let latents = model.forward(samples, Phase::Train).unwrap();
-        let (out, _) = model.contrast(&latents, objective, &mut stream(1, "negatives", 0)).unwrap();
+        let (out, _) = model.contrast(&latents, objective, Phase::Train, &mut stream(1, "negatives", 0)).unwrap();
         out.loss.sum_all().unwrap()
     }
 

@@ -1,33 +1,62 @@
-//! W_k: one linear prediction of z_{t+k} from c_t for each step k.
+//! W_k: one prediction of z_{t+k} from c_t for each step k.
 
 use super::store::uniform_by_fan_in;
-use crate::config::HeadsConfig;
-use crate::error::Result;
+use super::transformer::Transformer;
+use crate::config::{HeadsConfig, HeadsKind};
+use crate::error::{Error, Result};
+use crate::seed::Stream;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
-/// The bilinear prediction heads: the score of step k is z_{t+k} . W_k c_t (the paper, equation 3).
+/// The prediction heads: the score of step k is z_{t+k} . W_k(c)_t (the paper, equation 3, where W_k is a matrix).
 #[derive(Debug, Clone)]
-pub struct LinearHeads {
-    weights: Vec<Tensor>, // K of (D, H)
+pub struct Heads(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Linear(Vec<Tensor>), // K of (D, H)
+    Transformer(Vec<Transformer>),
 }
 
-impl LinearHeads {
+impl Heads {
     /// Heads from contexts of `context_dim` to latents of `latent_dim`; `vb` stands at `wPrediction.predictors`.
     ///
-    /// Names: `{k}.weight` (D, H), k from 0, without bias.
+    /// Names: `{k}.weight` (D, H), k from 0, without bias; of transformers, those of one layer under `{k}.0`.
+    ///
+    /// # Errors
+    /// Transformers need context and latents of one size, a multiple of 8.
     pub fn new(cfg: &HeadsConfig, context_dim: usize, latent_dim: usize, vb: VarBuilder) -> Result<Self> {
         let init = uniform_by_fan_in(context_dim);
-        let head = |k: usize| Ok(vb.pp(k).get_with_hints((latent_dim, context_dim), "weight", init)?);
-        Ok(LinearHeads { weights: (0..cfg.steps).map(head).collect::<Result<_>>()? })
+        let linear = |k: usize| Ok(vb.pp(k).get_with_hints((latent_dim, context_dim), "weight", init)?);
+        Ok(Heads(match cfg.kind {
+            HeadsKind::Linear => Kind::Linear((0..cfg.steps).map(linear).collect::<Result<_>>()?),
+            HeadsKind::Transformer if context_dim != latent_dim => {
+                return Err(Error::failed(
+                    format!("transformer heads make latents of {latent_dim} from contexts of {context_dim}"),
+                    "give encoder.hidden_dim and context.hidden_dim the same size, or use heads.kind=linear",
+                ));
+            }
+            HeadsKind::Transformer => {
+                let layer = |k: usize| Transformer::new(latent_dim, cfg.positions, vb.pp(k).pp(0));
+                Kind::Transformer((0..cfg.steps).map(layer).collect::<Result<_>>()?)
+            }
+        }))
     }
 
-    /// Predictions (B, T, K, D) of `c` (B, T, H), as one product.
-    pub fn forward(&self, c: &Tensor) -> Result<Tensor> {
-        let (batch, time, hidden) = c.dims3()?;
-        let all = Tensor::cat(&self.weights, 0)?; // (K*D, H)
-        let latent = all.dim(0)? / self.weights.len();
-        let p = c.contiguous()?.reshape((batch * time, hidden))?.matmul(&all.t()?)?;
-        Ok(p.reshape((batch, time, self.weights.len(), latent))?)
+    /// Predictions (B, T, K, D) of `c` (B, T, H). `dropout` is what training leaves out by; linear heads leave out nothing.
+    pub fn forward(&self, c: &Tensor, mut dropout: Option<&mut Stream>) -> Result<Tensor> {
+        match &self.0 {
+            Kind::Linear(weights) => {
+                let (batch, time, hidden) = c.dims3()?;
+                let all = Tensor::cat(weights, 0)?; // (K*D, H), for one product
+                let latent = all.dim(0)? / weights.len();
+                let p = c.contiguous()?.reshape((batch * time, hidden))?.matmul(&all.t()?)?;
+                Ok(p.reshape((batch, time, weights.len(), latent))?)
+            }
+            Kind::Transformer(layers) => {
+                let each = layers.iter().map(|layer| layer.forward(c, dropout.as_deref_mut()));
+                Ok(Tensor::stack(&each.collect::<Result<Vec<_>>>()?, 2)?)
+            }
+        }
     }
 }

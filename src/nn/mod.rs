@@ -4,8 +4,10 @@ mod context;
 mod encoder;
 mod heads;
 mod store;
+mod transformer;
 
 pub use context::{Context, ContextStream};
 pub use encoder::{ConvEncoder, Phase};
-pub use heads::LinearHeads;
+pub use heads::Heads;
 pub use store::ParamStore;
+pub use transformer::ATTENTION_HEADS;

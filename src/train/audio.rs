@@ -107,7 +107,7 @@ impl Task for AudioTask {
         let samples = Tensor::from_slice(&batch.batch.samples, (rows, window), self.store.device())?;
         let model = if phase == Phase::Train { &self.model } else { &self.twin };
         let latents = model.forward(&samples, phase)?;
-        let (per_step, negatives) = model.contrast(&latents, &self.config.objective, stream)?;
+        let (per_step, negatives) = model.contrast(&latents, &self.config.objective, phase, stream)?;
         Ok(Outcome { per_step, negatives, z: latents.z.detach() })
     }
 

@@ -1,17 +1,17 @@
 //! Beginning from the weights of another model (`--init`), and from Adam's moments of a checkpoint (`--resume-optimizer`).
 
 use super::trainer::Start;
-use crate::config::{HeadsConfig, HeadsKind, TrainConfig};
+use crate::config::{HeadsConfig, TrainConfig};
 use crate::error::{Error, Result};
 use crate::nn::ParamStore;
 use crate::weights::Pretrained;
-use crate::weights::cpc_audio::{HEADS, scaled};
+use crate::weights::cpc_audio::{HEADS, rescaled};
 use candle_core::Tensor;
 use std::collections::HashMap;
 
 /// Puts the weights of `init` into `params`, and says what the trainer begins with.
 ///
-/// Weights without prediction heads leave those of `params` as they are. Linear heads that were trained with another kind of score
+/// Weights without prediction heads leave those of `params` as they are. Heads that were trained with another kind of score
 /// are multiplied so that the scores stay what they were.
 ///
 /// # Errors
@@ -28,11 +28,8 @@ pub fn begin(init: &Pretrained, params: &ParamStore, heads: &HeadsConfig, train:
             },
         ));
     }
-    let latent = init.config.encoder.hidden_dim;
     let rescale = |(name, tensor): (&String, &Tensor)| -> Result<(String, Tensor)> {
-        let linear = name.starts_with(HEADS) && init.config.heads.kind == HeadsKind::Linear;
-        let tensor = if linear { scaled(tensor, old, heads.score, latent)? } else { tensor.clone() };
-        Ok((name.clone(), tensor))
+        Ok((name.clone(), rescaled(name, tensor, &init.config, heads.score)?))
     };
     let tensors: HashMap<String, Tensor> = init.tensors.iter().map(rescale).collect::<Result<_>>()?;
     params.load(&tensors, (!init.has_heads()).then_some(HEADS), from)?;

@@ -61,6 +61,16 @@ fn entry<'a>(dict: &'a Value, name: &str) -> Option<&'a Value> {
     dict.get(name).or_else(|| dict.get(&format!("module.{name}")))
 }
 
+/// What transformer heads keep beside their parameters, and what follows from their size.
+fn is_constant(name: &str) -> bool {
+    [ZEROS, MASK].iter().any(|end| name.ends_with(end))
+}
+
+/// A column of zeros.
+const ZEROS: &str = ".multihead.Att.z";
+/// Minus infinity above the diagonal.
+const MASK: &str = ".multihead.Att.mask";
+
 fn named(dict: &Value, name: &str) -> bool {
     entry(dict, name).is_some()
 }
@@ -117,6 +127,9 @@ impl Reader<'_> {
 
         let mut taken = HashMap::new();
         for (name, tensor) in &tensors {
+            if is_constant(name) {
+                continue;
+            }
             if self.ignored.iter().any(|(ignored, _)| ignored == name) {
                 continue;
             }
@@ -250,7 +263,8 @@ fn to_candle(tensor: &TorchTensor) -> Result<Tensor> {
 /// Adam's moments out of `torch.optim.Adam.state_dict()`: parameters are numbered in the order in which they were handed over.
 fn moments(optimizer: &Value, order: &[(String, Vec<usize>)], taken: &HashMap<String, Tensor>) -> Option<Moments> {
     let is_buffer = |name: &str| {
-        ["running_mean", "running_var", "num_batches_tracked", "Att.z", "Att.mask"].iter().any(|e| name.ends_with(e))
+        is_constant(name)
+            || ["running_mean", "running_var", "num_batches_tracked"].iter().any(|end| name.ends_with(end))
     };
     let parameters = order.iter().filter(|(name, _)| !is_buffer(name));
     let state = optimizer.get("state")?.entries();
@@ -277,7 +291,7 @@ fn moments(optimizer: &Value, order: &[(String, Vec<usize>)], taken: &HashMap<St
 /// A model as a file that both loaders of CPC_audio take: `weights` and `config` for that of released models, `gEncoder` and
 /// `cpcCriterion` for that of checkpoints.
 ///
-/// CPC_audio's scores are means over D: linear heads are multiplied so that its scores, and with them its loss, are this model's.
+/// CPC_audio's scores are means over D: heads are multiplied so that its scores, and with them its loss, are this model's.
 ///
 /// # Errors
 /// The model has an encoder that CPC_audio does not.
@@ -299,11 +313,7 @@ pub fn write(config: &ModelConfig, tensors: &HashMap<String, Tensor>, from: &str
     let ordered: BTreeMap<&String, &Tensor> = tensors.iter().collect();
     for (name, tensor) in ordered {
         let is_head = name.starts_with(HEADS);
-        let tensor = if is_head && config.heads.kind == HeadsKind::Linear {
-            scaled(tensor, config.heads.score, ScoreKind::Mean, e.hidden_dim)?
-        } else {
-            tensor.clone()
-        };
+        let tensor = rescaled(name, tensor, config, ScoreKind::Mean)?;
         let flat = tensor.flatten_all()?;
         let tensor = Value::Tensor(match tensor.dtype() {
             candle_core::DType::I64 => TorchTensor::from_i64(tensor.dims().to_vec(), &flat.to_vec1()?),
@@ -313,6 +323,20 @@ pub fn write(config: &ModelConfig, tensors: &HashMap<String, Tensor>, from: &str
             _ => TorchTensor::from_f32(tensor.dims().to_vec(), &flat.to_dtype(candle_core::DType::F32)?.to_vec1()?),
         });
         if is_head { &mut heads } else { &mut model }.push((text(name), tensor));
+    }
+    if config.heads.kind == HeadsKind::Transformer && !heads.is_empty() {
+        let n = config.heads.positions;
+        let mask = |at: usize| if at % n > at / n { f32::NEG_INFINITY } else { 0.0 };
+        for k in 0..config.heads.steps {
+            let mut constant = |name: &str, shape: Vec<usize>, values: Vec<f32>| {
+                heads.push((
+                    text(&format!("{HEADS}predictors.{k}.0{name}")),
+                    Value::Tensor(TorchTensor::from_f32(shape, &values)),
+                ));
+            };
+            constant(ZEROS, vec![1, n, 1], vec![0.0; n]);
+            constant(MASK, vec![1, n, n], (0..n * n).map(mask).collect());
+        }
     }
     let arguments = arguments(config)?;
     let arguments = arguments.into_iter().map(|(name, value)| (text(name), value)).collect();
@@ -327,15 +351,22 @@ pub fn write(config: &ModelConfig, tensors: &HashMap<String, Tensor>, from: &str
     Ok(Value::Dict(whole))
 }
 
-/// The weights of linear heads for scores of kind `to` that are those which `weight` has with kind `from`.
+/// A tensor of `config`'s model, changed so that its scores stay the same when they are made in the way `to`.
+///
+/// Scores are linear in the last thing that a head does: its matrix, or the gain and shift of a transformer's last norm. All other tensors stay.
 ///
 /// # Errors
 /// A tensor operation fails.
-pub fn scaled(weight: &Tensor, from: ScoreKind, to: ScoreKind, latent_dim: usize) -> Result<Tensor> {
-    if from == to {
-        return Ok(weight.clone());
+pub fn rescaled(name: &str, tensor: &Tensor, config: &ModelConfig, to: ScoreKind) -> Result<Tensor> {
+    let last = match config.heads.kind {
+        HeadsKind::Linear => name.starts_with(HEADS),
+        HeadsKind::Transformer => name.starts_with(HEADS) && name.contains(".ln_ffnetwork."),
+    };
+    let dim = config.encoder.hidden_dim;
+    match last && config.heads.score != to {
+        true => Ok((tensor * (config.heads.score.scale(dim) / to.scale(dim)))?),
+        false => Ok(tensor.clone()),
     }
-    Ok((weight * (from.scale(latent_dim) / to.scale(latent_dim)))?)
 }
 
 /// The arguments of CPC_audio that a model answers; it knows defaults for all others.

@@ -2,7 +2,7 @@
 
 use super::pretrained::Origin;
 use super::tensors::{read_tensors, write_tensors};
-use crate::config::{Config, ContextConfig, EncoderConfig, HeadsConfig};
+use crate::config::{Config, ContextConfig, EncoderConfig, HeadsConfig, HeadsKind};
 use crate::durable;
 use crate::error::{Error, Problem, Result};
 use candle_core::Tensor;
@@ -34,13 +34,17 @@ pub struct ModelConfig {
 impl ModelConfig {
     /// The audio model of a run.
     pub fn audio(cfg: &Config) -> Self {
+        let mut heads = cfg.heads.clone();
+        if heads.kind == HeadsKind::Transformer {
+            heads.positions = cfg.encoder.frames(cfg.data.window).saturating_sub(heads.steps);
+        }
         ModelConfig {
             model_type: "cpc-audio".into(),
             format: 1,
             sample_rate: cfg.data.sample_rate,
             encoder: cfg.encoder.clone(),
             context: cfg.context.clone(),
-            heads: cfg.heads.clone(),
+            heads,
             origin: None,
         }
     }

@@ -8,7 +8,8 @@ use serde_json::Value as Json;
 use std::fs;
 use std::path::PathBuf;
 
-const CASES: [&str; 3] = ["gru_linear_channelnorm", "gru_linear_batchnorm", "lstm2_linear_channelnorm"];
+const CASES: [&str; 4] =
+    ["gru_linear_channelnorm", "gru_linear_batchnorm", "lstm2_linear_channelnorm", "lstm_transformer_channelnorm"];
 
 fn golden(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
@@ -207,4 +208,21 @@ fn training_goes_on_from_cpc_audios_checkpoint_with_its_optimizer_and_resumes() 
     let output = place.cpc(&format!("{released} --out d --steps 2")).output().unwrap();
     assert!(output.status.success());
     assert!(String::from_utf8(output.stderr).unwrap().contains("no prediction heads"));
+}
+
+#[test]
+fn transformer_heads_train_resume_and_go_there_and_back() {
+    let place = Place::new();
+    let begin = "pretrain corpus --config tiny.toml --set heads.kind=transformer --set encoder.hidden_dim=16 --set context.hidden_dim=16 --set heads.score=mean";
+    place.ok(&format!("{begin} --steps 6 --out a"));
+    place.ok(&format!("{begin} --steps 3 --out b"));
+    place.ok("pretrain --out b --resume --steps 6");
+    let last = "checkpoints/step-6/model.safetensors";
+    assert!(place.bytes(&format!("a/{last}")) == place.bytes(&format!("b/{last}")), "resuming changed the weights");
+    place.ok("convert a a.pt");
+    place.ok("convert a.pt back");
+    assert!(place.bytes("a/model/model.safetensors") == place.bytes("back/model.safetensors"));
+    assert!(place.ok("info back").contains("transformer, 4 steps"));
+    place.fails(&format!("{begin} --set context.hidden_dim=12 --out c"), 2, &["heads.kind", "multiple of 8"]);
+    place.fails(&format!("{begin} --init back --set data.window=4800 --out c"), 1, &["back", "Krelpos"]);
 }

@@ -1,0 +1,200 @@
+//! One transformer layer as a prediction head (CPC_audio's `--rnnMode transformer`; Vaswani et al. 2017, with relative positions).
+//!
+//! ```text
+//! y = norm(x + W_o attention(W_q x, W_k x, W_v x))        head(x) = norm(y + W_2 relu(W_1 y))
+//! attention = softmax((q k' + r) / sqrt(d)) v over positions up to each        r_ij = q_i . P[distance i - j]
+//! ```
+//!
+//! It is built for a number of positions, the frames of a window less K, and takes exactly so many.
+
+use super::store::uniform_by_fan_in;
+use crate::error::{Error, Result};
+use crate::seed::Stream;
+use candle_core::{D, Tensor};
+use candle_nn::{Init, VarBuilder};
+
+/// Attention heads of a layer.
+pub const ATTENTION_HEADS: usize = 8;
+/// The size of the layer between.
+const FEED_FORWARD: usize = 2048;
+/// The share of attention weights, and of the layer between, that training leaves out: always, whatever `--dropout` says in CPC_audio.
+const DROPOUT: f32 = 0.1;
+const EPS: f64 = 1e-5;
+
+#[derive(Debug, Clone)]
+pub(super) struct Transformer {
+    q: Tensor, // (D, D), as k, v and o
+    k: Tensor,
+    v: Tensor,
+    o: Tensor,
+    relative: Tensor, // (D/8, P): the last column is distance 0
+    mask: Tensor,     // (P, P): 0 up to the diagonal, and beyond it what softmax makes 0
+    attended: LayerNorm,
+    first: Linear,
+    second: Linear,
+    out: LayerNorm,
+}
+
+impl Transformer {
+    /// `vb` stands at `wPrediction.predictors.{k}.0`.
+    ///
+    /// Names: `multihead.W{q,k,v,o}.weight` (D, D), `multihead.Att.Krelpos` (D/8, P), `ln_multihead` and `ln_ffnetwork` `.weight` and
+    /// `.bias` (D), `ffnetwork.lin1` (2048, D) and `ffnetwork.lin2` (D, 2048) `.weight` and `.bias`.
+    pub fn new(dim: usize, positions: usize, vb: VarBuilder) -> Result<Self> {
+        if positions == 0 || !dim.is_multiple_of(ATTENTION_HEADS) {
+            return Err(Error::failed(
+                format!("transformer heads of {dim} channels for {positions} positions cannot be"),
+                format!(
+                    "the channels must be a multiple of {ATTENTION_HEADS}, the window longer than heads.steps frames"
+                ),
+            ));
+        }
+        let multihead = vb.pp("multihead");
+        let square = |name: &str| multihead.pp(name).get_with_hints((dim, dim), "weight", uniform_by_fan_in(dim));
+        let depth = dim / ATTENTION_HEADS;
+        let mask: Vec<f32> =
+            (0..positions * positions).map(|at| if at % positions > at / positions { -1e30 } else { 0.0 }).collect();
+        Ok(Transformer {
+            q: square("Wq")?,
+            k: square("Wk")?,
+            v: square("Wv")?,
+            o: square("Wo")?,
+            relative: multihead.pp("Att").get_with_hints((depth, positions), "Krelpos", uniform_by_fan_in(depth))?,
+            mask: Tensor::from_vec(mask, (positions, positions), vb.device())?,
+            attended: LayerNorm::new(dim, vb.pp("ln_multihead"))?,
+            first: Linear::new(dim, FEED_FORWARD, vb.pp("ffnetwork").pp("lin1"))?,
+            second: Linear::new(FEED_FORWARD, dim, vb.pp("ffnetwork").pp("lin2"))?,
+            out: LayerNorm::new(dim, vb.pp("ln_ffnetwork"))?,
+        })
+    }
+
+    /// (B, P, D) of `x` (B, P, D); with `dropout`, a tenth of the weights is left out as the stream says.
+    pub fn forward(&self, x: &Tensor, mut dropout: Option<&mut Stream>) -> Result<Tensor> {
+        let (batch, positions, dim) = x.dims3()?;
+        let built_for = self.mask.dim(0)?;
+        if positions != built_for {
+            return Err(Error::failed(
+                format!("the transformer heads are built for {built_for} positions, and the window gives {positions}"),
+                "set data.window to what the model was trained with",
+            ));
+        }
+        let (heads, depth) = (ATTENTION_HEADS, dim / ATTENTION_HEADS);
+        let rows = x.contiguous()?.reshape((batch * positions, dim))?;
+        let split = |w: &Tensor| -> Result<Tensor> {
+            let y = rows.matmul(&w.t()?)?.reshape((batch, positions, heads, depth))?;
+            Ok(y.transpose(1, 2)?.contiguous()?.reshape((batch * heads, positions, depth))?)
+        };
+        let (q, k, v) = (split(&self.q)?, split(&self.k)?, split(&self.v)?);
+        // Query i meets distance d in column P - 1 - d: a column of zeros before, and rows read P by P, put i - j into column j.
+        let by_distance = q.reshape((batch * heads * positions, depth))?.matmul(&self.relative)?.reshape((
+            batch * heads,
+            positions,
+            positions,
+        ))?;
+        let zeros = Tensor::zeros((batch * heads, positions, 1), q.dtype(), q.device())?;
+        let by_place = Tensor::cat(&[&zeros, &by_distance], 2)?
+            .reshape((batch * heads, positions + 1, positions))?
+            .narrow(1, 1, positions)?;
+        let scores =
+            ((q.matmul(&k.t()?.contiguous()?)? + by_place)? / (depth as f64).sqrt())?.broadcast_add(&self.mask)?;
+        let weights = drop(&candle_nn::ops::softmax(&scores, D::Minus1)?, dropout.as_deref_mut())?;
+        let attended = weights.matmul(&v)?.reshape((batch, heads, positions, depth))?;
+        let attended =
+            attended.transpose(1, 2)?.contiguous()?.reshape((batch * positions, dim))?.matmul(&self.o.t()?)?;
+        let y = self.attended.forward(&(rows + attended)?)?;
+        let between = drop(&self.first.forward(&y)?.relu()?, dropout)?;
+        let out = self.out.forward(&(&y + self.second.forward(&between)?)?)?;
+        Ok(out.reshape((batch, positions, dim))?)
+    }
+}
+
+/// Leaves out a share of `x`, and enlarges the rest so that the mean stays.
+fn drop(x: &Tensor, stream: Option<&mut Stream>) -> Result<Tensor> {
+    let Some(stream) = stream else { return Ok(x.clone()) };
+    let kept = 1.0 / (1.0 - DROPOUT);
+    let mask: Vec<f32> = (0..x.elem_count()).map(|_| if stream.unit() < DROPOUT { 0.0 } else { kept }).collect();
+    Ok((x * Tensor::from_vec(mask, x.shape(), x.device())?)?)
+}
+
+#[derive(Debug, Clone)]
+struct Linear {
+    weight: Tensor, // (out, in)
+    bias: Tensor,
+}
+
+impl Linear {
+    fn new(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Self> {
+        let init = uniform_by_fan_in(inputs);
+        Ok(Linear {
+            weight: vb.get_with_hints((outputs, inputs), "weight", init)?,
+            bias: vb.get_with_hints(outputs, "bias", init)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?)
+    }
+}
+
+/// Over channels, with the biased variance. (Candle's own cuts the graph.)
+#[derive(Debug, Clone)]
+struct LayerNorm {
+    gain: Tensor,
+    shift: Tensor,
+}
+
+impl LayerNorm {
+    fn new(dim: usize, vb: VarBuilder) -> Result<Self> {
+        Ok(LayerNorm {
+            gain: vb.get_with_hints(dim, "weight", Init::Const(1.0))?,
+            shift: vb.get_with_hints(dim, "bias", Init::Const(0.0))?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let spread = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPS)?.sqrt()?;
+        Ok(centred.broadcast_div(&spread)?.broadcast_mul(&self.gain)?.broadcast_add(&self.shift)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::ParamStore;
+    use crate::ops::check::random;
+    use crate::seed::stream;
+    use candle_core::{DType, Device};
+
+    fn numbers(shape: &[usize], seed: u64) -> Tensor {
+        random(shape, seed).to_dtype(DType::F32).unwrap()
+    }
+
+    #[test]
+    fn a_position_sees_itself_and_those_before_it_and_none_after() {
+        let head = Transformer::new(16, 7, ParamStore::new(2, &Device::Cpu).builder()).unwrap();
+        let x = numbers(&[2, 7, 16], 1);
+        let y = head.forward(&x, None).unwrap();
+        for at in 0..7 {
+            // Another input at one position changes the outputs from there on.
+            let parts = [x.narrow(1, 0, at), Ok(numbers(&[2, 1, 16], 2)), x.narrow(1, at + 1, 6 - at)];
+            let parts: Vec<Tensor> = parts.into_iter().map(|p| p.unwrap()).filter(|p| p.dim(1).unwrap() > 0).collect();
+            let other = head.forward(&Tensor::cat(&parts, 1).unwrap(), None).unwrap();
+            let far = (other - &y).unwrap().abs().unwrap().max(2).unwrap().max(0).unwrap().to_vec1::<f32>().unwrap();
+            assert!(far[..at].iter().all(|&d| d == 0.0) && far[at..].iter().all(|&d| d > 1e-6), "{at}: {far:?}");
+        }
+        assert!(head.forward(&numbers(&[2, 6, 16], 1), None).is_err());
+    }
+
+    #[test]
+    fn dropout_follows_its_stream_and_keeps_the_mean() {
+        let x = Tensor::ones((100, 100), DType::F32, &Device::Cpu).unwrap();
+        let with = |index| {
+            drop(&x, Some(&mut stream(1, "d", index))).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        assert_eq!(with(0), with(0));
+        assert_ne!(with(0), with(1));
+        let mean = with(0).iter().sum::<f32>() / 1e4;
+        assert!((mean - 1.0).abs() < 0.02, "{mean}");
+    }
+}
