@@ -5,10 +5,8 @@
 //! land as it should, the file is read again from its beginning before it is called damaged.
 
 use super::guard::guarded;
-use super::source::stream;
+use super::source::{Input, Recording, stream};
 use super::{AudioInfo, Format};
-use std::fs::File;
-use std::path::Path;
 use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS};
@@ -55,9 +53,9 @@ pub(super) fn words(error: &Error) -> String {
 }
 
 impl Stream {
-    /// Opens the stream of `format` that begins at byte `start` of `file`.
-    pub(super) fn open(file: File, start: u64, format: Format) -> Result<Self, String> {
-        let bytes = stream(file, start).map_err(|e| format!("cannot be read: {e}"))?;
+    /// Opens the stream of `format` that begins at byte `start` of `input`.
+    pub(super) fn open(input: Input, start: u64, format: Format) -> Result<Self, String> {
+        let bytes = stream(input, start).map_err(|e| format!("cannot be read: {e}"))?;
         let options = FormatOptions::default();
         let demuxer: Box<dyn FormatReader> = match format {
             Format::Flac => Box::new(FlacReader::try_new(bytes, options).map_err(|e| words(&e))?),
@@ -235,12 +233,14 @@ fn mono(audio: &GenericAudioBufferRef<'_>, skip: usize, out: &mut [f32]) -> Resu
     Ok(())
 }
 
-/// Reads frames `first..first + out.len()` of the file, averaged to mono.
-pub(super) fn read(path: &Path, info: &AudioInfo, first: u64, out: &mut [f32]) -> Result<(), String> {
-    let open = || {
-        let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
-        Stream::open(file, info.start, info.format)
-    };
+/// Reads frames `first..first + out.len()` of the recording, averaged to mono.
+pub(super) fn read(
+    from: &(impl Recording + ?Sized),
+    info: &AudioInfo,
+    first: u64,
+    out: &mut [f32],
+) -> Result<(), String> {
+    let open = || Stream::open(from.open()?, info.start, info.format);
     let target = first.min(info.steady);
     if info.format != Format::Mp3 && target > 0 {
         let sought = guarded(|| {

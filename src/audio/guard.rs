@@ -1,7 +1,7 @@
 //! What to do when a decoder panics: nothing worse than to call the file damaged.
 //!
 //! Of thousands of damaged files tried, a few make `symphonia` panic (a Vorbis setup header with too many mappings
-//! does). That is caught here. Rust has reported the panic by then; [`hush`] keeps that report from the user.
+//! does). That is caught here, and so are those of other decoders. Rust has reported the panic by then; [`hush`] keeps that report from the user.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ thread_local! {
 }
 
 /// Runs `work`; a panic in it is an error like others.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let outer = GUARDED.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(work));
     GUARDED.set(outer);

@@ -1,4 +1,4 @@
-//! From files to mono samples: WAV through `hound`, FLAC, MP3 and Ogg Vorbis through `symphonia`, other rates through
+//! From files, or what lies inside of them, to mono samples: WAV through `hound`, FLAC, MP3 and Ogg Vorbis through `symphonia`, other rates through
 //! `rubato`.
 //!
 //! [`probe`] reads headers and says how long a file is or what is wrong with it; a [`Reader`] then reads any range of
@@ -20,10 +20,12 @@ mod source;
 mod wav;
 mod xing;
 
+pub(crate) use guard::guarded;
 pub use guard::hush as hush_decoder_panics;
 pub use live::LiveResampler;
 pub use probe::{EXTENSIONS, is_audio_name, probe};
 pub use reader::{Reader, read};
+pub use source::{Input, Recording};
 
 use serde::Serialize;
 use std::fmt;

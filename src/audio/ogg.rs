@@ -4,7 +4,7 @@
 //! and from the page alone one cannot tell by how much. Seeks therefore go to an earlier page; how far they may go is
 //! found here, together with whether the stream is whole.
 
-use std::fs::File;
+use super::source::Input;
 use std::io::{Read, Seek, SeekFrom};
 
 /// The largest page: 27 bytes of header, 255 sizes, 255 times 255 bytes.
@@ -21,12 +21,13 @@ pub(super) struct Tail {
     pub whole: bool,
 }
 
-/// Reads the last pages of `file`, `length` bytes long. None if there is no page at all.
-pub(super) fn tail(file: &mut File, length: u64) -> std::io::Result<Option<Tail>> {
+/// Reads the last pages of `input`. None if there is no page at all.
+pub(super) fn tail(input: &mut Input) -> std::io::Result<Option<Tail>> {
+    let length = input.length();
     let take = length.min(2 * LARGEST);
-    file.seek(SeekFrom::Start(length - take))?;
+    input.seek(SeekFrom::Start(length - take))?;
     let mut bytes = Vec::new();
-    file.take(take).read_to_end(&mut bytes)?;
+    input.take(take).read_to_end(&mut bytes)?;
     Ok(scan(&bytes))
 }
 

@@ -2,9 +2,9 @@
 
 use super::decode::Stream;
 use super::guard::guarded;
+use super::source::{Input, Recording};
 use super::{AudioInfo, Format, ogg, wav, xing};
 use crate::error::Problem;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -20,71 +20,64 @@ pub fn is_audio_name(path: &Path) -> bool {
     ending.is_some_and(|e| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e)))
 }
 
-/// Looks at a file's headers: its kind, rate, channels and length.
+/// Looks at a recording's headers: its kind, rate, channels and length.
 ///
 /// The samples are not read, with one exception: an MP3 without a tag that says how long it is, and a FLAC or Ogg
 /// without a length, are walked through packet by packet, without decoding.
 ///
 /// # Errors
 ///
-/// One line of what is wrong with the file, at its path: it cannot be opened, is empty, is not audio (whatever its
+/// One line of what is wrong with it, at its place: it cannot be opened, is empty, is not audio (whatever its
 /// name says), is truncated, damaged or of a kind that is not supported. What to do follows where something can be
 /// done.
-pub fn probe(path: &Path) -> Result<AudioInfo, Problem> {
-    let info = guarded(|| look(path)).and_then(sensible);
-    info.map_err(|what| Problem::new(path.display(), what))
+pub fn probe(from: &(impl Recording + ?Sized)) -> Result<AudioInfo, Problem> {
+    let info = guarded(|| look(from)).and_then(sensible);
+    info.map_err(|what| Problem::new(from.place(), what))
 }
 
-fn look(path: &Path) -> Result<AudioInfo, String> {
+fn look(from: &(impl Recording + ?Sized)) -> Result<AudioInfo, String> {
     let unreadable = |e: std::io::Error| format!("cannot be read: {e}");
-    let metadata = std::fs::metadata(path).map_err(|e| format!("cannot be opened: {e}"))?;
-    if metadata.is_dir() {
-        return Err("is a directory, not an audio file".into());
-    }
-    if !metadata.is_file() {
-        return Err("is not a regular file".into());
-    }
-    let mut file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
-    let length = metadata.len();
-    if length == 0 {
+    let mut input = from.open()?;
+    if input.length() == 0 {
         return Err("is empty (0 bytes); copy it again".into());
     }
     let mut first = [0; 12];
-    let n = read_up_to(&mut file, &mut first).map_err(unreadable)?;
+    let n = read_up_to(&mut input, &mut first).map_err(unreadable)?;
     let start = tag_length(&first[..n]);
     if start > 0 {
-        file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+        input.seek(SeekFrom::Start(start)).map_err(unreadable)?;
         first = [0; 12];
-        read_up_to(&mut file, &mut first).map_err(unreadable)?;
+        read_up_to(&mut input, &mut first).map_err(unreadable)?;
     }
     match &first {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E'] if start == 0 => {
-            file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-            wav::probe(file, length)
+            input.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+            wav::probe(input)
         }
         [b'R', b'F', b'6', b'4', ..] => {
             Err("RF64 (a WAV of more than 4 GiB) is not supported; convert it with `sox IN \
                                             OUT.flac`"
                 .into())
         }
-        [b'f', b'L', b'a', b'C', ..] => flac(file, start),
-        [b'O', b'g', b'g', b'S', ..] => vorbis(file, start, length),
-        [0xff, second, ..] if second & 0xe0 == 0xe0 => mp3(file, start, length),
-        _ if start > 0 || path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp3")) => mp3(file, start, length),
-        _ => Err(not_audio(path)),
+        [b'f', b'L', b'a', b'C', ..] => flac(from, input, start),
+        [b'O', b'g', b'g', b'S', ..] => vorbis(input, start),
+        [0xff, second, ..] if second & 0xe0 == 0xe0 => mp3(input, start),
+        _ if start > 0 || from.name().extension().is_some_and(|e| e.eq_ignore_ascii_case("mp3")) => mp3(input, start),
+        _ => Err(not_audio(from.name())),
     }
 }
 
 fn not_audio(path: &Path) -> String {
-    let name = path.extension().map_or_else(|| "no ending".to_string(), |e| format!(".{}", e.to_string_lossy()));
-    format!("is not audio, although it is named {name}: it does not begin like a WAV, FLAC, MP3 or Ogg file")
+    let named = path.extension().map(|e| format!(", although it is named .{}", e.to_string_lossy()));
+    let named = named.unwrap_or_default();
+    format!("is not audio{named}: it does not begin like a WAV, FLAC, MP3 or Ogg file")
 }
 
-/// Fills as much of `buffer` as the file has.
-fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+/// Fills as much of `buffer` as there is.
+fn read_up_to(input: &mut Input, buffer: &mut [u8]) -> std::io::Result<usize> {
     let limit = buffer.len() as u64;
     let mut bytes = Vec::with_capacity(buffer.len());
-    file.take(limit).read_to_end(&mut bytes)?;
+    input.take(limit).read_to_end(&mut bytes)?;
     buffer[..bytes.len()].copy_from_slice(&bytes);
     Ok(bytes.len())
 }
@@ -101,17 +94,15 @@ fn tag_length(first: &[u8]) -> u64 {
     }
 }
 
-fn flac(file: File, start: u64) -> Result<AudioInfo, String> {
-    let again = file.try_clone();
-    let mut stream = Stream::open(file, start, Format::Flac)?;
+fn flac(from: &(impl Recording + ?Sized), input: Input, start: u64) -> Result<AudioInfo, String> {
+    let mut stream = Stream::open(input, start, Format::Flac)?;
     let (rate, channels, frames) = stream.header();
     let frames = match frames {
         Some(frames) => {
             // A length in the header is a promise: the last packet has to be there. Before a file is called bad because
             // a seek went wrong, its packets are counted.
             if let Err(what) = stream.holds(frames.saturating_sub(1)) {
-                let again = again.map_err(|e| format!("cannot be read: {e}"))?;
-                let counted = Stream::open(again, start, Format::Flac)?.count();
+                let counted = Stream::open(from.open()?, start, Format::Flac)?.count();
                 if counted.unwrap_or(0) < frames {
                     return Err(what);
                 }
@@ -123,10 +114,11 @@ fn flac(file: File, start: u64) -> Result<AudioInfo, String> {
     Ok(info(Format::Flac, rate, channels, frames, start, u64::MAX))
 }
 
-fn mp3(mut file: File, start: u64, length: u64) -> Result<AudioInfo, String> {
+fn mp3(mut input: Input, start: u64) -> Result<AudioInfo, String> {
+    let length = input.length();
     let mut head = [0; 1024];
-    file.seek(SeekFrom::Start(start)).map_err(|e| format!("cannot be read: {e}"))?;
-    let n = read_up_to(&mut file, &mut head).map_err(|e| format!("cannot be read: {e}"))?;
+    input.seek(SeekFrom::Start(start)).map_err(|e| format!("cannot be read: {e}"))?;
+    let n = read_up_to(&mut input, &mut head).map_err(|e| format!("cannot be read: {e}"))?;
     let tag = xing::find(&head[..n]).unwrap_or_default();
     if let Some(bytes) = tag.bytes
         && start.saturating_add(bytes) > length
@@ -136,7 +128,7 @@ fn mp3(mut file: File, start: u64, length: u64) -> Result<AudioInfo, String> {
             length - start.min(length)
         ));
     }
-    let mut stream = Stream::open(file, start, Format::Mp3).map_err(|what| match what {
+    let mut stream = Stream::open(input, start, Format::Mp3).map_err(|what| match what {
         what if what.starts_with("truncated") => "is not audio, although it is named .mp3: no MP3 frames in it".into(),
         what => what,
     })?;
@@ -148,9 +140,9 @@ fn mp3(mut file: File, start: u64, length: u64) -> Result<AudioInfo, String> {
     Ok(info(Format::Mp3, rate, channels, frames, start, u64::MAX))
 }
 
-fn vorbis(mut file: File, start: u64, length: u64) -> Result<AudioInfo, String> {
-    let tail = ogg::tail(&mut file, length).map_err(|e| format!("cannot be read: {e}"))?;
-    let mut stream = Stream::open(file, start, Format::Vorbis)?;
+fn vorbis(mut input: Input, start: u64) -> Result<AudioInfo, String> {
+    let tail = ogg::tail(&mut input).map_err(|e| format!("cannot be read: {e}"))?;
+    let mut stream = Stream::open(input, start, Format::Vorbis)?;
     let tail = tail.ok_or("damaged: no Ogg page at its end")?;
     if !tail.whole {
         return Err("truncated: its last page is missing or incomplete; copy it again".into());

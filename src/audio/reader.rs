@@ -1,15 +1,15 @@
 //! Reading a range of a file at any rate.
 
 use super::resample::Design;
+use super::source::Recording;
 use super::{AudioInfo, Format, decode, samples_at, wav};
 use crate::error::Problem;
 use std::ops::Range;
-use std::path::Path;
 
 /// How many pairs of rates a reader keeps resamplers for.
 const DESIGNS: usize = 8;
 
-/// Reads ranges of files, and keeps what is worth keeping between two readings: resamplers and buffers, never samples.
+/// Reads ranges of recordings, and keeps what is worth keeping between two readings: resamplers and buffers, never samples.
 #[derive(Default)]
 pub struct Reader {
     designs: Vec<((u32, u32), Design)>,
@@ -17,14 +17,19 @@ pub struct Reader {
     bytes: Vec<u8>,
 }
 
-/// Reads samples `range` of the file at `path` as [`Reader::read`] does; for a single reading.
+/// Reads samples `range` of a recording as [`Reader::read`] does; for a single reading.
 ///
 /// # Errors
 ///
 /// As [`Reader::read`].
-pub fn read(path: &Path, info: &AudioInfo, range: Range<u64>, rate: u32) -> Result<Vec<f32>, Problem> {
+pub fn read(
+    from: &(impl Recording + ?Sized),
+    info: &AudioInfo,
+    range: Range<u64>,
+    rate: u32,
+) -> Result<Vec<f32>, Problem> {
     let mut out = vec![0.0; usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0)];
-    Reader::new().read(path, info, range.start, rate, &mut out)?;
+    Reader::new().read(from, info, range.start, rate, &mut out)?;
     Ok(out)
 }
 
@@ -39,20 +44,27 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// One line of what is wrong, at the file's path: it is damaged, truncated, gone, shorter than asked for, or holds
+    /// One line of what is wrong, at the recording's place: it is damaged, truncated, gone, shorter than asked for, or holds
     /// numbers that are not finite.
     pub fn read(
         &mut self,
-        path: &Path,
+        from: &(impl Recording + ?Sized),
         info: &AudioInfo,
         first: u64,
         rate: u32,
         out: &mut [f32],
     ) -> Result<(), Problem> {
-        self.fill(path, info, first, rate, out).map_err(|what| Problem::new(path.display(), what))
+        self.fill(from, info, first, rate, out).map_err(|what| Problem::new(from.place(), what))
     }
 
-    fn fill(&mut self, path: &Path, info: &AudioInfo, first: u64, rate: u32, out: &mut [f32]) -> Result<(), String> {
+    fn fill(
+        &mut self,
+        from: &(impl Recording + ?Sized),
+        info: &AudioInfo,
+        first: u64,
+        rate: u32,
+        out: &mut [f32],
+    ) -> Result<(), String> {
         let range = first..first.saturating_add(out.len() as u64);
         let held = samples_at(info.frames, info.rate, rate);
         if range.end > held {
@@ -62,7 +74,7 @@ impl Reader {
             return Ok(());
         }
         if rate == info.rate {
-            return native(path, info, first, out, &mut self.bytes);
+            return native(from, info, first, out, &mut self.bytes);
         }
         let design = design(&mut self.designs, info.rate, rate)?;
         let needs = design.needs(&range);
@@ -73,7 +85,7 @@ impl Reader {
         if inside.start < inside.end {
             let at = (inside.start as i64 - needs.start) as usize;
             let n = (inside.end - inside.start) as usize;
-            native(path, info, inside.start, &mut self.native[at..at + n], &mut self.bytes)?;
+            native(from, info, inside.start, &mut self.native[at..at + n], &mut self.bytes)?;
         }
         design.run(&self.native, &range, out)
     }
@@ -95,10 +107,16 @@ fn design(designs: &mut Vec<((u32, u32), Design)>, rate: u32, target: u32) -> Re
 }
 
 /// Reads frames from `first` on at the file's own rate.
-fn native(path: &Path, info: &AudioInfo, first: u64, out: &mut [f32], bytes: &mut Vec<u8>) -> Result<(), String> {
+fn native(
+    from: &(impl Recording + ?Sized),
+    info: &AudioInfo,
+    first: u64,
+    out: &mut [f32],
+    bytes: &mut Vec<u8>,
+) -> Result<(), String> {
     match info.format {
-        Format::Wav => wav::read(path, info, first, out, bytes)?,
-        Format::Flac | Format::Mp3 | Format::Vorbis => decode::read(path, info, first, out)?,
+        Format::Wav => wav::read(from, info, first, out, bytes)?,
+        Format::Flac | Format::Mp3 | Format::Vorbis => decode::read(from, info, first, out)?,
     }
     match out.iter().position(|x| !x.is_finite()) {
         None => Ok(()),
@@ -116,6 +134,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::f64::consts::TAU;
+    use std::path::Path;
 
     fn whole(path: &Path, rate: u32) -> Vec<f32> {
         let info = probe(path).unwrap();

@@ -1,15 +1,105 @@
-//! What `symphonia` reads from: a file, from a byte onwards, with an end to its patience.
+//! Where the bytes of a recording come from, and what `symphonia` reads of them.
 //!
-//! A damaged file can send a demuxer round in circles (a FLAC seek table that points backwards does). Every seek and
-//! every byte read is therefore counted, and past a budget that no sound file comes near, reading fails.
+//! A recording is a file of its own, or lies inside something else (a row of a table); both are a stream that begins at
+//! 0 and has a length. A damaged recording can send a demuxer round in circles (a FLAC seek table that points backwards
+//! does). Every seek and every byte that `symphonia` reads is therefore counted, and past a budget that no sound file
+//! comes near, reading fails.
 
 use std::fs::File;
 use std::io::{Error, Read, Result, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 
-/// A file from `base` on, seen as a stream that begins at 0.
+/// Something that holds the bytes of one recording, such as the path of a file.
+pub trait Recording {
+    /// What it is called in messages: a path, or a row of a table.
+    fn place(&self) -> String;
+
+    /// The file's name that it had when it was made; of it, only the ending is of interest, as a hint.
+    fn name(&self) -> &Path;
+
+    /// Its bytes, from the beginning.
+    ///
+    /// # Errors
+    /// What is wrong with it, as the end of a sentence that begins with its place.
+    fn open(&self) -> std::result::Result<Input, String>;
+}
+
+impl Recording for Path {
+    fn place(&self) -> String {
+        self.display().to_string()
+    }
+
+    fn name(&self) -> &Path {
+        self
+    }
+
+    fn open(&self) -> std::result::Result<Input, String> {
+        // Looked at before it is opened: to open a pipe would wait for its other end.
+        let metadata = std::fs::metadata(self).map_err(|e| format!("cannot be opened: {e}"))?;
+        if metadata.is_dir() {
+            return Err("is a directory, not an audio file".into());
+        }
+        if !metadata.is_file() {
+            return Err("is not a regular file".into());
+        }
+        let file = File::open(self).map_err(|e| format!("cannot be opened: {e}"))?;
+        Ok(Input::new(file, metadata.len()))
+    }
+}
+
+impl Recording for PathBuf {
+    fn place(&self) -> String {
+        self.as_path().place()
+    }
+
+    fn name(&self) -> &Path {
+        self
+    }
+
+    fn open(&self) -> std::result::Result<Input, String> {
+        self.as_path().open()
+    }
+}
+
+/// What an [`Input`] reads from.
+trait Bytes: Read + Seek + Send + Sync {}
+
+impl<T: Read + Seek + Send + Sync> Bytes for T {}
+
+/// The bytes of a recording: a stream that begins at 0.
+pub struct Input {
+    bytes: Box<dyn Bytes>,
+    length: u64,
+}
+
+impl Input {
+    /// A stream of `length` bytes, standing at 0.
+    pub fn new(bytes: impl Read + Seek + Send + Sync + 'static, length: u64) -> Self {
+        Input { bytes: Box::new(bytes), length }
+    }
+
+    /// Its length in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        self.bytes.read(buffer)
+    }
+}
+
+impl Seek for Input {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
+/// An input from `base` on, seen as a stream that begins at 0.
 struct Source {
-    file: File,
+    input: Input,
     base: u64,
     length: u64,
     budget: u64,
@@ -18,12 +108,12 @@ struct Source {
 /// A seek costs as much of the budget as reading this many bytes.
 const SEEK_COST: u64 = 4096;
 
-/// A stream of `file` without its first `base` bytes.
-pub(super) fn stream(mut file: File, base: u64) -> Result<MediaSourceStream<'static>> {
-    let length = file.metadata()?.len().saturating_sub(base);
-    file.seek(SeekFrom::Start(base))?;
+/// A stream of `input` without its first `base` bytes.
+pub(super) fn stream(mut input: Input, base: u64) -> Result<MediaSourceStream<'static>> {
+    let length = input.length.saturating_sub(base);
+    input.seek(SeekFrom::Start(base))?;
     let budget = length.saturating_mul(4).saturating_add(16 << 20);
-    let source = Source { file, base, length, budget };
+    let source = Source { input, base, length, budget };
     Ok(MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default()))
 }
 
@@ -36,7 +126,7 @@ impl Source {
 
 impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let n = self.file.read(buffer)?;
+        let n = self.input.read(buffer)?;
         self.spend(n.max(64) as u64)?;
         Ok(n)
     }
@@ -49,7 +139,7 @@ impl Seek for Source {
             SeekFrom::Start(at) => SeekFrom::Start(at.saturating_add(self.base)),
             other => other,
         };
-        self.file.seek(to)?.checked_sub(self.base).ok_or_else(|| Error::other("a seek before the beginning"))
+        self.input.seek(to)?.checked_sub(self.base).ok_or_else(|| Error::other("a seek before the beginning"))
     }
 }
 

@@ -3,10 +3,9 @@
 //! `hound` reads sample by sample through a buffer; a window is one contiguous piece, so one `read` of it and a loop
 //! over the bytes is several times faster, and the header need not be parsed again for each window.
 
+use super::source::{Input, Recording};
 use super::{AudioInfo, Format};
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
 
 /// How one sample of a WAV is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +33,10 @@ impl Stored {
     }
 }
 
-/// What the header of the WAV `file` of `length` bytes says. On failure, what is wrong and what to do.
-pub(super) fn probe(file: File, length: u64) -> Result<AudioInfo, String> {
-    let mut buffered = BufReader::with_capacity(512, file);
+/// What the header of the WAV `input` says. On failure, what is wrong and what to do.
+pub(super) fn probe(input: Input) -> Result<AudioInfo, String> {
+    let length = input.length();
+    let mut buffered = BufReader::with_capacity(512, input);
     let header = hound::WavReader::new(&mut buffered).map_err(|e| match e {
         hound::Error::IoError(_) => "truncated: the header ends before the samples begin; copy the file again".into(),
         hound::Error::Unsupported => {
@@ -91,9 +91,9 @@ pub(super) fn probe(file: File, length: u64) -> Result<AudioInfo, String> {
     })
 }
 
-/// Reads frames `first..first + out.len()` of the file, averaged to mono.
+/// Reads frames `first..first + out.len()` of the recording, averaged to mono.
 pub(super) fn read(
-    path: &Path,
+    from: &(impl Recording + ?Sized),
     info: &AudioInfo,
     first: u64,
     out: &mut [f32],
@@ -104,9 +104,9 @@ pub(super) fn read(
     let frame = width * channels;
     bytes.clear();
     bytes.resize(out.len() * frame, 0);
-    let mut file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
-    file.seek(SeekFrom::Start(info.start + first * frame as u64)).map_err(|e| format!("cannot be read: {e}"))?;
-    file.read_exact(bytes).map_err(|e| match e.kind() {
+    let mut input = from.open()?;
+    input.seek(SeekFrom::Start(info.start + first * frame as u64)).map_err(|e| format!("cannot be read: {e}"))?;
+    input.read_exact(bytes).map_err(|e| match e.kind() {
         std::io::ErrorKind::UnexpectedEof => "became shorter since it was looked at; was it replaced?".to_string(),
         _ => format!("cannot be read: {e}"),
     })?;

@@ -15,14 +15,13 @@ use std::path::{Path, PathBuf};
 #[command(
     long_about = "Convert a model.\n\n\
         FROM is any MODEL: a model or run directory, a .safetensors with its config.json, a checkpoint of CPC_audio (checkpoint_N.pt or its \
-        released weights, in either container of PyTorch), or hf:owner/name. A pickle is read, never run.\n\n\
+        released weights, in either container of PyTorch). A pickle is read, never run.\n\n\
         TO is a model directory, or a file ending in .pt. That file is for both loaders of CPC_audio: {config, weights} as in its released \
         models, {gEncoder, cpcCriterion} as in its checkpoints; named checkpoint_N.pt it gets checkpoint_args.json and \
         checkpoint_logs.json beside it, which CPC_audio asks for. Its scores are means, so heads are multiplied until its loss is this model's.",
     after_help = "Examples:\n  \
         cpc convert 60k_epoch4-d0f474de.pt models/cpc-60k\n  \
-        cpc convert runs/demo demo.pt\n  \
-        cpc convert hf:owner/name models/name\n\n\
+        cpc convert runs/demo demo.pt\n\n\
         Read the file in Python with:\n  \
         torch.load('demo.pt', weights_only=True)['weights']"
 )]

@@ -1,6 +1,7 @@
 //! `cpc extract`: a model's features of recordings, in files or as a stream.
 
 use super::Terminal;
+use super::columns::ColumnArgs;
 use super::interrupt::interruptible;
 use super::model;
 use super::progress::{PAUSE, bar};
@@ -48,10 +49,9 @@ enum Encoding {
         pandas   pandas.read_parquet('features/c.parquet')"
 )]
 pub struct Extract {
-    /// A model directory, a run directory (its best model), a checkpoint of CPC_audio, or hf:owner/name; or `mfcc` or `logmel`, to
-    /// compare with
+    /// A model directory, a run directory (its best model), or a checkpoint of CPC_audio; or `mfcc` or `logmel`, to compare with
     model: String,
-    /// Recordings, directories of them, or manifests; `-` is standard input
+    /// Recordings, directories of them, manifests, or parquet files; `-` is standard input
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// The directory to write to
@@ -69,6 +69,8 @@ pub struct Extract {
     /// What to do about a file that cannot be read
     #[arg(long, value_enum, value_name = "WHAT", default_value = "fail")]
     on_bad_file: OnBadFile,
+    #[command(flatten)]
+    columns: ColumnArgs,
     /// Write frames to standard output as they become final; INPUT is `-`
     #[arg(long, conflicts_with = "out")]
     stream: bool,
@@ -132,7 +134,8 @@ impl Extract {
 
     /// What there is in every INPUT; its problems are gathered, to be judged together.
     fn corpora(&self, rate: u32) -> Result<Vec<Corpus>> {
-        self.input.iter().map(|input| Corpus::inspect(input, rate, &|_| {})).collect()
+        let columns = self.columns.columns();
+        self.input.iter().map(|input| Corpus::inspect_columns(input, &columns, rate, &|_| {})).collect()
     }
 
     fn files(&self, extractor: &Extractor, made: &Made, out: &Path, terminal: &Terminal) -> Result<Index> {

@@ -1,5 +1,6 @@
 //! `cpc info`: what a corpus, a model or a run is.
 
+use super::columns::ColumnArgs;
 use super::{Terminal, model};
 use crate::config::{Config, ContextKind, HeadsKind};
 use crate::data::{Corpus, Summary};
@@ -21,11 +22,13 @@ use std::path::{Path, PathBuf};
     after_help = "Examples:\n  cpc info LibriSpeech/train-clean-100\n  cpc info runs/demo/model\n  cpc info runs/demo --json"
 )]
 pub struct Info {
-    /// A directory of recordings or a manifest; a model (directory, checkpoint of CPC_audio, hf:owner/name); or a run directory
+    /// A directory of recordings, a manifest or parquet files; a model (directory or checkpoint of CPC_audio); or a run directory
     what: String,
     /// The rate that a corpus would be resampled to, in samples a second
     #[arg(long, default_value = "16000", value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
     rate: u32,
+    #[command(flatten)]
+    columns: ColumnArgs,
 }
 
 #[derive(Serialize)]
@@ -64,7 +67,7 @@ impl Info {
         } else if model::is_model(&self.what)? {
             describe_model(&model::open(&self.what, terminal)?, terminal)
         } else {
-            let corpus = Corpus::inspect(what, self.rate, &|_| {})?;
+            let corpus = Corpus::inspect_columns(what, &self.columns.columns(), self.rate, &|_| {})?;
             let summary = Summary::new(&corpus);
             terminal.result_or_json(&summary, &summary.to_string())?;
             if corpus.problems.is_empty() { Ok(()) } else { Err(Error::BadFiles(corpus.problems)) }

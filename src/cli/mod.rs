@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Results go to stdout, everything else to stderr.
 
 mod abx;
+mod columns;
 mod convert;
 mod extract;
 mod info;

@@ -1,6 +1,7 @@
 //! `cpc pretrain`: from recordings to a model.
 
 use super::Terminal;
+use super::columns::{ColumnArgs, What};
 use super::interrupt::interruptible;
 use super::model;
 use super::progress::Progress;
@@ -21,8 +22,9 @@ use toml::Value;
 #[derive(Debug, Args)]
 #[command(
     long_about = "Train an encoder on recordings, without labels.\n\n\
-        DATA is a directory (the first folder below it is the speaker, as in LibriSpeech), a fairseq .tsv manifest, or a .jsonl with \
-        path, speaker, and optional start and end in seconds. WAV, FLAC, MP3 and Ogg Vorbis at any rate are resampled to 16 kHz.\n\n\
+        DATA is a directory (the first folder below it is the speaker, as in LibriSpeech), a fairseq .tsv manifest, a .jsonl with \
+        path, speaker, and optional start and end in seconds, or parquet files with columns audio {bytes, path}, speaker_id and id, as the \
+        hub's datasets have them: a file, a directory, or DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on. WAV, FLAC, MP3 and Ogg Vorbis at any rate are resampled to 16 kHz.\n\n\
         The run directory gets config.toml (enough to repeat the run), metrics.jsonl and TensorBoard events, checkpoints/, and model/, \
         the model with the best validation loss. Ctrl-C writes a checkpoint; --resume goes on from it and ends in the same weights as a \
         run that was never stopped.\n\n\
@@ -34,7 +36,7 @@ use toml::Value;
         cpc pretrain --resume --out runs/calls"
 )]
 pub struct Pretrain {
-    /// The corpus: a directory or a manifest (not needed with --resume)
+    /// The corpus: a directory, a manifest or parquet files (not needed with --resume)
     #[arg(required_unless_present_any = ["resume", "print_config"])]
     data: Option<PathBuf>,
     /// The run directory to make
@@ -67,7 +69,9 @@ pub struct Pretrain {
     /// What to do about a file that cannot be read (data.on_bad_file)
     #[arg(long, value_enum, value_name = "WHAT")]
     on_bad_file: Option<OnBadFile>,
-    /// Start from the weights of a model of the same sizes: a directory, a checkpoint, or hf:owner/name (train.init)
+    #[command(flatten)]
+    columns: ColumnArgs,
+    /// Start from the weights of a model of the same sizes: a directory, or a checkpoint of CPC_audio (train.init)
     #[arg(long, value_name = "MODEL")]
     init: Option<String>,
     /// With --init: take over Adam's moments too, which a checkpoint of cpc or of CPC_audio has
@@ -133,6 +137,20 @@ impl Pretrain {
         if self.resume_optimizer {
             flags.push(("train.init_optimizer", Value::Boolean(true)));
         }
+        for (what, name) in &self.columns.column {
+            let key = match what {
+                What::Audio => "data.columns.audio",
+                What::Speaker => "data.columns.speaker",
+                What::Id => "data.columns.id",
+                What::Label => {
+                    return Err(Error::usage(
+                        "--column label: training needs no labels",
+                        "leave it out; it is for `cpc probe`",
+                    ));
+                }
+            };
+            flags.push((key, Value::String(name.clone())));
+        }
         if let Some(what) = self.on_bad_file {
             let word = if what == OnBadFile::Skip { "skip" } else { "fail" };
             flags.push(("data.on_bad_file", Value::String(word.into())));
@@ -153,7 +171,7 @@ impl Pretrain {
             _ => return terminal.result(&Config::resolve(&layers)?.to_toml()?),
         };
         let from = if self.resume { run_dir::latest(&out)? } else { None };
-        let mut config = if self.resume {
+        let config = if self.resume {
             let old = Config::read(&out.join("config.toml"))?;
             layers.file = Some(out.join("config.toml"));
             let new = Config::resolve(&layers)?;
@@ -164,16 +182,16 @@ impl Pretrain {
             Config::resolve(&layers)?
         };
         if config.data.path.is_empty() {
-            return Err(Error::usage("no DATA is given", "name a directory of recordings or a manifest"));
+            return Err(Error::usage(
+                "no DATA is given",
+                "name a directory of recordings, a manifest or parquet files",
+            ));
         }
         let device = device::parse(&self.device)?;
         let init = match config.train.init.as_str() {
             init if !init.is_empty() && from.is_none() => Some(model::open(init, terminal)?),
             _ => None,
         };
-        if let Some(init) = &init {
-            config.train.init.clone_from(&init.origin.reference); // with the commit, so that it stays the same model
-        }
         let (train, valid) = windows(&config, terminal)?;
         let at = from.as_ref().map(|(_, state)| state.position).unwrap_or_default();
         let task = AudioTask::new(&config, train, valid, at, &device)?;

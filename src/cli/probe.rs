@@ -1,11 +1,12 @@
 //! `cpc probe`: what a simple classifier reads off features.
 
 use super::Terminal;
+use super::columns::ColumnArgs;
 use super::interrupt::interruptible;
 use super::model;
 use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
-use crate::data::Corpus;
+use crate::data::{self, Corpus};
 use crate::device;
 use crate::durable;
 use crate::error::{Error, Result};
@@ -41,14 +42,16 @@ use tempfile::TempDir;
         cpc probe runs/demo --data data/demo --layer c,z --baselines random,mfcc,logmel \\\n    \
         --labels data/demo/phones.txt --train data/demo/train.txt --test data/demo/test.txt --report report\n  \
         cpc probe features --labels speaker --train train.txt --test test.txt --level last-frame\n  \
-        cpc probe features --labels emotion.tsv --folds 5 --json"
+        cpc probe features --labels emotion.tsv --folds 5 --json\n  \
+        cpc probe runs/demo --data emotions/train --labels label --column label=emotion --folds 5"
 )]
 pub struct Probe {
     /// A directory of features, a .safetensors file, or a model with --data; several make several rows of the table
     #[arg(required = true, value_name = "FEATURES")]
     features: Vec<PathBuf>,
-    /// Labels: frame labels (`<utterance> <id> <id> ...`), utterance labels (`<utterance>`, a tab, `<label>`), or the word `speaker`
-    #[arg(long, value_name = "FILE|speaker")]
+    /// Labels: frame labels (`<utterance> <id> <id> ...`), utterance labels (`<utterance>`, a tab, `<label>`), or one of the words `speaker` and
+    /// `label` (a column of parquet DATA)
+    #[arg(long, value_name = "FILE|speaker|label")]
     labels: String,
     /// The utterances to train on, an id a line
     #[arg(long, value_name = "LIST", required_unless_present = "folds")]
@@ -62,6 +65,8 @@ pub struct Probe {
     /// The recordings that features are made of, when FEATURES is a model or baselines are wanted
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    columns: ColumnArgs,
     /// What is classified [default: frame with frame labels, else utterance]
     #[arg(long, value_enum, value_name = "PROTOCOL")]
     level: Option<Level>,
@@ -178,9 +183,26 @@ impl Probe {
         terminal.result_or_json(&outcome, &outcome.to_string())
     }
 
+    /// The labels of a column of --data.
+    fn column(&self) -> Result<Labels> {
+        let Some(data) = &self.data else {
+            return Err(Error::usage(
+                "--labels label: there are no parquet files to read them from",
+                "name them with --data",
+            ));
+        };
+        let columns = self.columns.columns();
+        let name = if columns.label.is_empty() { "label" } else { &columns.label };
+        Ok(Labels::Utterances { path: name.into(), labels: data::labels(data, &columns)? })
+    }
+
     /// What is asked for, without the features.
     fn task(&self) -> Result<Task> {
-        let labels = if self.labels == "speaker" { Labels::Speakers } else { Labels::read(Path::new(&self.labels))? };
+        let labels = match self.labels.as_str() {
+            "speaker" => Labels::Speakers,
+            "label" => self.column()?,
+            file => Labels::read(Path::new(file))?,
+        };
         let list = |path: &Option<PathBuf>| path.as_deref().map(read_list).transpose();
         let split = match (self.folds, list(&self.train)?, list(&self.test)?) {
             (Some(folds), among, _) => Split::folds(folds, among)?,
@@ -297,7 +319,7 @@ impl<'a> Making<'a> {
                 "name them with --data, or give features that `cpc extract` wrote",
             ));
         };
-        let corpus = Corpus::inspect(data, rate, &|_| {})?;
+        let corpus = Corpus::inspect_columns(data, &self.args.columns.columns(), rate, &|_| {})?;
         let corpus = match &self.wanted {
             Some(wanted) => corpus.only(|id| wanted.contains(id)),
             None => corpus,

@@ -37,11 +37,26 @@ pub enum OnBadFile {
     Skip,
 }
 
+/// Which columns of parquet data hold what; an empty name is the usual one.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Columns {
+    /// The recordings, `{bytes, path}`; usually `audio`.
+    pub audio: String,
+    /// Who speaks; usually the first there is of `speaker_id`, `speaker` and `client_id`.
+    pub speaker: String,
+    /// What an utterance is called; usually `id` if it tells all apart, else the name in `audio.path`.
+    pub id: String,
+    /// What a probe reads off; usually `label`. No part of a run's configuration.
+    #[serde(skip)]
+    pub label: String,
+}
+
 /// The `[data]` section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// The corpus: a directory or a manifest. Given as DATA on the command line.
+    /// The corpus: a directory, a manifest or parquet files. Given as DATA on the command line.
     pub path: String,
     /// A list of the utterances to train on; empty for all that are not validated on.
     pub train: String,
@@ -63,6 +78,8 @@ pub struct DataConfig {
     pub on_bad_file: OnBadFile,
     /// Batches read ahead.
     pub prefetch: usize,
+    /// Which columns of parquet data hold what.
+    pub columns: Columns,
 }
 
 impl Default for DataConfig {
@@ -79,6 +96,7 @@ impl Default for DataConfig {
             valid_windows: 256,
             on_bad_file: OnBadFile::Fail,
             prefetch: 4,
+            columns: Columns::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ mod data;
 mod model;
 mod train;
 
-pub use data::{Cut, DataConfig, OnBadFile, Sampler};
+pub use data::{Columns, Cut, DataConfig, OnBadFile, Sampler};
 pub use model::{ContextConfig, ContextKind, EncoderConfig, HeadsConfig, HeadsKind, NormKind, ScoreKind};
 pub use train::{NegativesFrom, ObjectiveConfig, OptimizerKind, Schedule, TrainConfig};
 

@@ -1,8 +1,8 @@
 //! The list of recordings to learn from.
 
-use super::{Found, manifest, scan};
+use super::{Found, Place, manifest, scan, table};
 use crate::audio::{self, AudioInfo, Format};
-use crate::config::{DataConfig, OnBadFile};
+use crate::config::{Columns, DataConfig, OnBadFile};
 use crate::error::{Error, Problem, Result};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -19,23 +19,26 @@ pub struct Utterance {
     pub id: String,
     /// Index into [`Corpus::speakers`].
     pub speaker: u32,
-    /// The file.
-    pub path: PathBuf,
-    /// What the file's header says.
+    /// Where it is read from.
+    pub place: Place,
+    /// What the recording's header says.
     pub info: AudioInfo,
-    /// Where the utterance begins in the file, in samples at the corpus' rate.
+    /// Where the utterance begins in the recording, in samples at the corpus' rate.
     pub start: u64,
     /// Its length, in samples at the corpus' rate.
     pub samples: u64,
 }
 
-/// The recordings of a directory or manifest.
+/// The recordings of a directory, a manifest or tables.
 ///
 /// The speaker is the first folder below the directory (LibriSpeech's and CPC_audio's way), `-` for files that lie in
 /// the directory itself, or what a manifest says. The id of an utterance is its file's name without ending where that
 /// is unique in the corpus for every file, otherwise for all of them the path below the directory without ending
 /// (or, should that still not be unique, with it). Sections of a manifest without ids get their times behind it:
 /// `a:1.5-3`.
+///
+/// In parquet files, columns say who speaks and what an utterance is called ([`Columns`]). An id that no column gives is the file name in
+/// `audio.path`, or else the table's name and the row's number: `train-00000-of-00002-17`.
 #[derive(Debug, Clone)]
 pub struct Corpus {
     /// Sorted by speaker's name, then id: the order of the directory does not matter.
@@ -51,15 +54,15 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Opens a directory, a manifest or a single recording for training. `progress` is told how many files have been looked at so far; it is
-    /// called from several threads.
+    /// Opens a directory, a manifest, a single recording or parquet files for training. `progress` is told how many recordings have been
+    /// looked at so far; it is called from several threads.
     ///
     /// # Errors
     ///
     /// As [`Corpus::inspect`]; and, with `on_bad_file = fail`, every file that cannot be used, as far as headers tell;
     /// with `skip` only if none can be used.
     pub fn open(data: &Path, cfg: &DataConfig, progress: &(dyn Fn(usize) + Sync)) -> Result<Corpus> {
-        let corpus = Corpus::inspect(data, cfg.sample_rate, progress)?;
+        let corpus = Corpus::inspect_columns(data, &cfg.columns, cfg.sample_rate, progress)?;
         let fatal = cfg.on_bad_file == OnBadFile::Fail && !corpus.problems.is_empty();
         if fatal || corpus.utterances.is_empty() {
             return Err(Error::BadFiles(corpus.problems));
@@ -67,56 +70,103 @@ impl Corpus {
         Ok(corpus)
     }
 
-    /// Looks at a directory, a manifest or a single recording; files that cannot be used are problems of the corpus, not errors.
+    /// Looks at a directory, a manifest, a single recording or parquet files; what cannot be used are problems of the corpus, not errors.
     ///
     /// # Errors
     ///
     /// `data` is not there or cannot be read, is neither directory nor manifest, or there is no audio in it at all.
     pub fn inspect(data: &Path, sample_rate: u32, progress: &(dyn Fn(usize) + Sync)) -> Result<Corpus> {
+        Corpus::inspect_columns(data, &Columns::default(), sample_rate, progress)
+    }
+
+    /// As [`Corpus::inspect`]; `columns` says which columns of parquet files hold what.
+    ///
+    /// # Errors
+    ///
+    /// As [`Corpus::inspect`], and those of [`Corpus::of_tables`].
+    pub fn inspect_columns(
+        data: &Path,
+        columns: &Columns,
+        sample_rate: u32,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Corpus> {
+        if let Some((files, root)) = table::at(data)? {
+            return Corpus::of_tables(&files, &root, columns, sample_rate, progress);
+        }
         let metadata = std::fs::metadata(data).map_err(Error::io(data, "open"))?;
-        let (found, mut problems, root) = if metadata.is_dir() {
-            let (found, problems) = scan::directory(data)?;
-            (found, problems, data.to_path_buf())
+        let (found, problems, root) = if metadata.is_dir() {
+            let listed = scan::directory(data)?;
+            if listed.found.is_empty() && !listed.tables.is_empty() {
+                return Corpus::of_tables(&listed.tables, data, columns, sample_rate, progress);
+            }
+            (listed.found, listed.problems, data.to_path_buf())
         } else if audio::is_audio_name(data) {
             let root = data.parent().unwrap_or(Path::new("")).to_path_buf();
             (vec![scan::file(data, &root)], Vec::new(), root)
         } else {
             manifest::read(data)?
         };
+        Corpus::of_found(found, problems, root, sample_rate, progress)
+    }
+
+    /// Looks at parquet files, whose rows are utterances; `root` is the directory that names are relative to. A file, row group or row that
+    /// cannot be used is a problem of the corpus, not an error.
+    ///
+    /// # Errors
+    ///
+    /// A file does not have the columns that are asked for.
+    pub fn of_tables(
+        files: &[PathBuf],
+        root: &Path,
+        columns: &Columns,
+        sample_rate: u32,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Corpus> {
+        let (found, problems) = table::scan(files, root, columns, true, progress)?;
+        Corpus::of_found(found, problems, root.to_path_buf(), sample_rate, progress)
+    }
+
+    fn of_found(
+        found: Vec<Found>,
+        mut problems: Vec<Problem>,
+        root: PathBuf,
+        sample_rate: u32,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Corpus> {
         let looked = look(&found, progress);
         let ids = names(&found);
         let mut utterances = Vec::with_capacity(found.len());
-        let mut seen_bad: std::collections::HashSet<&Path> = Default::default();
+        let mut seen_bad: std::collections::HashSet<&Place> = Default::default();
         for ((found, id), info) in found.iter().zip(ids).zip(&looked) {
             let info = match info {
                 Ok(info) => info,
                 Err(problem) => {
                     // A manifest may name several sections of one bad file.
-                    if seen_bad.insert(&found.path) {
+                    if seen_bad.insert(&found.place) {
                         problems.push(problem.clone());
                     }
                     continue;
                 }
             };
             match section(found, info, sample_rate) {
-                Ok((start, samples)) => utterances.push((&found.speaker, id, &found.path, *info, start, samples)),
+                Ok((start, samples)) => utterances.push((&found.speaker, id, &found.place, *info, start, samples)),
                 Err(what) => {
-                    let place = found.line.clone().unwrap_or_else(|| found.path.display().to_string());
+                    let place = found.line.clone().unwrap_or_else(|| found.place.to_string());
                     problems.push(Problem::new(place, what));
                 }
             }
         }
         utterances.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         problems.sort_by(|a, b| (&a.at, &a.what).cmp(&(&b.at, &b.what)));
-        repeated(&utterances.iter().map(|u| (u.1.as_str(), u.2.as_path())).collect::<Vec<_>>())?;
+        repeated(&utterances.iter().map(|u| (u.1.as_str(), u.2)).collect::<Vec<_>>())?;
         let mut corpus =
             Corpus { utterances: Vec::with_capacity(utterances.len()), speakers: vec![], problems, sample_rate, root };
-        for (speaker, id, path, info, start, samples) in utterances {
+        for (speaker, id, place, info, start, samples) in utterances {
             if corpus.speakers.last() != Some(speaker) {
                 corpus.speakers.push(speaker.clone());
             }
             let speaker = (corpus.speakers.len() - 1) as u32;
-            corpus.utterances.push(Utterance { id, speaker, path: path.clone(), info, start, samples });
+            corpus.utterances.push(Utterance { id, speaker, place: place.clone(), info, start, samples });
         }
         Ok(corpus)
     }
@@ -126,9 +176,14 @@ impl Corpus {
         self.utterances.iter().map(|u| u.samples).sum::<u64>() as f64 / f64::from(self.sample_rate.max(1))
     }
 
-    /// The name of an utterance in a tree that is laid out as the input: its path below the root without the ending, with `/`.
+    /// The name of an utterance in a tree that is laid out as the input: its path below the root without the ending, with `/`; of a row,
+    /// the speaker and the id.
     pub fn tree_name(&self, utterance: &Utterance) -> String {
-        without_ending(&scan::relative(&utterance.path, &self.root)).to_string()
+        match (&utterance.place, self.speakers.get(utterance.speaker as usize)) {
+            (Place::File(path), _) => without_ending(&scan::relative(path, &self.root)).to_string(),
+            (Place::Row(_), Some(speaker)) if speaker != "-" => format!("{speaker}/{}", utterance.id),
+            (Place::Row(_), _) => utterance.id.clone(),
+        }
     }
 
     /// A corpus of the utterances whose ids `keep` says yes to.
@@ -157,15 +212,15 @@ impl Corpus {
     }
 }
 
-/// The headers of every file, each looked at once, in parallel.
+/// The headers of every recording, each looked at once, in parallel.
 fn look(found: &[Found], progress: &(dyn Fn(usize) + Sync)) -> Vec<std::result::Result<AudioInfo, Problem>> {
-    let mut first: HashMap<&Path, usize> = HashMap::with_capacity(found.len());
+    let mut first: HashMap<&Place, usize> = HashMap::with_capacity(found.len());
     let mut files = Vec::with_capacity(found.len());
     let which: Vec<usize> = found
         .iter()
         .map(|f| {
-            *first.entry(&f.path).or_insert_with(|| {
-                files.push(&f.path);
+            *first.entry(&f.place).or_insert_with(|| {
+                files.push(f);
                 files.len() - 1
             })
         })
@@ -173,8 +228,11 @@ fn look(found: &[Found], progress: &(dyn Fn(usize) + Sync)) -> Vec<std::result::
     let done = AtomicUsize::new(0);
     let infos: Vec<_> = files
         .par_iter()
-        .map(|path| {
-            let info = audio::probe(path);
+        .map(|found| {
+            if let Some(looked) = &found.looked {
+                return looked.clone();
+            }
+            let info = audio::probe(&found.place);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             info
         })
@@ -189,7 +247,7 @@ fn section(found: &Found, info: &AudioInfo, rate: u32) -> std::result::Result<(u
         && lossless
         && frames != info.frames
     {
-        return Err(format!("says {frames} frames, but {} has {}", found.path.display(), info.frames));
+        return Err(format!("says {frames} frames, but {} has {}", found.place, info.frames));
     }
     let held = info.samples_at(rate);
     let seconds = info.seconds();
@@ -197,7 +255,7 @@ fn section(found: &Found, info: &AudioInfo, rate: u32) -> std::result::Result<(u
     if start >= seconds || end > seconds + ROUNDING {
         return Err(format!(
             "the section from {start} s to {end} s does not lie in {}, which is {seconds:.2} s long",
-            found.path.display()
+            found.place
         ));
     }
     let start = (start * f64::from(rate)).round() as u64;
@@ -207,7 +265,7 @@ fn section(found: &Found, info: &AudioInfo, rate: u32) -> std::result::Result<(u
 }
 
 /// The ids of utterances: names without endings if these are unique, otherwise paths, otherwise paths with endings.
-fn names(found: &[Found]) -> Vec<String> {
+pub(super) fn names(found: &[Found]) -> Vec<String> {
     let ways: [fn(&str) -> &str; 3] = [|r| stem(without_ending(r)), without_ending, |r| r];
     let mut ids = Vec::new();
     for way in ways {
@@ -243,12 +301,12 @@ pub(super) fn stem(path: &str) -> &str {
 }
 
 /// Refuses ids that name two utterances (a manifest names one twice, or gives one id to two).
-fn repeated(ids: &[(&str, &Path)]) -> Result<()> {
-    let mut first: HashMap<&str, &Path> = HashMap::with_capacity(ids.len());
+fn repeated(ids: &[(&str, &Place)]) -> Result<()> {
+    let mut first: HashMap<&str, &Place> = HashMap::with_capacity(ids.len());
     let mut problems = Vec::new();
-    for (id, path) in ids {
-        if let Some(other) = first.insert(id, path) {
-            let what = format!("names {} and {}", other.display(), path.display());
+    for (id, place) in ids {
+        if let Some(other) = first.insert(id, place) {
+            let what = format!("names {other} and {place}");
             problems.push(Problem::new(format!("id `{id}`"), what));
         }
     }

@@ -1,12 +1,12 @@
 //! Batches, read from disk by a thread of their own, a few ahead of the trainer.
 
+use super::Place;
 use super::plan::Plan;
 use super::windows::Windows;
 use crate::audio::Reader;
 use crate::config::OnBadFile;
 use crate::error::{Error, Problem, Result};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -26,8 +26,8 @@ pub struct Batch {
     pub epoch: u64,
     /// Its number in the epoch.
     pub index: u64,
-    /// The files that each row came from; more than one where a window spans joined utterances.
-    pub files: Vec<Vec<PathBuf>>,
+    /// What each row came from; more than one where a window spans joined utterances.
+    pub files: Vec<Vec<Place>>,
     /// Files that could not be read; the next windows that could took their places (`on_bad_file = skip` only).
     pub skipped: Vec<Problem>,
     /// The position of the batch after this one: what a checkpoint has to keep.
@@ -314,11 +314,11 @@ mod tests {
             for _ in 0..40 {
                 let batch = loader.next().unwrap();
                 assert_eq!(batch.samples.len(), batch.rows * batch.window);
-                let of = |path: &PathBuf| match sampler {
-                    Sampler::SameSpeaker => path.parent().unwrap().to_path_buf(),
-                    _ => path.clone(),
+                let of = |place: &Place| match sampler {
+                    Sampler::SameSpeaker => place.file().parent().unwrap().to_path_buf(),
+                    _ => place.file().to_path_buf(),
                 };
-                let sources: HashSet<PathBuf> = batch.files.iter().flatten().map(of).collect();
+                let sources: HashSet<std::path::PathBuf> = batch.files.iter().flatten().map(of).collect();
                 assert_eq!(sources.len(), 1, "{sampler:?}: {sources:?}");
             }
         }
@@ -375,7 +375,7 @@ mod tests {
                 OnBadFile::Skip => {
                     let batches: Vec<Batch> = batches.into_iter().map(|b| b.unwrap()).collect();
                     assert!(batches.iter().any(|b| b.skipped.iter().any(|p| p.at.ends_with("s22.wav"))));
-                    assert!(batches.iter().all(|b| b.files.iter().flatten().all(|f| *f != bad)));
+                    assert!(batches.iter().all(|b| b.files.iter().flatten().all(|f| f.file() != bad)));
                     let mut again = Loader::start(windows, 4, 3, batches[4].next).unwrap();
                     assert_eq!(again.next().unwrap(), batches[5]);
                 }

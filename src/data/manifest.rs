@@ -1,6 +1,6 @@
 //! Lists of recordings: fairseq's `.tsv` and `.jsonl`.
 
-use super::scan::relative;
+use super::scan::{file, relative};
 use super::{Found, speaker_of};
 use crate::error::{Error, Problem, Result};
 use serde::Deserialize;
@@ -15,7 +15,10 @@ pub(super) fn read(manifest: &Path) -> Result<(Vec<Found>, Vec<Problem>, PathBuf
     let kind = manifest.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
     if kind != "tsv" && kind != "jsonl" {
         return Err(Error::usage(
-            format!("{}: neither a directory nor a manifest (.tsv or .jsonl)", manifest.display()),
+            format!(
+                "{}: neither a directory nor a manifest (.tsv or .jsonl) nor a table (.parquet)",
+                manifest.display()
+            ),
             "give the directory that holds the recordings, or a manifest that lists them",
         ));
     }
@@ -60,15 +63,8 @@ fn tsv(manifest: &Path, text: &str, beside: &Path) -> (Vec<Found>, Vec<Problem>,
         };
         let path = root.join(path.trim());
         let relative = relative(&path, &root);
-        found.push(Found {
-            speaker: speaker(&path, &relative, &root),
-            relative,
-            path,
-            id: None,
-            section: (None, None),
-            frames,
-            line: Some(place),
-        });
+        let speaker = speaker(&path, &relative, &root);
+        found.push(Found { speaker, frames, line: Some(place), ..file(&path, &root) });
     }
     (found, problems, root)
 }
@@ -133,12 +129,10 @@ fn jsonl(manifest: &Path, text: &str, beside: &Path) -> (Vec<Found>, Vec<Problem
         let relative = relative(&path, beside);
         found.push(Found {
             speaker: line.speaker.map_or_else(|| speaker(&path, &relative, beside), Name::text),
-            relative,
-            path,
             id: line.id.map(Name::text),
             section: (line.start, line.end),
-            frames: None,
             line: Some(place),
+            ..file(&path, beside)
         });
     }
     (found, problems, beside.to_path_buf())

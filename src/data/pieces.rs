@@ -22,12 +22,12 @@ impl<'a> Pieces<'a> {
     /// The next piece; empty at the end.
     ///
     /// # Errors
-    /// [`Error::BadFiles`] with the file: it cannot be read up to there.
+    /// [`Error::BadFiles`] with its place: it cannot be read up to there.
     pub fn read(&mut self) -> Result<Vec<f32>> {
-        let Utterance { path, info, start, samples, .. } = self.utterance;
+        let Utterance { place, info, start, samples, .. } = self.utterance;
         let n = (samples - self.at).min(self.length);
         let mut piece = vec![0.0; n as usize];
-        let read = self.reader.read(path, info, start + self.at, self.rate, &mut piece);
+        let read = self.reader.read(place, info, start + self.at, self.rate, &mut piece);
         read.map_err(|problem| Error::BadFiles(vec![problem]))?;
         self.at += n;
         Ok(piece)

@@ -1,50 +1,72 @@
 //! Walks through a directory and lists what is named like audio.
 
-use super::{Found, speaker_of};
+use super::{Found, Place, speaker_of, table};
 use crate::audio::{EXTENSIONS, is_audio_name};
 use crate::error::{Error, Problem, Result};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use walkdir::WalkDir;
 
-/// Everything named like audio below `root`, and what could not be looked into.
+/// What is below a directory.
+#[derive(Default)]
+pub(super) struct Listed {
+    /// What is named like audio.
+    pub found: Vec<Found>,
+    /// What is named like a table, sorted.
+    pub tables: Vec<PathBuf>,
+    /// What could not be looked into.
+    pub problems: Vec<Problem>,
+}
+
+/// Everything named like audio or tables below `root`.
 ///
 /// Links are followed, links in circles are not. Names that begin with a dot are left out: they are the work of
 /// operating systems (`._x.wav` of macOS only pretends to be audio), not of people.
 ///
 /// # Errors
 ///
-/// The root cannot be read, is empty, or holds nothing named like audio.
-pub(super) fn directory(root: &Path) -> Result<(Vec<Found>, Vec<Problem>)> {
-    let (mut found, mut problems, mut others) = (Vec::new(), Vec::new(), 0usize);
+/// The root cannot be read, is empty, or holds nothing named like audio or a table.
+pub(super) fn directory(root: &Path) -> Result<Listed> {
+    let (mut listed, mut others) = (Listed::default(), 0usize);
     let walk = WalkDir::new(root).follow_links(true).into_iter();
     for entry in walk.filter_entry(|e| e.depth() == 0 || !e.file_name().as_encoded_bytes().starts_with(b".")) {
         let entry = match entry {
             Ok(entry) => entry,
             Err(e) => {
-                unreadable(root, &e, &mut problems)?;
+                unreadable(root, &e, &mut listed.problems)?;
                 continue;
             }
         };
         if entry.file_type().is_dir() {
             continue;
         }
-        if !is_audio_name(entry.path()) {
-            others += 1;
-            continue;
+        match entry.path() {
+            path if is_audio_name(path) => listed.found.push(file(path, root)),
+            path if table::is_table(path) => listed.tables.push(path.to_path_buf()),
+            _ => others += 1,
         }
-        found.push(file(entry.path(), root));
     }
-    if found.is_empty() && problems.is_empty() {
+    if listed.found.is_empty() && listed.tables.is_empty() && listed.problems.is_empty() {
         return Err(nothing(root, others));
     }
-    Ok((found, problems))
+    listed.tables.sort();
+    Ok(listed)
 }
 
 /// A whole file below `root`.
 pub(super) fn file(path: &Path, root: &Path) -> Found {
     let relative = relative(path, root);
     let speaker = speaker_of(&relative);
-    Found { speaker, relative, path: path.to_path_buf(), id: None, section: (None, None), frames: None, line: None }
+    Found {
+        place: Place::File(path.to_path_buf()),
+        relative,
+        speaker,
+        id: None,
+        label: None,
+        section: (None, None),
+        frames: None,
+        line: None,
+        looked: None,
+    }
 }
 
 /// Notes a place that cannot be looked into; that is an error only for the root itself.
@@ -70,7 +92,11 @@ fn nothing(root: &Path, others: usize) -> Error {
     let wanted: Vec<String> = EXTENSIONS.iter().map(|e| format!(".{e}")).collect();
     let what = match others {
         0 => format!("{}: there are no files in this directory", root.display()),
-        n => format!("{}: none of the {n} files in it is audio (looked for {})", root.display(), wanted.join(", ")),
+        n => format!(
+            "{}: none of the {n} files in it is audio (looked for {} and .parquet)",
+            root.display(),
+            wanted.join(", ")
+        ),
     };
     Error::failed(what, "give the directory that holds a folder of recordings for each speaker, or a manifest")
 }

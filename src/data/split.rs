@@ -1,8 +1,8 @@
 //! Which utterances are trained on and which are validated on.
 
-use super::Corpus;
 use super::corpus::{stem, without_ending};
 use super::scan::relative;
+use super::{Corpus, Place};
 use crate::error::{Error, Problem, Result};
 use crate::seed::stream;
 use std::collections::HashMap;
@@ -79,7 +79,10 @@ impl<'a> Index<'a> {
     fn new(corpus: &'a Corpus) -> Self {
         let mut names: HashMap<String, Vec<usize>> = HashMap::new();
         for (i, utterance) in corpus.utterances.iter().enumerate() {
-            let path = relative(&utterance.path, &corpus.root);
+            let path = match &utterance.place {
+                Place::File(path) => relative(path, &corpus.root),
+                Place::Row(_) => utterance.id.clone(),
+            };
             let bare = without_ending(&path).to_string();
             for name in [utterance.id.clone(), stem(&bare).to_string(), bare, path] {
                 let known = names.entry(name).or_default();
@@ -167,7 +170,7 @@ mod tests {
         assert_eq!([count(0.0), count(0.001), count(0.5), count(0.999)], [0, 1, 10, 19]);
         let speakers: Vec<&str> =
             valid.utterances.iter().map(|u| valid.speakers[u.speaker as usize].as_str()).collect();
-        assert!(valid.utterances.iter().zip(speakers).all(|(u, s)| u.path.to_string_lossy().contains(s)));
+        assert!(valid.utterances.iter().zip(speakers).all(|(u, s)| u.place.to_string().contains(s)));
     }
 
     #[test]

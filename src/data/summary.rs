@@ -12,9 +12,9 @@ const BOUNDS: [f64; 11] = [0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0,
 /// What `cpc info DATA` tells.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// Files that can be used.
+    /// Files that can be used, or tables.
     pub files: usize,
-    /// Utterances; more than files where a manifest names sections.
+    /// Utterances; more than files where a manifest names sections, or in tables.
     pub utterances: usize,
     /// Hours of all utterances.
     pub hours: f64,
@@ -63,7 +63,7 @@ pub struct Bin {
 /// Something that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// The file, or the line of a manifest.
+    /// The file, the line of a manifest, or the row of a table.
     pub at: String,
     /// What is wrong.
     pub what: String,
@@ -73,7 +73,7 @@ impl Summary {
     /// Sums up a corpus.
     pub fn new(corpus: &Corpus) -> Summary {
         let mut summary = Summary {
-            files: corpus.utterances.iter().map(|u| &u.path).collect::<HashSet<_>>().len(),
+            files: corpus.utterances.iter().map(|u| u.place.file()).collect::<HashSet<_>>().len(),
             utterances: corpus.utterances.len(),
             hours: corpus.seconds() / 3600.0,
             speakers: corpus.speakers.len(),

@@ -4,14 +4,13 @@
 //! In each epoch every track is shifted by a random offset, so that windows begin elsewhere (CPC_audio begins its
 //! batches at a random offset too). Memory grows with the number of utterances, not with their length.
 
-use super::Corpus;
+use super::{Corpus, Place};
 use crate::audio::Reader;
 use crate::config::{Cut, DataConfig, Sampler};
 use crate::error::{Error, Problem, Result};
 use crate::seed::stream;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The windows of a corpus.
@@ -192,7 +191,7 @@ impl Windows {
         starts
     }
 
-    /// Reads window `number` of an epoch into `out`, and says which files it came from.
+    /// Reads window `number` of an epoch into `out`, and says what it came from.
     ///
     /// # Errors
     ///
@@ -203,7 +202,7 @@ impl Windows {
         number: u64,
         reader: &mut Reader,
         out: &mut [f32],
-    ) -> std::result::Result<Vec<PathBuf>, Problem> {
+    ) -> std::result::Result<Vec<Place>, Problem> {
         let track = layout.first.partition_point(|&first| first <= number).saturating_sub(1);
         let mut at = layout.offsets[track] + (number - layout.first[track]) * self.cfg.window as u64;
         let track = &self.tracks[track];
@@ -218,8 +217,8 @@ impl Windows {
             if n > 0 {
                 let from = utterance.start + at - begin;
                 let slots = &mut out[filled..filled + n];
-                reader.read(&utterance.path, &utterance.info, from, self.corpus.sample_rate, slots)?;
-                files.push(utterance.path.clone());
+                reader.read(&utterance.place, &utterance.info, from, self.corpus.sample_rate, slots)?;
+                files.push(utterance.place.clone());
             }
             filled += n;
             at += n as u64;

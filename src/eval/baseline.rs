@@ -42,7 +42,6 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path) -> Result<Index> 
     let made = Made {
         model: kind.name().into(),
         model_sha256: String::new(),
-        model_commit: None,
         layers: vec![LayerInfo { name: kind.name().into(), dim, path: ".".into() }],
         format: Format::Npy,
         normalize: Normalize::None,

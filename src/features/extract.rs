@@ -9,7 +9,7 @@ use super::npy::file_size;
 use super::writing::Writing;
 use super::{Extractor, tables};
 use crate::config::OnBadFile;
-use crate::data::{Corpus, Pieces, Utterance};
+use crate::data::{Corpus, Pieces, Place, Utterance};
 use crate::error::{Error, Problem, Result};
 use parking_lot::Mutex;
 use rayon::prelude::*;
@@ -176,11 +176,11 @@ fn jobs<'a>(extractor: &Extractor, corpora: &'a [Corpus]) -> Result<(Vec<Job<'a>
     let rate = f64::from(extractor.config().sample_rate);
     let field = encoder.receptive_field() as u64;
     let (mut jobs, mut problems) = (Vec::new(), Vec::new());
-    let mut seen: HashMap<&str, &Path> = HashMap::new();
+    let mut seen: HashMap<&str, &Place> = HashMap::new();
     for corpus in corpora {
         for utterance in &corpus.utterances {
-            if let Some(other) = seen.insert(&utterance.id, &utterance.path) {
-                let what = format!("`{}` names {} and {}", utterance.id, other.display(), utterance.path.display());
+            if let Some(other) = seen.insert(&utterance.id, &utterance.place) {
+                let what = format!("`{}` names {other} and {}", utterance.id, utterance.place);
                 return Err(Error::failed(
                     what,
                     "extract them one after the other, or give a manifest with an `id` for each",
@@ -192,7 +192,7 @@ fn jobs<'a>(extractor: &Extractor, corpora: &'a [Corpus]) -> Result<(Vec<Job<'a>
                     utterance.samples as f64 / rate,
                     field as f64 / rate
                 );
-                problems.push(Problem::new(utterance.path.display(), what));
+                problems.push(Problem::new(&utterance.place, what));
                 continue;
             }
             let frames = encoder.frames(usize::try_from(utterance.samples).unwrap_or(usize::MAX)) as u64;
@@ -241,7 +241,7 @@ impl Work<'_> {
     fn utterance(&self, job: &Job, alone: bool) -> Result<()> {
         self.go_on()?;
         let rate = self.extractor.config().sample_rate;
-        let Utterance { id, path, samples, .. } = job.utterance;
+        let Utterance { id, place, samples, .. } = job.utterance;
         let there = |(folder, dim): (&PathBuf, &usize)| {
             fs::metadata(folder.join(&job.file)).is_ok_and(|m| m.len() == file_size(job.frames, *dim))
         };
@@ -261,7 +261,7 @@ impl Work<'_> {
         let frames = files.finish(self.made.normalize)?;
         if frames != job.frames {
             let what = format!("{frames} frames came of {samples} samples, {} should have", job.frames);
-            return Err(Error::failed(format!("{}: {what}", path.display()), "report this as a fault of cpc"));
+            return Err(Error::failed(format!("{place}: {what}"), "report this as a fault of cpc"));
         }
         Ok(())
     }

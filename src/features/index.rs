@@ -42,9 +42,6 @@ pub struct Made {
     pub model: String,
     /// SHA-256 of the model's weights, in hexadecimal: what the hub shows of `model.safetensors`.
     pub model_sha256: String,
-    /// The commit of the hub's repository that the model came from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model_commit: Option<String>,
     /// The layers.
     pub layers: Vec<LayerInfo>,
     /// How they are stored.
@@ -67,7 +64,6 @@ impl Made {
         Ok(Made {
             model: model.origin.reference.clone(),
             model_sha256: model.sha256()?,
-            model_commit: model.origin.commit.clone(),
             layers: layers.map(|(&layer, &dim)| LayerInfo::new(layer, dim, format, many)).collect(),
             format,
             normalize,
@@ -77,7 +73,7 @@ impl Made {
 
     /// Whether both make the same features; where the model lies does not matter.
     pub fn same(&self, other: &Made) -> bool {
-        *self == Made { model: self.model.clone(), model_commit: self.model_commit.clone(), ..other.clone() }
+        *self == Made { model: self.model.clone(), ..other.clone() }
     }
 }
 

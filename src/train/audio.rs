@@ -56,7 +56,7 @@ impl Batch for AudioBatch {
     }
 
     fn sources(&self) -> Vec<String> {
-        let mut files: Vec<String> = self.batch.files.iter().flatten().map(|f| f.display().to_string()).collect();
+        let mut files: Vec<String> = self.batch.files.iter().flatten().map(ToString::to_string).collect();
         files.sort();
         files.dedup();
         files

@@ -1,4 +1,4 @@
-//! Where weights are kept: model directories, PyTorch checkpoints, the Hugging Face hub.
+//! Where weights are kept: model directories, and checkpoints of PyTorch.
 
 pub mod cpc_audio;
 mod model_dir;

@@ -16,13 +16,10 @@ use std::path::{Path, PathBuf};
 /// Where a model came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// What was asked for: a path, or `hf:owner/name@commit`.
+    /// What was asked for.
     pub reference: String,
     /// What was found there: `model directory`, or a kind of checkpoint.
     pub layout: String,
-    /// The commit of the hub's repository.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
 }
 
 /// A trained model: its sizes, its tensors and where it came from.
@@ -64,7 +61,7 @@ impl Pretrained {
         if !path.exists() {
             return Err(Error::failed(
                 format!("{reference}: there is no such file or directory"),
-                "give a model directory, a run directory, a checkpoint, or hf:owner/name",
+                "give a model directory, a run directory, or a checkpoint of CPC_audio",
             ));
         }
         if is_torch_file(path)? {
@@ -72,7 +69,7 @@ impl Pretrained {
         }
         Err(Error::failed(
             format!("{reference}: neither a .safetensors nor a file of PyTorch"),
-            "give a model directory, a run directory, a checkpoint, or hf:owner/name",
+            "give a model directory, a run directory, or a checkpoint of CPC_audio",
         ))
     }
 
@@ -82,7 +79,7 @@ impl Pretrained {
     }
 
     fn whole(config: ModelConfig, tensors: HashMap<String, Tensor>, path: PathBuf, reference: String) -> Pretrained {
-        let origin = Origin { reference, layout: "model directory".into(), commit: None };
+        let origin = Origin { reference, layout: "model directory".into() };
         Pretrained { config, tensors, origin, ignored: Vec::new(), path, moments: None }
     }
 
@@ -95,7 +92,7 @@ impl Pretrained {
         };
         let Foreign { layout, config, tensors, ignored, moments } =
             cpc_audio::read(&read_torch(path)?, args.as_ref(), &path.display().to_string())?;
-        let origin = Origin { reference, layout: layout.into(), commit: None };
+        let origin = Origin { reference, layout: layout.into() };
         Ok(Pretrained { config, tensors, origin, ignored, path: path.to_path_buf(), moments })
     }
 

@@ -5,6 +5,7 @@
 mod abx;
 mod convert;
 mod extract;
+mod parquet;
 mod place;
 mod pretrain;
 mod probe;

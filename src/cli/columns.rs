@@ -1,0 +1,51 @@
+//! `--column`: which columns of parquet data hold what.
+
+use crate::config::Columns;
+use clap::{Args, ValueEnum};
+
+/// What a column can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum What {
+    /// The recordings, {bytes, path}
+    Audio,
+    /// Who speaks
+    Speaker,
+    /// What an utterance is called
+    Id,
+    /// What `cpc probe --labels label` reads off
+    Label,
+}
+
+// The options for columns. (A doc comment here would become the help of the command that takes them.)
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct ColumnArgs {
+    /// A column of parquet data, such as speaker=client_id; may be repeated
+    ///
+    /// WHAT is audio, speaker, id or label. Usually these are the columns audio; speaker_id, speaker or client_id; id; and label.
+    #[arg(long = "column", value_name = "WHAT=NAME", value_parser = parse)]
+    pub column: Vec<(What, String)>,
+}
+
+impl ColumnArgs {
+    /// The columns, the last of each kind counts.
+    pub(super) fn columns(&self) -> Columns {
+        let mut columns = Columns::default();
+        for (what, name) in &self.column {
+            let slot = match what {
+                What::Audio => &mut columns.audio,
+                What::Speaker => &mut columns.speaker,
+                What::Id => &mut columns.id,
+                What::Label => &mut columns.label,
+            };
+            slot.clone_from(name);
+        }
+        columns
+    }
+}
+
+fn parse(text: &str) -> Result<(What, String), String> {
+    let known = "write WHAT=NAME, where WHAT is audio, speaker, id or label";
+    let (what, name) = text.split_once('=').filter(|(_, name)| !name.is_empty()).ok_or(known)?;
+    let what = What::from_str(what, true).map_err(|_| known)?;
+    Ok((what, name.to_string()))
+}
