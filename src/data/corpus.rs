@@ -136,6 +136,7 @@ impl Corpus {
         let looked = look(&found, progress);
         let ids = names(&found);
         let mut utterances = Vec::with_capacity(found.len());
+        #[allow(clippy::mutable_key_type)] // a row's hash is of where its tables are, not of what was unpacked
         let mut seen_bad: std::collections::HashSet<&Place> = Default::default();
         for ((found, id), info) in found.iter().zip(ids).zip(&looked) {
             let info = match info {
@@ -214,6 +215,7 @@ impl Corpus {
 
 /// The headers of every recording, each looked at once, in parallel.
 fn look(found: &[Found], progress: &(dyn Fn(usize) + Sync)) -> Vec<std::result::Result<AudioInfo, Problem>> {
+    #[allow(clippy::mutable_key_type)] // as above
     let mut first: HashMap<&Place, usize> = HashMap::with_capacity(found.len());
     let mut files = Vec::with_capacity(found.len());
     let which: Vec<usize> = found

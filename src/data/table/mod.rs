@@ -3,7 +3,7 @@
 //!
 //! A row cannot be read alone: a page of a column is compressed as a whole, and often holds all rows of a row group (pyarrow
 //! looks at the size of a page only every 1024 rows). Opening a corpus therefore decodes each row group once and looks at
-//! the headers in it; the first reading of a row unpacks its row group to a [`Spool`](spool::Spool), where rows are
+//! the headers in it; the first reading of a row unpacks its row group to a `Spool`, where rows are
 //! then read as files are. At any time one row group is in memory, whatever the number of threads.
 //!
 //! `candle-datasets` has nothing for this: its `from_hub` opens a hub dataset's files as readers of the `parquet` crate, which is what
@@ -33,12 +33,15 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A row group: its table, and its place there.
+type Group = (u32, u32);
+
 /// Parquet files that rows are read from, again and again.
 #[derive(Debug, Default)]
 struct Tables {
     tables: Vec<(PathBuf, Layout)>,
     /// Where the rows of a row group (table, group) lie in the spool.
-    unpacked: RwLock<HashMap<(u32, u32), Arc<[Stretch]>>>,
+    unpacked: RwLock<HashMap<Group, Arc<[Stretch]>>>,
     /// Who holds it may have a row group in memory.
     spool: Mutex<Option<Spool>>,
 }
@@ -97,7 +100,7 @@ fn row_name(file: &Path, number: u64) -> String {
 
 impl Tables {
     /// Where the recording of row `at` of a row group lies, which is unpacked if it was not yet.
-    fn stretch(&self, group: (u32, u32), at: u32) -> std::result::Result<Stretch, String> {
+    fn stretch(&self, group: Group, at: u32) -> std::result::Result<Stretch, String> {
         let known = || self.unpacked.read().get(&group).map(Arc::clone);
         let stretches = match known() {
             Some(stretches) => stretches,
@@ -117,11 +120,7 @@ impl Tables {
         stretches.get(at as usize).cloned().ok_or_else(|| "has fewer rows than before; was it replaced?".into())
     }
 
-    fn unpack(
-        &self,
-        (table, group): (u32, u32),
-        spool: &mut Option<Spool>,
-    ) -> std::result::Result<Arc<[Stretch]>, String> {
+    fn unpack(&self, (table, group): Group, spool: &mut Option<Spool>) -> std::result::Result<Arc<[Stretch]>, String> {
         let (path, layout) = self.tables.get(table as usize).ok_or("is no table of this corpus")?;
         let bytes = layout.bytes.ok_or("has no bytes")?;
         let spool = match spool {

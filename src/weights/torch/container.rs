@@ -75,10 +75,8 @@ fn zip(bytes: &[u8]) -> std::result::Result<Value, Fault> {
         entry.read_to_end(&mut content).map_err(|e| damaged(&e))?;
         if content.len() == size { Ok(Some(content)) } else { Err(format!("ends within {name}")) }
     };
-    if let Some(order) = read("byteorder")? {
-        if order != b"little" {
-            return Err("was written on a machine with another order of bytes".into());
-        }
+    if read("byteorder")?.is_some_and(|order| order != b"little") {
+        return Err("was written on a machine with another order of bytes".into());
     }
     let pickle = read("data.pkl")?.ok_or("is a zip without a data.pkl")?;
     let mut machine = Machine::new(&pickle);

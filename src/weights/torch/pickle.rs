@@ -95,7 +95,9 @@ impl<'a> Machine<'a> {
 
     /// Follows one pickle to its end, and gives what it built.
     pub fn run(&mut self) -> Result<Id, Fault> {
-        (self.stack.clear(), self.marks.clear(), self.memo.clear());
+        self.stack.clear();
+        self.marks.clear();
+        self.memo.clear();
         loop {
             if self.arena.len() > MOST_OBJECTS {
                 return Err(format!("makes more than {MOST_OBJECTS} objects"));
@@ -496,13 +498,11 @@ impl<'a> Machine<'a> {
         let dtype = dtype.ok_or_else(|| "has a storage of an unknown type".to_string())?;
         self.copies(self.str(*key)?.len())?;
         let mut storage = Storage { dtype, key: self.str(*key)?.to_string(), len: self.size(*len)?, start: 0 };
-        if let [part] = rest {
-            if !matches!(self.arena[*part], Object::None) {
-                let &[_, start, len] = self.items(*part)? else {
-                    return Err("names a part of a storage in an unknown way".into());
-                };
-                (storage.start, storage.len) = (self.size(start)?, self.size(len)?);
-            }
+        if let Some(part) = rest.first().filter(|part| !matches!(self.arena[**part], Object::None)) {
+            let &[_, start, len] = self.items(*part)? else {
+                return Err("names a part of a storage in an unknown way".into());
+            };
+            (storage.start, storage.len) = (self.size(start)?, self.size(len)?);
         }
         self.push(Object::Storage(storage));
         Ok(())
