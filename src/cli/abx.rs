@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 /// Options of `cpc abx`.
 #[derive(Debug, Args)]
 #[command(
+    about = "Measure how well features tell phones apart (ABX error)",
     long_about = "How well features tell phones apart, without training anything.\n\n\
         The ABX error is the share of triples in which X is closer to B, another phone, than to A, the same phone (50 % is chance). \
         ITEM is an item file as in the Zero Resource Speech challenges and Libri-light: a header, then `file onset offset phone prev-phone \

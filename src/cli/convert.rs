@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 /// Options of `cpc convert`.
 #[derive(Debug, Args)]
 #[command(
+    about = "Convert a model: from a checkpoint of PyTorch to a model directory, and back",
     long_about = "Convert a model.\n\n\
         FROM is any MODEL: a model or run directory, a .safetensors with its config.json, a checkpoint of CPC_audio (checkpoint_N.pt or its \
         released weights, in either container of PyTorch). A pickle is read, never run.\n\n\

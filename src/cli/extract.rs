@@ -33,6 +33,7 @@ enum Encoding {
 /// Options of `cpc extract`.
 #[derive(Debug, Args)]
 #[command(
+    about = "Write a model's features of recordings to files that other tools read, or stream them",
     long_about = "Write a frozen model's features of recordings to files.\n\n\
         c is what the context network makes of everything up to a frame (the usual choice), z what the encoder makes of the samples around \
         it; a frame comes every hop of the model, 10 ms for the presets. DIR/index.json says what lies where, and when frames are. \

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 /// Options of `cpc info`.
 #[derive(Debug, Args)]
 #[command(
+    about = "Describe a corpus, a model or a run",
     long_about = "Describe a corpus, a model or a run.\n\n\
         Of a corpus: files, hours, speakers, rates, a histogram of lengths, and every problem with its file (exit code 1 if there are \
         any). Of a model: sizes, hop and receptive field. Of a run: how far it has come and its figures.",

@@ -6,7 +6,10 @@ use clap::{Args, CommandFactory};
 
 /// Options of `cpc completions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: cpc completions bash > ~/.local/share/bash-completion/completions/cpc")]
+#[command(
+    about = "Print a script that completes cpc's commands and flags in a shell",
+    after_help = "Example: cpc completions bash > ~/.local/share/bash-completion/completions/cpc"
+)]
 pub struct Completions {
     /// The shell
     shell: clap_complete::Shell,
@@ -14,6 +17,7 @@ pub struct Completions {
 
 /// Options of `cpc man`.
 #[derive(Debug, Args)]
+#[command(about = "Print the manual page, in roff (read it with `cpc man | man -l -`)")]
 pub struct Man {
     /// The subcommand to describe [default: cpc itself]
     command: Option<String>,

@@ -69,24 +69,17 @@ pub struct Global {
     pub threads: Option<u16>,
 }
 
-/// The subcommands.
+/// The subcommands. What they do is said where they are: a comment here would take the place of their long help.
 #[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
 pub enum Command {
-    /// Train an encoder on recordings, without labels
     Pretrain(Box<pretrain::Pretrain>),
-    /// Write a model's features of recordings to files that other tools read, or stream them
     Extract(extract::Extract),
-    /// Measure what a linear classifier reads off features: phones, speakers, any labels
     Probe(Box<probe::Probe>),
-    /// Measure how well features tell phones apart (ABX error)
     Abx(abx::Abx),
-    /// Convert a model: from a checkpoint of PyTorch or the hub to a model directory, and back
     Convert(convert::Convert),
-    /// Describe a corpus, a model or a run
     Info(info::Info),
-    /// Print a script that completes cpc's commands and flags in a shell
     Completions(man::Completions),
-    /// Print the manual page, in roff (read it with `cpc man | man -l -`)
     Man(man::Man),
 }
 

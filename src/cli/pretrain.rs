@@ -8,9 +8,12 @@ use super::progress::Progress;
 use crate::config::{Config, Layers, OnBadFile, Schedule};
 use crate::data::{Corpus, Windows};
 use crate::device;
+use crate::durable;
 use crate::error::{Error, Result};
+use crate::report::{Training, model_card};
 use crate::train::metrics::Figures;
 use crate::train::{AudioTask, Finished, Start, Task, Trainer, begin, run_dir};
+use crate::weights::ModelConfig;
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
@@ -21,6 +24,7 @@ use toml::Value;
 /// Options of `cpc pretrain`.
 #[derive(Debug, Args)]
 #[command(
+    about = "Train an encoder on recordings, without labels",
     long_about = "Train an encoder on recordings, without labels.\n\n\
         DATA is a directory (the first folder below it is the speaker, as in LibriSpeech), a fairseq .tsv manifest, a .jsonl with \
         path, speaker, and optional start and end in seconds, or parquet files with columns audio {bytes, path}, speaker_id and id, as the \
@@ -192,9 +196,9 @@ impl Pretrain {
             init if !init.is_empty() && from.is_none() => Some(model::open(init, terminal)?),
             _ => None,
         };
-        let (train, valid) = windows(&config, terminal)?;
+        let material = material(&config, terminal)?;
         let at = from.as_ref().map(|(_, state)| state.position).unwrap_or_default();
-        let task = AudioTask::new(&config, train, valid, at, &device)?;
+        let task = AudioTask::new(&config, material.train.clone(), material.valid.clone(), at, &device)?;
         let start = match (&init, &from) {
             (_, Some((path, state))) => Start::Checkpoint(path.clone(), state.clone()),
             (Some(init), None) => {
@@ -206,7 +210,7 @@ impl Pretrain {
             (None, None) => Start::Fresh,
         };
         if self.resume {
-            crate::durable::write(&out.join("config.toml"), config.to_toml()?.as_bytes())?;
+            durable::write(&out.join("config.toml"), config.to_toml()?.as_bytes())?;
         } else {
             run_dir::create(&out, &config, self.overwrite)?;
         }
@@ -221,9 +225,12 @@ impl Pretrain {
 
         let stop = interruptible()?;
         let mut progress = Progress::new(terminal, config.train.steps, step);
+        let parameters = task.params().num_trainable();
         let finished = Trainer::new(task, &config.train, config.seed, &out, &start, &mut progress)?.train(&stop);
         progress.finish();
-        report(&config, &out, &finished?, terminal)
+        let finished = finished?;
+        write_card(&config, &out, &finished, &material, parameters)?;
+        report(&config, &out, &finished, terminal)
     }
 }
 
@@ -254,8 +261,18 @@ fn same_run(old: &Config, new: &Config) -> Result<()> {
     ))
 }
 
+/// What is trained and validated on.
+struct Material {
+    train: Arc<Windows>,
+    valid: Option<Arc<Windows>>,
+    /// Of what is trained on.
+    hours: f64,
+    utterances: usize,
+    speakers: usize,
+}
+
 /// The windows to train and to validate on.
-fn windows(config: &Config, terminal: &Terminal) -> Result<(Arc<Windows>, Option<Arc<Windows>>)> {
+fn material(config: &Config, terminal: &Terminal) -> Result<Material> {
     let path = Path::new(&config.data.path);
     let corpus = Corpus::open(path, &config.data, &|_| {})?;
     for problem in &corpus.problems {
@@ -277,11 +294,13 @@ fn windows(config: &Config, terminal: &Terminal) -> Result<(Arc<Windows>, Option
     let (train, valid) =
         corpus.split(train_list.as_deref(), valid_list.as_deref(), config.data.valid_share, config.seed)?;
     let held = valid.utterances.len();
-    let train = Windows::new(Arc::new(train), &config.data)?;
+    let (hours, utterances, speakers) = (train.seconds() / 3600.0, train.utterances.len(), train.speakers.len());
+    let train = Arc::new(Windows::new(Arc::new(train), &config.data)?);
+    let material = |valid| Material { train: train.clone(), valid, hours, utterances, speakers };
     terminal.note(&format!("training on {} windows; {}", train.len(), train.dropped()));
     if held == 0 {
         terminal.note("no validation: no utterances are held out; model/ will be the last one");
-        return Ok((Arc::new(train), None));
+        return Ok(material(None));
     }
     match Windows::new(Arc::new(valid), &config.data) {
         Ok(valid) => {
@@ -290,15 +309,45 @@ fn windows(config: &Config, terminal: &Terminal) -> Result<(Arc<Windows>, Option
                 valid.len().min(config.data.valid_windows as u64),
                 valid.len()
             ));
-            Ok((Arc::new(train), Some(Arc::new(valid))))
+            Ok(material(Some(Arc::new(valid))))
         }
         Err(e) if valid_list.is_some() => Err(e),
         Err(_) => {
             terminal.warning(&format!(
                 "no validation: the {held} utterances that were held out are shorter than a window; name longer ones with --valid"
             ));
-            Ok((Arc::new(train), None))
+            Ok(material(None))
         }
+    }
+}
+
+/// Writes `model/README.md`.
+fn write_card(config: &Config, run: &Path, finished: &Finished, material: &Material, parameters: usize) -> Result<()> {
+    let Some((on, step, figures)) = best(finished) else { return Ok(()) };
+    let last = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let training = Training {
+        config,
+        data: &last(Path::new(&config.data.path)),
+        hours: material.hours,
+        utterances: material.utterances,
+        speakers: material.speakers,
+        step,
+        on,
+        loss_per_step: &figures.loss_per_step,
+        accuracy_per_step: &figures.accuracy_per_step,
+        chance: figures.chance,
+    };
+    let run = std::path::absolute(run).map_err(Error::io(run, "find"))?;
+    let card = model_card(&last(&run), &ModelConfig::audio(config), parameters, &training);
+    durable::write(&finished.model.join("README.md"), card.as_bytes())
+}
+
+/// The figures to tell: what they were taken on, after how many updates, and they themselves.
+fn best(finished: &Finished) -> Option<(&'static str, u64, &Figures)> {
+    match (&finished.valid, &finished.train) {
+        (Some(valid), _) => Some(("validation", valid.step, &valid.figures)),
+        (None, Some(train)) => Some(("training", train.step, &train.figures)),
+        (None, None) => None,
     }
 }
 
@@ -321,10 +370,8 @@ fn report(config: &Config, run: &Path, finished: &Finished, terminal: &Terminal)
     if !skipped.is_empty() {
         terminal.warning(&format!("{} files could not be read and were left out", skipped.len()));
     }
-    let (on, step, figures) = match (&finished.valid, &finished.train) {
-        (Some(valid), _) => ("validation", valid.step, &valid.figures),
-        (None, Some(train)) => ("training", train.step, &train.figures),
-        (None, None) => return terminal.result(&format!("nothing left to do: {} steps are made\n", finished.steps)),
+    let Some((on, step, figures)) = best(finished) else {
+        return terminal.result(&format!("nothing left to do: {} steps are made\n", finished.steps));
     };
     let report = Report { run, model: &finished.model, steps: finished.steps, on, frame_seconds, figures, skipped };
     let mut table = String::new();
@@ -360,6 +407,17 @@ fn report(config: &Config, run: &Path, finished: &Finished, terminal: &Terminal)
 #[cfg(test)]
 mod tests {
     use crate::config::PRESETS;
+
+    #[test]
+    fn every_command_teaches_in_its_long_help() {
+        use clap::CommandFactory;
+        let mut cli = crate::cli::Cli::command();
+        for name in ["pretrain", "extract", "probe", "abx", "convert", "info"] {
+            let help = cli.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+            let before = help.split("Usage:").next().unwrap();
+            assert!(before.lines().count() > 4 && help.contains("Examples:"), "{name}: {before}");
+        }
+    }
 
     #[test]
     fn the_help_names_every_preset() {

@@ -29,6 +29,7 @@ use tempfile::TempDir;
 /// Options of `cpc probe`.
 #[derive(Debug, Args)]
 #[command(
+    about = "Measure what a linear classifier reads off features: phones, speakers, any labels",
     long_about = "Tell how well a simple classifier reads labels off frozen features.\n\n\
         A multinomial logistic regression is trained on the utterances of --train and tested once on those of --test: the accuracy with a \
         95 % interval (bootstrap over utterances), macro-F1, the recall of each class and the most confused pairs. Inputs are standardised, and \

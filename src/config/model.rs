@@ -211,11 +211,17 @@ impl Default for HeadsConfig {
     }
 }
 
+/// Attention holds a matrix of positions by positions.
+const MOST_POSITIONS: usize = 4096;
+
 impl HeadsConfig {
     /// Adds every value out of range to `faults`.
     pub fn validate(&self, faults: &mut Vec<Problem>) {
         if !(1..=1024).contains(&self.steps) {
             faults.push(Problem::new("heads.steps", format!("{} is not between 1 and 1024", self.steps)));
+        }
+        if self.positions > MOST_POSITIONS {
+            faults.push(Problem::new("heads.positions", format!("{} is more than {MOST_POSITIONS}", self.positions)));
         }
     }
 }

@@ -136,14 +136,13 @@ impl Corpus {
         let looked = look(&found, progress);
         let ids = names(&found);
         let mut utterances = Vec::with_capacity(found.len());
-        #[allow(clippy::mutable_key_type)] // a row's hash is of where its tables are, not of what was unpacked
-        let mut seen_bad: std::collections::HashSet<&Place> = Default::default();
+        let mut seen_bad: std::collections::HashSet<&Path> = Default::default();
         for ((found, id), info) in found.iter().zip(ids).zip(&looked) {
             let info = match info {
                 Ok(info) => info,
                 Err(problem) => {
                     // A manifest may name several sections of one bad file.
-                    if seen_bad.insert(&found.place) {
+                    if matches!(found.place, Place::Row(_)) || seen_bad.insert(found.place.file()) {
                         problems.push(problem.clone());
                     }
                     continue;
@@ -215,16 +214,17 @@ impl Corpus {
 
 /// The headers of every recording, each looked at once, in parallel.
 fn look(found: &[Found], progress: &(dyn Fn(usize) + Sync)) -> Vec<std::result::Result<AudioInfo, Problem>> {
-    #[allow(clippy::mutable_key_type)] // as above
-    let mut first: HashMap<&Place, usize> = HashMap::with_capacity(found.len());
+    let mut first: HashMap<&Path, usize> = HashMap::with_capacity(found.len());
     let mut files = Vec::with_capacity(found.len());
+    let mut add = |f| {
+        files.push(f);
+        files.len() - 1
+    };
     let which: Vec<usize> = found
         .iter()
-        .map(|f| {
-            *first.entry(&f.place).or_insert_with(|| {
-                files.push(f);
-                files.len() - 1
-            })
+        .map(|f| match &f.place {
+            Place::File(path) => *first.entry(path).or_insert_with(|| add(f)),
+            Place::Row(_) => add(f),
         })
         .collect();
     let done = AtomicUsize::new(0);

@@ -124,6 +124,11 @@ impl Reader<'_> {
         config.heads.score = ScoreKind::Mean;
         config.heads.steps = argument("nPredicts").and_then(|n| n.parse().ok()).unwrap_or(12);
         self.heads(&mut config, &tensors);
+        let mut faults = Vec::new();
+        config.heads.validate(&mut faults);
+        if let Some(fault) = faults.first() {
+            return Err(self.unknown(&format!("sizes out of range ({fault})")));
+        }
 
         let mut taken = HashMap::new();
         for (name, tensor) in &tensors {

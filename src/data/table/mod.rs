@@ -29,19 +29,18 @@ use spool::{Spool, Stretch};
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
-use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A row group: its table, and its place there.
-type Group = (u32, u32);
+/// Where the recordings of a row group lie.
+type Group = Arc<[Stretch]>;
 
 /// Parquet files that rows are read from, again and again.
 #[derive(Debug, Default)]
 struct Tables {
     tables: Vec<(PathBuf, Layout)>,
     /// Where the rows of a row group (table, group) lie in the spool.
-    unpacked: RwLock<HashMap<Group, Arc<[Stretch]>>>,
+    unpacked: RwLock<HashMap<(u32, u32), Group>>,
     /// Who holds it may have a row group in memory.
     spool: Mutex<Option<Spool>>,
 }
@@ -82,12 +81,6 @@ impl PartialEq for Row {
 
 impl Eq for Row {}
 
-impl Hash for Row {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key().hash(state);
-    }
-}
-
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", row_name(self.file(), self.number))
@@ -100,7 +93,7 @@ fn row_name(file: &Path, number: u64) -> String {
 
 impl Tables {
     /// Where the recording of row `at` of a row group lies, which is unpacked if it was not yet.
-    fn stretch(&self, group: Group, at: u32) -> std::result::Result<Stretch, String> {
+    fn stretch(&self, group: (u32, u32), at: u32) -> std::result::Result<Stretch, String> {
         let known = || self.unpacked.read().get(&group).map(Arc::clone);
         let stretches = match known() {
             Some(stretches) => stretches,
@@ -120,7 +113,7 @@ impl Tables {
         stretches.get(at as usize).cloned().ok_or_else(|| "has fewer rows than before; was it replaced?".into())
     }
 
-    fn unpack(&self, (table, group): Group, spool: &mut Option<Spool>) -> std::result::Result<Arc<[Stretch]>, String> {
+    fn unpack(&self, (table, group): (u32, u32), spool: &mut Option<Spool>) -> std::result::Result<Group, String> {
         let (path, layout) = self.tables.get(table as usize).ok_or("is no table of this corpus")?;
         let bytes = layout.bytes.ok_or("has no bytes")?;
         let spool = match spool {
