@@ -4,9 +4,15 @@
 //! program is followed only as far as dictionaries, lists, numbers, text and tensors go; it can name functions, and any that
 //! tensors do not need is refused by its name. Every length, offset and stride is checked, nesting is bounded, and what is built is
 //! bounded by a multiple of the file, so a hostile file is an error and nothing more.
+//!
+//! Pickles of protocols 1 to 5 are read (0 has no way to name a storage), stored and deflated entries of zips, and tensors of ten types.
+//! Complex and quantised tensors, files of big-endian machines and the tar of PyTorch 0.1 are refused by name.
 
+mod archive;
 mod container;
 mod pickle;
+mod reader;
+mod stream;
 mod tensor;
 #[cfg(test)]
 mod tests;
@@ -60,6 +66,20 @@ impl Value {
     /// A whole number.
     pub fn as_i64(&self) -> Option<i64> {
         if let Value::Int(number) = self { Some(*number) } else { None }
+    }
+
+    /// A float, or a whole number as one.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Value::Float(number) => Some(*number),
+            Value::Int(number) => Some(*number as f64),
+            _ => None,
+        }
+    }
+
+    /// A truth value.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Value::Bool(truth) = self { Some(*truth) } else { None }
     }
 
     /// A tensor.

@@ -1,7 +1,9 @@
-//! The pickle machine: a stack, a memo, and the few functions that tensors are made with.
+//! The pickle machine: a stack, a memo, and the objects that it makes.
 //!
 //! Objects live in one arena and name each other by number, so an object that is shared a thousand times is built once, and one that
 //! contains itself is found when the whole is read out, by its depth.
+
+mod calls;
 
 use super::tensor::{TorchType, View};
 use std::collections::HashMap;
@@ -9,10 +11,13 @@ use std::collections::HashMap;
 /// What is wrong with a pickle, as the end of a sentence.
 pub(super) type Fault = String;
 
+/// More bytes than the pickle of any checkpoint has: tensors are not in it.
+pub(super) const MOST_PICKLE: usize = 64 << 20;
+
 /// More objects than any checkpoint has.
 const MOST_OBJECTS: usize = 1_000_000;
 
-/// Entries and characters that are copied from one object to another; a pickle can ask for the same copy again and again.
+/// Entries and characters that are put from one object into another; a pickle can ask for the same copy again and again.
 const MOST_COPIED: usize = 1 << 22;
 
 /// Where an object lies in the arena.
@@ -38,8 +43,10 @@ pub(super) enum Object {
     },
     /// A function or class, as `module.name`: one of those that are known.
     Global(String),
-    Storage(Storage),
-    Tensor(Storage, View),
+    /// `numpy.dtype`, by its name, as `f8`.
+    NumpyType(String),
+    Storage(Box<Storage>),
+    Tensor(Box<(Storage, View)>),
 }
 
 /// A storage: where tensors have their bytes.
@@ -52,18 +59,6 @@ pub(super) struct Storage {
     /// In streams from before PyTorch 1.6: elements of the storage `key` before this one.
     pub start: usize,
 }
-
-/// The functions and classes that are known, besides the storages.
-const KNOWN: [&str; 8] = [
-    "collections.OrderedDict",
-    "torch._utils._rebuild_tensor_v2",
-    "torch._utils._rebuild_tensor",
-    "torch._utils._rebuild_parameter",
-    "torch.Size",
-    "torch.device",
-    "argparse.Namespace",
-    "_codecs.encode",
-];
 
 pub(super) struct Machine<'a> {
     bytes: &'a [u8],
@@ -99,15 +94,15 @@ impl<'a> Machine<'a> {
         self.marks.clear();
         self.memo.clear();
         loop {
-            if self.arena.len() > MOST_OBJECTS {
+            if self.arena.len().max(self.stack.len()).max(self.memo.len()) > MOST_OBJECTS {
                 return Err(format!("makes more than {MOST_OBJECTS} objects"));
             }
             let opcode = self.byte()?;
             match opcode {
                 b'.' => return self.pop(),
                 0x80 => match self.byte()? {
-                    2..=5 => {}
-                    other => return Err(format!("is a pickle of protocol {other}, not 2 to 5")),
+                    1..=5 => {}
+                    other => return Err(format!("is a pickle of protocol {other}, not 1 to 5")),
                 },
                 0x95 => drop(self.take(8)?), // a frame: its length is not needed
                 b'(' => self.marks.push(self.stack.len()),
@@ -128,6 +123,10 @@ impl<'a> Machine<'a> {
                 b'M' => {
                     let number = u16::from_le_bytes(self.array()?);
                     self.push(Object::Int(number.into()));
+                }
+                b'I' | b'L' => {
+                    let line = self.line()?;
+                    self.number(&line)?;
                 }
                 0x8a => {
                     let length = self.byte()?.into();
@@ -280,7 +279,7 @@ impl<'a> Machine<'a> {
         let end = rest.iter().take(1000).position(|&b| b == b'\n');
         let end = end.ok_or_else(|| "has a name without an end in its pickle".to_string())?;
         let line = self.take(end + 1)?;
-        Ok(String::from_utf8_lossy(&line[..end]).into_owned())
+        utf8(&line[..end])
     }
 
     fn push(&mut self, object: Object) {
@@ -313,6 +312,17 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
+    /// A whole number in digits, as protocol 1 writes long ones, and truth values: `01` and `00`.
+    fn number(&mut self, line: &str) -> Result<(), Fault> {
+        let object = match line {
+            "00" => Object::Bool(false),
+            "01" => Object::Bool(true),
+            _ => line.trim_end_matches('L').parse().map(Object::Int).map_err(|_| underflow())?,
+        };
+        self.push(object);
+        Ok(())
+    }
+
     fn long(&mut self, length: usize) -> Result<(), Fault> {
         let bytes = self.take(length)?;
         let object = if length <= 8 {
@@ -328,7 +338,7 @@ impl<'a> Machine<'a> {
     }
 
     fn text(&mut self, length: usize) -> Result<(), Fault> {
-        let text = String::from_utf8_lossy(self.take(length)?).into_owned();
+        let text = utf8(self.take(length)?)?;
         self.push(Object::Text(text));
         Ok(())
     }
@@ -340,6 +350,7 @@ impl<'a> Machine<'a> {
     }
 
     fn append(&mut self, items: Vec<Id>) -> Result<(), Fault> {
+        self.copies(items.len())?;
         let list = self.top()?;
         match &mut self.arena[list] {
             Object::List(list) => list.extend(items),
@@ -349,6 +360,7 @@ impl<'a> Machine<'a> {
     }
 
     fn set_items(&mut self, items: &[Id]) -> Result<(), Fault> {
+        self.copies(items.len())?;
         let dict = self.top()?;
         match &mut self.arena[dict] {
             Object::Dict { entries, .. } if items.len().is_multiple_of(2) => {
@@ -393,120 +405,15 @@ impl<'a> Machine<'a> {
         }
         items.iter().map(|&item| self.size(item)).collect()
     }
+}
 
-    fn global(&mut self, module: &str, name: &str) -> Result<(), Fault> {
-        let full = format!("{module}.{name}");
-        let storage = module == "torch" && TorchType::of_storage(name).is_some();
-        if storage || KNOWN.contains(&full.as_str()) {
-            self.push(Object::Global(full));
-            return Ok(());
-        }
-        let dtypes = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"];
-        if module == "torch" && dtypes.contains(&name) {
-            self.push(Object::Text(full)); // a type as a value: its name
-            return Ok(());
-        }
-        let full: String = full.chars().filter(|c| !c.is_control()).take(100).collect();
-        Err(format!("asks for {full}, which weights do not need; it was not run"))
-    }
+/// Text of a file as a message can show it: in one line, and not long.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
 
-    fn call(&mut self, function: Id, arguments: Id) -> Result<(), Fault> {
-        let Object::Global(name) = &self.arena[function] else {
-            return Err("calls something that is no function".into());
-        };
-        let name = name.clone();
-        self.copies(self.items(arguments)?.len())?;
-        let arguments = self.items(arguments)?.to_vec();
-        let wrong = || format!("calls {name} with {} arguments", arguments.len());
-        match (name.as_str(), arguments.as_slice()) {
-            ("collections.OrderedDict", []) => self.push(Object::Dict { entries: Vec::new(), namespace: false }),
-            ("collections.OrderedDict", [pairs]) => {
-                self.copies(self.items(*pairs)?.len())?;
-                let pairs = self.items(*pairs)?.to_vec();
-                let flat: Vec<Id> = pairs
-                    .iter()
-                    .map(|&pair| {
-                        self.items(pair).and_then(|p| if p.len() == 2 { Ok(p.to_vec()) } else { Err(wrong()) })
-                    })
-                    .collect::<Result<Vec<_>, _>>()?
-                    .concat();
-                self.push(Object::Dict { entries: Vec::new(), namespace: false });
-                self.set_items(&flat)?;
-            }
-            ("argparse.Namespace", []) => self.push(Object::Dict { entries: Vec::new(), namespace: true }),
-            (
-                "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor",
-                [storage, offset, shape, strides, ..],
-            ) => {
-                let Object::Storage(storage) = &self.arena[*storage] else { return Err(wrong()) };
-                let storage = storage.clone();
-                self.copies(storage.key.len())?;
-                let view =
-                    View { offset: self.size(*offset)?, shape: self.sizes(*shape)?, strides: self.sizes(*strides)? };
-                if view.shape.len() != view.strides.len() {
-                    return Err("has a tensor with more or fewer strides than dimensions".into());
-                }
-                self.push(Object::Tensor(storage, view));
-            }
-            ("torch._utils._rebuild_parameter", [tensor, ..]) => self.stack.push(*tensor),
-            ("torch.Size", [sizes]) => self.stack.push(*sizes),
-            ("torch.device", [kind, ..]) => self.stack.push(*kind),
-            ("_codecs.encode", [text, ..]) => {
-                // Bytes, as protocol 2 writes them: each character is a byte.
-                self.copies(self.str(*text)?.len())?;
-                let bytes: Result<Vec<u8>, _> = self.str(*text)?.chars().map(|c| u8::try_from(c as u32)).collect();
-                self.push(Object::Bytes(bytes.map_err(|_| wrong())?));
-            }
-            _ => return Err(wrong()),
-        }
-        Ok(())
-    }
-
-    /// Gives an object its attributes: those of a `Namespace` are its entries, those of a dictionary (`_metadata`) are not needed.
-    fn build(&mut self, state: Id) -> Result<(), Fault> {
-        let object = self.top()?;
-        let Object::Dict { namespace, .. } = self.arena[object] else {
-            return Err("gives attributes to something that has none".into());
-        };
-        if namespace {
-            let Object::Dict { entries: given, .. } = &self.arena[state] else {
-                return Err("gives a Namespace something that is no dictionary".into());
-            };
-            let given = given.clone();
-            self.copies(given.len())?;
-            if let Object::Dict { entries, .. } = &mut self.arena[object] {
-                entries.extend(given);
-            }
-        }
-        Ok(())
-    }
-
-    /// A storage: `("storage", type, key, place, elements[, part])`.
-    fn persistent(&mut self, id: Id) -> Result<(), Fault> {
-        self.copies(self.items(id)?.len())?;
-        let parts = self.items(id)?.to_vec();
-        let (Some([kind, class, key, _, len]), rest) = (parts.first_chunk::<5>(), &parts[parts.len().min(5)..]) else {
-            return Err("names a storage in an unknown way".into());
-        };
-        if self.str(*kind)? != "storage" {
-            return Err("names something that is no storage".into());
-        }
-        let dtype = match &self.arena[*class] {
-            Object::Global(name) => name.strip_prefix("torch.").and_then(TorchType::of_storage),
-            _ => None,
-        };
-        let dtype = dtype.ok_or_else(|| "has a storage of an unknown type".to_string())?;
-        self.copies(self.str(*key)?.len())?;
-        let mut storage = Storage { dtype, key: self.str(*key)?.to_string(), len: self.size(*len)?, start: 0 };
-        if let Some(part) = rest.first().filter(|part| !matches!(self.arena[**part], Object::None)) {
-            let &[_, start, len] = self.items(*part)? else {
-                return Err("names a part of a storage in an unknown way".into());
-            };
-            (storage.start, storage.len) = (self.size(start)?, self.size(len)?);
-        }
-        self.push(Object::Storage(storage));
-        Ok(())
-    }
+fn utf8(bytes: &[u8]) -> Result<String, Fault> {
+    std::str::from_utf8(bytes).map(String::from).map_err(|_| "has text that is not UTF-8".into())
 }
 
 fn underflow() -> Fault {

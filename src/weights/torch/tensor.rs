@@ -59,19 +59,19 @@ pub struct TorchTensor {
     pub dtype: TorchType,
     /// Its shape; empty for one number.
     pub shape: Vec<usize>,
-    pub(super) data: Arc<[u8]>, // little-endian, contiguous
+    pub(super) data: Arc<Vec<u8>>, // little-endian, contiguous; those of one storage share it
 }
 
 impl TorchTensor {
     /// A tensor of floats; `values` are as many as `shape` says.
     pub fn from_f32(shape: Vec<usize>, values: &[f32]) -> TorchTensor {
-        let data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let data = Arc::new(values.iter().flat_map(|v| v.to_le_bytes()).collect());
         TorchTensor { dtype: TorchType::F32, shape, data }
     }
 
     /// A tensor of whole numbers; `values` are as many as `shape` says.
     pub fn from_i64(shape: Vec<usize>, values: &[i64]) -> TorchTensor {
-        let data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let data = Arc::new(values.iter().flat_map(|v| v.to_le_bytes()).collect());
         TorchTensor { dtype: TorchType::I64, shape, data }
     }
 
@@ -122,34 +122,57 @@ impl View {
         self.shape.iter().try_fold(1usize, |n, &size| n.checked_mul(size))
     }
 
+    /// Whether it is its storage, from the first element on, in order.
+    pub fn is_in_order(&self) -> bool {
+        let mut run = 1usize;
+        let in_order = self.shape.iter().zip(&self.strides).rev().all(|(&size, &stride)| {
+            let fits = size == 1 || stride == run;
+            run = run.saturating_mul(size);
+            fits
+        });
+        self.offset == 0 && in_order
+    }
+
     /// The bytes of its elements in order, out of those of its storage; none if they reach beyond it.
     pub fn gather(&self, storage: &[u8], element: usize) -> Option<Vec<u8>> {
         let elements = self.elements()?;
         if elements == 0 {
             return Some(Vec::new());
         }
-        let last = self
-            .shape
-            .iter()
-            .zip(&self.strides)
+        // Axes of one element say nothing. All others are steps in the storage, whose last must be inside.
+        let axes = self.shape.iter().zip(&self.strides).filter(|&(&size, _)| size > 1);
+        let last = axes
+            .clone()
             .try_fold(self.offset, |at, (&size, &stride)| at.checked_add((size - 1).checked_mul(stride)?))?;
         if last.checked_add(1)?.checked_mul(element)? > storage.len() {
             return None;
         }
+        let mut axes: Vec<(usize, usize)> = axes.map(|(&size, &stride)| (size, stride)).collect();
         // Rows as long as they lie in one piece are copied at once.
-        let (mut run, mut axes) = (1, self.shape.len());
-        while axes > 0 && (self.strides[axes - 1] == run || self.shape[axes - 1] == 1) {
-            run *= self.shape[axes - 1];
-            axes -= 1;
+        let mut run = 1;
+        while let Some((size, _)) = axes.pop_if(|&mut (_, stride)| stride == run) {
+            run *= size;
         }
-        let mut out = Vec::with_capacity(elements * element);
-        let mut index = vec![0; axes];
+        let mut out = Vec::with_capacity(elements.checked_mul(element)?);
+        let (mut index, mut at) = (vec![0; axes.len()], self.offset);
         loop {
-            let at: usize = self.offset + index.iter().zip(&self.strides).map(|(i, s)| i * s).sum::<usize>();
-            out.extend_from_slice(&storage[at * element..(at + run) * element]);
-            let Some(axis) = (0..axes).rev().find(|&a| index[a] + 1 < self.shape[a]) else { return Some(out) };
-            index[axis] += 1;
-            index[axis + 1..].fill(0);
+            out.extend_from_slice(storage.get(at * element..(at + run) * element)?);
+            // One on along the last axis that has more; those after it begin again.
+            let mut axis = axes.len();
+            loop {
+                axis = match axis.checked_sub(1) {
+                    Some(axis) => axis,
+                    None => return Some(out),
+                };
+                let (size, stride) = axes[axis];
+                if index[axis] + 1 < size {
+                    index[axis] += 1;
+                    at += stride;
+                    break;
+                }
+                at -= stride * index[axis];
+                index[axis] = 0;
+            }
         }
     }
 }

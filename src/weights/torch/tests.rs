@@ -71,6 +71,50 @@ fn a_stream_from_before_the_zip_is_read() {
     odd_values_are_read("torch/odd_stream.pt");
 }
 
+/// What CPC_audio's files hold, and what it wrote of the same weights in safetensors.
+fn weights_of(file: &str, parts: &[&str]) -> usize {
+    let bytes = std::fs::read(golden("gru_linear_channelnorm/initial.safetensors")).unwrap();
+    let want = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let root = read_torch(&golden(file)).unwrap();
+    let mut compared = 0;
+    for (name, tensor) in parts.iter().flat_map(|part| root.get(part).unwrap().entries()) {
+        let (tensor, want) = (tensor.as_tensor().unwrap(), want.tensor(name.as_str().unwrap()).unwrap());
+        assert_eq!((tensor.shape.as_slice(), tensor.data.as_slice()), (want.shape(), want.data()), "{name:?}");
+        compared += 1;
+    }
+    compared
+}
+
+#[test]
+fn files_of_cpc_audio_hold_the_weights_that_its_safetensors_hold() {
+    assert_eq!(weights_of("gru_linear_channelnorm/released_legacy.pt", &["weights"]), 24);
+    assert_eq!(weights_of("gru_linear_channelnorm/checkpoint_0.pt", &["gEncoder", "cpcCriterion"]), 36);
+}
+
+/// PyTorch 2.15 saved `torch.arange(12.).reshape(3, 4).t() / 3`, and numbers of numpy 2.
+#[test]
+fn numbers_of_numpy_are_read_from_a_zip_a_compressed_zip_and_a_stream_in_frames() {
+    for file in ["torch/numpy.pt", "torch/numpy_deflated.pt", "torch/numpy_stream_protocol_4.pt"] {
+        assert!(is_torch_file(&golden(file)).unwrap(), "{file}");
+        let read = read_torch(&golden(file)).unwrap();
+        let (shape, weight) = floats(&read, "weight");
+        assert_eq!((shape, weight[1]), (vec![4, 3], 4.0 / 3.0), "{file}");
+        assert_eq!(read.get("loss").and_then(Value::as_f64), Some(1.5));
+        assert_eq!(read.get("best").and_then(Value::as_f64), Some(-0.25));
+        assert_eq!(read.get("step").and_then(Value::as_i64), Some(-3));
+        assert_eq!(read.get("epoch"), Some(&Value::Int(7)));
+        assert_eq!(read.get("done").and_then(Value::as_bool), Some(true));
+    }
+}
+
+#[test]
+fn protocol_1_is_read_too() {
+    let read = read_torch(&golden("torch/protocol_1.pt")).unwrap();
+    assert_eq!(floats(&read, "weight").0, [4, 3]);
+    assert_eq!((read.get("step"), read.get("epoch")), (Some(&Value::Int(-3)), Some(&Value::Int(1 << 40))));
+    assert_eq!(read.get("done"), Some(&Value::Bool(true)));
+}
+
 #[test]
 fn what_is_written_is_read_back_the_same_and_always_the_same_bytes() {
     let odd = read_torch(&golden("torch/odd.pt")).unwrap();
@@ -116,6 +160,86 @@ fn a_tensor_reads_its_storage_and_never_beyond_it() {
         let said = read(offset, shape, strides).unwrap_err();
         assert!(said.contains(what), "{said}");
     }
+    // The file has four elements, the pickle says three, the tensor wants four.
+    let mut short = tensor(b"K\x00", b"K\x04\x85", b"K\x01\x85");
+    assert!(read_bytes(&zipped(&short)).is_ok());
+    let at = short.windows(4).position(|w| w == b"K\x04tQ").unwrap();
+    short[at + 1] = 3;
+    assert!(read_bytes(&zipped(&short)).unwrap_err().contains("beyond its storage"));
+}
+
+/// A stream with one tensor of two floats on a part of a storage of four, as PyTorch 0.x wrote views.
+#[test]
+fn a_part_of_a_storage_is_where_a_stream_says_and_not_beyond() {
+    let stream = |start: u8, len: u8, elements: u8| {
+        let mut bytes =
+            b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.".to_vec();
+        bytes.extend(b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\n");
+        bytes.extend(b"X\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04(X\x01\x00\x00\x001K");
+        bytes.extend([start, b'K', len]);
+        bytes.extend([b"ttQK\x00K", &[elements][..], b"\x85K\x01\x85\x89}tR."].concat());
+        bytes.extend(b"\x80\x02]X\x01\x00\x00\x000a.\x04\0\0\0\0\0\0\0");
+        bytes.extend([1f32, 2.0, 3.0, 4.0].iter().flat_map(|x| x.to_le_bytes()));
+        read_bytes(&bytes)
+    };
+    assert_eq!(stream(1, 2, 2).unwrap().as_tensor().unwrap().to_f32(), [2.0, 3.0]);
+    assert_eq!(stream(0, 4, 4).unwrap().as_tensor().unwrap().to_f32(), [1.0, 2.0, 3.0, 4.0]);
+    for (start, len, elements) in [(3, 2, 2), (0, 5, 2), (1, 1, 2), (0, 3, 4)] {
+        assert!(stream(start, len, elements).unwrap_err().contains("beyond its storage"), "{start} {len} {elements}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let mut tar = vec![0; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    assert!(read_bytes(&tar).unwrap_err().contains("tar"));
+    // A rebuilt tensor whose signs are to be turned, as the imaginary part of a conjugate is.
+    let negative = {
+        let mut code = tensor(b"K\x00", b"K\x02\x85", b"K\x01\x85");
+        code.truncate(code.len() - b"\x89}tR.".len());
+        [code.as_slice(), b"\x89}}X\x03\x00\x00\x00neg\x88stR."].concat()
+    };
+    for (code, what) in [
+        (&b"\x80\x02ctorch\nComplexFloatStorage\n."[..], "torch.ComplexFloatStorage"),
+        (b"\x80\x02ctorch._utils\n_rebuild_qtensor\n.", "_rebuild_qtensor"),
+        (b"\x80\x02}X\x01\x00\x00\x00aNsX\x01\x00\x00\x00aNs.", "the key a twice"),
+        (b"\x80\x02X\x01\x00\x00\x00\xff.", "not UTF-8"),
+        (b"\x80\x02cos\x1b[2J\nsystem\n.", "os[2J.system"),
+        (&negative, "marks"),
+    ] {
+        let said = read_bytes(&zipped(code)).unwrap_err();
+        assert!(said.contains(what) && !said.contains(char::is_control), "{said}");
+    }
+}
+
+#[test]
+fn a_storage_that_changed_on_the_way_is_refused() {
+    let mut bytes = std::fs::read(golden("torch/numpy.pt")).unwrap();
+    let third = (1f32 / 3.0).to_le_bytes();
+    let at = bytes.windows(4).position(|w| w == third).unwrap();
+    bytes[at] ^= 1;
+    let said = read_bytes(&bytes).unwrap_err();
+    assert!(said.contains("damaged zip"), "{said}");
+}
+
+#[test]
+fn a_zip_that_swells_is_refused() {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    zip.start_file("a/data.pkl", options).unwrap();
+    for _ in 0..100 {
+        std::io::Write::write_all(&mut zip, &[b'N'; 1 << 20]).unwrap();
+    }
+    let said = read_bytes(&zip.finish().unwrap().into_inner()).unwrap_err();
+    assert!(said.contains("many times larger"), "{said}");
+}
+
+#[test]
+fn one_element_as_a_large_tensor_is_read_up_to_a_bound() {
+    let expanded = |rows: &[u8]| read_bytes(&zipped(&tensor(b"K\x03", rows, b"K\x00K\x00\x86")));
+    assert_eq!(expanded(b"M\xe8\x03M\xe8\x03\x86").unwrap().as_tensor().unwrap().to_f32(), vec![0.0; 1_000_000]);
+    assert!(expanded(b"M\xe8\x03M\xff\xff\x86").unwrap_err().contains("larger"));
 }
 
 #[test]
@@ -148,6 +272,11 @@ fn pickles_that_grow_or_go_in_circles_are_refused() {
         b".",
     ]
     .concat();
+    let twice = [&b"\x80\x02N"[..], &b"2".repeat(1_100_000), b"."].concat();
+    let memos = [&b"\x80\x02N"[..], &b"\x94".repeat(1_100_000), b"."].concat();
+    for code in [twice, memos] {
+        assert!(read_bytes(&zipped(&code)).unwrap_err().contains("objects"));
+    }
     for (code, what) in [(laughs, "larger"), (circle, "deep"), (deep, "deep"), (many, "objects"), (copies, "copies")] {
         let said = read_bytes(&zipped(&code)).unwrap_err();
         assert!(said.contains(what), "{said}");
@@ -237,15 +366,6 @@ fn survive(count: u64, seed: u64) -> u64 {
 fn broken_files_are_errors_and_nothing_else() {
     let read = survive(6_000, 1);
     assert!((1..6_000).contains(&read), "{read} of 6000 broken files were read");
-}
-
-/// The long form, for a change of this module: `CPC_FUZZ=10000000 cargo test --release --lib torch -- --ignored`.
-#[test]
-#[ignore = "takes an hour"]
-fn ten_million_broken_files_are_errors_and_nothing_else() {
-    let count: u64 = std::env::var("CPC_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000_000);
-    let read = survive(count, 2);
-    assert!((1..count).contains(&read), "{read} of {count} broken files were read");
 }
 
 proptest! {

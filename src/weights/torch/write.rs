@@ -1,6 +1,6 @@
 //! A zip that `torch.load(weights_only=True)` takes: a pickle of protocol 2, and a file for each storage.
 
-use super::{TorchTensor, Value};
+use super::{TorchTensor, TorchType, Value};
 use crate::durable;
 use crate::error::{Error, Result};
 use std::io::{Cursor, Write};
@@ -30,7 +30,7 @@ pub fn write_torch(path: &Path, value: &Value) -> Result<()> {
     };
     entry("data.pkl", &pickle.code)?;
     entry("byteorder", b"little")?;
-    for (i, storage) in pickle.storages.iter().enumerate() {
+    for (i, (_, storage)) in pickle.storages.iter().enumerate() {
         entry(&format!("data/{i}"), storage)?;
     }
     entry("version", b"3\n")?;
@@ -39,7 +39,7 @@ pub fn write_torch(path: &Path, value: &Value) -> Result<()> {
 
 struct Pickle {
     code: Vec<u8>,
-    storages: Vec<Arc<[u8]>>,
+    storages: Vec<(TorchType, Arc<Vec<u8>>)>,
 }
 
 impl Pickle {
@@ -106,8 +106,9 @@ impl Pickle {
 
     /// `_rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())`.
     fn tensor(&mut self, tensor: &TorchTensor) -> std::result::Result<(), String> {
-        let number = self.storages.iter().position(|known| Arc::ptr_eq(known, &tensor.data)).unwrap_or_else(|| {
-            self.storages.push(tensor.data.clone());
+        let known = |(dtype, data): &(_, _)| *dtype == tensor.dtype && Arc::ptr_eq(data, &tensor.data);
+        let number = self.storages.iter().position(known).unwrap_or_else(|| {
+            self.storages.push((tensor.dtype, tensor.data.clone()));
             self.storages.len() - 1
         });
         let elements = tensor.data.len() / tensor.dtype.size();
