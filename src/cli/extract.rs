@@ -3,8 +3,8 @@
 use super::Terminal;
 use super::columns::ColumnArgs;
 use super::interrupt::interruptible;
-use super::model;
 use super::progress::{PAUSE, bar};
+use super::{model, remote};
 use crate::audio::LiveResampler;
 use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
@@ -42,6 +42,7 @@ enum Encoding {
         (the layers one behind the other), or with --json one line of JSON a frame.",
     after_help = "Examples:\n  \
         cpc extract runs/demo data/demo --out features\n  \
+        cpc extract hf:owner/name recordings/ --out features\n  \
         cpc extract runs/demo call.wav other.flac --layer c,z --format safetensors --out features\n  \
         sox call.wav -t raw -r 16000 -e signed -b 16 -c 1 - | cpc extract runs/demo - --stream --json\n\n\
         Read the files with:\n  \
@@ -50,9 +51,10 @@ enum Encoding {
         pandas   pandas.read_parquet('features/c.parquet')"
 )]
 pub struct Extract {
-    /// A model directory, a run directory (its best model), or a checkpoint of CPC_audio; or `mfcc` or `logmel`, to compare with
+    /// A model directory, a run directory (its best model), hf:owner/name[@revision][/folder] of the hub, or a checkpoint of CPC_audio; or
+    /// `mfcc` or `logmel`, to compare with
     model: String,
-    /// Recordings, directories of them, manifests, or parquet files; `-` is standard input
+    /// Recordings, directories of them, manifests, parquet files, or hf://datasets/owner/name; `-` is standard input
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// The directory to write to
@@ -125,7 +127,7 @@ impl Extract {
             return Err(Error::usage(what, "leave out --format and --normalize, and give recordings"));
         }
         let began = Instant::now();
-        let corpora = self.corpora(16_000)?;
+        let corpora = self.corpora(16_000, terminal)?;
         let problems: Vec<_> = corpora.iter().flat_map(|c| c.problems.iter().cloned()).collect();
         if !problems.is_empty() && self.on_bad_file == OnBadFile::Fail {
             return Err(Error::BadFiles(problems));
@@ -134,13 +136,16 @@ impl Extract {
     }
 
     /// What there is in every INPUT; its problems are gathered, to be judged together.
-    fn corpora(&self, rate: u32) -> Result<Vec<Corpus>> {
+    fn corpora(&self, rate: u32, terminal: &Terminal) -> Result<Vec<Corpus>> {
         let columns = self.columns.columns();
-        self.input.iter().map(|input| Corpus::inspect_columns(input, &columns, rate, &|_| {})).collect()
+        let inspect = |input: &PathBuf| {
+            Corpus::inspect_columns(&remote::recordings(input, terminal)?.path, &columns, rate, &|_| {})
+        };
+        self.input.iter().map(inspect).collect()
     }
 
     fn files(&self, extractor: &Extractor, made: &Made, out: &Path, terminal: &Terminal) -> Result<Index> {
-        let corpora = self.corpora(extractor.config().sample_rate)?;
+        let corpora = self.corpora(extractor.config().sample_rate, terminal)?;
         let seconds: f64 = corpora.iter().map(Corpus::seconds).sum();
         let count: usize = corpora.iter().map(|c| c.utterances.len()).sum();
         terminal.note(&format!("{count} utterances, {:.2} hours", seconds / 3600.0));

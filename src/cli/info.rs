@@ -1,7 +1,7 @@
 //! `cpc info`: what a corpus, a model or a run is.
 
 use super::columns::ColumnArgs;
-use super::{Terminal, model};
+use super::{Terminal, model, remote};
 use crate::config::{Config, ContextKind, HeadsKind};
 use crate::data::{Corpus, Summary};
 use crate::error::{Error, Result};
@@ -20,10 +20,11 @@ use std::path::{Path, PathBuf};
     long_about = "Describe a corpus, a model or a run.\n\n\
         Of a corpus: files, hours, speakers, rates, a histogram of lengths, and every problem with its file (exit code 1 if there are \
         any). Of a model: sizes, hop and receptive field. Of a run: how far it has come and its figures.",
-    after_help = "Examples:\n  cpc info LibriSpeech/train-clean-100\n  cpc info runs/demo/model\n  cpc info runs/demo --json"
+    after_help = "Examples:\n  cpc info LibriSpeech/train-clean-100\n  cpc info runs/demo/model\n  cpc info hf:owner/name\n  cpc info runs/demo --json"
 )]
 pub struct Info {
-    /// A directory of recordings, a manifest or parquet files; a model (directory or checkpoint of CPC_audio); or a run directory
+    /// Recordings (a directory, a manifest, parquet files, hf://datasets/owner/name); a model (directory, hf:owner/name, checkpoint of
+    /// CPC_audio); or a run directory
     what: String,
     /// The rate that a corpus would be resampled to, in samples a second
     #[arg(long, default_value = "16000", value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
@@ -65,10 +66,11 @@ impl Info {
         let what = Path::new(&self.what);
         if what.join("config.toml").is_file() {
             self.describe_run(what, terminal)
-        } else if model::is_model(&self.what)? {
+        } else if model::is_model(&self.what, terminal)? {
             describe_model(&model::open(&self.what, terminal)?, terminal)
         } else {
-            let corpus = Corpus::inspect_columns(what, &self.columns.columns(), self.rate, &|_| {})?;
+            let here = remote::recordings(what, terminal)?;
+            let corpus = Corpus::inspect_columns(&here.path, &self.columns.columns(), self.rate, &|_| {})?;
             let summary = Summary::new(&corpus);
             terminal.result_or_json(&summary, &summary.to_string())?;
             if corpus.problems.is_empty() { Ok(()) } else { Err(Error::BadFiles(corpus.problems)) }

@@ -1,9 +1,11 @@
 //! The command line: one file a subcommand. Results go to stdout, everything else to stderr.
 
 mod abx;
+mod card;
 mod columns;
 mod convert;
 mod extract;
+mod hub;
 mod info;
 mod interrupt;
 mod man;
@@ -11,6 +13,7 @@ mod model;
 mod pretrain;
 mod probe;
 mod progress;
+mod remote;
 mod terminal;
 
 use crate::error::{Error, Result};
@@ -67,6 +70,9 @@ pub struct Global {
     /// Results are the same to the last bit for the same number of threads.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// Make no connection: of the hub, take what is in the cache (as HF_HUB_OFFLINE=1)
+    #[arg(long, global = true)]
+    pub offline: bool,
 }
 
 /// The subcommands. What they do is said where they are: a comment here would take the place of their long help.
@@ -79,6 +85,7 @@ pub enum Command {
     Abx(abx::Abx),
     Convert(convert::Convert),
     Info(info::Info),
+    Hub(hub::HubCommand),
     Completions(man::Completions),
     Man(man::Man),
 }
@@ -97,6 +104,7 @@ impl Cli {
             Command::Abx(abx) => abx.run(&terminal),
             Command::Convert(convert) => convert.run(&terminal),
             Command::Info(info) => info.run(&terminal),
+            Command::Hub(hub) => hub.run(&terminal),
             Command::Completions(completions) => completions.run(&terminal),
             Command::Man(man) => man.run(&terminal),
         }

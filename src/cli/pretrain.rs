@@ -1,19 +1,22 @@
 //! `cpc pretrain`: from recordings to a model.
 
 use super::Terminal;
+use super::card::Record;
 use super::columns::{ColumnArgs, What};
 use super::interrupt::interruptible;
 use super::model;
 use super::progress::Progress;
+use super::remote;
 use crate::config::{Config, Layers, OnBadFile, Schedule};
 use crate::data::{Corpus, Windows};
 use crate::device;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::report::{Training, model_card};
+use crate::report::model_card::{Training, Validation};
 use crate::train::metrics::Figures;
 use crate::train::{AudioTask, Finished, Start, Task, Trainer, begin, run_dir};
 use crate::weights::ModelConfig;
+use crate::weights::hub::RepoRef;
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
@@ -28,7 +31,8 @@ use toml::Value;
     long_about = "Train an encoder on recordings, without labels.\n\n\
         DATA is a directory (the first folder below it is the speaker, as in LibriSpeech), a fairseq .tsv manifest, a .jsonl with \
         path, speaker, and optional start and end in seconds, or parquet files with columns audio {bytes, path}, speaker_id and id, as the \
-        hub's datasets have them: a file, a directory, or DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on. WAV, FLAC, MP3 and Ogg Vorbis at any rate are resampled to 16 kHz.\n\n\
+        hub's datasets have them: a file, a directory, or DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on. hf://datasets/owner/name[@revision][/CONFIG[/SPLIT]] \
+        is such a data set of the Hugging Face hub, fetched once. WAV, FLAC, MP3 and Ogg Vorbis at any rate are resampled to 16 kHz.\n\n\
         The run directory gets config.toml (enough to repeat the run), metrics.jsonl and TensorBoard events, checkpoints/, and model/, \
         the model with the best validation loss. Ctrl-C writes a checkpoint; --resume goes on from it and ends in the same weights as a \
         run that was never stopped.\n\n\
@@ -36,11 +40,12 @@ use toml::Value;
         bring a cpc.toml, which is taken where neither --config nor --preset is given.",
     after_help = "Examples:\n  cpc pretrain data/demo --preset demo --out runs/demo\n  \
         cpc pretrain LibriSpeech/train-clean-100 --preset cpc2018 --out runs/ls100\n  \
+        cpc pretrain hf://datasets/openslr/librispeech_asr/clean/train.100 --out runs/ls100\n  \
         cpc pretrain calls.jsonl --out runs/calls --set train.lr=1e-4 --set data.sampler=uniform\n  \
         cpc pretrain --resume --out runs/calls"
 )]
 pub struct Pretrain {
-    /// The corpus: a directory, a manifest or parquet files (not needed with --resume)
+    /// The corpus: a directory, a manifest, parquet files, or hf://datasets/owner/name (not needed with --resume)
     #[arg(required_unless_present_any = ["resume", "print_config"])]
     data: Option<PathBuf>,
     /// The run directory to make
@@ -75,7 +80,7 @@ pub struct Pretrain {
     on_bad_file: Option<OnBadFile>,
     #[command(flatten)]
     columns: ColumnArgs,
-    /// Start from the weights of a model of the same sizes: a directory, or a checkpoint of CPC_audio (train.init)
+    /// Start from the weights of a model of the same sizes: a directory, hf:owner/name, or a checkpoint of CPC_audio (train.init)
     #[arg(long, value_name = "MODEL")]
     init: Option<String>,
     /// With --init: take over Adam's moments too, which a checkpoint of cpc or of CPC_audio has
@@ -95,8 +100,11 @@ pub struct Pretrain {
     print_config: bool,
 }
 
-/// A path as the configuration keeps it: absolute, so that a run can be resumed from anywhere.
+/// A path as the configuration keeps it: absolute, so that a run can be resumed from anywhere. References stay.
 fn kept(path: &Path) -> Result<Value> {
+    if let Some(reference) = path.to_str().filter(|text| RepoRef::is_reference(text)) {
+        return Ok(Value::String(reference.into()));
+    }
     let path = std::path::absolute(path).map_err(Error::io(path, "find"))?;
     Ok(Value::String(path.display().to_string()))
 }
@@ -175,7 +183,7 @@ impl Pretrain {
             _ => return terminal.result(&Config::resolve(&layers)?.to_toml()?),
         };
         let from = if self.resume { run_dir::latest(&out)? } else { None };
-        let config = if self.resume {
+        let mut config = if self.resume {
             let old = Config::read(&out.join("config.toml"))?;
             layers.file = Some(out.join("config.toml"));
             let new = Config::resolve(&layers)?;
@@ -196,7 +204,13 @@ impl Pretrain {
             init if !init.is_empty() && from.is_none() => Some(model::open(init, terminal)?),
             _ => None,
         };
-        let material = material(&config, terminal)?;
+        // What is on the hub may change: the run keeps the commit.
+        if let Some(init) = init.as_ref().filter(|init| RepoRef::is_reference(&init.origin.reference)) {
+            config.train.init.clone_from(&init.origin.reference);
+        }
+        let data = remote::recordings(Path::new(&config.data.path), terminal)?;
+        config.data.path.clone_from(&data.name);
+        let material = material(&config, &data.path, terminal)?;
         let at = from.as_ref().map(|(_, state)| state.position).unwrap_or_default();
         let task = AudioTask::new(&config, material.train.clone(), material.valid.clone(), at, &device)?;
         let start = match (&init, &from) {
@@ -272,8 +286,7 @@ struct Material {
 }
 
 /// The windows to train and to validate on.
-fn material(config: &Config, terminal: &Terminal) -> Result<Material> {
-    let path = Path::new(&config.data.path);
+fn material(config: &Config, path: &Path, terminal: &Terminal) -> Result<Material> {
     let corpus = Corpus::open(path, &config.data, &|_| {})?;
     for problem in &corpus.problems {
         terminal.warning(&format!("left out: {problem}"));
@@ -281,7 +294,7 @@ fn material(config: &Config, terminal: &Terminal) -> Result<Material> {
     let hours = corpus.seconds() / 3600.0;
     terminal.note(&format!(
         "{}: {} utterances, {} speakers, {}",
-        path.display(),
+        config.data.path,
         corpus.utterances.len(),
         corpus.speakers.len(),
         if hours < 1.0 { format!("{:.1} minutes", hours * 60.0) } else { format!("{hours:.1} hours") }
@@ -321,25 +334,31 @@ fn material(config: &Config, terminal: &Terminal) -> Result<Material> {
     }
 }
 
-/// Writes `model/README.md`.
+/// Writes `model/README.md` and what it is made of.
 fn write_card(config: &Config, run: &Path, finished: &Finished, material: &Material, parameters: usize) -> Result<()> {
     let Some((on, step, figures)) = best(finished) else { return Ok(()) };
     let last = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let data = &config.data.path;
     let training = Training {
-        config,
-        data: &last(Path::new(&config.data.path)),
-        hours: material.hours,
-        utterances: material.utterances,
-        speakers: material.speakers,
-        step,
-        on,
-        loss_per_step: &figures.loss_per_step,
-        accuracy_per_step: &figures.accuracy_per_step,
-        chance: figures.chance,
+        cpc_version: env!("CARGO_PKG_VERSION").into(),
+        // Of a path, its end: a card does not tell where things lay.
+        data: if RepoRef::is_reference(data) { data.clone() } else { last(Path::new(data)) },
+        hours: Some(material.hours),
+        utterances: Some(material.utterances),
+        speakers: Some(material.speakers),
+        steps: finished.steps,
+        validation: Some(Validation {
+            on: on.into(),
+            step,
+            loss: figures.loss,
+            loss_per_step: figures.loss_per_step.clone(),
+            accuracy_per_step: figures.accuracy_per_step.clone(),
+            negatives_met: 1.0 / figures.chance - 1.0,
+        }),
+        ..Training::of(config)
     };
     let run = std::path::absolute(run).map_err(Error::io(run, "find"))?;
-    let card = model_card(&last(&run), &ModelConfig::audio(config), parameters, &training);
-    durable::write(&finished.model.join("README.md"), card.as_bytes())
+    Record::new(parameters, training).write(&finished.model, &last(&run), &ModelConfig::audio(config))
 }
 
 /// The figures to tell: what they were taken on, after how many updates, and they themselves.
@@ -399,7 +418,10 @@ fn report(config: &Config, run: &Path, finished: &Finished, terminal: &Terminal)
         (1.0 / figures.chance).ln(),
         figures.chance * 100.0
     );
-    let _ = writeln!(table, "bound: at least so much information has c about z that far ahead");
+    let _ = writeln!(
+        table,
+        "bound: log({candidates:.0}) - loss, so much information or more has c about z that far ahead (an estimate: negatives of one batch are alike)"
+    );
     let _ = writeln!(table, "\nmodel: {}", finished.model.display());
     terminal.result_or_json(&report, &table)
 }

@@ -3,7 +3,7 @@
 use super::Terminal;
 use super::columns::ColumnArgs;
 use super::interrupt::interruptible;
-use super::model;
+use super::{model, remote};
 use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
 use crate::data::{self, Corpus};
@@ -63,7 +63,8 @@ pub struct Probe {
     /// Cross-validate over the utterances of --train, or all, in so many folds
     #[arg(long, value_name = "K")]
     folds: Option<usize>,
-    /// The recordings that features are made of, when FEATURES is a model or baselines are wanted
+    /// The recordings that features are made of, when FEATURES is a model or baselines are wanted: a directory, a manifest, parquet files, or
+    /// hf://datasets/owner/name
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -165,9 +166,11 @@ const MAP_POINTS: usize = 2000;
 
 impl Probe {
     pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
-        let mut task = self.task()?;
+        let data = self.data.as_deref().map(|data| remote::recordings(data, terminal)).transpose()?;
+        let data = data.as_ref().map(|here| here.path.as_path());
+        let mut task = self.task(data)?;
         task.stop = interruptible()?;
-        let mut making = Making::new(self, &task, terminal)?;
+        let mut making = Making::new(self, data, &task, terminal)?;
         let sets = making.rows()?;
         let note = |text: &str| {
             if terminal.verbose || terminal.interactive {
@@ -185,8 +188,8 @@ impl Probe {
     }
 
     /// The labels of a column of --data.
-    fn column(&self) -> Result<Labels> {
-        let Some(data) = &self.data else {
+    fn column(&self, data: Option<&Path>) -> Result<Labels> {
+        let Some(data) = data else {
             return Err(Error::usage(
                 "--labels label: there are no parquet files to read them from",
                 "name them with --data",
@@ -198,10 +201,10 @@ impl Probe {
     }
 
     /// What is asked for, without the features.
-    fn task(&self) -> Result<Task> {
+    fn task(&self, data: Option<&Path>) -> Result<Task> {
         let labels = match self.labels.as_str() {
             "speaker" => Labels::Speakers,
-            "label" => self.column()?,
+            "label" => self.column(data)?,
             file => Labels::read(Path::new(file))?,
         };
         let list = |path: &Option<PathBuf>| path.as_deref().map(read_list).transpose();
@@ -234,6 +237,8 @@ impl Probe {
 /// Features that are there, and features that are made for the occasion.
 struct Making<'a> {
     args: &'a Probe,
+    /// The recordings of --data.
+    data: Option<&'a Path>,
     terminal: &'a Terminal,
     /// The utterances of the split; all if it names none.
     wanted: Option<HashSet<&'a str>>,
@@ -247,14 +252,14 @@ struct Making<'a> {
 }
 
 impl<'a> Making<'a> {
-    fn new(args: &'a Probe, task: &'a Task, terminal: &'a Terminal) -> Result<Self> {
+    fn new(args: &'a Probe, data: Option<&'a Path>, task: &'a Task, terminal: &'a Terminal) -> Result<Self> {
         let wanted = match &task.split {
             Split::Lists { train, test } => Some(train.iter().chain(test).map(String::as_str).collect()),
             Split::Folds { among, .. } => among.as_ref().map(|ids| ids.iter().map(String::as_str).collect()),
         };
         let dir = tempfile::Builder::new().prefix("cpc-probe-").tempdir();
         let dir = dir.map_err(Error::io(std::env::temp_dir(), "make a directory in"))?;
-        Ok(Making { args, terminal, wanted, dir, made: 0, stop: &task.stop, corpora: BTreeMap::new() })
+        Ok(Making { args, data, terminal, wanted, dir, made: 0, stop: &task.stop, corpora: BTreeMap::new() })
     }
 
     /// The features to probe, each with the name of its row.
@@ -263,7 +268,7 @@ impl<'a> Making<'a> {
         let mut shape = None;
         for path in &self.args.features {
             let name = path.display().to_string();
-            if model::is_model(&name)? {
+            if model::is_model(&name, self.terminal)? {
                 let model = model::open(&name, self.terminal)?;
                 let extractor = Extractor::open(&model, &self.layers()?, &device::parse(&self.args.device)?)?;
                 rows.extend(self.extracted(&name, &model, &extractor)?);
@@ -314,7 +319,7 @@ impl<'a> Making<'a> {
     }
 
     fn scan(&self, rate: u32) -> Result<Corpus> {
-        let Some(data) = &self.args.data else {
+        let Some(data) = self.data else {
             return Err(Error::usage(
                 "a model and --baselines need the recordings",
                 "name them with --data, or give features that `cpc extract` wrote",

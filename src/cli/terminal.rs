@@ -1,11 +1,11 @@
-//! Where words go: results to stdout, everything else to stderr, coloured where that is wanted.
+//! What the global options say, first of all where words go: results to stdout, everything else to stderr, coloured where that is wanted.
 
 use super::{Color, Global};
 use crate::error::{Error, Result};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
-/// The two output streams and how much to say.
+/// The two output streams and how much to say, and what else every command heeds.
 #[derive(Debug, Clone)]
 pub struct Terminal {
     /// Whether the result is wanted as JSON.
@@ -16,6 +16,8 @@ pub struct Terminal {
     pub verbose: bool,
     /// Whether stderr is a terminal.
     pub interactive: bool,
+    /// Whether no connection may be made.
+    pub offline: bool,
     colored: bool,
 }
 
@@ -28,7 +30,8 @@ impl Terminal {
             Color::Never => false,
             Color::Auto => interactive && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
-        Terminal { json: global.json, quiet: global.quiet, verbose: global.verbose, interactive, colored }
+        let Global { json, quiet, verbose, offline, .. } = *global;
+        Terminal { json, quiet, verbose, interactive, offline, colored }
     }
 
     /// A result, to stdout. A reader that has gone away is no error.

@@ -28,7 +28,7 @@ pub use pieces::Pieces;
 pub use place::Place;
 pub use plan::Plan;
 pub use summary::{Bin, Fault, Lengths, Summary};
-pub use table::{Row, labels};
+pub use table::{Chosen, NoTables, Row, labels, tables_of};
 pub use validation::{Validation, validation_batches};
 pub use windows::{Dropped, Windows};
 

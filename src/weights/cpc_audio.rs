@@ -48,12 +48,24 @@ pub fn read(value: &Value, args: Option<&serde_json::Value>, from: &str) -> Resu
         (Some(model), _) => ("CPC_audio training checkpoint", model, value.get("cpcCriterion")),
         (None, Some(model)) => ("CPC_audio released weights", model, None),
         _ if named(value, "gEncoder.conv0.weight") => ("CPC_audio state dictionary", value, None),
+        _ if named(value, "encoder.conv0.weight") => (BSHALL, value, None),
         _ => return Err(reader.not_cpc(value)),
     };
-    if !named(model, "gEncoder.conv0.weight") {
+    if layout != BSHALL && !named(model, "gEncoder.conv0.weight") {
         return Err(reader.not_cpc(model));
     }
     reader.read(layout, model, criterion, value, args)
+}
+
+/// The network of CPC-big under other names (github.com/bshall/cpc, `cpc/cpc.py`).
+const BSHALL: &str = "bshall/cpc state dictionary";
+
+/// CPC_audio's name of a tensor of [`BSHALL`].
+fn renamed(name: &str) -> String {
+    let pairs =
+        [("encoder.conv", "gEncoder.conv"), ("encoder.norm", "gEncoder.batchNorm"), ("context.lstm.", "gAR.baseNet.")];
+    let found = pairs.iter().find_map(|(theirs, ours)| Some(format!("{ours}{}", name.strip_prefix(theirs)?)));
+    found.unwrap_or_else(|| name.into())
 }
 
 /// The entry of a state dictionary, with or without the `module.` that a parallel wrapper puts before all names.
@@ -108,12 +120,13 @@ impl Reader<'_> {
         for dict in criterion.into_iter().chain([model]) {
             for (name, value) in dict.entries() {
                 let Some(name) = name.as_str().map(|n| n.strip_prefix("module.").unwrap_or(n)) else { continue };
+                let name = if layout == BSHALL { renamed(name) } else { name.to_string() };
                 match value.as_tensor() {
                     Some(tensor) => {
-                        order.push((name.to_string(), tensor.shape.clone()));
-                        tensors.insert(name.to_string(), tensor);
+                        order.push((name.clone(), tensor.shape.clone()));
+                        tensors.insert(name, tensor);
                     }
-                    None => self.ignored.push((name.to_string(), "is not a tensor".into())),
+                    None => self.ignored.push((name, "is not a tensor".into())),
                 }
             }
         }

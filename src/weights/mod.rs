@@ -1,6 +1,7 @@
-//! Where weights are kept: model directories, and checkpoints of PyTorch.
+//! Where weights are kept: model directories, checkpoints of PyTorch, and the Hugging Face hub.
 
 pub mod cpc_audio;
+pub mod hub;
 mod model_dir;
 mod pretrained;
 mod tensors;

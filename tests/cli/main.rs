@@ -5,6 +5,9 @@
 mod abx;
 mod convert;
 mod extract;
+mod hub;
+mod hub_python;
+mod hub_server;
 mod parquet;
 mod place;
 mod pretrain;

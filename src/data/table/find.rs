@@ -1,6 +1,7 @@
 //! Which parquet files DATA means.
 
 use crate::error::{Error, Result};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Parquet files, and the directory that their names are relative to.
@@ -43,6 +44,70 @@ pub(in crate::data) fn at(data: &Path) -> Result<Option<Wanted>> {
     Ok(None)
 }
 
+/// Parquet files of a listing, and what they are together.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The path that means them where they lie: of a file, a folder or a split; empty for all.
+    pub place: String,
+    /// Their paths.
+    pub files: Vec<String>,
+}
+
+/// Why a listing has no parquet files for a path.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NoTables {
+    /// There are none at all.
+    None,
+    /// There are several folders of them, and none is named.
+    Several(Vec<String>),
+    /// None of that path, but in these folders.
+    Other(Vec<String>),
+}
+
+/// The parquet files that a path means in a listing of paths with `/`: a file, those below a folder, or those of a split (`CONFIG/SPLIT` for
+/// `CONFIG/SPLIT-00000-of-00002.parquet` and the like, in CONFIG or in CONFIG/data). Without a path, all, if they lie in one folder.
+///
+/// # Errors
+/// There are none, or they lie in several folders.
+pub fn tables_of(path: &str, listed: &[String]) -> std::result::Result<Chosen, NoTables> {
+    let tables: Vec<&String> = listed.iter().filter(|name| is_table(Path::new(name))).collect();
+    let split_name = |name: &str| -> (String, String) {
+        name.rsplit_once('/').map_or((String::new(), name.into()), |(folder, name)| (folder.into(), name.into()))
+    };
+    let folders: BTreeSet<String> = tables.iter().map(|name| split_name(name).0).collect();
+    let named = || folders.iter().filter(|f| !f.is_empty()).take(12).cloned().collect::<Vec<_>>();
+    let chosen = |place: &str, keep: &dyn Fn(&str) -> bool| {
+        let files: Vec<String> = tables.iter().filter(|name| keep(name)).map(ToString::to_string).collect();
+        (!files.is_empty()).then(|| Chosen { place: place.into(), files })
+    };
+    if tables.is_empty() {
+        return Err(NoTables::None);
+    }
+    if path.is_empty() {
+        return match (folders.len(), folders.first()) {
+            (1, Some(folder)) => chosen(folder, &|_| true).ok_or(NoTables::None),
+            _ => Err(NoTables::Several(named())),
+        };
+    }
+    let below = format!("{path}/");
+    if let Some(found) = chosen(path, &|name| name == path || name.starts_with(&below)) {
+        return Ok(found);
+    }
+    let (folder, split) = split_name(path);
+    let deeper = if folder.is_empty() { "data".into() } else { format!("{folder}/data") };
+    for folder in [folder, deeper] {
+        let place = if folder.is_empty() { split.clone() } else { format!("{folder}/{split}") };
+        let of_split = |name: &str| {
+            let (in_folder, name) = split_name(name);
+            in_folder == folder && is_part(&name, &split)
+        };
+        if let Some(found) = chosen(&place, &of_split) {
+            return Ok(found);
+        }
+    }
+    Err(NoTables::Other(named()))
+}
+
 /// Whether a file's name is that of a split: `train.parquet`, `train-00000-of-00002.parquet`, and with a hash behind it.
 fn is_part(name: &str, split: &str) -> bool {
     let Some(name) = name.strip_suffix(".parquet") else { return false };
@@ -79,5 +144,43 @@ mod tests {
             (vec!["test.parquet".into()], vec!["test.parquet".to_string()])
         );
         assert!(found("valid").is_empty() && found("data").is_empty());
+    }
+
+    #[test]
+    fn a_listing_is_chosen_from_as_a_directory_is() {
+        let listed = |names: &[&str]| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
+        let of = |place: &str, files: &[&str]| Ok(Chosen { place: place.into(), files: listed(files) });
+        // The layouts of librispeech_asr, of its conversion, and of a data set with one configuration.
+        let own = listed(&[
+            "README.md",
+            "clean/test-00000-of-00001.parquet",
+            "clean/train.100-00000-of-00014.parquet",
+            "other/test-00000-of-00001.parquet",
+        ]);
+        assert_eq!(
+            tables_of("clean", &own),
+            of("clean", &["clean/test-00000-of-00001.parquet", "clean/train.100-00000-of-00014.parquet"])
+        );
+        assert_eq!(
+            tables_of("clean/train.100", &own),
+            of("clean/train.100", &["clean/train.100-00000-of-00014.parquet"])
+        );
+        assert_eq!(tables_of("", &own), Err(NoTables::Several(listed(&["clean", "other"]))));
+        assert_eq!(tables_of("clean/train", &own), Err(NoTables::Other(listed(&["clean", "other"]))));
+        let converted = listed(&["clean/test/0000.parquet", "clean/test/0001.parquet", "all/test/0000.parquet"]);
+        assert_eq!(
+            tables_of("clean/test", &converted),
+            of("clean/test", &["clean/test/0000.parquet", "clean/test/0001.parquet"])
+        );
+        let one = listed(&["data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet"]);
+        assert_eq!(tables_of("train", &one), of("data/train", &["data/train-00000-of-00001.parquet"]));
+        assert_eq!(
+            tables_of("", &one),
+            of("data", &["data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet"])
+        );
+        let file = "data/test-00000-of-00001.parquet";
+        assert_eq!(tables_of(file, &one), of(file, &[file]));
+        assert_eq!(tables_of("", &listed(&["a.parquet"])), of("", &["a.parquet"]));
+        assert_eq!(tables_of("", &listed(&["a.txt"])), Err(NoTables::None));
     }
 }

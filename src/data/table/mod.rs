@@ -16,6 +16,7 @@ mod rows;
 mod scan;
 mod spool;
 
+pub use find::{Chosen, NoTables, tables_of};
 pub(super) use find::{at, is_table};
 pub use labels::labels;
 pub(super) use scan::scan;
