@@ -202,14 +202,14 @@ impl Push {
         let model = model::open(&self.model, terminal)?;
         // Whatever it was, a model directory is sent.
         let made = tempfile::tempdir().map_err(Error::io(std::env::temp_dir(), "make a directory in"))?;
-        let dir = match ModelDir::open(&model.path) {
-            Ok(dir) => dir.path,
+        let ModelDir { path: dir, config } = match ModelDir::open(&model.path) {
+            Ok(dir) => dir,
             Err(_) => {
                 model.write(&made.path().join("model"))?;
-                made.path().join("model")
+                ModelDir::open(&made.path().join("model"))?
             }
         };
-        let card = self.details.card(&dir, &model.config, &format!("{owner}/{name}"))?;
+        let card = self.details.card(&dir, &config, &format!("{owner}/{name}"))?;
         let mut files: Vec<(String, Content)> =
             ["config.json", "model.safetensors"].map(|name| (name.into(), Content::File(dir.join(name)))).into();
         files.push(("README.md".into(), Content::Bytes(card.clone())));

@@ -15,18 +15,18 @@ use std::time::{Duration, Instant};
 const WRONG: &str = "hf_aTokenOfNobody";
 
 /// A hub, and a place with a cache of its own.
-struct Site {
-    place: Place,
-    server: HubServer,
+pub struct Site {
+    pub place: Place,
+    pub server: HubServer,
 }
 
 impl Site {
-    fn new() -> Site {
+    pub fn new() -> Site {
         Site { place: Place::with_model(), server: HubServer::start() }
     }
 
     /// `cpc ARGS` for this hub and cache, without a token.
-    fn cpc(&self, args: &str) -> assert_cmd::Command {
+    pub fn cpc(&self, args: &str) -> assert_cmd::Command {
         let mut command = self.place.cpc(args);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy().to_ascii_uppercase();
@@ -40,14 +40,14 @@ impl Site {
         command
     }
 
-    fn with_token(&self, args: &str) -> assert_cmd::Command {
+    pub fn with_token(&self, args: &str) -> assert_cmd::Command {
         let mut command = self.cpc(args);
         command.env("HF_TOKEN", HubServer::token());
         command
     }
 
     /// What a command prints, which succeeds.
-    fn ok(&self, mut command: assert_cmd::Command) -> String {
+    pub fn ok(&self, mut command: assert_cmd::Command) -> String {
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command:?}: {said}");
@@ -55,12 +55,12 @@ impl Site {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn json(&self, args: &str) -> Value {
+    pub fn json(&self, args: &str) -> Value {
         serde_json::from_str(&self.ok(self.cpc(&format!("{args} --json")))).unwrap()
     }
 
     /// A command fails with a code and says each of `words`; no token stands in what it says, however much that is.
-    fn fails(&self, mut command: assert_cmd::Command, code: i32, words: &[&str]) -> String {
+    pub fn fails(&self, mut command: assert_cmd::Command, code: i32, words: &[&str]) -> String {
         let output = command.arg("-v").output().unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
         assert_eq!(output.status.code(), Some(code), "{command:?}: {said}");
@@ -105,7 +105,7 @@ impl Site {
     }
 
     /// Requests for files, not for what there is.
-    fn downloads(&self) -> usize {
+    pub fn downloads(&self) -> usize {
         let requests = self.server.requests();
         requests
             .iter()

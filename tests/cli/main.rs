@@ -12,3 +12,4 @@ mod parquet;
 mod place;
 mod pretrain;
 mod probe;
+mod remote;

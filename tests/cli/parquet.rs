@@ -16,12 +16,12 @@ use std::sync::Arc;
 
 /// A row of a table: bytes, path, speaker, id, label.
 #[derive(Clone, Default)]
-struct Row {
-    bytes: Option<Vec<u8>>,
-    path: Option<String>,
-    speaker: Option<String>,
-    id: Option<String>,
-    label: Option<i64>,
+pub struct Row {
+    pub bytes: Option<Vec<u8>>,
+    pub path: Option<String>,
+    pub speaker: Option<String>,
+    pub id: Option<String>,
+    pub label: Option<i64>,
 }
 
 impl Row {
@@ -39,7 +39,7 @@ impl Row {
 }
 
 /// Every recording below a directory, in no order that a corpus has.
-fn rows(dir: &Path) -> Vec<Row> {
+pub fn rows(dir: &Path) -> Vec<Row> {
     let mut files = Vec::new();
     for speaker in fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
         files.extend(fs::read_dir(speaker).unwrap().map(|e| e.unwrap().path()));
@@ -58,7 +58,7 @@ const COLUMNS: &str = "message schema {
 }";
 
 /// Writes rows, `at_once` a row group; `speaker` is the name of the column of speakers.
-fn write(path: &Path, rows: &[Row], at_once: usize, compression: Compression, speaker: &str) {
+pub fn write(path: &Path, rows: &[Row], at_once: usize, compression: Compression, speaker: &str) {
     let schema: Schema = parse_message_type(&COLUMNS.replace("SPEAKER", speaker)).unwrap();
     let classes = r#"{"info": {"features": {"label": {"names": ["even", "odd"], "_type": "ClassLabel"}}}}"#;
     let properties = WriterProperties::builder()

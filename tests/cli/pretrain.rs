@@ -75,7 +75,7 @@ fn pretrain_makes_a_run_that_says_what_it_did() {
             .starts_with("events.out.tfevents."))
     );
     let card = String::from_utf8(place.bytes("run/model/README.md")).unwrap();
-    for said in ["library_name: cpc-toolkit", "of corpus (", "on validation", "| 4 | 40 ms |"] {
+    for said in ["library_name: cpc-toolkit", "| data | corpus |", "on validation windows", "| 4 | 40 ms |"] {
         assert!(card.to_lowercase().contains(said), "{said}: {card}");
     }
 }
