@@ -156,6 +156,24 @@ fn what_is_no_model_is_refused_in_words() {
 }
 
 #[test]
+fn the_names_of_bshalls_cpc_are_the_same_network() {
+    let place = Place::new();
+    let case = "lstm2_linear_channelnorm";
+    recordings(&place, case);
+    let value = read_torch(&golden(&format!("{case}/released_legacy.pt"))).unwrap();
+    let renamed = |name: &str| {
+        let name = name.replace("gEncoder.batchNorm", "encoder.norm").replace("gEncoder.", "encoder.");
+        name.replace("gAR.baseNet.", "context.lstm.")
+    };
+    let entries = value.get("weights").unwrap().entries().iter();
+    let theirs = entries.map(|(n, v)| (Value::Text(renamed(n.as_str().unwrap())), v.clone())).collect();
+    write_torch(&place.at("cpc.pt"), &Value::Dict(theirs)).unwrap();
+    place.ok(&format!("extract cpc.pt {case} --layer z,c --out out"));
+    assert_features(&place, case, "out", "bshall's names");
+    assert!(place.ok("info cpc.pt").contains("bshall/cpc state dictionary"));
+}
+
+#[test]
 fn networks_that_cpc_does_not_have_are_named() {
     let place = Place::new();
     let mut value = read_torch(&golden("gru_linear_channelnorm/released_legacy.pt")).unwrap();

@@ -79,7 +79,7 @@ fn a_model_trained_here_is_the_same_everywhere_once_it_went_to_the_hub() {
     let before = site.server.requests().len();
     let address = format!("{}/tester/demo/tree/main", site.server.endpoint());
     let info = site.json(&format!("info {address} --offline"));
-    assert_eq!((&info["found"]["reference"], &info["sha256"]), (&format!("{named}").into(), &index["model_sha256"]));
+    assert_eq!((&info["found"]["reference"], &info["sha256"]), (&named.clone().into(), &index["model_sha256"]));
     site.ok(site.cpc("convert hf:tester/demo copy --offline"));
     assert!(site.read("copy/config.json").contains(&named));
     let probe = site.ok(site.cpc("probe hf:tester/demo --offline --data corpus --labels speaker --folds 2"));

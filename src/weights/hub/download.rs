@@ -124,7 +124,7 @@ impl Hub {
     ) -> Result<std::result::Result<(), Trouble>> {
         let write = |e| Error::io(place, "write")(e);
         let handle = self.repo(repo)?;
-        let rest = (*done > 0).then(|| *done..file.size);
+        let rest = (*done > 0).then_some(*done..file.size);
         let opened: std::result::Result<(Option<u64>, HFByteStream), Trouble> = on!(&handle, r => {
             let request = r.download_file_stream().filename(file.path.as_str()).revision(commit).maybe_range(rest.clone());
             self.answer(request.send())

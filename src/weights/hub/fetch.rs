@@ -155,7 +155,7 @@ impl Hub {
         let selection = select(repo, listed, &is_model_file)?;
         let has = |wanted: &dyn Fn(&str) -> bool| selection.files.iter().any(|file| wanted(&file.path));
         let config = has(&|path| path.ends_with("config.json"));
-        if !has(&|path| path.ends_with(".pt")) && !(config && has(&is_weights)) {
+        if !(has(&|path| path.ends_with(".pt")) || config && has(&is_weights)) {
             if self.settings().offline {
                 return Err(self.not_cached(repo));
             }

@@ -193,7 +193,7 @@ fn repository(kind: Kind, owner: &str, name: &str) -> Parsed {
 }
 
 /// `[datasets/]`, and what is neither a model nor a data set.
-fn kind<'a>(rest: &'a str) -> std::result::Result<(Kind, &'a str), String> {
+fn kind(rest: &str) -> std::result::Result<(Kind, &str), String> {
     match rest.split_once('/') {
         Some(("datasets", rest)) => Ok((Kind::Dataset, rest)),
         Some(("models", rest)) => Ok((Kind::Model, rest)),

@@ -1,7 +1,7 @@
 """Drives the tests' hub with PyPI's huggingface_hub, to show that it behaves as the hub does for a client that nobody here
 wrote: create, push, list, pull, private and gated repositories, refs, offline, and the errors.
 
-    python drive_hub_server.py ENDPOINT TOKEN
+    python hub_server.py ENDPOINT TOKEN
 
 The server has to hold `tester/gated` (gated), `tester/busy` (throttled) and `others/model` (whose namespace is forbidden
 to the token), each with a config.json; and `tester/faulty` with {cut-once,changed,expired}.safetensors of over 2 MiB,
