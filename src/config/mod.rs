@@ -153,15 +153,7 @@ impl Config {
                 ),
             ));
         }
-        if self.heads.kind == HeadsKind::Transformer {
-            let (latent, context) = (self.encoder.hidden_dim, self.context.hidden_dim);
-            if latent != context || !latent.is_multiple_of(8) {
-                faults.push(Problem::new(
-                    "heads.kind",
-                    format!("transformer needs encoder.hidden_dim = context.hidden_dim, a multiple of 8, not {latent} and {context}"),
-                ));
-            }
-        }
+        self.heads.validate_sizes(self.encoder.hidden_dim, self.context.hidden_dim, faults);
         let same = self.objective.negatives_from == NegativesFrom::SameSequence && self.objective.exclude_positive;
         if same && frames <= steps + 1 && self.objective.num_negatives > 0 {
             faults.push(Problem::new("objective.exclude_positive", "leaves no frame of the window to draw from"));

@@ -224,6 +224,16 @@ impl HeadsConfig {
             faults.push(Problem::new("heads.positions", format!("{} is more than {MOST_POSITIONS}", self.positions)));
         }
     }
+
+    /// Adds to `faults` that these heads cannot go between contexts and latents of these sizes.
+    pub fn validate_sizes(&self, latent: usize, context: usize, faults: &mut Vec<Problem>) {
+        if self.kind == HeadsKind::Transformer && (latent != context || !latent.is_multiple_of(8)) {
+            faults.push(Problem::new(
+                "heads.kind",
+                format!("transformer needs encoder.hidden_dim = context.hidden_dim, a multiple of 8, not {latent} and {context}"),
+            ));
+        }
+    }
 }
 
 fn check_dim(key: &str, dim: usize, faults: &mut Vec<Problem>) {

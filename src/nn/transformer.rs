@@ -113,7 +113,7 @@ fn drop(x: &Tensor, stream: Option<&mut Stream>) -> Result<Tensor> {
     let Some(stream) = stream else { return Ok(x.clone()) };
     let kept = 1.0 / (1.0 - DROPOUT);
     let mask: Vec<f32> = (0..x.elem_count()).map(|_| if stream.unit() < DROPOUT { 0.0 } else { kept }).collect();
-    Ok((x * Tensor::from_vec(mask, x.shape(), x.device())?)?)
+    Ok((x * Tensor::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?)?)
 }
 
 #[derive(Debug, Clone)]
@@ -162,7 +162,7 @@ impl LayerNorm {
 mod tests {
     use super::*;
     use crate::nn::ParamStore;
-    use crate::ops::check::random;
+    use crate::ops::check::{finite_differences, random};
     use crate::seed::stream;
     use candle_core::{DType, Device};
 
@@ -184,6 +184,75 @@ mod tests {
             assert!(far[..at].iter().all(|&d| d == 0.0) && far[at..].iter().all(|&d| d > 1e-6), "{at}: {far:?}");
         }
         assert!(head.forward(&numbers(&[2, 6, 16], 1), None).is_err());
+    }
+
+    #[test]
+    fn every_gradient_is_the_slope_with_and_without_dropout() {
+        // Over 8 numbers, 5 between the products, for 4 positions; and then x (2, 4, 8).
+        let sizes: [&[usize]; 14] = [
+            &[8, 8],
+            &[8, 8],
+            &[8, 8],
+            &[8, 8],
+            &[1, 4],
+            &[8],
+            &[8],
+            &[5, 8],
+            &[5],
+            &[8, 5],
+            &[8],
+            &[8],
+            &[8],
+            &[2, 4, 8],
+        ];
+        let inputs: Vec<Tensor> = sizes.iter().enumerate().map(|(i, shape)| random(shape, i as u64)).collect();
+        let mask: Vec<f64> = (0..16).map(|at| if at % 4 > at / 4 { -1e30 } else { 0.0 }).collect();
+        let mask = Tensor::from_vec(mask, (4, 4), &Device::Cpu).unwrap();
+        for seed in [None, Some(7)] {
+            let forward = |t: &[Tensor]| {
+                let at = |i: usize| t[i].clone();
+                let layer = Transformer {
+                    q: at(0),
+                    k: at(1),
+                    v: at(2),
+                    o: at(3),
+                    relative: at(4),
+                    mask: mask.clone(),
+                    attended: LayerNorm { gain: at(5), shift: at(6) },
+                    first: Linear { weight: at(7), bias: at(8) },
+                    second: Linear { weight: at(9), bias: at(10) },
+                    out: LayerNorm { gain: at(11), shift: at(12) },
+                };
+                layer.forward(&t[13], seed.map(|s| stream(s, "dropout", 0)).as_mut())
+            };
+            finite_differences(forward, &inputs);
+        }
+    }
+
+    #[test]
+    fn parameters_start_as_pytorch_starts_them() {
+        let store = ParamStore::new(5, &Device::Cpu);
+        Transformer::new(16, 20, store.builder()).unwrap();
+        let tensors = store.tensors();
+        // nn.Linear: uniform within 1/sqrt(inputs), its bias too; Krelpos within 1/sqrt(d); nn.LayerNorm: ones and zeros.
+        for (name, bound) in [
+            ("multihead.Wq.weight", 0.25),
+            ("multihead.Wo.weight", 0.25),
+            ("multihead.Att.Krelpos", 0.5f64.sqrt()),
+            ("ffnetwork.lin1.weight", 0.25),
+            ("ffnetwork.lin1.bias", 0.25),
+            ("ffnetwork.lin2.weight", 2048f64.powf(-0.5)),
+            ("ffnetwork.lin2.bias", 2048f64.powf(-0.5)),
+        ] {
+            let values = tensors[name].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let largest = values.iter().fold(0.0f64, |m, v| m.max(f64::from(v.abs())));
+            assert!(largest <= bound && largest > 0.75 * bound, "{name}: {largest}, not {bound}");
+        }
+        for (name, value) in [("weight", 1.0), ("bias", 0.0)] {
+            for norm in ["ln_multihead", "ln_ffnetwork"] {
+                assert_eq!(tensors[&format!("{norm}.{name}")].to_vec1::<f32>().unwrap(), [value; 16]);
+            }
+        }
     }
 
     #[test]

@@ -139,6 +139,7 @@ impl Reader<'_> {
         self.heads(&mut config, &tensors);
         let mut faults = Vec::new();
         config.heads.validate(&mut faults);
+        config.heads.validate_sizes(config.encoder.hidden_dim, config.context.hidden_dim, &mut faults);
         if let Some(fault) = faults.first() {
             return Err(self.unknown(&format!("sizes out of range ({fault})")));
         }

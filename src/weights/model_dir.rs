@@ -98,6 +98,7 @@ impl ModelDir {
         config.encoder.validate(&mut faults);
         config.context.validate(&mut faults);
         config.heads.validate(&mut faults);
+        config.heads.validate_sizes(config.encoder.hidden_dim, config.context.hidden_dim, &mut faults);
         match faults.first() {
             Some(fault) => Err(wrong(fault.to_string())),
             None => Ok(config),

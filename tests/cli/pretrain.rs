@@ -198,6 +198,48 @@ fn init_starts_from_the_weights_of_a_model() {
 }
 
 #[test]
+fn transformer_heads_train_validate_and_resume_exactly() {
+    let place = Place::new();
+    let sizes =
+        "--set encoder.hidden_dim=16 --set context.hidden_dim=16 --set heads.steps=2 --set heads.kind=transformer";
+    let args = format!("pretrain corpus --config tiny.toml {sizes}");
+    place.ok(&format!("{args} --out whole --steps 8"));
+    place.ok(&format!("{args} --out cut --steps 6"));
+    place.ok("pretrain --resume --out cut --steps 8");
+    for file in ["model.safetensors", "optimizer.safetensors"] {
+        let file = format!("checkpoints/step-8/{file}");
+        assert!(place.bytes(&format!("whole/{file}")) == place.bytes(&format!("cut/{file}")), "{file}");
+    }
+    assert!(place.metrics("whole").iter().any(|l| l["kind"] == "valid"));
+    assert!(place.ok("info whole/model").contains("transformer, 2 steps ahead"));
+    // A model is for its windows; the sizes that its heads need are asked for by name. (4000 samples are 25 frames.)
+    place.fails(
+        &format!("{args} --set data.window=4800 --out other --init whole"),
+        1,
+        &["Krelpos is [2, 23], not [2, 28]"],
+    );
+    place.fails(
+        "pretrain corpus --config tiny.toml --set heads.kind=transformer --out other",
+        2,
+        &["heads.kind", "not 12 and 10"],
+    );
+}
+
+#[test]
+fn a_model_from_before_there_were_kinds_of_heads_opens() {
+    let place = Place::with_model();
+    let path = place.at("model/config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&place.bytes("model/config.json")).unwrap();
+    let heads = config["heads"].as_object_mut().unwrap();
+    assert!(heads.remove("kind").is_some() && heads.remove("positions").is_some());
+    fs::write(&path, config.to_string()).unwrap();
+    assert!(place.ok("info model").contains("linear, 4 steps ahead"));
+    config["heads"]["kind"] = "transformer".into();
+    fs::write(&path, config.to_string()).unwrap();
+    place.fails("info model", 1, &["config.json", "not 12 and 10"]);
+}
+
+#[test]
 fn divergence_stops_the_run_names_step_and_files_and_leaves_the_last_checkpoint() {
     let place = Place::new();
     let args = "pretrain corpus --config tiny.toml --out run --set train.lr=1e37 --set train.warmup_steps=0 --set train.checkpoint_every=1 --set train.log_every=1";
