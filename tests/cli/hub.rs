@@ -347,6 +347,34 @@ fn a_killed_download_leaves_nothing_that_is_taken_for_whole() {
     assert_eq!(files(Path::new(pulled["path"].as_str().unwrap()))["model.safetensors"], bytes);
 }
 
+#[test]
+fn whenever_a_download_is_killed_what_has_its_name_is_whole_and_the_next_run_goes_on() {
+    let mut ends = 0;
+    for moment in 0..30 {
+        let site = Site::new();
+        let bytes = site.large();
+        site.server.fail(Fault::Slow { path: "model.safetensors".into(), bytes_per_second: 6_000_000 });
+        let mut child = site.spawn("hub pull hf:tester/large");
+        std::thread::sleep(Duration::from_millis(8 * moment));
+        child.kill().unwrap();
+        ends += u32::from(child.wait().unwrap().success());
+        for name in site.named("tester/large") {
+            let content = fs::read(&name).unwrap();
+            let whole = if name.contains("/refs/") {
+                content.len() == 40
+            } else {
+                content == b"{}" || content == bytes
+            };
+            assert!(whole, "after {} ms: {name}", 8 * moment);
+        }
+        site.server.clear();
+        let pulled = site.json("hub pull hf:tester/large");
+        assert_eq!(files(Path::new(pulled["path"].as_str().unwrap()))["model.safetensors"], bytes);
+        assert_eq!(files(&site.folder("tester/large").join("blobs")).len(), 2, "something is left");
+    }
+    assert!(ends < 30, "no download was killed");
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_a_download_soon() {
