@@ -7,7 +7,7 @@ use crate::data;
 use crate::error::{Error, Result};
 use crate::weights::hub::{Fetched, Hub, Kind, RepoRef, Settings};
 use indicatif::{HumanBytes, ProgressBar};
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -112,21 +112,29 @@ fn pinned(repo: &RepoRef, fetched: &Fetched, terminal: &Terminal) -> Result<Stri
 struct Download {
     terminal: Terminal,
     bar: ProgressBar,
-    said: Cell<Option<Instant>>,
+    /// The file that comes, and when it was spoken of last.
+    at: RefCell<(String, Instant)>,
 }
 
 impl Download {
     fn new(terminal: &Terminal) -> Self {
-        Download { terminal: terminal.clone(), bar: bar(terminal, 0, " bytes"), said: Cell::new(None) }
+        Download {
+            terminal: terminal.clone(),
+            bar: bar(terminal, 0, " bytes"),
+            at: RefCell::new((String::new(), Instant::now())),
+        }
     }
 
     fn show(&self, file: &str, done: u64, total: u64) {
         self.bar.set_length(total);
         self.bar.set_position(done);
         self.bar.set_message(file.to_string());
-        let due = self.said.get().is_none_or(|at| at.elapsed() > PAUSE) || done == total;
-        if !self.terminal.interactive && due {
-            self.said.set(Some(Instant::now()));
+        let mut at = self.at.borrow_mut();
+        // One that goes on says so at once.
+        let goes_on = at.0 != file && done > 0;
+        at.0 = file.into();
+        if !self.terminal.interactive && (goes_on || done == total || at.1.elapsed() > PAUSE) {
+            at.1 = Instant::now();
             self.terminal.note(&format!("{file}: {} of {}", HumanBytes(done), HumanBytes(total)));
         }
     }

@@ -360,11 +360,8 @@ fn whenever_a_download_is_killed_what_has_its_name_is_whole_and_the_next_run_goe
         ends += u32::from(child.wait().unwrap().success());
         for name in site.named("tester/large") {
             let content = fs::read(&name).unwrap();
-            let whole = if name.contains("/refs/") {
-                content.len() == 40
-            } else {
-                content == b"{}" || content == bytes
-            };
+            let whole =
+                if name.contains("/refs/") { content.len() == 40 } else { content == b"{}" || content == bytes };
             assert!(whole, "after {} ms: {name}", 8 * moment);
         }
         site.server.clear();
