@@ -8,6 +8,6 @@ mod tensors;
 pub mod torch;
 
 pub use cpc_audio::Moments;
-pub use model_dir::{ModelConfig, ModelDir};
-pub use pretrained::{Origin, Pretrained};
+pub use model_dir::{ModelConfig, ModelDir, Origin};
+pub use pretrained::Pretrained;
 pub use tensors::{read_tensors, to_safetensors, write_tensors};

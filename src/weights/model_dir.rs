@@ -1,6 +1,5 @@
 //! A model directory: `config.json` and `model.safetensors`. What every command takes as MODEL.
 
-use super::pretrained::Origin;
 use super::tensors::{read_tensors, write_tensors};
 use crate::config::{Config, ContextConfig, EncoderConfig, HeadsConfig, HeadsKind};
 use crate::durable;
@@ -9,6 +8,15 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+
+/// Where a model came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// What was asked for.
+    pub reference: String,
+    /// What was found there: `model directory`, or a kind of checkpoint.
+    pub layout: String,
+}
 
 /// What `config.json` says: enough to build the model that the weights belong to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,24 +3,14 @@
 //! A reference is resolved once, to a configuration and tensors under this crate's names, and remembers where they came from.
 
 use super::cpc_audio::{self, Foreign, Moments};
-use super::model_dir::{ModelConfig, ModelDir};
+use super::model_dir::{ModelConfig, ModelDir, Origin};
 use super::tensors::{read_tensors, to_safetensors};
 use super::torch::{is_torch_file, read_torch};
 use crate::error::{Error, Result};
 use candle_core::Tensor;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-
-/// Where a model came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// What was asked for.
-    pub reference: String,
-    /// What was found there: `model directory`, or a kind of checkpoint.
-    pub layout: String,
-}
 
 /// A trained model: its sizes, its tensors and where it came from.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@
 //! read here, and what is read is checked ([`super::check`]) before the cache has it.
 
 use super::check::is_hash;
-use super::failure::{Asked, Trouble};
+use super::failure::{Asked, Trouble, offline};
 use super::reference::{Kind, RepoRef};
 use super::settings::Settings;
 use crate::error::{Error, Result};
@@ -153,11 +153,6 @@ impl Hub {
             None => Err(Trouble::NoHub),
         }))
     }
-}
-
-/// What needs a connection was asked for without one.
-pub(super) fn offline() -> Error {
-    Error::usage("this needs the hub, and no connection is to be made", "leave out --offline and HF_HUB_OFFLINE")
 }
 
 impl Online {

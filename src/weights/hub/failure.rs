@@ -1,7 +1,6 @@
 //! What went wrong on the way to a hub, in words that a user can act on. Neither addresses with signatures nor what a
 //! token might stand in are repeated.
 
-use super::client::offline;
 use super::reference::RepoRef;
 use super::settings::Settings;
 use crate::error::Error;
@@ -222,6 +221,11 @@ impl Asked<'_> {
         let words = text.split(' ').map(|word| if word.contains("://") { "..." } else { word });
         words.collect::<Vec<_>>().join(" ")
     }
+}
+
+/// What needs a connection was asked for without one.
+pub(super) fn offline() -> Error {
+    Error::usage("this needs the hub, and no connection is to be made", "leave out --offline and HF_HUB_OFFLINE")
 }
 
 /// Whether something arrived whole that is not what a hub answers.

@@ -3,11 +3,10 @@
 //! hf-hub 1.0 sends large files by xet, or within the commit to a server that does not offer xet. Only the latter is
 //! proven by tests.
 
-use super::client::{Hub, offline};
-use super::failure::{Asked, Trouble};
+use super::client::{Hub, on};
+use super::failure::{Asked, Trouble, offline};
 use super::reference::{Kind, RepoRef};
 use crate::error::{Error, Result};
-use crate::weights::hub::client::on;
 use hf_hub::repository::{CommitInfo, CommitOperation, RepoTypeDataset, RepoTypeModel};
 use std::path::PathBuf;
 
