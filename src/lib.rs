@@ -16,5 +16,6 @@ pub mod objective;
 pub mod ops;
 pub mod report;
 pub mod seed;
+pub mod text;
 pub mod train;
 pub mod weights;

@@ -14,6 +14,8 @@ pub(super) enum What {
     Id,
     /// What `cpc probe --labels label` reads off
     Label,
+    /// Sentences, or documents of them
+    Text,
 }
 
 // The options for columns. (A doc comment here would become the help of the command that takes them.)
@@ -21,7 +23,7 @@ pub(super) enum What {
 pub(super) struct ColumnArgs {
     /// A column of parquet data, such as speaker=client_id; may be repeated
     ///
-    /// WHAT is audio, speaker, id or label. Usually these are the columns audio; speaker_id, speaker or client_id; id; and label.
+    /// WHAT is audio, speaker, id, label or text. Usually these are the columns audio; speaker_id, speaker or client_id; id; label; and text.
     #[arg(long = "column", value_name = "WHAT=NAME", value_parser = parse)]
     pub column: Vec<(What, String)>,
 }
@@ -36,6 +38,7 @@ impl ColumnArgs {
                 What::Speaker => &mut columns.speaker,
                 What::Id => &mut columns.id,
                 What::Label => &mut columns.label,
+                What::Text => continue,
             };
             slot.clone_from(name);
         }
@@ -43,8 +46,15 @@ impl ColumnArgs {
     }
 }
 
+impl ColumnArgs {
+    /// The column of text; empty if none is named.
+    pub(super) fn text(&self) -> &str {
+        self.column.iter().rev().find(|(what, _)| *what == What::Text).map_or("", |(_, name)| name)
+    }
+}
+
 fn parse(text: &str) -> Result<(What, String), String> {
-    let known = "write WHAT=NAME, where WHAT is audio, speaker, id or label";
+    let known = "write WHAT=NAME, where WHAT is audio, speaker, id, label or text";
     let (what, name) = text.split_once('=').filter(|(_, name)| !name.is_empty()).ok_or(known)?;
     let what = What::from_str(what, true).map_err(|_| known)?;
     Ok((what, name.to_string()))

@@ -10,9 +10,12 @@ use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
 use crate::data::Corpus;
 use crate::device;
+use crate::durable;
 use crate::error::{Error, Result};
 use crate::eval::baseline::spectral;
-use crate::features::{self, Extractor, Format, Frames, Index, Layer, Made, Normalize, Timing};
+use crate::features::{self, Extractor, Format, Frames, Index, Layer, Made, Normalize, SentenceExtractor, Timing};
+use crate::text::{Source, Split};
+use crate::weights::TextModel;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -74,6 +77,9 @@ pub struct Extract {
     on_bad_file: OnBadFile,
     #[command(flatten)]
     columns: ColumnArgs,
+    /// With a text model: what a sentence is, a line or what Unicode's rules find in prose
+    #[arg(long, value_enum, default_value = "lines", value_name = "HOW")]
+    split: Split,
     /// Write frames to standard output as they become final; INPUT is `-`
     #[arg(long, conflicts_with = "out")]
     stream: bool,
@@ -103,7 +109,11 @@ impl Extract {
         if let (Some(kind), Some(out)) = (spectral, &self.out) {
             return self.spectral(kind, out, terminal);
         }
-        let model = model::open(&self.model, terminal)?;
+        let here = remote::model(&self.model, terminal)?;
+        if TextModel::is_at(&here.path) {
+            return self.sentences(here, terminal);
+        }
+        let model = model::open_here(here, terminal)?;
         let extractor = Extractor::open(&model, &self.layer, &device::parse(&self.device)?)?;
         let Some(out) = &self.out else { return self.stream(&extractor, terminal) };
         let made = Made::new(&model, &extractor, self.format, self.normalize)?;
@@ -115,6 +125,65 @@ impl Extract {
             self.files(&extractor, &made, out, terminal)?
         };
         report(&index, out, began.elapsed(), terminal)
+    }
+
+    /// Vectors of sentences, by a text model.
+    fn sentences(&self, here: remote::Here, terminal: &Terminal) -> Result<()> {
+        let only_npy = self.format == Format::Npy && self.normalize == Normalize::None && !self.stream;
+        if !only_npy || self.layer.iter().any(|layer| !matches!(layer, Layer::C | Layer::Z)) {
+            return Err(Error::usage(
+                "vectors of sentences are written as they are, in .npy files",
+                "leave out --format, --normalize, --stream and --layer",
+            ));
+        }
+        let Some(out) = &self.out else {
+            return Err(Error::usage("no --out is given", "name the directory to write to"));
+        };
+        let (began, mut model) = (Instant::now(), TextModel::open(&here.path)?);
+        model.reference = here.name.clone();
+        let sha256 = model.sha256()?;
+        let extractor = SentenceExtractor::open(model, &device::parse(&self.device)?)?;
+        std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
+        let mut files = Vec::new();
+        let mut sentences = 0;
+        for input in &self.input {
+            let place = remote::recordings(input, terminal)?;
+            let source = Source::open(&place.path, self.split, self.columns.text(), self.on_bad_file)?;
+            let name = place.path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let file = format!("{name}.npy");
+            if files.iter().any(|f: &serde_json::Value| f["file"] == file) {
+                return Err(Error::usage(
+                    format!("{}: {file} would be written twice", input.display()),
+                    "give inputs of different names, or extract them one at a time",
+                ));
+            }
+            let progress = |n: u64| {
+                if terminal.verbose {
+                    terminal.note(&format!("{}: {n} sentences", input.display()));
+                }
+            };
+            let counts = extractor.write_npy(&source, &out.join(&file), &progress)?;
+            for problem in &counts.problems {
+                terminal.warning(&format!("left out: {problem}"));
+            }
+            sentences += counts.sentences;
+            files.push(json!({
+                "file": file, "input": place.name, "sentences": counts.sentences, "blank_lines": counts.blank,
+            }));
+        }
+        let index = json!({
+            "complete": true, "model": here.name, "model_sha256": sha256, "dim": extractor.dim(), "files": files,
+        });
+        durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
+        let took = began.elapsed().as_secs_f64();
+        let text = format!(
+            "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences a second\nvectors: {}\n",
+            extractor.dim(),
+            sentences as f64 / took.max(1e-3),
+            out.display()
+        );
+        let result = json!({ "out": out, "sentences": sentences, "dim": extractor.dim(), "files": files });
+        terminal.result_or_json(&result, &text)
     }
 
     /// MFCCs or log-mels, as another tool's features would be.

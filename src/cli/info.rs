@@ -2,7 +2,7 @@
 
 use super::columns::ColumnArgs;
 use super::{Terminal, model, remote};
-use crate::config::{Config, ContextKind, HeadsKind};
+use crate::config::{Config, ContextKind, HeadsKind, Sections};
 use crate::data::{Corpus, Summary};
 use crate::error::{Error, Result};
 use crate::train::run_dir;

@@ -1,20 +1,30 @@
 //! MODEL on the command line: resolved once, and said what it resolved to.
 
 use super::{Terminal, remote};
-use crate::error::Result;
-use crate::weights::Pretrained;
+use crate::error::{Error, Result};
 use crate::weights::hub::{Kind, RepoRef};
 use crate::weights::torch::is_torch_file;
+use crate::weights::{Pretrained, TextModel};
 use std::path::Path;
 
 /// Opens what a user gave as MODEL; what is on the hub is fetched, and called by its commit from then on.
 pub(super) fn open(reference: &str, terminal: &Terminal) -> Result<Pretrained> {
-    let here = remote::model(reference, terminal)?;
-    let mut model = Pretrained::open(&here.path)?;
-    model.origin.reference = here.name;
-    if !model.ignored.is_empty() || model.origin.layout != "model directory" {
-        terminal.note(&format!("{reference}: {}", model.origin.layout));
+    open_here(remote::model(reference, terminal)?, terminal)
+}
+
+/// Opens a model of audio that is on this machine.
+pub(super) fn open_here(here: remote::Here, terminal: &Terminal) -> Result<Pretrained> {
+    if TextModel::is_at(&here.path) {
+        return Err(Error::usage(
+            format!("{}: is a model of text", here.name),
+            "this takes models of audio; `cpc extract` and `cpc probe` take those of text",
+        ));
     }
+    let mut model = Pretrained::open(&here.path)?;
+    if !model.ignored.is_empty() || model.origin.layout != "model directory" {
+        terminal.note(&format!("{}: {}", here.name, model.origin.layout));
+    }
+    model.origin.reference = here.name;
     Ok(model)
 }
 

@@ -16,9 +16,11 @@ use crate::eval::probe::outcome::Outcome;
 use crate::eval::probe::protocol::{Cut, Protocol};
 use crate::eval::probe::split::{Split, read_list};
 use crate::eval::probe::study::{Task, probe};
-use crate::features::{self, Extractor, FeatureSet, Format, Layer, Made, Normalize};
+use crate::eval::sentences::measure::{Representation, Settings, measure};
+use crate::eval::sentences::{read, senteval};
+use crate::features::{self, Extractor, FeatureSet, Format, Layer, Made, Normalize, SentenceExtractor};
 use crate::report::probe_page::{Detail, Map, PageRow, ProbePage, render};
-use crate::weights::Pretrained;
+use crate::weights::{Pretrained, TextModel};
 use clap::{Args, ValueEnum};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -44,6 +46,8 @@ use tempfile::TempDir;
         --labels data/demo/phones.txt --train data/demo/train.txt --test data/demo/test.txt --report report\n  \
         cpc probe features --labels speaker --train train.txt --test test.txt --level last-frame\n  \
         cpc probe features --labels emotion.tsv --folds 5 --json\n  \
+        cpc probe runs/books --data reviews.tsv --baselines random,bag,tfidf\n  \
+        cpc probe runs/books --task MR --data SentEval/data/downstream\n  \
         cpc probe runs/demo --data emotions/train --labels label --column label=emotion --folds 5"
 )]
 pub struct Probe {
@@ -53,20 +57,26 @@ pub struct Probe {
     /// Labels: frame labels (`<utterance> <id> <id> ...`), utterance labels (`<utterance>`, a tab, `<label>`), or one of the words `speaker` and
     /// `label` (a column of parquet DATA)
     #[arg(long, value_name = "FILE|speaker|label")]
-    labels: String,
-    /// The utterances to train on, an id a line
-    #[arg(long, value_name = "LIST", required_unless_present = "folds")]
+    labels: Option<String>,
+    /// The utterances to train on, an id a line; of sentences, examples as in --data
+    #[arg(long, value_name = "LIST")]
     train: Option<PathBuf>,
-    /// The utterances to test on, an id a line
-    #[arg(long, value_name = "LIST", required_unless_present = "folds", conflicts_with = "folds")]
+    /// The utterances to test on, an id a line; of sentences, examples as in --data
+    #[arg(long, value_name = "LIST", conflicts_with = "folds")]
     test: Option<PathBuf>,
-    /// Cross-validate over the utterances of --train, or all, in so many folds
+    /// Cross-validate over the utterances of --train, or all, in so many folds [sentences: 10]
     #[arg(long, value_name = "K")]
     folds: Option<usize>,
     /// The recordings that features are made of, when FEATURES is a model or baselines are wanted: a directory, a manifest, parquet files, or
     /// hf://datasets/owner/name
+    ///
+    /// With a text model: labelled sentences (`label`, a tab, `sentence`; or `label ||| sentence`; or .csv) or pairs (`label`, a tab, `a`, a tab, `b`),
+    /// or with --task SentEval's directory.
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
+    /// With a text model: a task of SentEval, MR, CR, SUBJ, MPQA, TREC or others; --data is SentEval/data/downstream
+    #[arg(long, value_name = "NAME", requires = "data")]
+    task: Option<String>,
     #[command(flatten)]
     columns: ColumnArgs,
     /// What is classified [default: frame with frame labels, else utterance]
@@ -136,6 +146,10 @@ enum Baseline {
     Mfcc,
     /// 40 log-mels
     Logmel,
+    /// Of sentences: the mean of random vectors of 1024 numbers, one a word
+    Bag,
+    /// Of sentences: TF-IDF, which is fitted in each fold
+    Tfidf,
 }
 
 /// The penalty.
@@ -161,11 +175,17 @@ fn parse_rate(text: &str) -> std::result::Result<f64, String> {
     text.parse::<f64>().ok().filter(|x| *x > 0.0 && x.is_finite()).ok_or_else(|| "not a number above 0".into())
 }
 
+/// Numbers of a random word vector of the baseline `bag`.
+const BAG: usize = 1024;
+
 /// Points of the map of a report.
 const MAP_POINTS: usize = 2000;
 
 impl Probe {
     pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
+        if self.task.is_some() || self.is_of_sentences(terminal)? {
+            return self.sentences(terminal);
+        }
         let data = self.data.as_deref().map(|data| remote::recordings(data, terminal)).transpose()?;
         let data = data.as_ref().map(|here| here.path.as_path());
         let mut task = self.task(data)?;
@@ -202,7 +222,10 @@ impl Probe {
 
     /// What is asked for, without the features.
     fn task(&self, data: Option<&Path>) -> Result<Task> {
-        let labels = match self.labels.as_str() {
+        let Some(labels) = &self.labels else {
+            return Err(Error::usage("no --labels are given", "name a file of labels, `speaker`, or `label`"));
+        };
+        let labels = match labels.as_str() {
             "speaker" => Labels::Speakers,
             "label" => self.column(data)?,
             file => Labels::read(Path::new(file))?,
@@ -231,6 +254,78 @@ impl Probe {
         task.seed = self.seed;
         task.map_points = if self.report.is_some() { MAP_POINTS } else { 0 };
         Ok(task)
+    }
+}
+
+/// Sentences, by models of text.
+impl Probe {
+    /// Whether the first of FEATURES is a model of text.
+    fn is_of_sentences(&self, terminal: &Terminal) -> Result<bool> {
+        let Some(first) = self.features.first() else { return Ok(false) };
+        let name = first.display().to_string();
+        Ok(model::is_model(&name, terminal)? && TextModel::is_at(&remote::model(&name, terminal)?.path))
+    }
+
+    fn sentences(&self, terminal: &Terminal) -> Result<()> {
+        let unused = self.labels.is_some() || self.report.is_some() || self.hidden.is_some() || !self.layer.is_empty();
+        if unused {
+            return Err(Error::usage(
+                "--labels, --report, --hidden and --layer are for audio",
+                "labels of sentences are in --data",
+            ));
+        }
+        let task = match (&self.task, &self.data, &self.train, &self.test) {
+            (Some(name), Some(data), _, _) => senteval::load(name, data)?,
+            (None, Some(data), None, None) => read::task(data)?,
+            (None, None, Some(train), Some(test)) => read::split(train, test)?,
+            _ => {
+                return Err(Error::usage(
+                    "labelled sentences are wanted, once",
+                    "give --data FILE, or --train FILE and --test FILE, or --task NAME and --data DIR",
+                ));
+            }
+        };
+        let sentences: Vec<String> = task.distinct().into_iter().map(String::from).collect();
+        let device = device::parse(&self.device)?;
+        let mut rows = Vec::new();
+        let vectors = |name: String, extractor: &SentenceExtractor| -> Result<Representation> {
+            terminal.note(&format!("{name}: vectors of {} sentences", sentences.len()));
+            Ok(Representation::Vectors { name, dim: extractor.dim(), rows: extractor.vectors(&sentences)? })
+        };
+        for path in &self.features {
+            let here = remote::model(&path.display().to_string(), terminal)?;
+            rows.push(vectors(here.name.clone(), &SentenceExtractor::open(TextModel::open(&here.path)?, &device)?)?);
+        }
+        for baseline in &self.baselines {
+            rows.push(match (baseline, self.features.first()) {
+                (Baseline::Random, Some(path)) => {
+                    let here = remote::model(&path.display().to_string(), terminal)?;
+                    let model = TextModel::open(&here.path)?;
+                    vectors("random".into(), &SentenceExtractor::untrained(model, self.seed, &device)?)?
+                }
+                (Baseline::Bag, _) => Representation::bag(&task, BAG, self.seed),
+                (Baseline::Tfidf, _) => Representation::Tfidf,
+                _ => {
+                    return Err(Error::usage(
+                        "--baselines mfcc and logmel are of audio",
+                        "choose random, bag or tfidf",
+                    ));
+                }
+            });
+        }
+        let settings = Settings {
+            folds: self.folds.unwrap_or(10),
+            l2: if let L2::Given(l2) = self.l2 { Some(l2) } else { None },
+            seed: self.seed,
+            stop: interruptible()?,
+        };
+        let note = |text: &str| {
+            if terminal.verbose || terminal.interactive {
+                terminal.note(text);
+            }
+        };
+        let outcome = measure(&task, &rows, &settings, &note)?;
+        terminal.result_or_json(&outcome, &outcome.to_string())
     }
 }
 
@@ -295,6 +390,12 @@ impl<'a> Making<'a> {
                 }
                 (Baseline::Mfcc, _) => rows.push(self.spectral(MelKind::Mfcc)?),
                 (Baseline::Logmel, _) => rows.push(self.spectral(MelKind::LogMel)?),
+                (Baseline::Bag | Baseline::Tfidf, _) => {
+                    return Err(Error::usage(
+                        "--baselines bag and tfidf are of sentences",
+                        "choose random, mfcc or logmel, or give a model of text",
+                    ));
+                }
             }
         }
         Ok(rows)

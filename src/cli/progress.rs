@@ -26,6 +26,7 @@ pub struct Progress {
     terminal: Terminal,
     bar: ProgressBar,
     steps: u64,
+    unit: &'static str,
     first: u64,
     began: Instant,
     said: Option<Instant>,
@@ -37,12 +38,12 @@ fn accuracies(per_step: &[f64]) -> String {
 }
 
 impl Progress {
-    /// For a run of `steps` steps that begins after `from`.
-    pub fn new(terminal: &Terminal, steps: u64, from: u64) -> Self {
+    /// For a run of `steps` steps that begins after `from`; `unit` is what its task counts its data in.
+    pub fn new(terminal: &Terminal, steps: u64, from: u64, unit: &'static str) -> Self {
         let bar = bar(terminal, steps, "");
         bar.set_position(from);
         bar.reset_eta();
-        Progress { terminal: terminal.clone(), bar, steps, first: from, began: Instant::now(), said: None }
+        Progress { terminal: terminal.clone(), bar, steps, unit, first: from, began: Instant::now(), said: None }
     }
 
     /// Takes the bar away.
@@ -68,10 +69,11 @@ impl Observer for Progress {
 
     fn train(&mut self, line: &TrainLine) {
         let text = format!(
-            "loss {:.4}  acc {}  {:.0}x real time",
+            "loss {:.4}  acc {}  {:.0}{}",
             line.figures.loss,
             accuracies(&line.figures.accuracy_per_step),
-            line.rate
+            line.rate,
+            if self.unit == "audio_seconds" { "x real time".into() } else { format!(" {} a second", self.unit) }
         );
         self.bar.set_message(text.clone());
         let due = self.said.is_none_or(|at| at.elapsed() >= PAUSE) || line.step == self.steps;

@@ -47,6 +47,34 @@ pub(super) fn model(reference: &str, terminal: &Terminal) -> Result<Here> {
     Ok(Here { path: fetched.file.unwrap_or(fetched.dir), name })
 }
 
+/// A file: here, or on the hub that of a repository, called `name` where the reference names none.
+pub(super) fn file(reference: &str, name: &str, terminal: &Terminal) -> Result<PathBuf> {
+    if !RepoRef::is_reference(reference) {
+        let path = PathBuf::from(reference);
+        return Ok(if path.is_dir() { path.join(name) } else { path });
+    }
+    let hub = hub(terminal)?;
+    let repo = hub.reference(reference)?;
+    let progress = Download::new(terminal);
+    let mut chosen = String::new();
+    let fetched = hub.fetch_chosen(
+        &repo,
+        &mut |names| {
+            let folder = repo.path().map_or(String::new(), |path| format!("{path}/"));
+            let wanted = [repo.path().unwrap_or_default().to_string(), format!("{folder}{name}")];
+            chosen = wanted.into_iter().find(|path| names.contains(path)).ok_or_else(|| {
+                Error::failed(format!("{repo}: there is no {name}"), "name the file itself, as in hf:owner/name/file")
+            })?;
+            Ok(vec![chosen.clone()])
+        },
+        &|file, done, total| progress.show(file, done, total),
+    );
+    progress.bar.finish_and_clear();
+    let fetched = fetched?;
+    pinned(&repo, &fetched, terminal)?;
+    Ok(fetched.dir.join(chosen))
+}
+
 /// Recordings: if they are on the hub, the parquet files that the reference means are fetched.
 pub(super) fn recordings(reference: &Path, terminal: &Terminal) -> Result<Here> {
     let Some(text) = reference.to_str().filter(|text| RepoRef::is_reference(text)) else {

@@ -203,11 +203,14 @@ pub struct HeadsConfig {
     pub score: ScoreKind,
     /// The positions that transformer heads are built for: the frames of a window less K, whatever is given here.
     pub positions: usize,
+    /// Whether a linear head has a bias, as in the public ports of CPC on text; models of audio have none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bias: bool,
 }
 
 impl Default for HeadsConfig {
     fn default() -> Self {
-        HeadsConfig { kind: HeadsKind::Linear, steps: 12, score: ScoreKind::Scaled, positions: 0 }
+        HeadsConfig { kind: HeadsKind::Linear, steps: 12, score: ScoreKind::Scaled, positions: 0, bias: false }
     }
 }
 
@@ -236,7 +239,7 @@ impl HeadsConfig {
     }
 }
 
-fn check_dim(key: &str, dim: usize, faults: &mut Vec<Problem>) {
+pub(super) fn check_dim(key: &str, dim: usize, faults: &mut Vec<Problem>) {
     if !(1..=65_536).contains(&dim) {
         faults.push(Problem::new(key, format!("{dim} is not between 1 and 65536")));
     }

@@ -17,7 +17,7 @@ mod plan;
 mod scan;
 mod split;
 mod summary;
-mod table;
+pub(crate) mod table;
 mod validation;
 mod windows;
 

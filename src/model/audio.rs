@@ -4,12 +4,13 @@
 //! samples (B, T) -> g_enc -> z (B, T/160, D) -> g_ar -> c (B, T/160, H) -> W_k c_t -> scores against z_{t+k} and negatives
 //! ```
 
+use super::contrast::{Contrast, Latents};
 use crate::config::ObjectiveConfig;
 use crate::error::Result;
-use crate::nn::{Context, ContextStream, ConvEncoder, Heads, Phase};
-use crate::objective::{PerStep, all_scores, count_all, draw_negatives, info_nce};
+use crate::nn::{Context, ContextStream, ConvEncoder, Phase};
+use crate::objective::PerStep;
 use crate::ops::encoder_stream::EncoderStream;
-use crate::ops::scores::{Negatives, sampled_scores};
+use crate::ops::scores::Negatives;
 use crate::seed::Stream;
 use crate::weights::ModelConfig;
 use candle_core::Tensor;
@@ -20,18 +21,7 @@ use candle_nn::VarBuilder;
 pub struct CpcAudio {
     encoder: ConvEncoder,
     context: Context,
-    heads: Heads,
-    steps: usize,
-    scale: f64,
-}
-
-/// z (B, T', D) and c (B, T', H).
-#[derive(Debug, Clone)]
-pub struct Latents {
-    /// What the encoder makes of the samples around each frame.
-    pub z: Tensor,
-    /// What the context network makes of all frames up to each.
-    pub c: Tensor,
+    contrast: Contrast,
 }
 
 impl CpcAudio {
@@ -41,9 +31,7 @@ impl CpcAudio {
         Ok(CpcAudio {
             encoder: ConvEncoder::new(&cfg.encoder, 1, vb.pp("gEncoder"))?,
             context: Context::new(&cfg.context, latent, vb.pp("gAR.baseNet"))?,
-            heads: Heads::new(&cfg.heads, context, latent, vb.pp("wPrediction.predictors"))?,
-            steps: cfg.heads.steps,
-            scale: cfg.heads.score.scale(latent),
+            contrast: Contrast::new(&cfg.heads, context, latent, vb.pp("wPrediction.predictors"))?,
         })
     }
 
@@ -67,27 +55,12 @@ impl CpcAudio {
         phase: Phase,
         stream: &mut Stream,
     ) -> Result<(PerStep, usize)> {
-        let (batch, frames, _) = latents.z.dims3()?;
-        let negatives = match objective.num_negatives {
-            0 => None,
-            _ => Some(draw_negatives(objective, batch, frames - self.steps, frames, stream)),
-        };
-        let predictions = self.predict(&latents.c, (phase == Phase::Train).then_some(stream))?;
-        let Some(negatives) = negatives else {
-            let scores = all_scores(&predictions, &latents.z, objective.negatives_from, self.scale)?;
-            return Ok((info_nce(&scores)?, count_all(objective.negatives_from, batch, frames)));
-        };
-        Ok((info_nce(&sampled_scores(&predictions, &latents.z, &negatives, self.scale)?)?, negatives.number))
+        self.contrast.contrast(latents, objective, phase, stream)
     }
 
     /// InfoNCE of every step with given negatives, and without dropout.
     pub fn contrast_with(&self, latents: &Latents, negatives: &Negatives) -> Result<PerStep> {
-        info_nce(&sampled_scores(&self.predict(&latents.c, None)?, &latents.z, negatives, self.scale)?)
-    }
-
-    /// Predictions (B, P, K, D) of the positions whose K futures lie in the window.
-    fn predict(&self, c: &Tensor, dropout: Option<&mut Stream>) -> Result<Tensor> {
-        self.heads.forward(&c.narrow(1, 0, c.dim(1)? - self.steps)?, dropout)
+        self.contrast.contrast_with(latents, negatives)
     }
 }
 

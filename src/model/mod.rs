@@ -1,5 +1,9 @@
 //! What is trained: modules and an objective put together.
 
 mod audio;
+mod contrast;
+mod text;
 
-pub use audio::{CpcAudio, Latents};
+pub use audio::CpcAudio;
+pub use contrast::Latents;
+pub use text::CpcText;

@@ -14,22 +14,27 @@ pub struct Heads(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Linear(Vec<Tensor>), // K of (D, H)
+    Linear { weights: Vec<Tensor>, bias: Option<Vec<Tensor>> }, // K of (D, H), and of (D)
     Transformer(Vec<Transformer>),
 }
 
 impl Heads {
     /// Heads from contexts of `context_dim` to latents of `latent_dim`; `vb` stands at `wPrediction.predictors`.
     ///
-    /// Names: `{k}.weight` (D, H), k from 0, without bias; of transformers, those of one layer under `{k}.0`.
+    /// Names: `{k}.weight` (D, H), k from 0, and `{k}.bias` (D) if the configuration has it; of transformers, those of one layer under `{k}.0`.
     ///
     /// # Errors
     /// Transformers need context and latents of one size, a multiple of 8.
     pub fn new(cfg: &HeadsConfig, context_dim: usize, latent_dim: usize, vb: VarBuilder) -> Result<Self> {
         let init = uniform_by_fan_in(context_dim);
-        let linear = |k: usize| Ok(vb.pp(k).get_with_hints((latent_dim, context_dim), "weight", init)?);
+        let linear =
+            |k: usize| -> Result<Tensor> { Ok(vb.pp(k).get_with_hints((latent_dim, context_dim), "weight", init)?) };
+        let bias = |k: usize| -> Result<Tensor> { Ok(vb.pp(k).get_with_hints(latent_dim, "bias", init)?) };
         Ok(Heads(match cfg.kind {
-            HeadsKind::Linear => Kind::Linear((0..cfg.steps).map(linear).collect::<Result<_>>()?),
+            HeadsKind::Linear => Kind::Linear {
+                weights: (0..cfg.steps).map(linear).collect::<Result<_>>()?,
+                bias: cfg.bias.then(|| (0..cfg.steps).map(bias).collect::<Result<_>>()).transpose()?,
+            },
             HeadsKind::Transformer if context_dim != latent_dim => {
                 return Err(Error::failed(
                     format!("transformer heads make latents of {latent_dim} from contexts of {context_dim}"),
@@ -46,11 +51,14 @@ impl Heads {
     /// Predictions (B, T, K, D) of `c` (B, T, H). `dropout` is what training leaves out by; linear heads leave out nothing.
     pub fn forward(&self, c: &Tensor, mut dropout: Option<&mut Stream>) -> Result<Tensor> {
         match &self.0 {
-            Kind::Linear(weights) => {
+            Kind::Linear { weights, bias } => {
                 let (batch, time, hidden) = c.dims3()?;
                 let all = Tensor::cat(weights, 0)?; // (K*D, H), for one product
                 let latent = all.dim(0)? / weights.len();
-                let p = c.contiguous()?.reshape((batch * time, hidden))?.matmul(&all.t()?)?;
+                let mut p = c.contiguous()?.reshape((batch * time, hidden))?.matmul(&all.t()?)?;
+                if let Some(bias) = bias {
+                    p = p.broadcast_add(&Tensor::cat(bias, 0)?)?;
+                }
                 Ok(p.reshape((batch, time, weights.len(), latent))?)
             }
             Kind::Transformer(layers) => {

@@ -3,11 +3,13 @@
 mod context;
 mod encoder;
 mod heads;
+mod sentences;
 mod store;
 mod transformer;
 
 pub use context::{Context, ContextStream};
 pub use encoder::{ConvEncoder, Phase};
 pub use heads::Heads;
+pub use sentences::SentenceEncoder;
 pub use store::ParamStore;
 pub use transformer::ATTENTION_HEADS;

@@ -9,6 +9,7 @@
 //! for batches above one), `candle_nn::LayerNorm` and `softmax_last_dim` (they cut the graph), `unfold`.
 
 pub mod adam;
+pub mod bag;
 pub mod conv;
 pub mod cross_entropy;
 pub mod encoder;

@@ -9,7 +9,7 @@ use super::task::Task;
 use crate::data::Position;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::weights::{ModelDir, read_tensors, write_tensors};
+use crate::weights::{read_tensors, write_tensors};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -94,8 +94,8 @@ fn damaged(file: &Path, what: &str) -> Error {
 
 /// Puts the weights and moments of a checkpoint into a task and its optimizer.
 pub fn load(path: &Path, state: &State, task: &impl Task, optimizer: &mut Optimizer) -> Result<()> {
-    let model = ModelDir::open(path)?;
-    task.params().load(&model.tensors()?, None, &path.display().to_string())?;
+    let weights = read_tensors(&path.join("model.safetensors"))?;
+    task.params().load(&weights, None, &path.display().to_string())?;
     let file = path.join("optimizer.safetensors");
     optimizer.load(&read_tensors(&file)?, state.step, state.updates_before, &file.display().to_string())
 }

@@ -12,6 +12,7 @@ mod optimizer;
 pub mod run_dir;
 mod schedule;
 mod task;
+mod text;
 mod trainer;
 
 pub use audio::{AudioBatch, AudioTask};
@@ -20,4 +21,5 @@ pub use init::begin;
 pub use optimizer::{Gradients, Optimizer};
 pub use schedule::learning_rate;
 pub use task::{Batch, Outcome, Task};
+pub use text::TextTask;
 pub use trainer::{Finished, Observer, Start, Trainer};

@@ -1,7 +1,6 @@
 //! The run directory: what `--out` names.
 
 use super::checkpoint::{self, State};
-use crate::config::Config;
 use crate::durable;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -39,14 +38,14 @@ pub fn check_new(run: &Path, overwrite: bool) -> Result<()> {
 }
 
 /// Makes the directory of a new run with its `config.toml`, and with `overwrite` removes what an old run left there.
-pub fn create(run: &Path, config: &Config, overwrite: bool) -> Result<()> {
+pub fn create(run: &Path, config: &str, overwrite: bool) -> Result<()> {
     check_new(run, overwrite)?;
     std::fs::create_dir_all(run).map_err(Error::io(run, "create"))?;
     for old in ours(run)? {
         let removed = if old.is_dir() { std::fs::remove_dir_all(&old) } else { std::fs::remove_file(&old) };
         removed.map_err(Error::io(&old, "remove"))?;
     }
-    durable::write(&run.join("config.toml"), config.to_toml()?.as_bytes())
+    durable::write(&run.join("config.toml"), config.as_bytes())
 }
 
 /// The last checkpoint of a run, if it has come to one.

@@ -13,3 +13,4 @@ mod place;
 mod pretrain;
 mod probe;
 mod remote;
+mod text;

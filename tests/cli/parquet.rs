@@ -215,7 +215,7 @@ fn files_that_are_no_tables_of_recordings_are_refused_with_what_they_are() {
         &["has no column `sound`", "file, audio, text, speaker_id"],
     );
     place.fails("info good.parquet --column speaker=who", 2, &["has no column `who`", "--column speaker=NAME"]);
-    place.fails("info good.parquet --column who=speaker", 2, &["audio, speaker, id or label"]);
+    place.fails("info good.parquet --column who=speaker", 2, &["audio, speaker, id, label or text"]);
     place.fails("info absent", 1, &["cannot open absent"]);
     place.ok("extract model corpus --format parquet --out features");
     place.fails("info features/c.parquet", 2, &["has no column `audio`", "utterance, speaker, frame"]);

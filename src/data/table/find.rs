@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Parquet files, and the directory that their names are relative to.
-pub(in crate::data) type Wanted = (Vec<PathBuf>, PathBuf);
+pub(crate) type Wanted = (Vec<PathBuf>, PathBuf);
 
 /// Whether a file is named like a table.
-pub(in crate::data) fn is_table(path: &Path) -> bool {
+pub(crate) fn is_table(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"))
 }
 
@@ -17,7 +17,7 @@ pub(in crate::data) fn is_table(path: &Path) -> bool {
 ///
 /// # Errors
 /// A directory cannot be read.
-pub(in crate::data) fn at(data: &Path) -> Result<Option<Wanted>> {
+pub(crate) fn at(data: &Path) -> Result<Option<Wanted>> {
     let Some(split) = data.file_name().and_then(|n| n.to_str()) else { return Ok(None) };
     let parent = data.parent().unwrap_or(Path::new(""));
     if data.exists() {

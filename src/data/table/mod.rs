@@ -17,7 +17,7 @@ mod scan;
 mod spool;
 
 pub use find::{Chosen, NoTables, tables_of};
-pub(super) use find::{at, is_table};
+pub(crate) use find::{at, is_table};
 pub use labels::labels;
 pub(super) use scan::scan;
 
@@ -25,7 +25,7 @@ use crate::audio::Input;
 use layout::Layout;
 use parking_lot::{Mutex, RwLock};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use rows::Rows;
+pub(crate) use rows::Rows;
 use spool::{Spool, Stretch};
 use std::collections::HashMap;
 use std::fmt;
@@ -88,7 +88,7 @@ impl fmt::Display for Row {
     }
 }
 
-fn row_name(file: &Path, number: u64) -> String {
+pub(crate) fn row_name(file: &Path, number: u64) -> String {
     format!("{} row {number}", file.display())
 }
 
@@ -141,7 +141,7 @@ impl Tables {
 }
 
 /// Opens a parquet file, as far as its footer.
-fn open(path: &Path) -> std::result::Result<SerializedFileReader<File>, String> {
+pub(crate) fn open(path: &Path) -> std::result::Result<SerializedFileReader<File>, String> {
     let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
     SerializedFileReader::new(file).map_err(|e| {
         format!("is not a whole parquet file ({}); copy it again", e.to_string().trim_start_matches("Parquet error: "))
@@ -149,6 +149,6 @@ fn open(path: &Path) -> std::result::Result<SerializedFileReader<File>, String> 
 }
 
 /// What is wrong with a file whose footer is sound.
-fn damaged(error: parquet::errors::ParquetError) -> String {
+pub(crate) fn damaged(error: parquet::errors::ParquetError) -> String {
     format!("damaged: {}", error.to_string().trim_start_matches("Parquet error: "))
 }

@@ -12,14 +12,14 @@ const ROWS: usize = 64;
 const BYTES: i64 = 32 << 20;
 
 /// Recordings of a row group, in their order.
-pub(super) struct Rows {
+pub(crate) struct Rows {
     column: Values<ByteArrayType>,
     at_once: usize,
 }
 
 impl Rows {
     /// Recordings in column `column`.
-    pub(super) fn new(group: &dyn RowGroupReader, column: usize) -> Result<Self> {
+    pub(crate) fn new(group: &dyn RowGroupReader, column: usize) -> Result<Self> {
         let meta = group.metadata().column(column);
         let row = meta.uncompressed_size().max(1) / group.metadata().num_rows().max(1);
         let at_once = usize::try_from(BYTES / row.max(1)).unwrap_or(1).clamp(1, ROWS);
@@ -32,7 +32,7 @@ impl Rows {
     }
 
     /// The next rows; none at the end.
-    pub(super) fn next(&mut self) -> Result<Vec<Option<ByteArray>>> {
+    pub(crate) fn next(&mut self) -> Result<Vec<Option<ByteArray>>> {
         self.column.next(self.at_once)
     }
 }

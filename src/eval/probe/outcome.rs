@@ -1,6 +1,7 @@
 //! What a probe found: figures to be printed, and to be written as JSON.
 
-use super::metrics::Confused;
+use super::bootstrap::interval;
+use super::metrics::{Confused, Confusion};
 use super::projection::Map;
 use super::protocol::Protocol;
 use serde::Serialize;
@@ -73,6 +74,37 @@ pub struct Row {
     pub map: Option<Map>,
 }
 
+impl Row {
+    /// The figures of a confusion of the classes `names`. `items` holds the right rows and all rows of each utterance; `penalties`,
+    /// steps and whether it converged are those of the training.
+    pub(crate) fn new(
+        features: &str,
+        dim: usize,
+        (confusion, names): (&Confusion, &[String]),
+        (items, seed): (&[(u64, u64)], u64),
+        (mut penalties, iterations, converged): (Vec<f64>, usize, bool),
+    ) -> Row {
+        penalties.sort_by(f64::total_cmp);
+        let recalls = names.iter().enumerate();
+        Row {
+            features: features.to_string(),
+            dim,
+            accuracy: confusion.accuracy(),
+            ci95: interval(items, seed),
+            macro_f1: confusion.macro_f1(),
+            l2: penalties.get(penalties.len() / 2).copied().unwrap_or_default(),
+            iterations,
+            converged,
+            recalls: recalls
+                .map(|(c, name)| Recall { class: name.clone(), recall: confusion.recall(c), count: confusion.count(c) })
+                .collect(),
+            confused: confusion.confused(names, 10),
+            confusion: confusion.rows(),
+            map: None,
+        }
+    }
+}
+
 /// How often one class was recognised.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recall {
@@ -89,21 +121,7 @@ const PAIRS: usize = 5;
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.rows.iter().map(|r| r.features.chars().count()).max().unwrap_or(0).max("features".len());
-        writeln!(f, "{:width$}  {:>5}  accuracy  95 % interval  macro-F1        l2", "features", "dim")?;
-        for row in &self.rows {
-            let interval =
-                row.ci95.map_or("-".into(), |[low, high]| format!("{:.2} - {:.2}", 100.0 * low, 100.0 * high));
-            writeln!(
-                f,
-                "{:width$}  {:>5}  {:>6.2} %  {interval:>13}  {:>6.2} %  {:>8}",
-                row.features,
-                row.dim,
-                100.0 * row.accuracy,
-                100.0 * row.macro_f1,
-                format!("{}", row.l2),
-            )?;
-        }
+        write_figures(f, self.rows.iter())?;
         let folds = self.folds.map_or(String::new(), |k| format!(", {k} folds"));
         let part = |p: &Part| format!("{} utterances, {} rows", p.utterances, p.rows);
         writeln!(f)?;
@@ -112,14 +130,42 @@ impl fmt::Display for Outcome {
         writeln!(f, "protocol  {}, {} probe{folds}; labels {}", self.protocol.name(), self.probe, self.labels)?;
         writeln!(f, "train     {}", part(&self.train))?;
         writeln!(f, "test      {}", part(&self.test))?;
-        for row in self.rows.iter().filter(|r| !r.confused.is_empty()) {
-            let pair = |c: &Confused| format!("{} as {} {:.1} %", c.truth, c.predicted, 100.0 * c.share);
-            let pairs: Vec<String> = row.confused.iter().take(PAIRS).map(pair).collect();
-            writeln!(f, "confused  {}: {}", row.features, pairs.join(", "))?;
-        }
+        write_confused(f, self.rows.iter())?;
         for remark in &self.remarks {
             writeln!(f, "note      {remark}")?;
         }
         Ok(())
     }
+}
+
+/// The table of the figures, a line for each set of features.
+pub(crate) fn write_figures<'r>(
+    f: &mut fmt::Formatter<'_>,
+    rows: impl Iterator<Item = &'r Row> + Clone,
+) -> fmt::Result {
+    let width = rows.clone().map(|r| r.features.chars().count()).max().unwrap_or(0).max("features".len());
+    writeln!(f, "{:width$}  {:>5}  accuracy  95 % interval  macro-F1        l2", "features", "dim")?;
+    for row in rows {
+        let interval = row.ci95.map_or("-".into(), |[low, high]| format!("{:.2} - {:.2}", 100.0 * low, 100.0 * high));
+        writeln!(
+            f,
+            "{:width$}  {:>5}  {:>6.2} %  {interval:>13}  {:>6.2} %  {:>8}",
+            row.features,
+            row.dim,
+            100.0 * row.accuracy,
+            100.0 * row.macro_f1,
+            format!("{}", row.l2),
+        )?;
+    }
+    Ok(())
+}
+
+/// The pairs that were confused most often, a line for each set of features.
+pub(crate) fn write_confused<'r>(f: &mut fmt::Formatter<'_>, rows: impl Iterator<Item = &'r Row>) -> fmt::Result {
+    for row in rows.filter(|r| !r.confused.is_empty()) {
+        let pair = |c: &Confused| format!("{} as {} {:.1} %", c.truth, c.predicted, 100.0 * c.share);
+        let pairs: Vec<String> = row.confused.iter().take(PAIRS).map(pair).collect();
+        writeln!(f, "confused  {}: {}", row.features, pairs.join(", "))?;
+    }
+    Ok(())
 }

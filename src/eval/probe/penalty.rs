@@ -41,7 +41,12 @@ pub struct Choice {
 /// Two groups of training utterances: to train on, and held out (a fifth, spread over the strata).
 pub fn hold_out(table: &Table, items: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) {
     let strata: Vec<String> = items.iter().map(|&i| table.items()[i].stratum.clone()).collect();
-    let folds = deal(&strata, HELD_OUT, seed, "probe/held-out");
+    hold_out_of(&strata, items, seed)
+}
+
+/// The same for items of these strata.
+pub(crate) fn hold_out_of(strata: &[String], items: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) {
+    let folds = deal(strata, HELD_OUT, seed, "probe/held-out");
     let pick = |fold: &[usize]| fold.iter().map(|&i| items[i]).collect::<Vec<_>>();
     // The last fold is the smallest: whoever has fewer than five utterances trains on all and holds none out.
     (pick(&folds[..HELD_OUT - 1].concat()), pick(&folds[HELD_OUT - 1]))
@@ -62,15 +67,31 @@ pub fn choose(table: &Table, items: &[usize], standard: &Standard, seed: u64, no
         return Ok(Choice { l2: 1.0, parameters: start(table, items), losses: Vec::new() });
     }
     let stop = Stop { gradient: TOLERANCE, iterations: 300 };
-    let mut losses = Vec::new();
-    let mut attempt = |l2: f64, from: Vec<f64>| -> Result<(f64, Vec<f64>)> {
+    let attempt = |l2: f64, from: Vec<f64>| -> Result<(f64, Vec<f64>)> {
         let found = fit(table, &train, standard, l2, from, stop)?;
         let loss = mean_loss(table, &known, standard, &found.x, None)?;
         note(&format!("l2 {l2}: held-out loss {loss:.4} after {} iterations", found.iterations));
-        losses.push((l2, loss));
         Ok((loss, found.x))
     };
-    let (mut parameters, mut worse) = (start(table, &train), 0);
+    search(start(table, &train), attempt)
+}
+
+/// Tries penalties from the strongest of [`GRID`] on, as above. `attempt` trains with a penalty from some parameters on, and gives the
+/// mean held-out loss and the parameters that it found.
+///
+/// # Errors
+/// What `attempt` returns.
+pub(crate) fn search(
+    start: Vec<f64>,
+    mut attempt: impl FnMut(f64, Vec<f64>) -> Result<(f64, Vec<f64>)>,
+) -> Result<Choice> {
+    let mut losses = Vec::new();
+    let mut attempt = |l2: f64, from: Vec<f64>| -> Result<(f64, Vec<f64>)> {
+        let (loss, found) = attempt(l2, from)?;
+        losses.push((l2, loss));
+        Ok((loss, found))
+    };
+    let (mut parameters, mut worse) = (start.clone(), 0);
     let mut best: Option<(f64, f64, Vec<f64>)> = None;
     for l2 in GRID {
         let (loss, found) = attempt(l2, parameters)?;
@@ -85,9 +106,9 @@ pub fn choose(table: &Table, items: &[usize], standard: &Standard, seed: u64, no
             }
         }
     }
-    let (l2, mut loss, mut parameters) = best.unwrap_or((1.0, f64::INFINITY, start(table, items)));
+    let (l2, mut loss, mut parameters) = best.unwrap_or((1.0, f64::INFINITY, start));
     let mut chosen = l2;
-    for finer in [3.0 * l2, 0.3 * l2] {
+    for finer in [l2 * 30.0 / 10.0, l2 * 30.0 / 100.0] {
         let (other, found) = attempt(finer, parameters.clone())?;
         if other < loss {
             (chosen, loss, parameters) = (finer, other, found);

@@ -94,7 +94,7 @@ impl Preconditioner {
 }
 
 /// Replaces the lower triangle of a symmetric matrix (n, n) by its Cholesky factor; false if it is not positive definite.
-fn cholesky(a: &mut [f64], n: usize) -> bool {
+pub(crate) fn cholesky(a: &mut [f64], n: usize) -> bool {
     for i in 0..n {
         let (done, rest) = a.split_at_mut(i * n);
         let row = &mut rest[..n];
@@ -112,7 +112,7 @@ fn cholesky(a: &mut [f64], n: usize) -> bool {
 }
 
 /// Solves L L' x = v in place.
-fn solve(factor: &[f64], v: &mut [f64]) {
+pub(crate) fn solve(factor: &[f64], v: &mut [f64]) {
     let n = v.len();
     for i in 0..n {
         let row = &factor[i * n..][..=i];

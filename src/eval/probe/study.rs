@@ -4,11 +4,10 @@
 //! a share of the training utterances, the classifier trained on all of them, and tested once on the others. The probe never
 //! sees a test row before that, and never a frame of a test utterance in training.
 
-use super::bootstrap::interval;
 use super::labels::Labels;
 use super::lbfgs::Stop;
 use super::metrics::Confusion;
-use super::outcome::{Outcome, Part, Recall, Row};
+use super::outcome::{Outcome, Part, Row};
 use super::protocol::{Cut, Protocol};
 use super::softmax::argmax;
 use super::split::{Split, deal};
@@ -300,24 +299,9 @@ impl<'a> Study<'a> {
                 map = Some(projection::Map::new(table, test, &standard, self.task.map_points, self.task.seed)?);
             }
         }
-        penalties.sort_by(f64::total_cmp);
-        let recalls = table.names().iter().enumerate();
-        let row = Row {
-            features: name.to_string(),
-            dim: table.dim(),
-            accuracy: confusion.accuracy(),
-            ci95: interval(&utterances, self.task.seed),
-            macro_f1: confusion.macro_f1(),
-            l2: penalties[penalties.len() / 2],
-            iterations,
-            converged,
-            recalls: recalls
-                .map(|(c, name)| Recall { class: name.clone(), recall: confusion.recall(c), count: confusion.count(c) })
-                .collect(),
-            confused: confusion.confused(table.names(), 10),
-            confusion: confusion.rows(),
-            map,
-        };
+        let trained = (penalties, iterations, converged);
+        let figures = Row::new(name, table.dim(), (&confusion, table.names()), (&utterances, self.task.seed), trained);
+        let row = Row { map, ..figures };
         Ok((row, frequent as f64 / self.sizes().1.rows.max(1) as f64))
     }
 

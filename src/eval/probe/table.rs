@@ -1,4 +1,4 @@
-//! The labelled rows of one feature set, utterance by utterance.
+//! The labelled rows of one feature set, utterance by utterance; or rows that are at hand, each an item of its own.
 //!
 //! Rows are kept in memory where they fit into half of what is free, else they are read again at each pass. Everything that
 //! goes over them does so in the same *parts* of whole utterances and the same *chunks* of [`CHUNK`] rows, so that the result is
@@ -55,7 +55,9 @@ pub struct Item {
 
 /// Labelled rows.
 pub struct Table<'a> {
-    set: &'a FeatureSet,
+    /// None for rows that are at hand.
+    set: Option<&'a FeatureSet>,
+    dim: usize,
     protocol: Protocol,
     rate: f64,
     items: Vec<Item>,
@@ -90,7 +92,8 @@ impl<'a> Table<'a> {
         }
         let ratio = ratio(reading.label_rate, reading.frame_rate)?;
         let mut table = Table {
-            set,
+            set: Some(set),
+            dim: set.dim(),
             protocol: reading.protocol,
             rate: reading.frame_rate,
             items: Vec::with_capacity(ids.len()),
@@ -129,6 +132,36 @@ impl<'a> Table<'a> {
         table.number(&found, reading.names.as_deref(), labels)?;
         table.load(reading.limit)?;
         Ok(table)
+    }
+
+    /// Rows (N, `dim`) that are at hand, with a label each; folds hold equal shares of each label. `stop` is raised to end the work.
+    ///
+    /// # Errors
+    /// If there are not `dim` values for each label, or not all are finite.
+    pub fn of_rows(dim: usize, rows: Vec<f32>, labels: &[String], stop: Arc<AtomicBool>) -> Result<Table<'static>> {
+        if dim == 0 || rows.len() != labels.len() * dim {
+            let what = format!("{} values are not {} rows of {dim}", rows.len(), labels.len());
+            return Err(Error::failed(what, "give a row of the same length for each label"));
+        }
+        if let Some(at) = rows.iter().position(|x| !x.is_finite()) {
+            let what = format!("row {}, column {}: the value is {}", at / dim, at % dim, rows[at]);
+            return Err(Error::failed(what, "a row must hold finite numbers: look for what made this one"));
+        }
+        let mut names = labels.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        let class = |label: &String| names.binary_search(label).unwrap_or_default() as u32;
+        let classes = labels.iter().map(class).collect();
+        let item = |(i, label): (usize, &String)| Item {
+            id: i.to_string(),
+            stratum: label.clone(),
+            rows: i..i + 1,
+            index: i,
+            frames: 0..1,
+        };
+        let items = labels.iter().enumerate().map(item).collect();
+        let (protocol, rate) = (Protocol::Utterance, 1.0);
+        Ok(Table { set: None, dim, protocol, rate, items, classes, names, data: Some(rows), stop })
     }
 
     /// Numbers the classes that occur, in the order of their ids or of the alphabet.
@@ -205,7 +238,7 @@ impl<'a> Table<'a> {
 
     /// Values of a row.
     pub fn dim(&self) -> usize {
-        self.set.dim()
+        self.dim
     }
 
     /// The utterances, in the order in which they were asked for.
@@ -245,10 +278,12 @@ impl<'a> Table<'a> {
     /// Appends an utterance's rows, as the features have them; `frames` is room to work in.
     fn read(&self, item: &Item, frames: &mut Vec<f32>, out: &mut Vec<f32>) -> Result<()> {
         let before = out.len();
-        self.set.read(item.index, frames)?;
         let dim = self.dim();
-        if frames.len() == self.set.utterances()[item.index].frames * dim {
-            self.protocol.take(frames, dim, item.frames.clone(), self.rate, out);
+        if let Some(set) = self.set {
+            set.read(item.index, frames)?;
+            if frames.len() == set.utterances()[item.index].frames * dim {
+                self.protocol.take(frames, dim, item.frames.clone(), self.rate, out);
+            }
         }
         if out.len() - before != item.rows.len() * dim {
             return Err(Error::failed(

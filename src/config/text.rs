@@ -1,0 +1,188 @@
+//! The configuration of CPC on text (van den Oord et al. 2018, section 3.3): sentences in, sentence vectors out.
+
+use super::OnBadFile;
+use super::layers::Sections;
+use super::model::{ContextConfig, HeadsConfig, HeadsKind, ScoreKind, check_dim};
+use super::train::{NegativesFrom, ObjectiveConfig, TrainConfig};
+use crate::error::Problem;
+use crate::text::Split;
+use serde::{Deserialize, Serialize};
+
+/// g_enc of sentences: embeddings of tokens, a convolution over them, ReLU, and the mean over the sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SentenceEncoderConfig {
+    /// Tokens that are known: 20,000 in the paper. What the tokenizer turns out to have, whatever is given here.
+    pub vocab_size: usize,
+    /// Numbers in a token's embedding: 620 in the paper.
+    pub embedding_dim: usize,
+    /// D, numbers in z: 2400 in the paper.
+    pub hidden_dim: usize,
+    /// Tokens that the convolution sees at once, an odd number; 1 in the authors' own setting.
+    pub kernel: usize,
+}
+
+impl Default for SentenceEncoderConfig {
+    fn default() -> Self {
+        SentenceEncoderConfig { vocab_size: 20_000, embedding_dim: 620, hidden_dim: 2400, kernel: 1 }
+    }
+}
+
+impl SentenceEncoderConfig {
+    /// Adds every value out of range to `faults`.
+    pub fn validate(&self, faults: &mut Vec<Problem>) {
+        for (key, size) in [("embedding_dim", self.embedding_dim), ("hidden_dim", self.hidden_dim)] {
+            check_dim(&format!("encoder.{key}"), size, faults);
+        }
+        if !(2..=10_000_000).contains(&self.vocab_size) {
+            let what = format!("{} is not between 2 and 10000000", self.vocab_size);
+            faults.push(Problem::new("encoder.vocab_size", what));
+        }
+        if !(1..=63).contains(&self.kernel) || self.kernel.is_multiple_of(2) {
+            faults.push(Problem::new("encoder.kernel", format!("{} is not an odd number up to 63", self.kernel)));
+        }
+    }
+}
+
+/// The `[data]` section: where sentences come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TextDataConfig {
+    /// DATA.
+    pub path: String,
+    /// Text to validate on; empty for a share of the documents.
+    pub valid: String,
+    /// The share of documents that are kept for validation, where `valid` is empty.
+    pub valid_share: f64,
+    /// Windows validated on, at most.
+    pub valid_windows: usize,
+    /// What a sentence is: a line, or what Unicode's rules find in prose.
+    pub split: Split,
+    /// The column of parquet data; empty for the only one of text, `text`, or `sentence`.
+    pub column: String,
+    /// `bpe`, `wordpiece` or `word` to learn one from the text; or a `tokenizer.json`, or `hf:owner/name` to fetch one.
+    pub tokenizer: String,
+    /// Whether a tokenizer that is learnt puts text in small letters.
+    pub lower_case: bool,
+    /// Tokens of a sentence; what is longer is cut.
+    pub max_tokens: usize,
+    /// Sentences in a window. 9 with K = 3: what public ports, told by the authors, take (6 seen, 3 to come).
+    pub window: usize,
+    /// What to do about text that cannot be read.
+    pub on_bad_file: OnBadFile,
+}
+
+impl Default for TextDataConfig {
+    fn default() -> Self {
+        TextDataConfig {
+            path: String::new(),
+            valid: String::new(),
+            valid_share: 0.05,
+            valid_windows: 2048,
+            split: Split::Lines,
+            column: String::new(),
+            tokenizer: "word".into(),
+            lower_case: true,
+            max_tokens: 32,
+            window: 9,
+            on_bad_file: OnBadFile::Fail,
+        }
+    }
+}
+
+impl TextDataConfig {
+    /// Adds every value out of range to `faults`.
+    pub fn validate(&self, faults: &mut Vec<Problem>) {
+        let mut check = |ok: bool, key: &str, what: String| {
+            if !ok {
+                faults.push(Problem::new(format!("data.{key}"), what));
+            }
+        };
+        check(
+            (0.0..0.9).contains(&self.valid_share),
+            "valid_share",
+            format!("{} is not from 0 to 0.9", self.valid_share),
+        );
+        check(
+            (1..=4096).contains(&self.max_tokens),
+            "max_tokens",
+            format!("{} is not from 1 to 4096", self.max_tokens),
+        );
+        check((2..=4096).contains(&self.window), "window", format!("{} is not from 2 to 4096", self.window));
+        check(
+            !self.tokenizer.is_empty(),
+            "tokenizer",
+            "is empty; name bpe, wordpiece, word or a tokenizer.json".into(),
+        );
+    }
+}
+
+/// Everything that a run on text is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TextConfig {
+    /// The seed of every random stream.
+    pub seed: u64,
+    /// g_enc.
+    pub encoder: SentenceEncoderConfig,
+    /// g_ar: a GRU of 2400 over sentences in the paper.
+    pub context: ContextConfig,
+    /// W_k, for K = 3 sentences to come.
+    pub heads: HeadsConfig,
+    /// What InfoNCE contrasts: every other sentence of the batch, unless a number is named.
+    pub objective: ObjectiveConfig,
+    /// Where sentences come from.
+    pub data: TextDataConfig,
+    /// How the model is trained.
+    pub train: TrainConfig,
+}
+
+impl Default for TextConfig {
+    fn default() -> Self {
+        TextConfig {
+            seed: 0,
+            encoder: SentenceEncoderConfig::default(),
+            context: ContextConfig { hidden_dim: 2400, ..ContextConfig::default() },
+            heads: HeadsConfig { steps: 3, score: ScoreKind::Scaled, bias: true, ..HeadsConfig::default() },
+            objective: ObjectiveConfig {
+                num_negatives: 0,
+                negatives_from: NegativesFrom::Batch,
+                exclude_positive: false,
+            },
+            data: TextDataConfig::default(),
+            train: TrainConfig { batch_size: 64, ..TrainConfig::default() },
+        }
+    }
+}
+
+impl Sections for TextConfig {
+    const PRESETS: &'static [(&'static str, &'static str)] = &[
+        ("text-demo", include_str!("../../data/presets/text-demo.toml")),
+        ("text-small", include_str!("../../data/presets/text-small.toml")),
+        ("text2018", include_str!("../../data/presets/text2018.toml")),
+    ];
+    const USUAL: &'static str = "text-small";
+
+    fn collect_faults(&self, faults: &mut Vec<Problem>) {
+        let before = faults.len();
+        self.encoder.validate(faults);
+        self.context.validate(faults);
+        self.heads.validate(faults);
+        self.objective.validate(faults);
+        self.data.validate(faults);
+        self.train.validate(faults);
+        if faults.len() > before {
+            return; // what follows relates sections that must be sound by themselves
+        }
+        if self.heads.kind == HeadsKind::Transformer {
+            faults.push(Problem::new("heads.kind", "transformer heads are for audio; text has linear ones"));
+        }
+        if self.data.window <= self.heads.steps {
+            let what = format!(
+                "{} sentences are too few for heads.steps = {}: a window has at least one more",
+                self.data.window, self.heads.steps
+            );
+            faults.push(Problem::new("data.window", what));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Multinomial logistic regression on sparse rows, such as TF-IDF's.
+//!
+//! What is minimised is that of [`logistic`](crate::eval::probe::logistic): the mean over rows of -log softmax(W x + b)_y plus l2 / (2 n)
+//! |W|^2, here in f64, over the columns that are not zero. Rows are not standardised, which would fill them. The optimiser is
+//! [`lbfgs`](crate::eval::probe::lbfgs) with the diagonal of a bound of the Hessian for preconditioner, and the penalty is searched as
+//! in [`penalty`]. Parameters lie column by column, (V, K), then the intercepts (K).
+
+use crate::error::Result;
+use crate::eval::probe::lbfgs::{Minimum, Stop, minimise};
+use crate::eval::probe::penalty;
+use std::ops::Range;
+
+/// The largest element of the gradient at which training ends; a word is in few sentences, and its elements are as small.
+pub const TOLERANCE: f64 = 1e-6;
+
+/// The same, where penalties are compared.
+const ROUGH: f64 = 1e-5;
+
+/// Iterations after which training gives up.
+const ITERATIONS: usize = 1000;
+
+/// Rows of which only the values are kept that are not zero.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    ends: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<f32>,
+    dim: usize,
+}
+
+impl Rows {
+    /// No rows yet, of `dim` columns.
+    pub fn new(dim: usize) -> Rows {
+        Rows { ends: Vec::new(), columns: Vec::new(), values: Vec::new(), dim }
+    }
+
+    /// Appends a row; columns that the others do not have are passed over.
+    pub fn push(&mut self, row: impl IntoIterator<Item = (u32, f64)>) {
+        for (column, value) in row.into_iter().filter(|&(c, _)| (c as usize) < self.dim) {
+            self.columns.push(column);
+            self.values.push(value as f32);
+        }
+        self.ends.push(self.columns.len());
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The columns and values of a row.
+    pub fn row(&self, row: usize) -> impl Iterator<Item = (u32, f32)> + '_ {
+        let range = self.range(row);
+        self.columns[range.clone()].iter().copied().zip(self.values[range].iter().copied())
+    }
+
+    fn range(&self, row: usize) -> Range<usize> {
+        (if row == 0 { 0 } else { self.ends[row - 1] })..self.ends[row]
+    }
+
+    /// Adds W x + b of a row to nothing.
+    fn scores(&self, row: usize, parameters: &[f64], scores: &mut [f64]) {
+        let k = scores.len();
+        scores.copy_from_slice(&parameters[self.dim * k..]);
+        for (column, value) in self.row(row) {
+            let weights = &parameters[column as usize * k..][..k];
+            scores.iter_mut().zip(weights).for_each(|(s, w)| *s += f64::from(value) * w);
+        }
+    }
+}
+
+/// What is trained on: rows, the class of each, and how many classes there are.
+#[derive(Debug, Clone, Copy)]
+pub struct Labelled<'a> {
+    /// The rows.
+    pub rows: &'a Rows,
+    /// The class of each row.
+    pub classes: &'a [u32],
+    /// How many classes there are.
+    pub count: usize,
+}
+
+/// A trained classifier.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// W (V, K), then b (K).
+    pub parameters: Vec<f64>,
+    /// The penalty.
+    pub l2: f64,
+    /// Steps of the optimiser.
+    pub iterations: usize,
+    /// Whether training ended because nothing was left to gain.
+    pub converged: bool,
+}
+
+impl Labelled<'_> {
+    /// The mean loss on the rows `items` and, if wanted, its gradient.
+    fn mean_loss(&self, items: &[usize], parameters: &[f64], mut gradient: Option<&mut [f64]>) -> f64 {
+        let (k, bias) = (self.count, self.rows.dim * self.count);
+        let (mut loss, mut scores) = (0.0, vec![0.0; k]);
+        if let Some(gradient) = gradient.as_deref_mut() {
+            gradient.fill(0.0);
+        }
+        let scale = 1.0 / items.len().max(1) as f64;
+        for &item in items {
+            self.rows.scores(item, parameters, &mut scores);
+            let (own, class) = (scores[self.classes[item] as usize], self.classes[item] as usize);
+            softmax(&mut scores, own, &mut loss);
+            let Some(gradient) = gradient.as_deref_mut() else { continue };
+            scores[class] -= 1.0;
+            scores.iter_mut().for_each(|s| *s *= scale);
+            for (column, value) in self.rows.row(item) {
+                let into = &mut gradient[column as usize * k..][..k];
+                into.iter_mut().zip(&scores).for_each(|(g, s)| *g += f64::from(value) * s);
+            }
+            gradient[bias..].iter_mut().zip(&scores).for_each(|(g, s)| *g += s);
+        }
+        loss * scale
+    }
+
+    /// Trains on the rows `items` from `parameters` on, with a penalty on the sum of the losses.
+    fn minimum(&self, items: &[usize], l2: f64, parameters: Vec<f64>, gradient: f64) -> Result<Minimum> {
+        let k = self.count;
+        let strength = l2 / items.len().max(1) as f64;
+        let weights = self.rows.dim * k;
+        // Boehning's bound of the Hessian (Annals of the Institute of Statistical Mathematics 44, 1992), its diagonal.
+        let bound = 0.5 * (1.0 - 1.0 / k as f64);
+        let mut squares = vec![0.0; self.rows.dim];
+        for &item in items {
+            self.rows.row(item).for_each(|(c, x)| squares[c as usize] += f64::from(x * x));
+        }
+        let n = items.len().max(1) as f64;
+        let diagonal: Vec<f64> = squares.iter().map(|s| bound * s / n + strength + 1e-8).chain([bound]).collect();
+        let mut function = |x: &[f64], gradient: &mut [f64]| {
+            let loss = self.mean_loss(items, x, Some(gradient));
+            gradient.iter_mut().zip(&x[..weights]).for_each(|(g, w)| *g += strength * w);
+            Ok(loss + 0.5 * strength * x[..weights].iter().map(|w| w * w).sum::<f64>())
+        };
+        let precondition = |v: &mut [f64]| {
+            v.chunks_exact_mut(k).zip(&diagonal).for_each(|(v, d)| v.iter_mut().for_each(|v| *v /= d));
+        };
+        minimise(&mut function, parameters, &precondition, Stop { gradient, iterations: ITERATIONS })
+    }
+
+    /// Parameters to start from: no weights, and the logarithm of each class's share as its intercept.
+    fn start(&self, items: &[usize]) -> Vec<f64> {
+        let mut counts = vec![0.5f64; self.count];
+        items.iter().for_each(|&i| counts[self.classes[i] as usize] += 1.0);
+        let mut parameters = vec![0.0; self.rows.dim * self.count];
+        parameters.extend(counts.iter().map(|c| (c / items.len().max(1) as f64).ln()));
+        parameters
+    }
+
+    /// Trains on the rows `train` and `held_out` together; the penalty is `l2`, or the one that is best on `held_out` after training on
+    /// `train` (1 if nothing is held out).
+    ///
+    /// # Errors
+    /// If training leaves the range of numbers.
+    pub fn fit(&self, train: &[usize], held_out: &[usize], l2: Option<f64>) -> Result<Trained> {
+        let all = [train, held_out].concat();
+        let (l2, from) = match l2 {
+            Some(l2) => (l2, self.start(&all)),
+            None if held_out.is_empty() => (1.0, self.start(&all)),
+            None => {
+                // A class that the smaller training set lacks says nothing about the penalty.
+                let mut known = vec![false; self.count];
+                train.iter().for_each(|&i| known[self.classes[i] as usize] = true);
+                let tested: Vec<usize> =
+                    held_out.iter().copied().filter(|&i| known[self.classes[i] as usize]).collect();
+                let choice = penalty::search(self.start(train), |l2, from| {
+                    let found = self.minimum(train, l2, from, ROUGH)?;
+                    Ok((self.mean_loss(&tested, &found.x, None), found.x))
+                })?;
+                (choice.l2, choice.parameters)
+            }
+        };
+        let found = self.minimum(&all, l2, from, TOLERANCE)?;
+        Ok(Trained { parameters: found.x, l2, iterations: found.iterations, converged: found.converged })
+    }
+}
+
+impl Trained {
+    /// The probability of each class for a row.
+    pub fn probabilities(&self, rows: &Rows, row: usize) -> Vec<f64> {
+        let mut scores = vec![0.0; self.parameters.len() / (rows.dim + 1)];
+        rows.scores(row, &self.parameters, &mut scores);
+        softmax(&mut scores, 0.0, &mut 0.0);
+        scores
+    }
+
+    /// The most likely class of a row, the first of equals.
+    pub fn class(&self, rows: &Rows, row: usize) -> u32 {
+        let p = self.probabilities(rows, row);
+        (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b]).then(b.cmp(&a))).unwrap_or(0) as u32
+    }
+}
+
+/// Turns scores into probabilities, and adds the loss of the class with the score `own`.
+fn softmax(scores: &mut [f64], own: f64, loss: &mut f64) {
+    let high = scores.iter().fold(f64::NEG_INFINITY, |h, &s| h.max(s));
+    scores.iter_mut().for_each(|s| *s = (*s - high).exp());
+    let sum: f64 = scores.iter().sum();
+    scores.iter_mut().for_each(|s| *s /= sum);
+    *loss += sum.ln() + high - own;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::stream;
+
+    /// Rows of eight columns, three of which are set, and classes that follow the first of them.
+    fn planted(n: usize) -> (Rows, Vec<u32>) {
+        let mut rng = stream(1, "planted", 0);
+        let (mut rows, mut classes) = (Rows::new(8), Vec::new());
+        for _ in 0..n {
+            let first = rng.below(3);
+            classes.push(if rng.below(10) == 0 { rng.below(3) } else { first });
+            rows.push([(first, 1.0), (3 + rng.below(2), 0.5), (5 + rng.below(3), f64::from(rng.unit()))]);
+        }
+        (rows, classes)
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_loss() {
+        let (rows, classes) = planted(20);
+        let labelled = Labelled { rows: &rows, classes: &classes, count: 3 };
+        let items: Vec<usize> = (0..20).collect();
+        let x: Vec<f64> = (0..27).map(|i| (f64::from(i) * 0.7).sin()).collect();
+        let mut gradient = vec![0.0; 27];
+        labelled.mean_loss(&items, &x, Some(&mut gradient));
+        for i in 0..27 {
+            let at = |d: f64| {
+                let mut y = x.clone();
+                y[i] += d;
+                labelled.mean_loss(&items, &y, None)
+            };
+            assert!(((at(1e-5) - at(-1e-5)) / 2e-5 - gradient[i]).abs() < 1e-8, "{i}");
+        }
+    }
+
+    #[test]
+    fn learns_what_was_planted_with_a_penalty_that_was_chosen() {
+        let (rows, classes) = planted(400);
+        let labelled = Labelled { rows: &rows, classes: &classes, count: 3 };
+        let (train, rest): (Vec<usize>, Vec<usize>) = (0..300).partition(|i| i % 5 > 0);
+        let trained = labelled.fit(&train, &rest, None).unwrap();
+        let right = (300..400).filter(|&i| trained.class(&rows, i) == classes[i]).count();
+        assert!(trained.converged && right >= 85, "{right}");
+        assert!(trained.l2 < 1e3);
+    }
+}

@@ -1,0 +1,132 @@
+//! Vectors of sentences by a trained text model: z, a row a sentence, in the order of the file.
+
+use super::npy::NpyWriter;
+use crate::durable;
+use crate::error::{Error, Result};
+use crate::model::CpcText;
+use crate::nn::ParamStore;
+use crate::text::{Counts, Piece, Source, Tokenizer};
+use crate::weights::TextModel;
+use candle_core::{DType, Device};
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Sentences that are encoded at once.
+const AT_ONCE: usize = 4096;
+
+/// Makes vectors of sentences.
+pub struct SentenceExtractor {
+    model: CpcText,
+    tokenizer: Tokenizer,
+    max_tokens: usize,
+    dim: usize,
+}
+
+impl SentenceExtractor {
+    /// A trained model on a device.
+    ///
+    /// # Errors
+    /// Its tensors are not those of its sizes.
+    pub fn open(model: TextModel, device: &Device) -> Result<Self> {
+        let store = ParamStore::new(0, device);
+        let config = &model.config;
+        let built = CpcText::new(&config.encoder, &config.context, &config.heads, &store.frozen())?;
+        store.load(&model.tensors, None, &model.reference)?;
+        Ok(SentenceExtractor {
+            model: built,
+            max_tokens: config.max_tokens,
+            dim: config.encoder.hidden_dim,
+            tokenizer: model.tokenizer,
+        })
+    }
+
+    /// The same network with the weights that training begins with, to compare with.
+    ///
+    /// # Errors
+    /// The sizes cannot be built.
+    pub fn untrained(model: TextModel, seed: u64, device: &Device) -> Result<Self> {
+        let store = ParamStore::new(seed, device);
+        let config = &model.config;
+        let built = CpcText::new(&config.encoder, &config.context, &config.heads, &store.frozen())?;
+        Ok(SentenceExtractor {
+            model: built,
+            max_tokens: config.max_tokens,
+            dim: config.encoder.hidden_dim,
+            tokenizer: model.tokenizer,
+        })
+    }
+
+    /// D, the numbers of a vector.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The vectors of sentences, one behind the other (S * D). A sentence of unknown words alone has the vector of the unknown
+    /// token.
+    ///
+    /// # Errors
+    /// A sentence has no token, as the tokenizer has none for unknown words.
+    pub fn vectors(&self, sentences: &[String]) -> Result<Vec<f32>> {
+        let mut all = Vec::with_capacity(sentences.len() * self.dim);
+        for some in sentences.chunks(AT_ONCE) {
+            let encode = |sentence: &String| {
+                let encoded =
+                    self.tokenizer.encode(sentence, self.max_tokens).and_then(|encoded| match encoded.ids.len() {
+                        0 => Err("has no token that the model knows".to_string()),
+                        _ => Ok(encoded.ids),
+                    });
+                encoded.map_err(|what| {
+                    let short: String = sentence.chars().take(60).collect();
+                    Error::failed(
+                        format!("the sentence {short:?} {what}"),
+                        "take it out, or use a model that knows its words",
+                    )
+                })
+            };
+            let encoded: Vec<Vec<u32>> = some.par_iter().map(encode).collect::<Result<_>>()?;
+            let mut offsets = vec![0u32];
+            let mut ids = Vec::new();
+            for sentence in encoded {
+                ids.extend(sentence);
+                offsets.push(ids.len() as u32);
+            }
+            let z = self.model.encode(&ids, &offsets)?;
+            all.extend(z.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(all)
+    }
+
+    /// Writes the vectors of a text's sentences to `path`, a `.npy` of (N, D), whole or not at all; `progress` is told how many are
+    /// done.
+    ///
+    /// # Errors
+    /// The text cannot be read, it has no sentence, or the file cannot be written.
+    pub fn write_npy(&self, source: &Source, path: &Path, progress: &dyn Fn(u64)) -> Result<Counts> {
+        let unfinished = durable::unfinished(path)?;
+        let mut out = NpyWriter::create(&unfinished, self.dim)?;
+        let (mut waiting, mut done) = (Vec::with_capacity(AT_ONCE), 0u64);
+        let mut flush = |waiting: &mut Vec<String>| -> Result<()> {
+            out.write(&self.vectors(waiting)?)?;
+            done += waiting.len() as u64;
+            progress(done);
+            waiting.clear();
+            Ok(())
+        };
+        let counts = source.read(&mut |piece| {
+            if let Piece::Sentence(sentence) = piece {
+                waiting.push(sentence.to_string());
+                if waiting.len() == AT_ONCE {
+                    return flush(&mut waiting);
+                }
+            }
+            Ok(())
+        })?;
+        flush(&mut waiting)?;
+        if counts.sentences == 0 {
+            return Err(Error::bad_file(source.files().first().map_or(Path::new(""), |p| p), "has no sentence in it"));
+        }
+        out.finish()?;
+        durable::keep(unfinished, path)?;
+        Ok(counts)
+    }
+}

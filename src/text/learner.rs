@@ -1,0 +1,294 @@
+//! Makes a tokenizer of text.
+//!
+//! Words are counted, and then learned from; the same text gives the same bytes on every machine. What comes out is a
+//! `tokenizer.json` that other programs read.
+
+use super::merges::{Word, merge};
+use super::tokenizer::Tokenizer;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+use tokenizers::{
+    Normalizer, NormalizerWrapper, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
+    PreTokenizerWrapper, pre_tokenizers::byte_level::ByteLevel, tokenizer::NormalizedString,
+};
+
+/// The token for unknown words; its id is 0.
+const UNKNOWN: &str = "[UNK]";
+
+/// Words that are counted at once; with more, the rarest are forgotten.
+const COUNTED: usize = 4_000_000;
+
+/// Longer words are not learned from, in bytes.
+const LONGEST_WORD: usize = 256;
+
+/// Letters that WordPiece knows at most (as in the `tokenizers` package for Python).
+const ALPHABET: usize = 1000;
+
+/// What the tokens are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Byte-pair encoding of bytes (Radford et al. 2019, section 2.2): no word is unknown.
+    Bpe,
+    /// Pieces of words and of words' ends (`##s`), found by byte-pair merges; the longest piece first (BERT's files).
+    Wordpiece,
+    /// Words and single punctuation marks, the most frequent ones.
+    Word,
+}
+
+/// Counts words of sentences, and makes a [`Tokenizer`] of them.
+pub struct Learner {
+    kind: Kind,
+    size: usize,
+    normalizer: Value,
+    pre_tokenizer: Value,
+    normalize: NormalizerWrapper,
+    pre_tokenize: PreTokenizerWrapper,
+    counts: HashMap<String, u64>,
+    /// Words that were seen as often, at most, when there were too many are forgotten.
+    floor: u64,
+    most_words: usize,
+}
+
+impl Learner {
+    /// A learner of at most `vocab_size` tokens, the unknown one among them. Text is brought to Unicode's form NFC, freed
+    /// of control characters and, if `lower_case`, put in small letters; accents stay.
+    ///
+    /// # Errors
+    ///
+    /// `vocab_size` is too small: 2 is the least for words, 1000 for pieces.
+    pub fn new(kind: Kind, vocab_size: usize, lower_case: bool) -> Result<Learner> {
+        let least = if kind == Kind::Word { 2 } else { 1000 };
+        if vocab_size < least {
+            return Err(Error::usage(
+                format!("a vocabulary of {vocab_size} tokens is too small"),
+                format!("choose {least} or more (--vocab-size)"),
+            ));
+        }
+        let clean = json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": kind != Kind::Bpe,
+                           "strip_accents": false, "lowercase": lower_case});
+        let normalizer = json!({"type": "Sequence", "normalizers": [{"type": "NFC"}, clean]});
+        let pre_tokenizer = match kind {
+            Kind::Bpe => {
+                json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true})
+            }
+            Kind::Wordpiece | Kind::Word => json!({"type": "BertPreTokenizer"}),
+        };
+        let fault = |e: serde_json::Error| {
+            Error::failed(format!("a tokenizer cannot be made: {e}"), "this is a fault of cpc: please report it")
+        };
+        Ok(Learner {
+            kind,
+            size: vocab_size,
+            normalize: serde_json::from_value(normalizer.clone()).map_err(fault)?,
+            pre_tokenize: serde_json::from_value(pre_tokenizer.clone()).map_err(fault)?,
+            normalizer,
+            pre_tokenizer,
+            counts: HashMap::new(),
+            floor: 0,
+            most_words: COUNTED,
+        })
+    }
+
+    /// Counts the words of a sentence.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be cut into words.
+    pub fn add(&mut self, sentence: &str) -> Result<()> {
+        let refuse =
+            |e: tokenizers::Error| Error::failed(format!("a sentence cannot be cut into words: {e}"), "report it");
+        let mut text = NormalizedString::from(sentence);
+        self.normalize.normalize(&mut text).map_err(refuse)?;
+        let mut words = PreTokenizedString::from(text);
+        self.pre_tokenize.pre_tokenize(&mut words).map_err(refuse)?;
+        for (word, _, _) in words.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+            if word.len() > LONGEST_WORD {
+                continue;
+            }
+            match self.counts.get_mut(word) {
+                Some(count) => *count += 1,
+                None => {
+                    self.counts.insert(word.to_string(), 1);
+                }
+            }
+        }
+        while self.counts.len() > self.most_words {
+            self.floor += 1;
+            let floor = self.floor;
+            self.counts.retain(|_, count| *count > floor);
+        }
+        Ok(())
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    ///
+    /// There were no words.
+    pub fn finish(self) -> Result<Tokenizer> {
+        // From here on, the order of words is theirs, not that of the map.
+        let mut words: Vec<(String, u64)> = self.counts.into_iter().collect();
+        words.sort_unstable_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
+        if words.is_empty() {
+            return Err(Error::failed("the text has no words to make a tokenizer of", "give more text"));
+        }
+        let model = match self.kind {
+            Kind::Word => {
+                let tokens = words.into_iter().map(|(word, _)| word).filter(|word| word != UNKNOWN);
+                let tokens: Vec<String> = [UNKNOWN.to_string()].into_iter().chain(tokens).take(self.size).collect();
+                json!({"type": "WordLevel", "vocab": vocabulary(&tokens), "unk_token": UNKNOWN})
+            }
+            Kind::Wordpiece => wordpiece(&words, self.size),
+            Kind::Bpe => bpe(&words, self.size),
+        };
+        let decoder = match self.kind {
+            Kind::Bpe => self.pre_tokenizer.clone(),
+            Kind::Wordpiece => json!({"type": "WordPiece", "prefix": "##", "cleanup": true}),
+            Kind::Word => Value::Null,
+        };
+        let file = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+            "normalizer": self.normalizer, "pre_tokenizer": self.pre_tokenizer, "post_processor": null,
+            "decoder": decoder, "model": model,
+        });
+        serde_json::to_vec_pretty(&file).map_err(|e| e.to_string()).and_then(Tokenizer::from_bytes).map_err(|what| {
+            Error::failed(format!("the tokenizer that was made {what}"), "this is a fault of cpc: please report it")
+        })
+    }
+}
+
+fn vocabulary(tokens: &[String]) -> Map<String, Value> {
+    tokens.iter().cloned().zip((0u32..).map(Value::from)).collect()
+}
+
+/// Words as symbols; those with a letter that is none are left out.
+fn spell(words: &[(String, u64)], symbols: &[String], letters: impl Fn(&str) -> Vec<String>) -> Vec<Word> {
+    let ids: HashMap<&str, u32> = symbols.iter().map(String::as_str).zip(0..).collect();
+    let spelled = words.iter().filter_map(|(word, count)| {
+        let symbols: Option<Vec<u32>> = letters(word).iter().map(|letter| ids.get(letter.as_str()).copied()).collect();
+        symbols.map(|symbols| Word { symbols, count: *count })
+    });
+    spelled.collect()
+}
+
+fn bpe(words: &[(String, u64)], size: usize) -> Value {
+    let mut bytes: Vec<char> = ByteLevel::alphabet().into_iter().collect();
+    bytes.sort_unstable();
+    let mut symbols = vec![UNKNOWN.to_string()];
+    symbols.extend(bytes.iter().map(char::to_string));
+    let mut words = spell(words, &symbols, |word| word.chars().map(String::from).collect());
+    let merges = merge(&mut words, &mut symbols, size, |a, b| format!("{a}{b}"));
+    let merges: Vec<_> = merges.iter().map(|(a, b)| [&symbols[*a as usize], &symbols[*b as usize]]).collect();
+    json!({"type": "BPE", "dropout": null, "unk_token": UNKNOWN, "continuing_subword_prefix": null,
+           "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+           "vocab": vocabulary(&symbols), "merges": merges})
+}
+
+fn wordpiece(words: &[(String, u64)], size: usize) -> Value {
+    let letters = |word: &str| -> Vec<String> {
+        word.char_indices().map(|(i, c)| if i == 0 { c.to_string() } else { format!("##{c}") }).collect()
+    };
+    let mut seen: HashMap<char, u64> = HashMap::new();
+    words.iter().for_each(|(word, count)| word.chars().for_each(|c| *seen.entry(c).or_default() += count));
+    let mut alphabet: Vec<(char, u64)> = seen.into_iter().collect();
+    alphabet.sort_unstable_by_key(|(c, count)| (Reverse(*count), *c));
+    let alphabet: BTreeSet<char> = alphabet.into_iter().take(ALPHABET.min(size / 4)).map(|(c, _)| c).collect();
+    let mut symbols = vec![UNKNOWN.to_string()];
+    symbols.extend(alphabet.iter().map(char::to_string));
+    symbols.extend(alphabet.iter().map(|c| format!("##{c}")));
+    let mut words = spell(words, &symbols, letters);
+    merge(&mut words, &mut symbols, size, |a, b| format!("{a}{}", b.strip_prefix("##").unwrap_or(b)));
+    json!({"type": "WordPiece", "unk_token": UNKNOWN, "continuing_subword_prefix": "##",
+           "max_input_chars_per_word": 100, "vocab": vocabulary(&symbols)})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "In the beginning God created the heaven and the earth. And the earth was without form, and void; \
+                        and darkness was upon the face of the deep. Don't say na\u{ef}ve.";
+
+    fn learned(kind: Kind, size: usize, lower: bool) -> Tokenizer {
+        let mut learner = Learner::new(kind, size, lower).unwrap();
+        TEXT.split_inclusive(". ").for_each(|sentence| learner.add(sentence).unwrap());
+        learner.finish().unwrap()
+    }
+
+    fn tokens(tokenizer: &Tokenizer, sentence: &str) -> Vec<String> {
+        let vocabulary = tokenizer.vocabulary();
+        tokenizer.encode(sentence, 99).unwrap().ids.iter().map(|id| vocabulary[*id as usize].clone()).collect()
+    }
+
+    #[test]
+    fn the_same_text_gives_the_same_bytes_at_every_time() {
+        for kind in [Kind::Bpe, Kind::Wordpiece, Kind::Word] {
+            let first = learned(kind, 1000, true);
+            for _ in 0..5 {
+                assert!(learned(kind, 1000, true).bytes() == first.bytes(), "{kind:?}");
+            }
+            assert_ne!(learned(kind, 1000, false).sha256(), first.sha256(), "{kind:?}");
+            assert_eq!(first.unknown(), Some(0), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_most_frequent_words_are_kept_and_the_rest_is_unknown() {
+        let all = learned(Kind::Word, 1000, true);
+        // By hand: `the` 6 times, `and` 4, `.` 3, then those of two by their letters.
+        assert_eq!(all.vocabulary()[..6], ["[UNK]", "the", "and", ".", "earth", "was"]);
+        assert_eq!(tokens(&all, "And DON'T, Na\u{ef}ve"), ["and", "don", "'", "t", ",", "na\u{ef}ve"]);
+        let few = learned(Kind::Word, 4, true);
+        assert_eq!(few.size(), 4);
+        assert_eq!(tokens(&few, "And the earth [UNK]."), ["and", "the", "[UNK]", "[UNK]", "[UNK]", "[UNK]", "."]);
+        let cased = learned(Kind::Word, 1000, false);
+        assert!(cased.id("God").is_some() && cased.id("god").is_none());
+    }
+
+    #[test]
+    fn pieces_of_words_make_up_words_that_were_never_seen() {
+        let pieces = learned(Kind::Wordpiece, 1000, true);
+        assert_eq!(tokens(&pieces, "the earth"), ["the", "earth"]);
+        let unseen = tokens(&pieces, "dearth");
+        assert!(unseen.len() > 1 && unseen[1].starts_with("##"), "{unseen:?}");
+        assert_eq!(unseen.iter().map(|t| t.trim_start_matches("##")).collect::<String>(), "dearth");
+        assert_eq!(tokens(&pieces, "\u{3b1}\u{3b2}"), ["[UNK]"]);
+    }
+
+    #[test]
+    fn bytes_make_up_every_word() {
+        let bytes = learned(Kind::Bpe, 1000, true);
+        assert_eq!(tokens(&bytes, "the earth"), ["\u{120}the", "\u{120}earth"]);
+        let greek = tokens(&bytes, "\u{3b1}\u{3b2}");
+        assert!(!greek.contains(&UNKNOWN.to_string()) && greek.len() == 5, "{greek:?}");
+    }
+
+    #[test]
+    fn words_are_forgotten_by_their_counts_and_not_by_chance() {
+        let run = || {
+            let mut learner = Learner::new(Kind::Word, 100, true).unwrap();
+            learner.most_words = 20;
+            for i in 0..500 {
+                learner.add(&format!("often word{i}")).unwrap();
+            }
+            assert!(learner.counts.len() <= 20 && learner.counts["often"] == 500);
+            learner.finish().unwrap()
+        };
+        assert_eq!(run().bytes(), run().bytes());
+    }
+
+    #[test]
+    fn a_vocabulary_that_is_too_small_and_a_text_without_words_are_refused() {
+        for (kind, size) in [(Kind::Bpe, 999), (Kind::Wordpiece, 0), (Kind::Word, 1)] {
+            let error = Learner::new(kind, size, true).err().unwrap();
+            assert!(error.exit_code() == 2 && error.remedy().contains("--vocab-size"), "{error}");
+        }
+        let mut learner = Learner::new(Kind::Word, 10, true).unwrap();
+        learner.add(" \u{200b} ").unwrap();
+        assert!(learner.finish().err().unwrap().to_string().contains("no words"));
+    }
+}

@@ -1,0 +1,136 @@
+//! CPC on text as its users meet it: sentences in, sentence vectors out.
+
+use super::place::Place;
+use candle_core::Tensor;
+use serde_json::Value;
+use std::fs;
+
+/// A run of a second on little text.
+const TINY: &str = "
+[encoder]
+vocab_size = 200
+embedding_dim = 8
+hidden_dim = 12
+[context]
+hidden_dim = 10
+[data]
+window = 5
+valid_share = 0.2
+[train]
+steps = 12
+batch_size = 4
+lr = 1e-2
+warmup_steps = 0
+schedule = 'constant'
+log_every = 4
+valid_every = 4
+checkpoint_every = 6
+";
+
+/// Documents in which what comes next follows from what was: a walk round some words.
+fn place() -> Place {
+    let place = Place::new();
+    let words = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
+    let mut text = String::new();
+    for document in 0..40 {
+        for sentence in 0..12 {
+            let word = |k: usize| words[(document + sentence + k) % words.len()];
+            text += &format!("The {} and the {} went to {} {}.\n", word(0), word(1), word(2), word(3));
+        }
+        text += "\n";
+    }
+    fs::write(place.at("walk.txt"), text).unwrap();
+    fs::write(place.at("text.toml"), TINY).unwrap();
+    place
+}
+
+#[test]
+fn a_run_on_text_makes_a_model_that_resumes_exactly() {
+    let place = place();
+    let run = "pretrain walk.txt --config text.toml";
+    let said = place.ok(&format!("{run} --out whole"));
+    assert!(said.contains("  k   ahead") && said.contains("+3") && said.contains("model: whole/model"), "{said}");
+    place.ok(&format!("{run} --steps 6 --out cut"));
+    place.ok("pretrain --resume --steps 12 --out cut");
+    for file in ["model.safetensors", "optimizer.safetensors", "tokenizer.json", "config.json"] {
+        let file = format!("checkpoints/step-12/{file}");
+        assert!(place.bytes(&format!("whole/{file}")) == place.bytes(&format!("cut/{file}")), "{file}");
+    }
+    let config: Value = serde_json::from_slice(&place.bytes("whole/model/config.json")).unwrap();
+    assert_eq!((&config["model_type"], &config["heads"]["bias"]), (&"cpc-text".into(), &true.into()));
+    let metrics = place.metrics("whole");
+    assert!(metrics.iter().any(|l| l["kind"] == "valid") && metrics[0]["loss_per_step"].as_array().unwrap().len() == 3);
+    // The text as tokens is made once.
+    let before = fs::metadata(place.at("cut/tokens.bin")).unwrap().modified().unwrap();
+    place.ok("pretrain --resume --steps 13 --out cut");
+    assert_eq!(fs::metadata(place.at("cut/tokens.bin")).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+fn a_run_learns_what_sentences_follow() {
+    let place = place();
+    place.ok("pretrain walk.txt --config text.toml --steps 300 --set train.valid_every=100 --out run");
+    let valid: Vec<Value> = place.metrics("run").into_iter().filter(|l| l["kind"] == "valid").collect();
+    let (loss, chance) = (valid[2]["loss"].as_f64().unwrap(), valid[2]["chance"].as_f64().unwrap());
+    // Sentences of one kind are many in a batch, so the loss cannot fall to 0; it falls well below that of guessing.
+    assert!(loss < (1.0 / chance).ln() - 0.5, "{loss}, chance {chance}");
+}
+
+#[test]
+fn vectors_are_rows_in_the_files_order_whatever_stands_beside_them() {
+    let place = place();
+    place.ok("pretrain walk.txt --config text.toml --steps 2 --out run");
+    fs::write(place.at("a.txt"), "The one went.\n\nUnheard of words only\nthe six and the one\n").unwrap();
+    fs::write(place.at("b.txt"), "the six and the one\n").unwrap();
+    let said = place.ok("extract run a.txt b.txt --out vectors");
+    assert!(said.contains("4 sentences, vectors of 12"), "{said}");
+    let read = |name: &str| Tensor::read_npy(place.at(name)).unwrap().to_vec2::<f32>().unwrap();
+    let (a, b) = (read("vectors/a.npy"), read("vectors/b.npy"));
+    assert_eq!((a.len(), b.len()), (3, 1));
+    assert!(a[2].iter().zip(&b[0]).all(|(x, y)| (x - y).abs() <= 1e-6) && a[0] != a[2]);
+    let index: Value = serde_json::from_slice(&place.bytes("vectors/index.json")).unwrap();
+    assert_eq!((&index["files"][0]["sentences"], &index["complete"]), (&3.into(), &true.into()));
+    fs::write(place.at("bad.txt"), b"good\nbad \xff\n").unwrap();
+    place.fails("extract run bad.txt --out x", 1, &["bad.txt", "2", "UTF-8"]);
+    place.fails("extract run a.txt --format parquet --out x", 2, &[".npy"]);
+    place.fails("extract run corpus/s1 --out x", 2, &["named like text"]);
+}
+
+#[test]
+fn sentences_are_probed_against_baselines() {
+    let place = place();
+    place.ok("pretrain walk.txt --config text.toml --steps 2 --out run");
+    let rows: String = (0..40)
+        .map(|i| format!("{}\tthe {} went to {i}\n", if i % 2 == 0 { "even" } else { "odd" }, ["one", "two"][i % 2]))
+        .collect();
+    fs::write(place.at("task.tsv"), rows).unwrap();
+    let said = place.ok("probe run --data task.tsv --folds 4 --baselines random,bag,tfidf --json");
+    let outcome: Value = serde_json::from_str(&said).unwrap();
+    let names: Vec<&str> =
+        outcome["rows"].as_array().unwrap().iter().map(|r| r["features"].as_str().unwrap()).collect();
+    assert_eq!(names, ["run", "random", "bag 1024", "tfidf"]);
+    assert!(outcome["rows"][3]["accuracy"].as_f64().unwrap() > 0.9, "{said}");
+    place.fails("probe run", 2, &["labelled sentences", "--data FILE"]);
+    place.fails("probe run --data task.tsv --labels speaker", 2, &["for audio"]);
+    place.fails("probe run --data task.tsv --baselines mfcc", 2, &["of audio"]);
+    place.fails("probe run --data none.tsv", 1, &["none.tsv"]);
+}
+
+#[test]
+fn what_does_not_fit_is_said() {
+    let place = place();
+    fs::write(place.at("short.txt"), "one\ntwo\n\nthree\n").unwrap();
+    place.fails("pretrain short.txt --config text.toml --out x", 1, &["longer than every document"]);
+    place.fails(
+        "pretrain walk.txt --config text.toml --set data.window=3 --out x",
+        2,
+        &["data.window", "heads.steps = 3"],
+    );
+    place.fails("pretrain walk.txt --preset small --out x", 2, &["walk.txt"]);
+    place.fails("pretrain walk.txt --config text.toml --tokenizer text.toml --out x", 1, &["text.toml"]);
+    assert!(!place.at("x/config.toml").exists());
+    place.ok("pretrain walk.txt --config text.toml --steps 2 --out run");
+    place.fails("info run/model", 2, &["model of text"]);
+    fs::write(place.at("run/model/tokenizer.json"), "{}").unwrap();
+    place.fails("extract run walk.txt --out x", 1, &["tokenizer.json"]);
+}
