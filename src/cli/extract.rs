@@ -143,15 +143,44 @@ impl Extract {
         model.reference = here.name.clone();
         let sha256 = model.sha256()?;
         let extractor = SentenceExtractor::open(model, &device::parse(&self.device)?)?;
+        let made = !out.exists();
         std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
-        let mut files = Vec::new();
+        let written = self.write_sentences(&extractor, out, terminal);
+        if written.is_err() && made {
+            // Gone if nothing is in it.
+            let _ = std::fs::remove_dir(out);
+        }
+        let (files, sentences) = written?;
+        let index = json!({
+            "complete": true, "model": here.name, "model_sha256": sha256, "dim": extractor.dim(), "files": files,
+        });
+        durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
+        let took = began.elapsed().as_secs_f64();
+        let text = format!(
+            "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences a second\nvectors: {}\n",
+            extractor.dim(),
+            sentences as f64 / took.max(1e-3),
+            out.display()
+        );
+        let result = json!({ "out": out, "sentences": sentences, "dim": extractor.dim(), "files": files });
+        terminal.result_or_json(&result, &text)
+    }
+
+    /// Writes the vectors of every INPUT; gives what the index says of the files, and how many sentences there are in all.
+    fn write_sentences(
+        &self,
+        extractor: &SentenceExtractor,
+        out: &Path,
+        terminal: &Terminal,
+    ) -> Result<(Vec<serde_json::Value>, u64)> {
+        let mut files: Vec<serde_json::Value> = Vec::new();
         let mut sentences = 0;
         for input in &self.input {
             let place = remote::recordings(input, terminal)?;
             let source = Source::open(&place.path, self.split, self.columns.text(), self.on_bad_file)?;
             let name = place.path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             let file = format!("{name}.npy");
-            if files.iter().any(|f: &serde_json::Value| f["file"] == file) {
+            if files.iter().any(|f| f["file"] == file) {
                 return Err(Error::usage(
                     format!("{}: {file} would be written twice", input.display()),
                     "give inputs of different names, or extract them one at a time",
@@ -171,19 +200,7 @@ impl Extract {
                 "file": file, "input": place.name, "sentences": counts.sentences, "blank_lines": counts.blank,
             }));
         }
-        let index = json!({
-            "complete": true, "model": here.name, "model_sha256": sha256, "dim": extractor.dim(), "files": files,
-        });
-        durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
-        let took = began.elapsed().as_secs_f64();
-        let text = format!(
-            "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences a second\nvectors: {}\n",
-            extractor.dim(),
-            sentences as f64 / took.max(1e-3),
-            out.display()
-        );
-        let result = json!({ "out": out, "sentences": sentences, "dim": extractor.dim(), "files": files });
-        terminal.result_or_json(&result, &text)
+        Ok((files, sentences))
     }
 
     /// MFCCs or log-mels, as another tool's features would be.

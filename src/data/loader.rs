@@ -62,7 +62,7 @@ impl BatchReader {
                     "there is no batch: of {} windows, no two can be put together in one of {batch}",
                     windows.len()
                 ),
-                "a batch needs two windows or more; give more audio, a shorter data.window, a train.batch of 2 or more, \
+                "a batch needs two windows or more; give more audio, a shorter data.window, a train.batch_size of 2 or more, \
                  or data.sampler = uniform",
             ));
         }

@@ -28,7 +28,7 @@ impl TextLoader {
     pub fn new(windows: Arc<Windows>, batch: usize, seed: u64, at: Position) -> Result<TextLoader> {
         let least = windows.least();
         if batch == 0 {
-            return Err(Error::usage("a batch of 0 windows holds nothing", "choose a train.batch of 2 or more"));
+            return Err(Error::usage("a batch of 0 windows holds nothing", "choose a train.batch_size of 2 or more"));
         }
         if least < batch as u64 {
             return Err(Error::failed(
@@ -37,7 +37,7 @@ impl TextLoader {
                     windows.documents(),
                     windows.window()
                 ),
-                format!("choose a train.batch of at most {least} or a shorter window, or give more text"),
+                format!("choose a train.batch_size of at most {least} or a shorter window, or give more text"),
             ));
         }
         let (layout, order) = epoch(&windows, seed, at.epoch);
@@ -215,7 +215,7 @@ mod tests {
         assert!(new(3).is_ok());
         let error = new(4).unwrap_err();
         assert!(error.to_string().starts_with("there may be no batch: 3 documents have 3 windows of 4 sentences"));
-        assert!(error.remedy().contains("train.batch of at most 3"), "{}", error.remedy());
+        assert!(error.remedy().contains("train.batch_size of at most 3"), "{}", error.remedy());
         assert_eq!(new(0).unwrap_err().exit_code(), 2);
     }
 

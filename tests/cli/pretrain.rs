@@ -226,6 +226,14 @@ fn transformer_heads_train_validate_and_resume_exactly() {
 }
 
 #[test]
+fn a_checkpoint_whose_configuration_is_damaged_is_not_gone_on_from() {
+    let place = Place::new();
+    place.ok("pretrain corpus --config tiny.toml --steps 6 --out run");
+    fs::write(place.at("run/checkpoints/step-6/config.json"), "{").unwrap();
+    place.fails("pretrain --resume --out run --steps 8", 1, &["step-6/config.json"]);
+}
+
+#[test]
 fn a_model_from_before_there_were_kinds_of_heads_opens() {
     let place = Place::with_model();
     let path = place.at("model/config.json");

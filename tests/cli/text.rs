@@ -92,6 +92,7 @@ fn vectors_are_rows_in_the_files_order_whatever_stands_beside_them() {
     assert_eq!((&index["files"][0]["sentences"], &index["complete"]), (&3.into(), &true.into()));
     fs::write(place.at("bad.txt"), b"good\nbad \xff\n").unwrap();
     place.fails("extract run bad.txt --out x", 1, &["bad.txt", "2", "UTF-8"]);
+    assert!(!place.at("x").exists());
     place.fails("extract run a.txt --format parquet --out x", 2, &[".npy"]);
     place.fails("extract run corpus/s1 --out x", 2, &["named like text"]);
 }
@@ -129,6 +130,9 @@ fn what_does_not_fit_is_said() {
     place.fails("pretrain walk.txt --preset small --out x", 2, &["walk.txt"]);
     place.fails("pretrain walk.txt --config text.toml --tokenizer text.toml --out x", 1, &["text.toml"]);
     assert!(!place.at("x/config.toml").exists());
+    fs::write(place.at("empty.txt"), "").unwrap();
+    place.fails("pretrain empty.txt --config text.toml --out y", 1, &["no words"]);
+    assert!(!place.at("y").exists());
     place.ok("pretrain walk.txt --config text.toml --steps 2 --out run");
     place.fails("info run/model", 2, &["model of text"]);
     fs::write(place.at("run/model/tokenizer.json"), "{}").unwrap();

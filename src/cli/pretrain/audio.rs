@@ -9,8 +9,8 @@ use crate::data::{Corpus, Windows};
 use crate::error::Result;
 use crate::report::model_card::{Training, Validation};
 use crate::train::{AudioTask, Finished, Start, Task, begin};
-use crate::weights::ModelConfig;
 use crate::weights::hub::RepoRef;
+use crate::weights::{ModelConfig, ModelDir};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,7 +62,10 @@ impl Subject for Config {
         let material = material(self, job)?;
         let task = AudioTask::new(self, material.train.clone(), material.valid.clone(), job.at(), job.device)?;
         let start = match (&init, job.from) {
-            (_, Some((path, state))) => Start::Checkpoint(path.clone(), state.clone()),
+            (_, Some((path, state))) => {
+                ModelDir::read_config(path)?;
+                Start::Checkpoint(path.clone(), state.clone())
+            }
             (Some(init), None) => {
                 if !init.has_heads() {
                     terminal.note("the weights to begin with have no prediction heads: those begin at random");

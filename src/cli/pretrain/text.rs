@@ -1,16 +1,16 @@
 //! Pretraining on text.
 
 use super::subject::{Job, Subject};
+use crate::cli::progress::PAUSE;
 use crate::config::{Sections, TextConfig, TrainConfig};
 use crate::error::{Error, Result};
 use crate::text::{Kind, Learner, Piece, Source, Tokenizer, Tokens, Windows};
 use crate::train::{Finished, Start, Task, TextTask};
 use clap::ValueEnum;
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
-
-/// How many sentences are made into tokens between two words of it.
-const SAY_EVERY: u64 = 200_000;
+use std::time::Instant;
 
 impl Subject for TextConfig {
     type Task = TextTask;
@@ -46,14 +46,15 @@ impl Subject for TextConfig {
         }
         let source = |path: &Path| Source::open(path, data.split, &data.column, data.on_bad_file);
         let text = source(job.data)?;
-        std::fs::create_dir_all(job.out).map_err(Error::io(job.out, "create"))?;
         let tokenizer = match job.from {
             Some((checkpoint, _)) => Tokenizer::open(&checkpoint.join("tokenizer.json"))?,
             None => tokenizer(&data.tokenizer, self.encoder.vocab_size, data.lower_case, &text, job)?,
         };
         let tokens = |source: &Source, name: &str| -> Result<Arc<Tokens>> {
+            let said = Cell::new(Instant::now());
             let progress = |n: u64| {
-                if n.is_multiple_of(SAY_EVERY) && n > 0 {
+                if said.get().elapsed() > PAUSE {
+                    said.set(Instant::now());
                     terminal.note(&format!("{n} sentences are tokens"));
                 }
             };
@@ -65,6 +66,7 @@ impl Subject for TextConfig {
             terminal.note(&format!("{}: {}", source_name(source), tokens.stats()));
             Ok(Arc::new(tokens))
         };
+        std::fs::create_dir_all(job.out).map_err(Error::io(job.out, "create"))?;
         let all = tokens(&text, "tokens.bin")?;
         let (train, valid) = if data.valid.is_empty() {
             Windows::split(all, data.window, data.valid_share, self.seed)?
