@@ -1,6 +1,7 @@
 //! Files that are whole or not there: written under a temporary name, synced, renamed.
 
 use crate::error::{Error, Result};
+use serde::Serialize;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
@@ -43,6 +44,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     done.map_err(Error::io(path, "write"))?;
     sync_parent(path);
     Ok(())
+}
+
+/// Writes a value as JSON, with an end of line, whole or not at all.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::failed(format!("{}: {e}", path.display()), "report this as a fault of cpc"))?;
+    write(path, format!("{json}\n").as_bytes())
 }
 
 /// Makes a directory whole or not at all: `fill` gets a temporary one, which is then renamed to `path`.

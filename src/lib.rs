@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod digest;
 pub mod durable;
 pub mod error;
 pub mod eval;

@@ -1,12 +1,12 @@
 //! The model card of a run, and the one that goes to the hub with a model.
 
+use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::report::model_card::{Card, Training};
 use crate::weights::ModelConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 const CARD: &str = "README.md";
@@ -55,9 +55,7 @@ impl Record {
         let card = self.card(name, config).markdown();
         self.card = sha256(card.as_bytes());
         durable::write(&dir.join(CARD), card.as_bytes())?;
-        let json = serde_json::to_string_pretty(&self)
-            .map_err(|e| Error::failed(format!("{RECORD}: {e}"), "report this as a fault of cpc"))?;
-        durable::write(&dir.join(RECORD), format!("{json}\n").as_bytes())
+        durable::write_json(&dir.join(RECORD), &self)
     }
 
     /// The record of a model directory; empty if it has none.
@@ -150,8 +148,4 @@ fn reports(paths: &[PathBuf], command: &str) -> Result<Vec<Value>> {
         ))
     };
     paths.iter().map(read).collect()
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -44,9 +44,7 @@ impl ColumnArgs {
         }
         columns
     }
-}
 
-impl ColumnArgs {
     /// The column of text; empty if none is named.
     pub(super) fn text(&self) -> &str {
         self.column.iter().rev().find(|(what, _)| *what == What::Text).map_or("", |(_, name)| name)

@@ -1,12 +1,11 @@
 //! `cpc hub`: models from the Hugging Face hub and to it.
 
 use super::card::Details;
-use super::interrupt::interruptible;
 use super::{Terminal, model, remote};
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::weights::ModelDir;
-use crate::weights::hub::{Cached, Content, Fetched, Hub, Kind, RepoRef, Settings, cached, is_model_file};
+use crate::weights::hub::{Cached, Content, Fetched, Kind, RepoRef, Settings, cached, is_model_file};
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 use serde_json::json;
@@ -198,7 +197,7 @@ impl Push {
         if self.message.trim().is_empty() {
             return Err(Error::usage("the message of the commit is empty", "say what the model is with --message"));
         }
-        let hub = Hub::new(Settings::from_env(terminal.offline && !self.dry_run)?)?;
+        let settings = Settings::from_env(terminal.offline)?;
         let model = model::open(&self.model, terminal)?;
         // Whatever it was, a model directory is sent.
         let made = tempfile::tempdir().map_err(Error::io(std::env::temp_dir(), "make a directory in"))?;
@@ -218,7 +217,7 @@ impl Push {
             sizes.push((name.clone(), content.size()?));
         }
         let listed: Vec<_> = sizes.iter().map(|(name, size)| json!({ "name": name, "size": size })).collect();
-        let page = repo.page(&hub.settings().endpoint);
+        let page = repo.page(&settings.endpoint);
         if self.dry_run {
             let card = String::from_utf8_lossy(&card);
             let mut text = format!("would send to {page} ({}):\n", repo.revision());
@@ -230,10 +229,9 @@ impl Push {
                 json!({ "url": page, "revision": repo.revision(), "files": listed, "card": card, "sent": false });
             return terminal.result_or_json(&result, &text);
         }
-        let hub = hub.stop_on(interruptible()?);
         let total: u64 = sizes.iter().map(|(_, size)| size).sum();
         terminal.note(&format!("sending {} files, {}, to {page}", sizes.len(), HumanBytes(total)));
-        let pushed = hub.push(&repo, files, self.private, &self.message)?;
+        let pushed = remote::hub(terminal)?.push(&repo, files, self.private, &self.message)?;
         let result = json!({ "url": pushed.url, "commit": pushed.commit, "files": listed, "sent": true });
         terminal
             .result_or_json(&result, &format!("model   {repo}\ncommit  {}\nurl     {}\n", pushed.commit, pushed.url))

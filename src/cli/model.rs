@@ -2,7 +2,7 @@
 
 use super::{Terminal, remote};
 use crate::error::{Error, Result};
-use crate::weights::hub::{Kind, RepoRef};
+use crate::weights::hub::{Kind, RepoRef, Settings};
 use crate::weights::torch::is_torch_file;
 use crate::weights::{Pretrained, TextModel};
 use std::path::Path;
@@ -34,7 +34,7 @@ pub(super) fn open_here(here: remote::Here, terminal: &Terminal) -> Result<Pretr
 /// The file cannot be read, or the reference is none.
 pub(super) fn is_model(reference: &str, terminal: &Terminal) -> Result<bool> {
     if RepoRef::is_reference(reference) {
-        return Ok(remote::hub(terminal)?.reference(reference)?.kind() == Kind::Model);
+        return Ok(Settings::from_env(terminal.offline)?.reference(reference)?.kind() == Kind::Model);
     }
     let path = Path::new(reference);
     if path.extension().is_some_and(|e| e == "pt" || e == "safetensors") {

@@ -183,15 +183,16 @@ const MAP_POINTS: usize = 2000;
 
 impl Probe {
     pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
-        if self.task.is_some() || self.is_of_sentences(terminal)? {
-            return self.sentences(terminal);
+        let named = self.features.iter().map(|path| Named::new(path, terminal)).collect::<Result<Vec<_>>>()?;
+        if self.task.is_some() || named.iter().any(Named::is_of_sentences) {
+            return self.sentences(&named, terminal);
         }
         let data = self.data.as_deref().map(|data| remote::recordings(data, terminal)).transpose()?;
         let data = data.as_ref().map(|here| here.path.as_path());
         let mut task = self.task(data)?;
         task.stop = interruptible()?;
         let mut making = Making::new(self, data, &task, terminal)?;
-        let sets = making.rows()?;
+        let sets = making.rows(named)?;
         let note = |text: &str| {
             if terminal.verbose || terminal.interactive {
                 terminal.note(text);
@@ -257,16 +258,37 @@ impl Probe {
     }
 }
 
-/// Sentences, by models of text.
-impl Probe {
-    /// Whether the first of FEATURES is a model of text.
-    fn is_of_sentences(&self, terminal: &Terminal) -> Result<bool> {
-        let Some(first) = self.features.first() else { return Ok(false) };
-        let name = first.display().to_string();
-        Ok(model::is_model(&name, terminal)? && TextModel::is_at(&remote::model(&name, terminal)?.path))
+/// One of FEATURES: a model, or features that are there.
+struct Named<'a> {
+    /// What was given.
+    path: &'a Path,
+    /// Where the model is, if it is one.
+    model: Option<remote::Here>,
+}
+
+impl<'a> Named<'a> {
+    fn new(path: &'a Path, terminal: &Terminal) -> Result<Self> {
+        let name = path.display().to_string();
+        let model = model::is_model(&name, terminal)?.then(|| remote::model(&name, terminal)).transpose()?;
+        Ok(Named { path, model })
     }
 
-    fn sentences(&self, terminal: &Terminal) -> Result<()> {
+    fn path(&self) -> &Path {
+        self.model.as_ref().map_or(self.path, |here| &here.path)
+    }
+
+    fn name(&self) -> String {
+        self.model.as_ref().map_or_else(|| self.path.display().to_string(), |here| here.name.clone())
+    }
+
+    fn is_of_sentences(&self) -> bool {
+        self.model.as_ref().is_some_and(|here| TextModel::is_at(&here.path))
+    }
+}
+
+/// Sentences, by models of text.
+impl Probe {
+    fn sentences(&self, named: &[Named], terminal: &Terminal) -> Result<()> {
         let unused = self.labels.is_some() || self.report.is_some() || self.hidden.is_some() || !self.layer.is_empty();
         if unused {
             return Err(Error::usage(
@@ -292,15 +314,14 @@ impl Probe {
             terminal.note(&format!("{name}: vectors of {} sentences", sentences.len()));
             Ok(Representation::Vectors { name, dim: extractor.dim(), rows: extractor.vectors(&sentences)? })
         };
-        for path in &self.features {
-            let here = remote::model(&path.display().to_string(), terminal)?;
-            rows.push(vectors(here.name.clone(), &SentenceExtractor::open(TextModel::open(&here.path)?, &device)?)?);
+        for named in named {
+            let model = TextModel::open(named.path())?;
+            rows.push(vectors(named.name(), &SentenceExtractor::open(model, &device)?)?);
         }
         for baseline in &self.baselines {
-            rows.push(match (baseline, self.features.first()) {
-                (Baseline::Random, Some(path)) => {
-                    let here = remote::model(&path.display().to_string(), terminal)?;
-                    let model = TextModel::open(&here.path)?;
+            rows.push(match (baseline, named.first()) {
+                (Baseline::Random, Some(named)) => {
+                    let model = TextModel::open(named.path())?;
                     vectors("random".into(), &SentenceExtractor::untrained(model, self.seed, &device)?)?
                 }
                 (Baseline::Bag, _) => Representation::bag(&task, BAG, self.seed),
@@ -358,13 +379,13 @@ impl<'a> Making<'a> {
     }
 
     /// The features to probe, each with the name of its row.
-    fn rows(&mut self) -> Result<Vec<(String, FeatureSet)>> {
+    fn rows(&mut self, named: Vec<Named>) -> Result<Vec<(String, FeatureSet)>> {
         let mut rows = Vec::new();
         let mut shape = None;
-        for path in &self.args.features {
+        for Named { path, model } in named {
             let name = path.display().to_string();
-            if model::is_model(&name, self.terminal)? {
-                let model = model::open(&name, self.terminal)?;
+            if let Some(here) = model {
+                let model = model::open_here(here, self.terminal)?;
                 let extractor = Extractor::open(&model, &self.layers()?, &device::parse(&self.args.device)?)?;
                 rows.extend(self.extracted(&name, &model, &extractor)?);
                 shape.get_or_insert(model);

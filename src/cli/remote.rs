@@ -3,7 +3,7 @@
 use super::Terminal;
 use super::interrupt::interruptible;
 use super::progress::{PAUSE, bar};
-use crate::data;
+use crate::data::{self, Chosen};
 use crate::error::{Error, Result};
 use crate::weights::hub::{Fetched, Hub, Kind, RepoRef, Settings};
 use indicatif::{HumanBytes, ProgressBar};
@@ -26,15 +26,14 @@ pub(super) fn hub(terminal: &Terminal) -> Result<Hub> {
 
 /// A model of the hub, and what was fetched of it.
 pub(super) fn fetch_model(hub: &Hub, reference: &str, terminal: &Terminal) -> Result<(RepoRef, Fetched)> {
-    let repo = hub.reference(reference)?;
+    let repo = hub.settings().reference(reference)?;
     if repo.kind() == Kind::Dataset {
         let what = format!("{repo} is a data set");
         return Err(Error::usage(what, "give a model; a data set is fetched by the commands that take it as DATA"));
     }
     let progress = Download::new(terminal);
-    let fetched = hub.fetch_model(&repo, &|file, done, total| progress.show(file, done, total));
-    progress.bar.finish_and_clear();
-    Ok((repo, fetched?))
+    let fetched = hub.fetch_model(&repo, &|file, done, total| progress.show(file, done, total))?;
+    Ok((repo, fetched))
 }
 
 /// A model: fetched if it is on the hub.
@@ -54,25 +53,16 @@ pub(super) fn file(reference: &str, name: &str, terminal: &Terminal) -> Result<P
         return Ok(if path.is_dir() { path.join(name) } else { path });
     }
     let hub = hub(terminal)?;
-    let repo = hub.reference(reference)?;
-    let progress = Download::new(terminal);
-    let mut chosen = String::new();
-    let fetched = hub.fetch_chosen(
-        &repo,
-        &mut |names| {
-            let folder = repo.path().map_or(String::new(), |path| format!("{path}/"));
-            let wanted = [repo.path().unwrap_or_default().to_string(), format!("{folder}{name}")];
-            chosen = wanted.into_iter().find(|path| names.contains(path)).ok_or_else(|| {
-                Error::failed(format!("{repo}: there is no {name}"), "name the file itself, as in hf:owner/name/file")
-            })?;
-            Ok(vec![chosen.clone()])
-        },
-        &|file, done, total| progress.show(file, done, total),
-    );
-    progress.bar.finish_and_clear();
-    let fetched = fetched?;
-    pinned(&repo, &fetched, terminal)?;
-    Ok(fetched.dir.join(chosen))
+    let repo = hub.settings().reference(reference)?;
+    let choose = |names: &[String]| {
+        let folder = repo.path().map_or(String::new(), |path| format!("{path}/"));
+        let wanted = [repo.path().unwrap_or_default().to_string(), format!("{folder}{name}")];
+        let found = wanted.into_iter().find(|path| names.contains(path)).ok_or_else(|| {
+            Error::failed(format!("{repo}: there is no {name}"), "name the file itself, as in hf:owner/name/file")
+        })?;
+        Ok(Chosen { files: vec![found.clone()], place: found })
+    };
+    Ok(chosen(&hub, &repo, choose, terminal)?.path)
 }
 
 /// Recordings: if they are on the hub, the parquet files that the reference means are fetched.
@@ -81,28 +71,39 @@ pub(super) fn recordings(reference: &Path, terminal: &Terminal) -> Result<Here> 
         return Ok(Here { path: reference.into(), name: reference.display().to_string() });
     };
     let hub = hub(terminal)?;
-    let repo = hub.reference(text)?;
+    let repo = hub.settings().reference(text)?;
     if repo.kind() == Kind::Model {
         return Err(Error::usage(
             format!("{repo} is a model"),
             format!("give recordings; a data set of the hub is hf://datasets/{}/{}", repo.owner(), repo.name()),
         ));
     }
+    let choose = |names: &[String]| {
+        data::tables_of(repo.path().unwrap_or_default(), names).map_err(|fault| missing(&repo, fault))
+    };
+    chosen(&hub, &repo, choose, terminal)
+}
+
+/// Fetches what `choose` chooses of the paths of a repository's files.
+fn chosen(
+    hub: &Hub,
+    repo: &RepoRef,
+    choose: impl Fn(&[String]) -> Result<Chosen>,
+    terminal: &Terminal,
+) -> Result<Here> {
     let progress = Download::new(terminal);
     let mut place = String::new();
     let fetched = hub.fetch_chosen(
-        &repo,
+        repo,
         &mut |names| {
-            let chosen =
-                data::tables_of(repo.path().unwrap_or_default(), names).map_err(|fault| missing(&repo, fault))?;
+            let chosen = choose(names)?;
             place = chosen.place;
             Ok(chosen.files)
         },
         &|file, done, total| progress.show(file, done, total),
-    );
-    progress.bar.finish_and_clear();
-    let fetched = fetched?;
-    let name = pinned(&repo, &fetched, terminal)?;
+    )?;
+    drop(progress);
+    let name = pinned(repo, &fetched, terminal)?;
     Ok(Here { path: if place.is_empty() { fetched.dir } else { fetched.dir.join(place) }, name })
 }
 
@@ -165,5 +166,11 @@ impl Download {
             at.1 = Instant::now();
             self.terminal.note(&format!("{file}: {} of {}", HumanBytes(done), HumanBytes(total)));
         }
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }

@@ -29,15 +29,10 @@ impl SentenceExtractor {
     /// Its tensors are not those of its sizes.
     pub fn open(model: TextModel, device: &Device) -> Result<Self> {
         let store = ParamStore::new(0, device);
-        let config = &model.config;
-        let built = CpcText::new(&config.encoder, &config.context, &config.heads, &store.frozen())?;
-        store.load(&model.tensors, None, &model.reference)?;
-        Ok(SentenceExtractor {
-            model: built,
-            max_tokens: config.max_tokens,
-            dim: config.encoder.hidden_dim,
-            tokenizer: model.tokenizer,
-        })
+        let (tensors, reference) = (model.tensors.clone(), model.reference.clone());
+        let extractor = SentenceExtractor::build(model, &store)?;
+        store.load(&tensors, None, &reference)?;
+        Ok(extractor)
     }
 
     /// The same network with the weights that training begins with, to compare with.
@@ -45,15 +40,13 @@ impl SentenceExtractor {
     /// # Errors
     /// The sizes cannot be built.
     pub fn untrained(model: TextModel, seed: u64, device: &Device) -> Result<Self> {
-        let store = ParamStore::new(seed, device);
-        let config = &model.config;
-        let built = CpcText::new(&config.encoder, &config.context, &config.heads, &store.frozen())?;
-        Ok(SentenceExtractor {
-            model: built,
-            max_tokens: config.max_tokens,
-            dim: config.encoder.hidden_dim,
-            tokenizer: model.tokenizer,
-        })
+        SentenceExtractor::build(model, &ParamStore::new(seed, device))
+    }
+
+    /// The network of a model with the weights of `store`.
+    fn build(TextModel { config, tokenizer, .. }: TextModel, store: &ParamStore) -> Result<Self> {
+        let model = CpcText::new(&config.encoder, &config.context, &config.heads, &store.frozen())?;
+        Ok(SentenceExtractor { model, tokenizer, max_tokens: config.max_tokens, dim: config.encoder.hidden_dim })
     }
 
     /// D, the numbers of a vector.

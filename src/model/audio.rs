@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, ContextKind, HeadsKind, NegativesFrom, NormKind};
     use crate::nn::ParamStore;
-    use crate::ops::check::random;
+    use crate::ops::check::{random, slope};
     use crate::seed::stream;
     use candle_core::{DType, Device};
 
@@ -112,32 +112,9 @@ mod tests {
             let store = ParamStore::new(3, &Device::Cpu);
             let model = CpcAudio::new(&ModelConfig::audio(&config), &store.builder()).unwrap();
             let samples = random(&[3, 2003], 4).to_dtype(DType::F32).unwrap();
-            let grads = loss(&model, &samples, &objective).backward().unwrap();
             let behind_batch_norm =
                 |name: &str| config.encoder.norm == NormKind::Batch && name.contains("conv") && name.ends_with("bias");
-            let mut squares = 0.0;
-            let mut direction = Vec::new();
-            for (name, var) in store.trainable() {
-                let grad = grads.get(&var).unwrap_or_else(|| panic!("{name} has no gradient")).detach();
-                let square = f64::from(grad.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap());
-                assert!(square.is_finite() && (square > 0.0 || behind_batch_norm(&name)), "{name}: {square}");
-                squares += square;
-                direction.push((var, grad));
-            }
-            // Along the gradient the loss rises by its norm.
-            let norm = squares.sqrt();
-            let moved = |by: f64| {
-                for (var, grad) in &direction {
-                    var.set(&(var.as_tensor().detach() + (grad * (by / norm)).unwrap()).unwrap()).unwrap();
-                }
-            };
-            let h = 1e-3 / norm.max(1.0);
-            let value = || f64::from(loss(&model, &samples, &objective).to_scalar::<f32>().unwrap());
-            moved(h);
-            let above = value();
-            moved(-2.0 * h);
-            let slope = (above - value()) / (2.0 * h);
-            assert!((slope - norm).abs() < 0.03 * norm + 2e-3 / h * 1e-3, "{config:?}: slope {slope}, norm {norm}");
+            slope(&store.trainable(), || loss(&model, &samples, &objective), behind_batch_norm, &format!("{config:?}"));
         }
     }
 

@@ -1,10 +1,10 @@
 //! Sentences to token ids, as a `tokenizer.json` of the `tokenizers` crate says.
 
 use crate::audio::guarded;
+use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// A tokenizer and the bytes of its file.
@@ -63,7 +63,7 @@ impl Tokenizer {
         if size == 0 {
             return Err("has no tokens".into());
         }
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = sha256(&bytes);
         let unknown = unknown.filter(|id| (*id as usize) < size);
         Ok(Tokenizer { inner, bytes, sha256, unknown, size })
     }

@@ -66,9 +66,7 @@ pub fn write(run: &Path, task: &impl Task, optimizer: &Optimizer, state: &State,
     durable::write_dir(&path, |tmp| {
         task.write_model(tmp)?;
         write_tensors(&tmp.join("optimizer.safetensors"), &optimizer.tensors())?;
-        let json = serde_json::to_string_pretty(state)
-            .map_err(|e| Error::failed(format!("state.json: {e}"), "report this as a fault of cpc"))?;
-        durable::write(&tmp.join("state.json"), format!("{json}\n").as_bytes())
+        durable::write_json(&tmp.join("state.json"), state)
     })?;
     let all = list(run)?;
     for (_, old) in &all[..all.len().saturating_sub(keep)] {

@@ -5,6 +5,7 @@ use crate::config::{Config, ContextConfig, EncoderConfig, HeadsConfig, HeadsKind
 use crate::durable;
 use crate::error::{Error, Problem, Result};
 use candle_core::Tensor;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -58,6 +59,45 @@ impl ModelConfig {
     }
 }
 
+/// The directory of the model at `path`: its own, or the `model/` of a run directory.
+pub(super) fn place(path: &Path) -> PathBuf {
+    let inside = path.join("model");
+    if !path.join("config.json").exists() && inside.join("config.json").exists() { inside } else { path.to_path_buf() }
+}
+
+/// Reads the `config.json` of a model of this type, in format 1. `check` names what is out of range, and gives the type and the format that
+/// it says.
+pub(super) fn read_config<C: DeserializeOwned>(
+    dir: &Path,
+    model_type: &str,
+    check: impl Fn(&C, &mut Vec<Problem>) -> (String, u32),
+) -> Result<C> {
+    let file = dir.join("config.json");
+    if dir.is_dir() && !file.exists() {
+        return Err(Error::failed(
+            format!("{}: not a model directory: there is no config.json in it", dir.display()),
+            "give a run directory, its model/, or one of its checkpoints/",
+        ));
+    }
+    let text = std::fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
+    let wrong = |what: String| {
+        Error::failed(
+            format!("{}: {what}", file.display()),
+            "copy or download the model again, or use the cpc that wrote it",
+        )
+    };
+    let config: C = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    let mut faults = Vec::new();
+    let (said, format) = check(&config, &mut faults);
+    if format != 1 || said != model_type {
+        return Err(wrong(format!("{said} of format {format} is not known to this cpc")));
+    }
+    match faults.first() {
+        Some(fault) => Err(wrong(fault.to_string())),
+        None => Ok(config),
+    }
+}
+
 /// A directory that holds a model.
 #[derive(Debug, Clone)]
 pub struct ModelDir {
@@ -73,10 +113,8 @@ impl ModelDir {
     /// # Errors
     /// Says which file is missing or what in it cannot be read.
     pub fn open(path: &Path) -> Result<ModelDir> {
-        let inside = path.join("model");
-        let path =
-            if !path.join("config.json").exists() && inside.join("config.json").exists() { &inside } else { path };
-        Ok(ModelDir { path: path.to_path_buf(), config: ModelDir::read_config(path)? })
+        let path = place(path);
+        Ok(ModelDir { config: ModelDir::read_config(&path)?, path })
     }
 
     /// Reads the `config.json` of a directory.
@@ -84,33 +122,13 @@ impl ModelDir {
     /// # Errors
     /// It is missing, or says what this crate does not know.
     pub fn read_config(dir: &Path) -> Result<ModelConfig> {
-        let file = dir.join("config.json");
-        if dir.is_dir() && !file.exists() {
-            return Err(Error::failed(
-                format!("{}: not a model directory: there is no config.json in it", dir.display()),
-                "give a run directory, its model/, or one of its checkpoints/",
-            ));
-        }
-        let text = std::fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
-        let wrong = |what: String| {
-            Error::failed(
-                format!("{}: {what}", file.display()),
-                "copy or download the model again, or use the cpc that wrote it",
-            )
-        };
-        let config: ModelConfig = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
-        if config.format != 1 || config.model_type != "cpc-audio" {
-            return Err(wrong(format!("{} of format {} is not known to this cpc", config.model_type, config.format)));
-        }
-        let mut faults: Vec<Problem> = Vec::new();
-        config.encoder.validate(&mut faults);
-        config.context.validate(&mut faults);
-        config.heads.validate(&mut faults);
-        config.heads.validate_sizes(config.encoder.hidden_dim, config.context.hidden_dim, &mut faults);
-        match faults.first() {
-            Some(fault) => Err(wrong(fault.to_string())),
-            None => Ok(config),
-        }
+        read_config(dir, "cpc-audio", |config: &ModelConfig, faults| {
+            config.encoder.validate(faults);
+            config.context.validate(faults);
+            config.heads.validate(faults);
+            config.heads.validate_sizes(config.encoder.hidden_dim, config.context.hidden_dim, faults);
+            (config.model_type.clone(), config.format)
+        })
     }
 
     /// Its weights by name, on the CPU.
@@ -120,9 +138,7 @@ impl ModelDir {
 
     /// Writes a model into an existing directory, each file whole or not at all, the weights last.
     pub fn write(path: &Path, config: &ModelConfig, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-        let json = serde_json::to_string_pretty(config)
-            .map_err(|e| Error::failed(format!("config.json: {e}"), "report this as a fault of cpc"))?;
-        durable::write(&path.join("config.json"), format!("{json}\n").as_bytes())?;
+        durable::write_json(&path.join("config.json"), config)?;
         write_tensors(&path.join("model.safetensors"), tensors)
     }
 }

@@ -4,12 +4,11 @@
 
 use super::cpc_audio::{self, Foreign, Moments};
 use super::model_dir::{ModelConfig, ModelDir, Origin};
-use super::tensors::{read_tensors, to_safetensors};
+use super::tensors::{ordered, read_tensors, sha256_of};
 use super::torch::{is_torch_file, read_torch};
 use crate::error::{Error, Result};
 use candle_core::Tensor;
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// A trained model: its sizes, its tensors and where it came from.
@@ -115,16 +114,13 @@ impl Pretrained {
     /// SHA-256 of the tensors as `model.safetensors` would hold them, in hexadecimal: the same for a checkpoint and for what it is converted
     /// to, and what the hub shows of that file.
     pub fn sha256(&self) -> Result<String> {
-        let ordered: BTreeMap<String, Tensor> = self.tensors.iter().map(|(n, t)| (n.clone(), t.clone())).collect();
-        let digest = Sha256::digest(to_safetensors(&ordered, &self.origin.reference)?);
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        sha256_of(&self.tensors, &self.origin.reference)
     }
 
     /// Writes it as a model directory, whole or not at all, in place of what was there.
     pub fn write(&self, dir: &Path) -> Result<()> {
         let config = ModelConfig { origin: Some(self.origin.clone()), ..self.config.clone() };
-        let ordered: BTreeMap<String, Tensor> = self.tensors.iter().map(|(n, t)| (n.clone(), t.clone())).collect();
-        crate::durable::write_dir(dir, |tmp| ModelDir::write(tmp, &config, &ordered))
+        crate::durable::write_dir(dir, |tmp| ModelDir::write(tmp, &config, &ordered(&self.tensors)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tensors in `.safetensors` files.
 
+use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
 use candle_core::{DType, Tensor};
@@ -11,6 +12,16 @@ use std::path::Path;
 /// Writes tensors under their names; the same tensors always give the same bytes.
 pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
     durable::write(path, &to_safetensors(tensors, &path.display().to_string())?)
+}
+
+/// SHA-256 of the `.safetensors` file that tensors would be, in hexadecimal; `from` begins an error's message.
+pub fn sha256_of(tensors: &HashMap<String, Tensor>, from: &str) -> Result<String> {
+    Ok(sha256(&to_safetensors(&ordered(tensors), from)?))
+}
+
+/// Tensors by name, in the order of their names.
+pub fn ordered(tensors: &HashMap<String, Tensor>) -> BTreeMap<String, Tensor> {
+    tensors.iter().map(|(name, tensor)| (name.clone(), tensor.clone())).collect()
 }
 
 /// The bytes of a `.safetensors` file; `to` begins an error's message.

@@ -1,14 +1,13 @@
 //! A model directory of text: `config.json`, `model.safetensors`, and the `tokenizer.json` that its embeddings belong to.
 
-use super::model_dir::Origin;
-use super::tensors::{read_tensors, to_safetensors, write_tensors};
+use super::model_dir::{Origin, place, read_config};
+use super::tensors::{read_tensors, sha256_of, write_tensors};
 use crate::config::{ContextConfig, HeadsConfig, SentenceEncoderConfig, TextConfig};
 use crate::durable;
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Result};
 use crate::text::Tokenizer;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -71,13 +70,12 @@ pub struct TextModel {
 impl TextModel {
     /// Whether there is a text model at `path`, a model directory or a run directory.
     pub fn is_at(path: &Path) -> bool {
-        let kind = |dir: &Path| -> Option<String> {
-            let text = std::fs::read_to_string(dir.join("config.json")).ok()?;
+        let kind = || -> Option<String> {
+            let text = std::fs::read_to_string(place(path).join("config.json")).ok()?;
             let json: serde_json::Value = serde_json::from_str(&text).ok()?;
             json["model_type"].as_str().map(String::from)
         };
-        let found = kind(path).or_else(|| kind(&path.join("model")));
-        found.as_deref() == Some(TextModelConfig::MODEL_TYPE)
+        kind().as_deref() == Some(TextModelConfig::MODEL_TYPE)
     }
 
     /// Opens a model directory, or the `model/` of a run directory.
@@ -85,32 +83,18 @@ impl TextModel {
     /// # Errors
     /// Says which file is missing, what in it cannot be read, or that the tokenizer is not the model's.
     pub fn open(path: &Path) -> Result<TextModel> {
-        let inside = path.join("model");
-        let dir = if !path.join("config.json").exists() && inside.is_dir() { inside } else { path.to_path_buf() };
-        let file = dir.join("config.json");
-        let wrong = |what: String| {
-            Error::failed(
-                format!("{}: {what}", file.display()),
-                "copy or download the model again, or use the cpc that wrote it",
-            )
-        };
-        let text = std::fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
-        let config: TextModelConfig = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
-        if config.format != 1 || config.model_type != TextModelConfig::MODEL_TYPE {
-            return Err(wrong(format!("{} of format {} is not known to this cpc", config.model_type, config.format)));
-        }
-        let mut faults: Vec<Problem> = Vec::new();
-        config.encoder.validate(&mut faults);
-        config.context.validate(&mut faults);
-        config.heads.validate(&mut faults);
-        if let Some(fault) = faults.first() {
-            return Err(wrong(fault.to_string()));
-        }
-        let place = dir.join("tokenizer.json");
-        let tokenizer = Tokenizer::open(&place)?;
+        let dir = place(path);
+        let config = read_config(&dir, TextModelConfig::MODEL_TYPE, |config: &TextModelConfig, faults| {
+            config.encoder.validate(faults);
+            config.context.validate(faults);
+            config.heads.validate(faults);
+            (config.model_type.clone(), config.format)
+        })?;
+        let file = dir.join("tokenizer.json");
+        let tokenizer = Tokenizer::open(&file)?;
         if tokenizer.sha256() != config.tokenizer_sha256 || tokenizer.size() > config.encoder.vocab_size {
             return Err(Error::failed(
-                format!("{}: is not the tokenizer that the model was trained with", place.display()),
+                format!("{}: is not the tokenizer that the model was trained with", file.display()),
                 "take tokenizer.json from where the model came from: each id has to mean the same token",
             ));
         }
@@ -123,9 +107,7 @@ impl TextModel {
     /// # Errors
     /// The tensors cannot be written as such.
     pub fn sha256(&self) -> Result<String> {
-        let ordered: BTreeMap<String, Tensor> = self.tensors.iter().map(|(n, t)| (n.clone(), t.clone())).collect();
-        let digest = Sha256::digest(to_safetensors(&ordered, &self.reference)?);
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        sha256_of(&self.tensors, &self.reference)
     }
 
     /// Writes a model into an existing directory, each file whole or not at all, the weights last.
@@ -138,9 +120,7 @@ impl TextModel {
         tokenizer: &Tokenizer,
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<()> {
-        let json = serde_json::to_string_pretty(config)
-            .map_err(|e| Error::failed(format!("config.json: {e}"), "report this as a fault of cpc"))?;
-        durable::write(&dir.join("config.json"), format!("{json}\n").as_bytes())?;
+        durable::write_json(&dir.join("config.json"), config)?;
         tokenizer.save(&dir.join("tokenizer.json"))?;
         write_tensors(&dir.join("model.safetensors"), tensors)
     }

@@ -1,19 +1,14 @@
 //! Checkpoints of CPC_audio as MODEL, and `cpc convert` there and back.
 
-use super::place::Place;
+use super::place::{Place, golden};
 use candle_core::Tensor;
 use cpc::weights::torch::{Value, read_torch, write_torch};
 use cpc::weights::{Pretrained, read_tensors};
 use serde_json::Value as Json;
 use std::fs;
-use std::path::PathBuf;
 
 const CASES: [&str; 4] =
     ["gru_linear_channelnorm", "gru_linear_batchnorm", "lstm2_linear_channelnorm", "lstm_transformer_channelnorm"];
-
-fn golden(file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
-}
 
 fn npy(file: &str) -> Tensor {
     Tensor::read_npy(golden(file)).unwrap()

@@ -74,6 +74,13 @@ impl Site {
         said
     }
 
+    /// Every feature below a directory.
+    pub fn features(&self, dir: &str) -> BTreeMap<String, Vec<u8>> {
+        let all: BTreeMap<_, _> = self.place.tree(dir).into_iter().filter(|(name, _)| name.ends_with(".npy")).collect();
+        assert!(!all.is_empty(), "{dir} has no features");
+        all
+    }
+
     /// A model on the hub, too large to come at once when it comes slowly.
     pub fn large(&self) -> Vec<u8> {
         let bytes: Vec<u8> = (0..600_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -165,10 +172,7 @@ fn what_is_pushed_is_pulled_to_the_bit() {
     // The same model from the same files gives the same features.
     site.ok(site.cpc("extract model corpus/s1 --out a"));
     site.ok(site.cpc("extract pulled corpus/s1 --out b"));
-    let features = |name: &str| -> Vec<_> {
-        site.place.tree(name).into_iter().filter(|(name, _)| name.ends_with(".npy")).collect()
-    };
-    assert!(!features("a").is_empty() && features("a") == features("b"));
+    assert_eq!(site.features("a"), site.features("b"));
 
     let before = site.downloads();
     let again = site.json("hub pull hf:tester/demo");

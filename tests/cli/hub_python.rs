@@ -3,6 +3,7 @@
 
 use super::hub::{Site, files};
 use super::hub_server::{Fault, HubServer, Kind};
+use super::place::golden;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -107,10 +108,7 @@ fn a_model_goes_to_python_and_comes_back() {
     );
     site.ok(site.cpc("extract model corpus --out ours"));
     site.ok(site.cpc("extract hf:tester/theirs corpus --out theirs"));
-    let features = |name: &str| -> Vec<_> {
-        site.place.tree(name).into_iter().filter(|(name, _)| name.ends_with(".npy")).collect()
-    };
-    assert!(!features("ours").is_empty() && features("ours") == features("theirs"));
+    assert_eq!(site.features("ours"), site.features("theirs"));
 }
 
 #[test]
@@ -121,7 +119,7 @@ fn the_pytorch_program_of_a_card_computes_the_features() {
     for case in
         ["gru_linear_channelnorm", "gru_linear_batchnorm", "lstm2_linear_channelnorm", "lstm_transformer_channelnorm"]
     {
-        let golden = |file: &str| here(&format!("tests/golden/{case}/{file}")).display().to_string();
+        let golden = |file: &str| golden(&format!("{case}/{file}")).display().to_string();
         site.ok(site.cpc(&format!("convert {} {case}", golden("checkpoint_0.pt"))));
         site.ok(site.with_token(&format!("hub push {case} tester/{case}")));
         let card = site.place.at(&format!("{case}.md"));

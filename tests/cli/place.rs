@@ -40,6 +40,11 @@ pub struct Place {
     pub dir: TempDir,
 }
 
+/// A file of the golden cases.
+pub fn golden(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
+}
+
 /// A recording of a swelling tone.
 pub fn wav(path: &Path, seconds: f64, pitch: f64) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -3,24 +3,12 @@
 use super::hub::Site;
 use super::hub_server::{HubServer, Kind};
 use super::parquet::{rows, write};
+use super::place::golden;
 use parquet::basic::Compression;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
-}
 
 impl Site {
-    /// Every feature below a directory.
-    fn features(&self, dir: &str) -> BTreeMap<String, Vec<u8>> {
-        let all: BTreeMap<_, _> = self.place.tree(dir).into_iter().filter(|(name, _)| name.ends_with(".npy")).collect();
-        assert!(!all.is_empty());
-        all
-    }
-
     fn read(&self, name: &str) -> String {
         String::from_utf8(self.place.bytes(name)).unwrap()
     }

@@ -24,24 +24,22 @@ pub(crate) fn at(data: &Path) -> Result<Option<Wanted>> {
         let file = data.is_file() && is_table(data);
         return Ok(file.then(|| (vec![data.to_path_buf()], parent.to_path_buf())));
     }
-    for dir in [parent.to_path_buf(), parent.join("data")] {
-        let looked_in = if dir.as_os_str().is_empty() { Path::new(".") } else { &dir };
-        if !looked_in.is_dir() {
+    let mut listed = Vec::new();
+    for folder in ["", "data/"] {
+        let dir = parent.join(folder);
+        let dir = if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir };
+        if !dir.is_dir() {
             continue;
         }
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(looked_in).map_err(Error::io(looked_in, "read"))? {
-            let name = entry.map_err(Error::io(looked_in, "read"))?.file_name();
-            if name.to_str().is_some_and(|name| is_part(name, split)) {
-                files.push(dir.join(name));
-            }
-        }
-        if !files.is_empty() {
-            files.sort();
-            return Ok(Some((files, dir)));
+        for entry in std::fs::read_dir(&dir).map_err(Error::io(&dir, "read"))? {
+            let name = entry.map_err(Error::io(&dir, "read"))?.file_name();
+            listed.extend(name.to_str().map(|name| format!("{folder}{name}")));
         }
     }
-    Ok(None)
+    listed.sort();
+    let Ok(Chosen { place, files }) = tables_of(split, &listed) else { return Ok(None) };
+    let root = place.rsplit_once('/').map_or(parent.to_path_buf(), |(folder, _)| parent.join(folder));
+    Ok(Some((files.iter().map(|file| parent.join(file)).collect(), root)))
 }
 
 /// Parquet files of a listing, and what they are together.

@@ -53,6 +53,16 @@ pub struct Item {
     frames: Range<usize>,
 }
 
+/// The classes that labels name, in the order of the alphabet, and the class of each label.
+pub(crate) fn classes_of(labels: &[String]) -> (Vec<String>, Vec<u32>) {
+    let mut names = labels.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    let class = |label: &String| names.binary_search(label).unwrap_or_default() as u32;
+    let classes = labels.iter().map(class).collect();
+    (names, classes)
+}
+
 /// Labelled rows.
 pub struct Table<'a> {
     /// None for rows that are at hand.
@@ -147,11 +157,7 @@ impl<'a> Table<'a> {
             let what = format!("row {}, column {}: the value is {}", at / dim, at % dim, rows[at]);
             return Err(Error::failed(what, "a row must hold finite numbers: look for what made this one"));
         }
-        let mut names = labels.to_vec();
-        names.sort_unstable();
-        names.dedup();
-        let class = |label: &String| names.binary_search(label).unwrap_or_default() as u32;
-        let classes = labels.iter().map(class).collect();
+        let (names, classes) = classes_of(labels);
         let item = |(i, label): (usize, &String)| Item {
             id: i.to_string(),
             stratum: label.clone(),

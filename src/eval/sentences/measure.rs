@@ -21,7 +21,7 @@ use crate::eval::probe::penalty::{choose, hold_out_of};
 use crate::eval::probe::softmax::argmax;
 use crate::eval::probe::split::deal;
 use crate::eval::probe::standardise::standardise;
-use crate::eval::probe::table::Table;
+use crate::eval::probe::table::{Table, classes_of};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -145,11 +145,7 @@ impl<'a> Study<'a> {
                 dealt.into_iter().map(|test| (rest(&test), test)).collect()
             }
         };
-        let mut names = labels.clone();
-        names.sort_unstable();
-        names.dedup();
-        let class = |label: &String| names.binary_search(label).unwrap_or_default() as u32;
-        let classes = labels.iter().map(class).collect();
+        let (names, classes) = classes_of(&labels);
         Ok(Study { task, settings, labels, names, classes, folds })
     }
 

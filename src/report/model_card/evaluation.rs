@@ -1,6 +1,6 @@
 //! What `cpc probe --json` and `cpc abx --json` say, as a card repeats it: in tables, and in the header's `model-index`.
 
-use super::text::{called, percent, plain, table, yaml};
+use super::strings::{called, percent, plain, table, yaml};
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt::Write;

@@ -4,7 +4,7 @@
 //! given. Its PyTorch program is written for the one architecture, and gives the z and c of [`crate::features`].
 
 mod evaluation;
-mod text;
+mod strings;
 mod training;
 
 pub use training::{Training, Validation};
@@ -14,7 +14,7 @@ use crate::weights::ModelConfig;
 use evaluation::Evaluation;
 use serde_json::Value;
 use std::fmt::Write;
-use text::{called, percent, plain, repository, short, table, yaml};
+use strings::{called, percent, plain, repository, short, table, yaml};
 
 /// What a card can say. Everything but the name and the architecture is optional; what is not known is left out.
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@
 //! pointer to it that holds its SHA-256 and its size (the Git LFS specification, version 1). The pointer has one form
 //! only, so it is made here from the file that arrived: if its hash is the hub's, hash and size of the file are too.
 
+use crate::digest::hex;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use std::fs::File;
@@ -60,10 +61,6 @@ fn digest<D: Digest>(mut hash: D, mut file: File) -> io::Result<String> {
             n => hash.update(&buffer[..n]),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether a text is a hash of git's, in lower case.

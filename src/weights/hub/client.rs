@@ -80,14 +80,6 @@ impl Hub {
         &self.settings
     }
 
-    /// Reads a reference as [`RepoRef::parse`] does, with this hub's own addresses.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn reference(&self, text: &str) -> Result<RepoRef> {
-        RepoRef::parse(text, self.settings.authority())
-    }
-
     pub(super) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

@@ -22,5 +22,5 @@ pub use check::RepoFile;
 pub use client::Hub;
 pub use fetch::{Fetched, Progress, Resolved, is_model_file, not_a_model};
 pub use push::{Content, Pushed};
-pub use reference::{Kind, RepoRef};
-pub use settings::{HUB, Settings, Token};
+pub use reference::{HUB, Kind, RepoRef};
+pub use settings::{Settings, Token};

@@ -10,10 +10,12 @@
 //! `refs/convert/NAME`. A path is a folder of the repository or one file in it. Names follow the hub's rules
 //! (`validate_repo_id` of huggingface_hub), revisions those of git (git-check-ref-format).
 
-use super::settings::HUB;
 use crate::error::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
+
+/// The hub that is asked unless HF_ENDPOINT names another.
+pub const HUB: &str = "https://huggingface.co";
 
 /// What a repository holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

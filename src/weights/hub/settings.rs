@@ -2,15 +2,13 @@
 //! (its `constants.py` and `utils/_auth.py`), with the same meaning. One difference: a variable that is empty counts
 //! as not set.
 
+use super::reference::{HUB, RepoRef};
 use crate::error::{Error, Result};
 use std::ffi::OsString;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// The hub that is asked unless HF_ENDPOINT names another.
-pub const HUB: &str = "https://huggingface.co";
 
 /// A hub token. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -107,8 +105,16 @@ impl Settings {
         })
     }
 
+    /// Reads a reference as [`RepoRef::parse`] does, with this hub's own addresses.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn reference(&self, text: &str) -> Result<RepoRef> {
+        RepoRef::parse(text, self.authority())
+    }
+
     /// Host and port of the endpoint.
-    pub(super) fn authority(&self) -> &str {
+    fn authority(&self) -> &str {
         self.endpoint.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default())
     }
 }
