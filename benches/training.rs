@@ -113,7 +113,7 @@ fn step(c: &mut Criterion) {
             let latents = model.forward(&samples, Phase::Train).unwrap();
             let (out, _) =
                 model.contrast(&latents, &objective, Phase::Train, &mut stream(1, "negatives", index)).unwrap();
-            let grads = optimizer.collect(out.loss.sum_all().unwrap().backward().unwrap());
+            let grads = optimizer.collect(out.loss.sum_all().unwrap().backward().unwrap(), &[]).unwrap();
             optimizer.step(&grads, 1.0, 2e-4, &train).unwrap();
         })
     });

@@ -15,6 +15,7 @@ mod probe;
 mod progress;
 mod remote;
 mod terminal;
+mod text;
 
 use crate::error::{Error, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -86,6 +87,7 @@ pub enum Command {
     Convert(convert::Convert),
     Info(info::Info),
     Hub(hub::HubCommand),
+    Text(text::TextCommand),
     Completions(man::Completions),
     Man(man::Man),
 }
@@ -105,6 +107,7 @@ impl Cli {
             Command::Convert(convert) => convert.run(&terminal),
             Command::Info(info) => info.run(&terminal),
             Command::Hub(hub) => hub.run(&terminal),
+            Command::Text(text) => text.run(&terminal),
             Command::Completions(completions) => completions.run(&terminal),
             Command::Man(man) => man.run(&terminal),
         }

@@ -69,6 +69,9 @@ impl Sections for Config {
                 ),
             ));
         }
+        if self.objective.mask_duplicates {
+            faults.push(Problem::new("objective.mask_duplicates", "is for text; no two frames of audio are the same"));
+        }
         self.heads.validate_sizes(self.encoder.hidden_dim, self.context.hidden_dim, faults);
         let same = self.objective.negatives_from == NegativesFrom::SameSequence && self.objective.exclude_positive;
         if same && frames <= steps + 1 && self.objective.num_negatives > 0 {

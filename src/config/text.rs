@@ -148,6 +148,7 @@ impl Default for TextConfig {
                 num_negatives: 0,
                 negatives_from: NegativesFrom::Batch,
                 exclude_positive: false,
+                mask_duplicates: false,
             },
             data: TextDataConfig::default(),
             train: TrainConfig { batch_size: 64, ..TrainConfig::default() },

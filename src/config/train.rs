@@ -25,11 +25,18 @@ pub struct ObjectiveConfig {
     pub negatives_from: NegativesFrom,
     /// Never draw the frames that a position has to predict as its own negatives. CPC_audio does not care.
     pub exclude_positive: bool,
+    /// Sentences that are word for word the one to come are not counted as its negatives. For text.
+    pub mask_duplicates: bool,
 }
 
 impl Default for ObjectiveConfig {
     fn default() -> Self {
-        ObjectiveConfig { num_negatives: 128, negatives_from: NegativesFrom::Batch, exclude_positive: false }
+        ObjectiveConfig {
+            num_negatives: 128,
+            negatives_from: NegativesFrom::Batch,
+            exclude_positive: false,
+            mask_duplicates: false,
+        }
     }
 }
 

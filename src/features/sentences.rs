@@ -5,6 +5,7 @@ use crate::durable;
 use crate::error::{Error, Result};
 use crate::model::CpcText;
 use crate::nn::ParamStore;
+use crate::ops::tokens::Sentences;
 use crate::text::{Counts, Piece, Source, Tokenizer};
 use crate::weights::TextModel;
 use candle_core::{DType, Device};
@@ -83,7 +84,7 @@ impl SentenceExtractor {
                 ids.extend(sentence);
                 offsets.push(ids.len() as u32);
             }
-            let z = self.model.encode(&ids, &offsets)?;
+            let z = self.model.encode(&Sentences::new(&ids, &offsets)?)?;
             all.extend(z.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?);
         }
         Ok(all)

@@ -55,7 +55,7 @@ impl CpcAudio {
         phase: Phase,
         stream: &mut Stream,
     ) -> Result<(PerStep, usize)> {
-        self.contrast.contrast(latents, objective, phase, stream)
+        self.contrast.contrast(latents, objective, None, phase, stream)
     }
 
     /// InfoNCE of every step with given negatives, and without dropout.
@@ -68,8 +68,9 @@ impl CpcAudio {
 mod tests {
     use super::*;
     use crate::config::{Config, ContextKind, HeadsKind, NegativesFrom, NormKind};
+    use crate::model::slope::slope;
     use crate::nn::ParamStore;
-    use crate::ops::check::{random, slope};
+    use crate::ops::check::random;
     use crate::seed::stream;
     use candle_core::{DType, Device};
 
@@ -90,7 +91,10 @@ mod tests {
                 (config.context.hidden_dim, config.context.kind, config.context.num_layers) = (7, kind, 1 + j);
                 config.heads.steps = 3;
                 let (negatives_from, num_negatives) = ways[(2 * i + j) % ways.len()];
-                cases.push((config, ObjectiveConfig { num_negatives, negatives_from, exclude_positive: i == 1 }));
+                cases.push((
+                    config,
+                    ObjectiveConfig { num_negatives, negatives_from, exclude_positive: i == 1, ..Default::default() },
+                ));
             }
         }
         let mut config = Config::default();
@@ -114,7 +118,12 @@ mod tests {
             let samples = random(&[3, 2003], 4).to_dtype(DType::F32).unwrap();
             let behind_batch_norm =
                 |name: &str| config.encoder.norm == NormKind::Batch && name.contains("conv") && name.ends_with("bias");
-            slope(&store.trainable(), || loss(&model, &samples, &objective), behind_batch_norm, &format!("{config:?}"));
+            slope(
+                &store.trainable(),
+                || (loss(&model, &samples, &objective), None),
+                behind_batch_norm,
+                &format!("{config:?}"),
+            );
         }
     }
 

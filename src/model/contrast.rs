@@ -1,9 +1,9 @@
 //! Predictions against what comes: the end of every model of CPC, whatever its input.
 
 use crate::config::{HeadsConfig, ObjectiveConfig};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::{Heads, Phase};
-use crate::objective::{PerStep, all_scores, count_all, draw_negatives, info_nce};
+use crate::objective::{PerStep, all_scores, draw_negatives, info_nce};
 use crate::ops::scores::{Negatives, sampled_scores};
 use crate::seed::Stream;
 use candle_core::Tensor;
@@ -33,25 +33,38 @@ impl Contrast {
         Ok(Contrast { heads, steps: cfg.steps, scale: cfg.score.scale(latent) })
     }
 
-    /// InfoNCE of every step, with negatives drawn as `objective` says, and how many each position met.
+    /// InfoNCE of every step, with negatives drawn as `objective` says, and how many each position met at least.
+    ///
+    /// Where `texts` (B*T) is given, latents that have the number of a position's true future are not counted as its negatives.
+    ///
+    /// # Errors
+    /// The window holds no position with all its futures.
     pub fn contrast(
         &self,
         latents: &Latents,
         objective: &ObjectiveConfig,
+        texts: Option<&[u32]>,
         phase: Phase,
         stream: &mut Stream,
     ) -> Result<(PerStep, usize)> {
         let (batch, frames, _) = latents.z.dims3()?;
+        let positions = self.positions(frames)?;
         let negatives = match objective.num_negatives {
             0 => None,
-            _ => Some(draw_negatives(objective, batch, frames - self.steps, frames, stream)),
+            _ => Some(draw_negatives(objective, batch, positions, frames, stream)),
         };
         let predictions = self.predict(&latents.c, (phase == Phase::Train).then_some(stream))?;
         let Some(negatives) = negatives else {
-            let scores = all_scores(&predictions, &latents.z, objective.negatives_from, self.scale)?;
-            return Ok((info_nce(&scores)?, count_all(objective.negatives_from, batch, frames)));
+            let (scores, fewest) = all_scores(&predictions, &latents.z, objective.negatives_from, texts, self.scale)?;
+            return Ok((info_nce(&scores)?, fewest));
         };
-        Ok((info_nce(&sampled_scores(&predictions, &latents.z, &negatives, self.scale)?)?, negatives.number))
+        let scores = sampled_scores(&predictions, &latents.z, &negatives, self.scale)?;
+        let Some(texts) = texts else {
+            return Ok((info_nce(&scores)?, negatives.number));
+        };
+        let (bars, fewest) = self.repetitions(&negatives, texts, positions, frames);
+        let bars = Tensor::from_vec(bars, scores.shape(), scores.device())?.to_dtype(scores.dtype())?;
+        Ok((info_nce(&(scores + bars)?)?, fewest))
     }
 
     /// InfoNCE of every step with given negatives, and without dropout.
@@ -61,6 +74,32 @@ impl Contrast {
 
     /// Predictions (B, P, K, D) of the positions whose K futures lie in the window.
     fn predict(&self, c: &Tensor, dropout: Option<&mut Stream>) -> Result<Tensor> {
-        self.heads.forward(&c.narrow(1, 0, c.dim(1)? - self.steps)?, dropout)
+        self.heads.forward(&c.narrow(1, 0, self.positions(c.dim(1)?)?)?, dropout)
+    }
+
+    fn positions(&self, frames: usize) -> Result<usize> {
+        frames.checked_sub(self.steps).filter(|&positions| positions > 0).ok_or_else(|| {
+            Error::failed(
+                format!("a window of {frames} holds no position with {} futures", self.steps),
+                "take longer windows (data.window), or fewer steps (heads.steps)",
+            )
+        })
+    }
+
+    /// What to add to sampled scores (B, P, K, 1 + N): -1e9 for negatives that repeat the true future, and how many negatives the
+    /// poorest position keeps.
+    fn repetitions(&self, negatives: &Negatives, texts: &[u32], positions: usize, frames: usize) -> (Vec<f32>, usize) {
+        let (n, mut fewest) = (negatives.number, negatives.number);
+        let mut add = Vec::with_capacity(negatives.rows.len() / n * self.steps * (1 + n));
+        for (position, rows) in negatives.rows.chunks_exact(n).enumerate() {
+            for k in 1..=self.steps {
+                let future = texts.get(position / positions * frames + position % positions + k);
+                let repeats = |row: &u32| texts.get(*row as usize) == future;
+                add.push(0.0f32);
+                add.extend(rows.iter().map(|row| if repeats(row) { -1e9 } else { 0.0 }));
+                fewest = fewest.min(rows.iter().filter(|row| !repeats(row)).count());
+            }
+        }
+        (add, fewest)
     }
 }

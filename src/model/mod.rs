@@ -2,6 +2,8 @@
 
 mod audio;
 mod contrast;
+#[cfg(test)]
+mod slope;
 mod text;
 
 pub use audio::CpcAudio;

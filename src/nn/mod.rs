@@ -1,6 +1,7 @@
 //! Modules with parameters, and the store that holds them.
 
 mod context;
+mod embedding;
 mod encoder;
 mod heads;
 mod sentences;
@@ -8,6 +9,7 @@ mod store;
 mod transformer;
 
 pub use context::{Context, ContextStream};
+pub use embedding::{Embedding, Rows};
 pub use encoder::{ConvEncoder, Phase};
 pub use heads::Heads;
 pub use sentences::SentenceEncoder;

@@ -2,49 +2,45 @@
 
 use crate::config::NegativesFrom;
 use crate::error::Result;
-use candle_core::{DType, Tensor};
-
-/// Added to the scores of what is no candidate: nothing is left of it after the exponential.
-const NEVER: f64 = -1e9;
-
-/// Negatives that each position is contrasted with: all candidates but the true future.
-pub fn count(from: NegativesFrom, batch: usize, frames: usize) -> usize {
-    match from {
-        NegativesFrom::OtherSequences if batch > 1 => (batch - 1) * frames,
-        NegativesFrom::SameSequence => frames - 1,
-        _ => batch * frames - 1,
-    }
-}
+use crate::ops::all_pairs::all_pairs;
+use candle_core::Tensor;
 
 /// (B, P, K, 1 + B*T): the score of the true future first, then those of all latents; what is not allowed (the true future a
-/// second time, and what lies outside `from`) scores -1e9.
+/// second time, what lies outside `from`, and repetitions of the true future) scores -1e9. Beside them the number of negatives,
+/// of the position that has the fewest.
 ///
-/// `predictions` (B, P, K, D), `z` (B, T, D).
-pub fn all_scores(predictions: &Tensor, z: &Tensor, from: NegativesFrom, scale: f64) -> Result<Tensor> {
-    let (batch, positions, steps, dim) = predictions.dims4()?;
-    let time = z.dim(1)?;
-    let latents = z.reshape((batch * time, dim))?.t()?.contiguous()?;
-    let (device, dtype) = (z.device(), z.dtype());
-    let own = Tensor::eye(batch, dtype, device)?.reshape((batch, 1, batch, 1))?;
-    let outside = match from {
-        NegativesFrom::OtherSequences if batch > 1 => own.clone(),
-        NegativesFrom::SameSequence => (1.0 - &own)?,
-        _ => own.zeros_like()?,
-    };
-    let (t, s) = (Tensor::arange(0u32, positions as u32, device)?, Tensor::arange(0u32, time as u32, device)?);
-    let (t, s) = (t.to_dtype(DType::F32)?.reshape((positions, 1))?, s.to_dtype(DType::F32)?.reshape((1, time))?);
-    let mut all = Vec::with_capacity(steps);
-    for k in 1..=steps {
-        let p = predictions.narrow(2, k - 1, 1)?.contiguous()?.reshape((batch * positions, dim))?;
-        let scores = (p.matmul(&latents)? * scale)?.reshape((batch, positions, batch, time))?;
-        let future = (t.broadcast_add(&Tensor::full(k as f32, (1, 1), device)?)?).broadcast_eq(&s)?.to_dtype(dtype)?;
-        let future = own.broadcast_mul(&future.reshape((1, positions, 1, time))?)?; // one for the true future
-        let barred = future.broadcast_maximum(&outside)?;
-        let truth = (&scores * &future)?.flatten_from(2)?.sum_keepdim(2)?; // (B, P, 1)
-        let others = scores.broadcast_add(&(barred * NEVER)?)?.flatten_from(2)?;
-        all.push(Tensor::cat(&[truth, others], 2)?);
+/// `predictions` (B, P, K, D), `z` (B, T, D). `texts` (B*T), where it is given, has equal numbers for latents of equal inputs.
+pub fn all_scores(
+    predictions: &Tensor,
+    z: &Tensor,
+    from: NegativesFrom,
+    texts: Option<&[u32]>,
+    scale: f64,
+) -> Result<(Tensor, usize)> {
+    let (batch, time, _) = z.dims3()?;
+    let all = batch * time;
+    let mut barred = vec![0u8; all * all];
+    let mut fewest = all.saturating_sub(1);
+    for (future, bars) in barred.chunks_exact_mut(all.max(1)).enumerate() {
+        let own = future / time * time..(future / time + 1) * time;
+        match from {
+            NegativesFrom::OtherSequences if batch > 1 => bars[own].fill(1),
+            NegativesFrom::SameSequence => {
+                bars[..own.start].fill(1);
+                bars[own.end..].fill(1);
+            }
+            _ => {}
+        }
+        if let Some(texts) = texts {
+            bars.iter_mut().zip(texts).for_each(|(bar, text)| *bar |= u8::from(texts.get(future) == Some(text)));
+        }
+        bars[future] = 1;
+        if future % time > 0 {
+            // The first of a window is nobody's future.
+            fewest = fewest.min(bars.iter().filter(|&&bar| bar == 0).count());
+        }
     }
-    Ok(Tensor::stack(&all, 2)?)
+    Ok((all_pairs(predictions, z, &barred.into(), scale)?, fewest))
 }
 
 #[cfg(test)]
@@ -58,7 +54,7 @@ mod tests {
         let (batch, positions, steps, time) = (3, 4, 2, 6);
         let (p, z) = (random(&[batch, positions, steps, 5], 1), random(&[batch, time, 5], 2));
         for from in [NegativesFrom::Batch, NegativesFrom::SameSequence, NegativesFrom::OtherSequences] {
-            let scores = all_scores(&p, &z, from, 0.5).unwrap();
+            let (scores, fewest) = all_scores(&p, &z, from, None, 0.5).unwrap();
             let every: Vec<u32> = (0..batch * positions).flat_map(|_| 0..(batch * time) as u32).collect();
             let negatives = Negatives { rows: every.into(), number: batch * time };
             let want = composed(&p, &z, &negatives, 0.5).unwrap();
@@ -80,12 +76,23 @@ mod tests {
                         assert!(got[1 + row] < -1e8);
                     }
                 }
-                assert_eq!(allowed, count(from, batch, time));
+                assert_eq!(allowed, fewest);
             }
             finite_differences(
-                |t| crate::ops::cross_entropy::composed(&all_scores(&t[0], &t[1], from, 0.5)?),
+                |t| crate::ops::cross_entropy::composed(&all_scores(&t[0], &t[1], from, None, 0.5)?.0),
                 &[p.clone(), z.clone()],
             );
         }
+    }
+
+    #[test]
+    fn latents_of_the_text_of_the_true_future_are_no_negatives() {
+        let (p, z) = (random(&[2, 1, 1, 3], 1), random(&[2, 2, 3], 2));
+        let (scores, fewest) = all_scores(&p, &z, NegativesFrom::Batch, Some(&[7, 5, 5, 6]), 1.0).unwrap();
+        let scores = scores.flatten_to(2).unwrap().to_vec2::<f64>().unwrap();
+        let barred = |row: &[f64]| row[1..].iter().map(|&s| s < -1e8).collect::<Vec<_>>();
+        assert_eq!(barred(&scores[0]), [false, true, true, false]); // the future is row 1, of text 5
+        assert_eq!(barred(&scores[1]), [false, false, false, true]); // row 3, of text 6
+        assert_eq!(fewest, 2);
     }
 }

@@ -4,6 +4,6 @@ mod all_pairs;
 mod info_nce;
 mod negatives;
 
-pub use all_pairs::{all_scores, count as count_all};
+pub use all_pairs::all_scores;
 pub use info_nce::{PerStep, info_nce};
 pub use negatives::draw as draw_negatives;

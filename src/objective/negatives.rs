@@ -50,7 +50,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn drawn(from: NegativesFrom, exclude_positive: bool) -> Vec<BTreeSet<u32>> {
-        let cfg = ObjectiveConfig { num_negatives: 4000, negatives_from: from, exclude_positive };
+        let cfg = ObjectiveConfig { num_negatives: 4000, negatives_from: from, exclude_positive, ..Default::default() };
         let negatives = draw(&cfg, 3, 4, 6, &mut stream(1, "negatives", 0));
         assert_eq!(negatives.rows.len(), 3 * 4 * 4000);
         negatives.rows.chunks(4000).map(|rows| rows.iter().copied().collect()).collect()

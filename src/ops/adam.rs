@@ -5,10 +5,15 @@
 //! p = p - lr * decay * p - lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)
 //! ```
 //! The gradient is scaled first by `scale`, a tensor of one element, so that clipping needs no value on the host.
+//!
+//! [`AdamStep::apply_rows`] does this to some rows of a table and leaves the others, with their moments, as they are to the bit: the
+//! lazy Adam of PyTorch's `SparseAdam`. It differs from the dense step in what a row misses while no batch holds its token: its
+//! moments do not fade, it does not coast on them, and AdamW does not shrink it. Bias is corrected by the steps of the run, not
+//! by those of the row, as `SparseAdam` does; epsilon is added as above, where `SparseAdam` adds it before the correction.
 
 use super::function::Form;
 use super::simd::kernel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var};
 use rayon::prelude::*;
 
@@ -43,6 +48,41 @@ impl AdamStep {
         }
     }
 
+    /// Moves the rows `ids` (U, ascending) of the table `p` (V, M) and of its moments by one step along `grad` (U, M) times `scale`;
+    /// touches no other row.
+    ///
+    /// # Errors
+    /// `ids` are not ascending rows of the table, or not as many as `grad` has.
+    pub fn apply_rows(&self, p: &Var, m: &Var, v: &Var, ids: &[u32], grad: &Tensor, scale: &Tensor) -> Result<()> {
+        let (rows, _) = p.dims2()?;
+        let inside = ids.last().is_none_or(|&last| (last as usize) < rows);
+        if !inside || ids.windows(2).any(|pair| pair[0] >= pair[1]) || grad.dim(0)? != ids.len() {
+            let what = format!("{} rows of a gradient for {} of {rows} rows, ascending", grad.dim(0)?, ids.len());
+            return Err(Error::Tensor(candle_core::Error::Msg(what)));
+        }
+        if ids.is_empty() {
+            return Ok(());
+        }
+        match Form::of(p) {
+            Form::Fused => self.step(p, m, v, grad, scale, Some(ids)),
+            Form::Composed => self.composed_rows(p, m, v, ids, grad, scale),
+        }
+    }
+
+    /// [`AdamStep::apply_rows`] by candle's operations: the rows are taken out, moved, and put back.
+    fn composed_rows(&self, p: &Var, m: &Var, v: &Var, ids: &[u32], grad: &Tensor, scale: &Tensor) -> Result<()> {
+        let at = Tensor::from_slice(ids, (ids.len(), 1), p.device())?;
+        let everywhere = at.broadcast_as((ids.len(), p.dim(1)?))?.contiguous()?;
+        let at = at.squeeze(1)?;
+        let taken = |table: &Var| Var::from_tensor(&table.as_tensor().detach().index_select(&at, 0)?);
+        let rows = [taken(p)?, taken(m)?, taken(v)?];
+        self.composed(&rows[0], &rows[1], &rows[2], grad, scale)?;
+        for (table, rows) in [p, m, v].into_iter().zip(&rows) {
+            table.as_tensor().scatter_set(&everywhere, &rows.as_tensor().detach(), 0)?;
+        }
+        Ok(())
+    }
+
     /// [`AdamStep::apply`] by candle's operations.
     pub fn composed(&self, p: &Var, m: &Var, v: &Var, grad: &Tensor, scale: &Tensor) -> Result<()> {
         let (c1, c2) = self.corrections();
@@ -58,16 +98,21 @@ impl AdamStep {
 
     /// [`AdamStep::apply`] on the CPU in f32: one pass for each moment and one for the parameter.
     pub fn fused(&self, p: &Var, m: &Var, v: &Var, grad: &Tensor, scale: &Tensor) -> Result<()> {
+        self.step(p, m, v, grad, scale, None)
+    }
+
+    fn step(&self, p: &Var, m: &Var, v: &Var, grad: &Tensor, scale: &Tensor, rows: Option<&[u32]>) -> Result<()> {
         let scale = scale.flatten_all()?.get(0)?.to_scalar::<f32>()?;
         let grad = grad.contiguous()?;
-        m.inplace_op2(&grad, &Moment { decay: self.beta1 as f32, scale, square: false })?;
-        v.inplace_op2(&grad, &Moment { decay: self.beta2 as f32, scale, square: true })?;
+        m.inplace_op2(&grad, &Moment { decay: self.beta1 as f32, scale, square: false, rows })?;
+        v.inplace_op2(&grad, &Moment { decay: self.beta2 as f32, scale, square: true, rows })?;
         let (c1, c2) = self.corrections();
         let update = Update {
             lr: (self.lr / c1) as f32,
             root: (1.0 / c2) as f32,
             eps: self.eps as f32,
             keep: (1.0 - self.lr * self.decay) as f32,
+            rows,
         };
         p.inplace_op3(m, v, &update)?;
         Ok(())
@@ -91,14 +136,36 @@ fn slices_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> candle_core::
     }
 }
 
+/// Where to write: chunks of a whole table, or its named rows (ascending), each with the place where it begins.
+fn pieces<'a>(table: &'a mut [f32], rows: Option<(&[u32], usize)>) -> Vec<(usize, &'a mut [f32])> {
+    let Some((rows, width)) = rows else {
+        return table.chunks_mut(CHUNK).enumerate().map(|(i, piece)| (i * CHUNK, piece)).collect();
+    };
+    let (mut rest, mut passed) = (table, 0);
+    let mut out = Vec::with_capacity(rows.len());
+    for &row in rows {
+        let start = row as usize * width;
+        let (piece, after) = rest.split_at_mut(start - passed).1.split_at_mut(width);
+        out.push((start, piece));
+        (rest, passed) = (after, start + width);
+    }
+    out
+}
+
+/// The named rows of a table with this layout.
+fn of_width<'a>(rows: Option<&'a [u32]>, table: &Layout) -> Option<(&'a [u32], usize)> {
+    rows.map(|rows| (rows, table.dims().last().copied().unwrap_or(1)))
+}
+
 /// `m = decay * m + (1 - decay) * (scale * g)`, or of its square.
-struct Moment {
+struct Moment<'a> {
     decay: f32,
     scale: f32,
     square: bool,
+    rows: Option<&'a [u32]>,
 }
 
-impl InplaceOp2 for Moment {
+impl InplaceOp2 for Moment<'_> {
     fn name(&self) -> &'static str {
         "adam-moment"
     }
@@ -106,7 +173,9 @@ impl InplaceOp2 for Moment {
     fn cpu_fwd(&self, m: &mut CpuStorage, ml: &Layout, g: &CpuStorage, gl: &Layout) -> candle_core::Result<()> {
         let (m, g) = (slices_mut(m, ml)?, slices(g, gl)?);
         let (b, a, scale) = (self.decay, 1.0 - self.decay, self.scale);
-        m.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).for_each(|(m, g)| {
+        let rows = of_width(self.rows, ml);
+        let length = rows.map_or(CHUNK, |(_, width)| width.max(1));
+        pieces(m, rows).into_par_iter().zip(g.par_chunks(length)).for_each(|((_, m), g)| {
             if self.square {
                 move_square(m, g, b, a, scale);
             } else {
@@ -118,14 +187,15 @@ impl InplaceOp2 for Moment {
 }
 
 /// `p = keep * p - lr * m / (sqrt(v * root) + eps)`.
-struct Update {
+struct Update<'a> {
     lr: f32,
     root: f32,
     eps: f32,
     keep: f32,
+    rows: Option<&'a [u32]>,
 }
 
-impl InplaceOp3 for Update {
+impl InplaceOp3 for Update<'_> {
     fn name(&self) -> &'static str {
         "adam-update"
     }
@@ -140,9 +210,10 @@ impl InplaceOp3 for Update {
         vl: &Layout,
     ) -> candle_core::Result<()> {
         let (p, m, v) = (slices_mut(p, pl)?, slices(m, ml)?, slices(v, vl)?);
-        let Update { lr, root, eps, keep } = *self;
-        p.par_chunks_mut(CHUNK).zip(m.par_chunks(CHUNK)).zip(v.par_chunks(CHUNK)).for_each(|((p, m), v)| {
-            update(p, m, v, lr, root, eps, keep);
+        let Update { lr, root, eps, keep, rows } = *self;
+        pieces(p, of_width(rows, pl)).into_par_iter().for_each(|(start, p)| {
+            let here = start..start + p.len();
+            update(p, &m[here.clone()], &v[here], lr, root, eps, keep);
         });
         Ok(())
     }
@@ -192,6 +263,68 @@ mod tests {
         }
         for (a, b) in a.iter().zip(&b) {
             crate::ops::check::close(a, b, 1e-6);
+        }
+    }
+
+    /// A table and its moments, (9, 5), not zero.
+    fn table() -> [Var; 3] {
+        let var = |seed| Var::from_tensor(&random(&[9, 5], seed).to_dtype(DType::F32).unwrap()).unwrap();
+        let v = var(3);
+        v.set(&v.sqr().unwrap().detach()).unwrap();
+        [var(1), var(2), v]
+    }
+
+    const ADAM: AdamStep = AdamStep { lr: 1e-2, beta1: 0.9, beta2: 0.99, eps: 1e-8, decay: 0.1, step: 3 };
+
+    #[test]
+    fn every_row_touched_is_the_dense_step_to_the_bit() {
+        let (dense, sparse) = (table(), table());
+        let (scale, all) = (Tensor::new(&[0.7f32], &Device::Cpu).unwrap(), (0..9).collect::<Vec<u32>>());
+        for step in 3..6 {
+            let adam = AdamStep { step, ..ADAM };
+            let grad = random(&[9, 5], step).to_dtype(DType::F32).unwrap();
+            adam.apply(&dense[0], &dense[1], &dense[2], &grad, &scale).unwrap();
+            adam.apply_rows(&sparse[0], &sparse[1], &sparse[2], &all, &grad, &scale).unwrap();
+        }
+        for (a, b) in dense.iter().zip(&sparse) {
+            assert_eq!(a.to_vec2::<f32>().unwrap(), b.to_vec2::<f32>().unwrap());
+        }
+    }
+
+    #[test]
+    fn other_rows_stay_to_the_bit_and_touched_ones_move_as_the_dense_step_moves_them() {
+        let ids = [0u32, 2, 3, 8];
+        let grad = random(&[9, 5], 7).to_dtype(DType::F32).unwrap();
+        let some = grad.index_select(&Tensor::new(&ids, &Device::Cpu).unwrap(), 0).unwrap();
+        let scale = Tensor::new(&[0.7f32], &Device::Cpu).unwrap();
+        let (before, dense) = (table(), table());
+        ADAM.apply(&dense[0], &dense[1], &dense[2], &grad, &scale).unwrap();
+        let composed = |[p, m, v]: &[Var; 3]| ADAM.composed_rows(p, m, v, &ids, &some, &scale).unwrap();
+        let fused = |[p, m, v]: &[Var; 3]| ADAM.apply_rows(p, m, v, &ids, &some, &scale).unwrap();
+        for (exact, form) in [(true, &fused as &dyn Fn(&[Var; 3])), (false, &composed)] {
+            let moved = table();
+            form(&moved);
+            for ((moved, before), dense) in moved.iter().zip(&before).zip(&dense) {
+                let rows = |t: &Var| t.to_vec2::<f32>().unwrap();
+                for (i, ((moved, before), dense)) in rows(moved).iter().zip(rows(before)).zip(rows(dense)).enumerate() {
+                    let touched = ids.contains(&(i as u32));
+                    let want = if touched { dense } else { before };
+                    let near = moved.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-6);
+                    assert!(if touched && !exact { near } else { *moved == want }, "row {i}: {moved:?}, not {want:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_out_of_order_or_outside_the_table_are_refused() {
+        let [p, m, v] = table();
+        let (grad, one) = (
+            Tensor::zeros((2, 5), DType::F32, &Device::Cpu).unwrap(),
+            Tensor::ones(1, DType::F32, &Device::Cpu).unwrap(),
+        );
+        for ids in [&[3u32, 3][..], &[4, 3], &[3, 9], &[3]] {
+            assert!(ADAM.apply_rows(&p, &m, &v, ids, &grad, &one).is_err(), "{ids:?}");
         }
     }
 

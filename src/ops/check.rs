@@ -71,31 +71,3 @@ pub(crate) fn same(
     close(&y, &want, 2e-5);
     grads.iter().zip(&want_grads).for_each(|(g, w)| close(g, w, 5e-5));
 }
-
-/// Asserts that every parameter has a gradient that is finite and not 0, but for those that `idle` names, and that along the gradient the
-/// f32 `loss` rises by its norm.
-pub(crate) fn slope(params: &[(String, Var)], loss: impl Fn() -> Tensor, idle: impl Fn(&str) -> bool, what: &str) {
-    let grads = loss().backward().unwrap();
-    let mut squares = 0.0;
-    let mut direction = Vec::new();
-    for (name, var) in params {
-        let grad = grads.get(var).unwrap_or_else(|| panic!("{name} has no gradient")).detach();
-        let square = f64::from(grad.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap());
-        assert!(square.is_finite() && (square > 0.0 || idle(name)), "{name}: {square}");
-        squares += square;
-        direction.push((var, grad));
-    }
-    let norm = squares.sqrt();
-    let moved = |by: f64| {
-        for (var, grad) in &direction {
-            var.set(&(var.as_tensor().detach() + (grad * (by / norm)).unwrap()).unwrap()).unwrap();
-        }
-    };
-    let h = 1e-3 / norm.max(1.0);
-    let value = || f64::from(loss().to_scalar::<f32>().unwrap());
-    moved(h);
-    let above = value();
-    moved(-2.0 * h);
-    let slope = (above - value()) / (2.0 * h);
-    assert!((slope - norm).abs() < 0.03 * norm + 2e-3 / h * 1e-3, "{what}: slope {slope}, norm {norm}");
-}

@@ -9,10 +9,24 @@ use crate::error::{Error, Result};
 use gemm::Parallelism;
 use pulp::{Simd, WithSimd};
 
+/// What matrices are of: f32, or f64.
+pub trait Element: Copy + Send + Sync + 'static {
+    /// 1.
+    const ONE: Self;
+}
+
+impl Element for f32 {
+    const ONE: f32 = 1.0;
+}
+
+impl Element for f64 {
+    const ONE: f64 = 1.0;
+}
+
 /// A matrix to read: element (r, c) is `data[r * row_stride + c * col_stride]`.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
-    data: &'a [f32],
+pub struct View<'a, T = f32> {
+    data: &'a [T],
     rows: usize,
     cols: usize,
     row_stride: usize,
@@ -21,8 +35,8 @@ pub struct View<'a> {
 
 /// A matrix to write, with rows of contiguous elements that do not overlap.
 #[derive(Debug)]
-pub struct ViewMut<'a> {
-    data: &'a mut [f32],
+pub struct ViewMut<'a, T = f32> {
+    data: &'a mut [T],
     rows: usize,
     cols: usize,
     row_stride: usize,
@@ -37,9 +51,9 @@ fn check(len: usize, rows: usize, cols: usize, row_stride: usize, col_stride: us
     Ok(())
 }
 
-impl<'a> View<'a> {
+impl<'a, T: Element> View<'a, T> {
     /// Rows of `cols` contiguous elements, `row_stride` apart (they may overlap).
-    pub fn new(data: &'a [f32], rows: usize, cols: usize, row_stride: usize) -> Result<Self> {
+    pub fn new(data: &'a [T], rows: usize, cols: usize, row_stride: usize) -> Result<Self> {
         check(data.len(), rows, cols, row_stride, 1)?;
         Ok(View { data, rows, cols, row_stride, col_stride: 1 })
     }
@@ -63,9 +77,9 @@ impl<'a> View<'a> {
     }
 }
 
-impl<'a> ViewMut<'a> {
+impl<'a, T: Element> ViewMut<'a, T> {
     /// Rows of `cols` contiguous elements, `row_stride >= cols` apart.
-    pub fn new(data: &'a mut [f32], rows: usize, cols: usize, row_stride: usize) -> Result<Self> {
+    pub fn new(data: &'a mut [T], rows: usize, cols: usize, row_stride: usize) -> Result<Self> {
         check(data.len(), rows, cols, row_stride.max(cols), 1)?;
         Ok(ViewMut { data, rows, cols, row_stride: row_stride.max(cols) })
     }
@@ -75,7 +89,7 @@ impl<'a> ViewMut<'a> {
 ///
 /// # Errors
 /// If the shapes do not fit.
-pub fn multiply(dst: ViewMut, accumulate: bool, lhs: View, rhs: View, alone: bool) -> Result<()> {
+pub fn multiply<T: Element>(dst: ViewMut<T>, accumulate: bool, lhs: View<T>, rhs: View<T>, alone: bool) -> Result<()> {
     if lhs.cols != rhs.rows || dst.rows != lhs.rows || dst.cols != rhs.cols {
         let what = format!(
             "({} x {}) times ({} x {}) into ({} x {})",
@@ -105,8 +119,8 @@ pub fn multiply(dst: ViewMut, accumulate: bool, lhs: View, rhs: View, alone: boo
             rhs.data.as_ptr(),
             rhs.col_stride as isize,
             rhs.row_stride as isize,
-            1.0f32,
-            1.0f32,
+            T::ONE,
+            T::ONE,
             false,
             false,
             false,

@@ -9,7 +9,7 @@
 //! for batches above one), `candle_nn::LayerNorm` and `softmax_last_dim` (they cut the graph), `unfold`.
 
 pub mod adam;
-pub mod bag;
+pub mod all_pairs;
 pub mod conv;
 pub mod cross_entropy;
 pub mod encoder;
@@ -24,6 +24,7 @@ pub mod recurrent_stream;
 pub mod scores;
 pub mod simd;
 mod taps;
+pub mod tokens;
 
 #[cfg(test)]
 pub(crate) mod check;

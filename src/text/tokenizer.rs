@@ -6,6 +6,7 @@ use crate::durable;
 use crate::error::{Error, Result};
 use serde_json::Value;
 use std::path::Path;
+use tokenizers::{NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
 /// A tokenizer and the bytes of its file.
 pub struct Tokenizer {
@@ -121,6 +122,58 @@ impl Tokenizer {
         tokens
     }
 
+    /// Whole words of the vocabulary with their ids; none of a tokenizer whose tokens are not words (BPE).
+    pub fn words(&self) -> Vec<(String, u32)> {
+        use tokenizers::ModelWrapper::{WordLevel, WordPiece};
+        let vocabulary = match self.inner.get_model() {
+            WordLevel(_) | WordPiece(_) => self.inner.get_vocab(false),
+            _ => return Vec::new(),
+        };
+        let whole = |word: &str| !word.starts_with("##") && self.is_word(word);
+        let mut words: Vec<(String, u32)> = vocabulary.into_iter().filter(|(word, _)| whole(word)).collect();
+        words.sort_unstable();
+        words
+    }
+
+    /// Whether this stands as it is before the vocabulary is looked at: small letters where those are made, and in one piece.
+    pub fn is_word(&self, word: &str) -> bool {
+        let pieces = guarded(|| {
+            let mut text = NormalizedString::from(word);
+            if let Some(normalizer) = self.inner.get_normalizer() {
+                normalizer.normalize(&mut text).map_err(|e| e.to_string())?;
+            }
+            let mut text = PreTokenizedString::from(text);
+            if let Some(splitter) = self.inner.get_pre_tokenizer() {
+                splitter.pre_tokenize(&mut text).map_err(|e| e.to_string())?;
+            }
+            let splits = text.get_splits(OffsetReferential::Normalized, OffsetType::Byte);
+            Ok(splits.into_iter().map(|(piece, ..)| piece.to_string()).collect::<Vec<_>>())
+        });
+        pieces.is_ok_and(|pieces| pieces == [word])
+    }
+
+    /// The tokenizer that knows more words, with ids from [`Tokenizer::size`] on.
+    ///
+    /// # Errors
+    /// Its tokens are not words (BPE).
+    pub fn with_words(&self, words: &[String]) -> Result<Tokenizer> {
+        let fault =
+            |what: String| Error::failed(format!("the extended tokenizer: {what}"), "report this as a fault of cpc");
+        let mut file: Value = serde_json::from_slice(&self.bytes).map_err(|e| fault(e.to_string()))?;
+        let kind = file["model"]["type"].as_str().unwrap_or_default().to_string();
+        let vocabulary = file["model"]["vocab"].as_object_mut();
+        let (Some(vocabulary), true) = (vocabulary, ["WordLevel", "WordPiece"].contains(&kind.as_str())) else {
+            return Err(Error::usage(
+                format!("words cannot be added to a tokenizer of {kind}"),
+                "only those of words and of word pieces take more; pieces of BPE make any word as it is",
+            ));
+        };
+        for (id, word) in (self.size..).zip(words) {
+            vocabulary.insert(word.clone(), id.into());
+        }
+        Tokenizer::from_bytes(serde_json::to_vec(&file).map_err(|e| fault(e.to_string()))?).map_err(fault)
+    }
+
     /// The SHA-256 of the file, in hexadecimal.
     pub fn sha256(&self) -> &str {
         &self.sha256
@@ -183,6 +236,23 @@ mod tests {
         assert_eq!((tokenizer.size(), tokenizer.unknown()), (10, Some(1)));
         assert_eq!(tokenizer.vocabulary(), ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "ark", "##s", "", "", "!"]);
         assert_eq!((tokenizer.id("ark"), tokenizer.id("zebra")), (Some(5), None));
+    }
+
+    #[test]
+    fn words_that_are_added_are_known_and_leave_the_others_as_they_were() {
+        let tokenizer = bert(|_| ()).unwrap();
+        let words = [("!".to_string(), 9), ("ark".into(), 5), ("the".into(), 4)];
+        assert_eq!(tokenizer.words(), words, "neither pieces nor special tokens");
+        for (word, whole) in [("zebra", true), ("Zebra", false), ("two words", false), ("it's", false), ("", false)] {
+            assert_eq!(tokenizer.is_word(word), whole, "{word}");
+        }
+        let more = tokenizer.with_words(&["zebra".into(), "dove".into()]).unwrap();
+        assert_eq!((more.size(), more.id("zebra"), more.id("dove")), (12, Some(10), Some(11)));
+        assert_eq!(more.encode("The Zebra! arks dove", 9).unwrap().ids, [4, 10, 9, 5, 6, 11]);
+        let pieces = bert(|file| file["model"] = json!({"type": "BPE", "vocab": {"a": 0}, "merges": []})).unwrap();
+        assert_eq!(pieces.words(), []);
+        let error = pieces.with_words(&["zebra".into()]).err().unwrap();
+        assert!(error.exit_code() == 2 && error.to_string().contains("BPE"), "{error}");
     }
 
     #[test]

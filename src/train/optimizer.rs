@@ -1,12 +1,17 @@
 //! Adam and AdamW over a parameter store, with global-norm clipping and a state that can be saved.
+//!
+//! Of a table whose rows a batch looked up ([`Rows`]) only those rows and their moments move: see [`crate::ops::adam`] for what
+//! this means. Their gradients count in the global norm as all others do, and batches that are added up merge their rows. The moments
+//! of a table are stored whole, as those of any parameter.
 
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::error::{Error, Result};
-use crate::nn::ParamStore;
+use crate::nn::{ParamStore, Rows};
 use crate::ops::adam::AdamStep;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 struct Slot {
     name: String,
@@ -22,13 +27,50 @@ pub struct Optimizer {
     before: u64, // updates behind the moments that the run began with
 }
 
+/// The gradient of one parameter.
+enum Grad {
+    Whole(Tensor),
+    Rows(Arc<[u32]>, Tensor), // of some rows, ascending, (U, M)
+}
+
+impl Grad {
+    fn values(&self) -> &Tensor {
+        match self {
+            Grad::Whole(values) | Grad::Rows(_, values) => values,
+        }
+    }
+
+    fn plus(self, other: Grad) -> Result<Grad> {
+        let at = |ids: &[u32], values: &Tensor| Tensor::from_slice(ids, ids.len(), values.device());
+        Ok(match (self, other) {
+            (Grad::Whole(a), Grad::Whole(b)) => Grad::Whole((a + b)?),
+            (Grad::Whole(whole), Grad::Rows(ids, rows)) | (Grad::Rows(ids, rows), Grad::Whole(whole)) => {
+                Grad::Whole(whole.index_add(&at(&ids, &rows)?, &rows, 0)?)
+            }
+            (Grad::Rows(a, a_rows), Grad::Rows(b, b_rows)) => {
+                let mut ids = [&a[..], &b[..]].concat();
+                ids.sort_unstable();
+                ids.dedup();
+                let places = |some: &[u32]| -> Vec<u32> {
+                    some.iter().map(|id| ids.partition_point(|other| other < id) as u32).collect()
+                };
+                let sum = Tensor::zeros((ids.len(), a_rows.dim(1)?), a_rows.dtype(), a_rows.device())?;
+                let sum = sum.index_add(&at(&places(&a), &a_rows)?, &a_rows, 0)?;
+                let sum = sum.index_add(&at(&places(&b), &b_rows)?, &b_rows, 0)?;
+                Grad::Rows(ids.into(), sum)
+            }
+        })
+    }
+}
+
 /// Gradients by the place of their parameter; none where a batch did not reach it.
-pub struct Gradients(Vec<Option<Tensor>>);
+pub struct Gradients(Vec<Option<Grad>>);
 
 impl Gradients {
     /// The global norm, a scalar where the gradients are.
     pub fn norm(&self) -> Result<Tensor> {
-        let squares = self.0.iter().flatten().map(|g| g.sqr()?.sum_all()).collect::<candle_core::Result<Vec<_>>>()?;
+        let squares = self.0.iter().flatten().map(|g| g.values().sqr()?.sum_all());
+        let squares = squares.collect::<candle_core::Result<Vec<_>>>()?;
         if squares.is_empty() {
             return Err(Error::failed("no parameter has a gradient", "report this as a fault of cpc"));
         }
@@ -39,7 +81,7 @@ impl Gradients {
     pub fn add(&mut self, other: Gradients) -> Result<()> {
         for (sum, g) in self.0.iter_mut().zip(other.0) {
             *sum = match (sum.take(), g) {
-                (Some(a), Some(b)) => Some((a + b)?),
+                (Some(a), Some(b)) => Some(a.plus(b)?),
                 (a, b) => a.or(b),
             };
         }
@@ -57,9 +99,22 @@ impl Optimizer {
         Ok(Optimizer { slots: store.trainable().into_iter().map(slot).collect::<Result<_>>()?, steps: 0, before: 0 })
     }
 
-    /// The gradients of the parameters, detached, out of a backward pass.
-    pub fn collect(&self, mut grads: GradStore) -> Gradients {
-        Gradients(self.slots.iter().map(|slot| grads.remove(&slot.param).map(|g| g.detach())).collect())
+    /// The gradients of the parameters, detached, out of a backward pass; `rows` are those that its batch looked up.
+    pub fn collect(&self, mut grads: GradStore, rows: &[Rows]) -> Result<Gradients> {
+        let mut one = |slot: &Slot| -> Result<Option<Grad>> {
+            let mut sum = grads.remove(&slot.param).map(|g| Grad::Whole(g.detach()));
+            for rows in rows.iter().filter(|rows| rows.name == slot.name) {
+                if let Some(g) = grads.remove(&rows.values) {
+                    let part = Grad::Rows(rows.ids.clone(), g.detach());
+                    sum = Some(match sum.take() {
+                        Some(sum) => sum.plus(part)?,
+                        None => part,
+                    });
+                }
+            }
+            Ok(sum)
+        };
+        Ok(Gradients(self.slots.iter().map(&mut one).collect::<Result<_>>()?))
     }
 
     /// One update. `scale` multiplies the gradients (1 / batches that were added up); then they are clipped to the global norm
@@ -81,8 +136,10 @@ impl Optimizer {
             step: self.before + self.steps,
         };
         for (slot, grad) in self.slots.iter().zip(&grads.0) {
-            if let Some(grad) = grad {
-                adam.apply(&slot.param, &slot.m, &slot.v, grad, &factor)?;
+            match grad {
+                Some(Grad::Whole(grad)) => adam.apply(&slot.param, &slot.m, &slot.v, grad, &factor)?,
+                Some(Grad::Rows(ids, grad)) => adam.apply_rows(&slot.param, &slot.m, &slot.v, ids, grad, &factor)?,
+                None => {}
             }
         }
         Ok(())
@@ -129,6 +186,8 @@ impl Optimizer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::Embedding;
+    use crate::ops::check::random;
     use candle_core::Device;
     use candle_nn::Init;
 
@@ -137,7 +196,7 @@ mod tests {
         let w = store.builder().get_with_hints(2, "w", Init::Const(0.0)).unwrap();
         let mut optimizer = Optimizer::new(&store).unwrap();
         let loss = (w * Tensor::new(&[30f32, 40.0], &Device::Cpu).unwrap()).unwrap().sum_all().unwrap();
-        let grads = optimizer.collect(loss.backward().unwrap());
+        let grads = optimizer.collect(loss.backward().unwrap(), &[]).unwrap();
         assert_eq!(grads.norm().unwrap().to_scalar::<f32>().unwrap(), 50.0);
         // With a large epsilon the step is in proportion to the gradient.
         let cfg = TrainConfig { clip_norm, betas: [0.0, 0.0], eps: 1e6, ..Default::default() };
@@ -151,5 +210,98 @@ mod tests {
         assert!(close(&stepped(0.0), [-30.0, -40.0]));
         assert!(close(&stepped(5.0), [-3.0, -4.0]));
         assert!(close(&stepped(500.0), [-30.0, -40.0]));
+    }
+
+    /// A table of 30 rows of 4 and a plain weight, whose loss weighs the looked-up rows by `weights` and the weight by 3.
+    struct Lookup {
+        store: ParamStore,
+        table: Embedding,
+        optimizer: Optimizer,
+    }
+
+    impl Lookup {
+        fn new() -> Self {
+            let store = ParamStore::new(1, &Device::Cpu);
+            let table = Embedding::new(30, 4, store.builder().pp("e")).unwrap();
+            store.builder().get_with_hints(4, "w", Init::Const(1.0)).unwrap();
+            let optimizer = Optimizer::new(&store).unwrap();
+            Lookup { store, table, optimizer }
+        }
+
+        fn gradients(&self, ids: &[u32], weights: u64) -> Gradients {
+            let rows = self.table.rows(&ids.into()).unwrap();
+            let each = random(&[30, 4], weights).to_dtype(DType::F32).unwrap();
+            let each = each.index_select(&Tensor::new(ids, &Device::Cpu).unwrap(), 0).unwrap();
+            let w = self.store.builder().get(4, "w").unwrap();
+            let loss =
+                (rows.values.mul(&each).unwrap().sum_all().unwrap() + (w.sum_all().unwrap() * 3.0).unwrap()).unwrap();
+            self.optimizer.collect(loss.backward().unwrap(), &[rows]).unwrap()
+        }
+
+        fn values(&self) -> Vec<Vec<f32>> {
+            self.store.tensors()["e.weight"].to_vec2().unwrap()
+        }
+    }
+
+    #[test]
+    fn rows_of_a_table_count_in_the_global_norm_and_are_clipped_by_it() {
+        let mut lookup = Lookup::new();
+        let before = lookup.values();
+        let (ids, each) = ([2u32, 5, 29], random(&[30, 4], 9).to_vec2::<f64>().unwrap());
+        let grads = lookup.gradients(&ids, 9);
+        let squares: f64 = ids.iter().flat_map(|&i| each[i as usize].iter().map(|g| g * g)).sum::<f64>() + 4.0 * 9.0;
+        let norm = f64::from(grads.norm().unwrap().to_scalar::<f32>().unwrap());
+        assert!((norm - squares.sqrt()).abs() < 1e-5 * norm, "{norm} is not {}", squares.sqrt());
+        // With a large epsilon the step is in proportion to the gradient, here shortened to a norm of 0.5.
+        let cfg = TrainConfig { clip_norm: 0.5, betas: [0.0, 0.0], eps: 1e6, ..Default::default() };
+        lookup.optimizer.step(&grads, 1.0, 1e6, &cfg).unwrap();
+        for (i, ((after, before), each)) in lookup.values().iter().zip(&before).zip(&each).enumerate() {
+            if !ids.contains(&(i as u32)) {
+                assert_eq!(after, before);
+                continue;
+            }
+            for ((a, b), g) in after.iter().zip(before).zip(each) {
+                assert!((f64::from(b - a) - 0.5 * g / norm).abs() < 1e-5, "row {i}: {b} -> {a}, gradient {g}");
+            }
+        }
+    }
+
+    #[test]
+    fn batches_that_are_added_up_merge_their_rows() {
+        let cfg = TrainConfig { clip_norm: 0.0, betas: [0.0, 0.0], eps: 1e6, ..Default::default() };
+        let mut lookup = Lookup::new();
+        let (before, each) =
+            (lookup.values(), [random(&[30, 4], 3), random(&[30, 4], 4)].map(|t| t.to_vec2::<f64>().unwrap()));
+        let batches = [vec![1u32, 4, 7], vec![0, 4, 9]];
+        let mut sum = lookup.gradients(&batches[0], 3);
+        sum.add(lookup.gradients(&batches[1], 4)).unwrap();
+        lookup.optimizer.step(&sum, 0.5, 1e6, &cfg).unwrap();
+        for (i, (after, before)) in lookup.values().iter().zip(&before).enumerate() {
+            for (j, (a, b)) in after.iter().zip(before).enumerate() {
+                let gradient = |n: usize| if batches[n].contains(&(i as u32)) { each[n][i][j] } else { 0.0 };
+                let want = 0.5 * (gradient(0) + gradient(1));
+                assert!((f64::from(b - a) - want).abs() < 1e-5, "row {i}: moved {}, not {want}", b - a);
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_saved_and_loaded_moves_rows_as_one_that_was_not() {
+        let cfg = TrainConfig::default();
+        let ids = |step: u64| -> Vec<u32> { (0..30).filter(|i| (i + step as u32).is_multiple_of(3)).collect() };
+        let run = |lookup: &mut Lookup, steps: std::ops::Range<u64>| {
+            for step in steps {
+                let grads = lookup.gradients(&ids(step), step);
+                lookup.optimizer.step(&grads, 1.0, 1e-2, &cfg).unwrap();
+            }
+        };
+        let (mut whole, mut first, mut second) = (Lookup::new(), Lookup::new(), Lookup::new());
+        run(&mut whole, 0..6);
+        run(&mut first, 0..3);
+        second.store.load(&first.store.tensors().into_iter().collect(), None, "first").unwrap();
+        second.optimizer.load(&first.optimizer.tensors().into_iter().collect(), 3, 0, "first").unwrap();
+        run(&mut second, 3..6);
+        assert_eq!(whole.values(), second.values());
+        assert_ne!(whole.values(), first.values());
     }
 }

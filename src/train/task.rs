@@ -2,7 +2,7 @@
 
 use crate::data::Position;
 use crate::error::{Problem, Result};
-use crate::nn::{ParamStore, Phase};
+use crate::nn::{ParamStore, Phase, Rows};
 use crate::objective::PerStep;
 use crate::seed::Stream;
 use candle_core::Tensor;
@@ -16,6 +16,8 @@ pub struct Outcome {
     pub negatives: usize,
     /// The latents (B, T, D), detached.
     pub z: Tensor,
+    /// The rows of tables that the batch looked up, for the optimizer; a model without tables has none.
+    pub rows: Vec<Rows>,
 }
 
 /// A batch, as far as the trainer looks into it.

@@ -6,6 +6,7 @@ use crate::data::Position;
 use crate::error::{Problem, Result};
 use crate::model::CpcText;
 use crate::nn::{ParamStore, Phase};
+use crate::ops::tokens::Sentences;
 use crate::seed::Stream;
 use crate::text::{TextBatch, TextLoader, Tokenizer, Windows, validation_batches};
 use crate::weights::{TextModel, TextModelConfig};
@@ -96,9 +97,12 @@ impl Task for TextTask {
 
     fn outcome(&self, batch: &TextBatch, phase: Phase, stream: &mut Stream) -> Result<Outcome> {
         let model = if phase == Phase::Train { &self.model } else { &self.twin };
-        let latents = model.forward(&batch.ids, &batch.offsets, batch.window)?;
-        let (per_step, negatives) = model.contrast(&latents, &self.config.objective, phase, stream)?;
-        Ok(Outcome { per_step, negatives, z: latents.z.detach() })
+        let sentences = Sentences::new(&batch.ids, &batch.offsets)?;
+        let (latents, rows) = model.forward(&sentences, batch.window)?;
+        let objective = &self.config.objective;
+        let texts = objective.mask_duplicates.then(|| sentences.texts());
+        let (per_step, negatives) = model.contrast(&latents, objective, texts.as_deref(), phase, stream)?;
+        Ok(Outcome { per_step, negatives, z: latents.z.detach(), rows: vec![rows] })
     }
 
     fn write_model(&self, dir: &Path) -> Result<()> {

@@ -168,8 +168,8 @@ impl<'a, T: Task> Trainer<'a, T> {
             self.report_skipped(batch.skipped());
 
             let mut negatives = stream(self.seed, "negatives", step * parts as u64 + part as u64);
-            let Outcome { per_step, negatives, .. } = self.task.outcome(&batch, Phase::Train, &mut negatives)?;
-            let grads = self.optimizer.collect(per_step.loss.sum_all()?.backward()?);
+            let Outcome { per_step, negatives, rows, .. } = self.task.outcome(&batch, Phase::Train, &mut negatives)?;
+            let grads = self.optimizer.collect(per_step.loss.sum_all()?.backward()?, &rows)?;
             let (loss, accuracy) = (per_step.loss.detach(), per_step.accuracy);
             self.sources = batch.sources();
             self.pending.push(Pending { step: step + 1, loss, accuracy, negatives, sources: self.sources.clone() });

@@ -11,5 +11,5 @@ pub mod torch;
 pub use cpc_audio::Moments;
 pub use model_dir::{ModelConfig, ModelDir, Origin};
 pub use pretrained::Pretrained;
-pub use tensors::{read_tensors, to_safetensors, write_tensors};
+pub use tensors::{ordered, read_tensors, to_safetensors, write_tensors};
 pub use text_model::{TextModel, TextModelConfig};

@@ -13,6 +13,7 @@ use super::table::{CHUNK, Table};
 use crate::error::Result;
 use crate::ops::matrix::{View, ViewMut, multiply};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Rows of the sample: what costs as much as a few passes, within these bounds.
 const SAMPLE: (usize, usize) = (2_000, 20_000);
@@ -93,22 +94,49 @@ impl Preconditioner {
     }
 }
 
-/// Replaces the lower triangle of a symmetric matrix (n, n) by its Cholesky factor; false if it is not positive definite.
+/// Columns that are factored together.
+const BLOCK: usize = 64;
+
+/// Replaces the lower triangle of a symmetric matrix (n, n) by its Cholesky factor; false if it is not positive definite. What is above
+/// the diagonal has no meaning afterwards.
 pub(crate) fn cholesky(a: &mut [f64], n: usize) -> bool {
-    for i in 0..n {
-        let (done, rest) = a.split_at_mut(i * n);
-        let row = &mut rest[..n];
-        for j in 0..i {
-            let above = &done[j * n..][..=j];
-            row[j] = (row[j] - dot(&row[..j], &above[..j])) / above[j];
+    for first in (0..n).step_by(BLOCK) {
+        let next = (first + BLOCK).min(n);
+        for i in first..next {
+            let (done, rest) = a.split_at_mut(i * n);
+            let row = &mut rest[..n];
+            substitute(row, &done[first * n..], first..i, n);
+            let left = row[i] - dot(&row[first..i], &row[first..i]);
+            if left <= 0.0 || !left.is_finite() {
+                return false;
+            }
+            row[i] = left.sqrt();
         }
-        let left = row[i] - dot(&row[..i], &row[..i]);
-        if left <= 0.0 || !left.is_finite() {
+        // The rows below: their columns of this block, and what these take off the columns to come, in one product.
+        let (done, rest) = a.split_at_mut(next * n);
+        rest.par_chunks_exact_mut(n).for_each(|row| substitute(row, &done[first * n..], first..next, n));
+        let (rows, wide) = (n - next, next - first);
+        let panel: Vec<f64> = rest.chunks_exact(n).flat_map(|row| &row[first..next]).copied().collect();
+        let minus: Vec<f64> = panel.iter().map(|v| -v).collect();
+        let (Ok(l), Ok(r)) = (View::new(&minus, rows, wide, wide), View::new(&panel, rows, wide, wide)) else {
             return false;
+        };
+        if rows > 0 {
+            let to = ViewMut::new(&mut rest[next..], rows, rows, n);
+            if to.and_then(|to| multiply(to, true, l, r.t(), true)).is_err() {
+                return false;
+            }
         }
-        row[i] = left.sqrt();
     }
     true
+}
+
+/// The values of `row` at some columns, from factored rows that begin with that of the first of them.
+fn substitute(row: &mut [f64], factored: &[f64], columns: Range<usize>, n: usize) {
+    for j in columns.clone() {
+        let above = &factored[(j - columns.start) * n..][..=j];
+        row[j] = (row[j] - dot(&row[columns.start..j], &above[columns.start..j])) / above[j];
+    }
 }
 
 /// Solves L L' x = v in place.
@@ -132,19 +160,21 @@ mod tests {
 
     #[test]
     fn a_factored_matrix_is_solved() {
-        let (n, x) = (5, [1.0, -2.0, 0.5, 3.0, -1.0]);
-        // A A' + I for A(i, j) = sin(i n + j): symmetric and positive definite.
-        let a: Vec<f64> = (0..n * n).map(|i| (i as f64).sin()).collect();
-        let mut m = vec![0.0; n * n];
-        for i in 0..n {
-            for j in 0..n {
-                m[i * n + j] = dot(&a[i * n..][..n], &a[j * n..][..n]) + f64::from(u8::from(i == j));
+        for n in [1, 5, BLOCK, 2 * BLOCK + 17] {
+            let x: Vec<f64> = (0..n).map(|i| (3.0 * i as f64).cos()).collect();
+            // A A' + I for A(i, j) = sin(i n + j) / n: symmetric and positive definite.
+            let a: Vec<f64> = (0..n * n).map(|i| (i as f64).sin() / n as f64).collect();
+            let mut m = vec![0.0; n * n];
+            for i in 0..n {
+                for j in 0..n {
+                    m[i * n + j] = dot(&a[i * n..][..n], &a[j * n..][..n]) + f64::from(u8::from(i == j));
+                }
             }
+            let mut v: Vec<f64> = (0..n).map(|i| dot(&m[i * n..][..n], &x)).collect();
+            assert!(cholesky(&mut m, n));
+            solve(&m, &mut v);
+            assert!(v.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-12), "{v:?}");
         }
-        let mut v: Vec<f64> = (0..n).map(|i| dot(&m[i * n..][..n], &x)).collect();
-        assert!(cholesky(&mut m, n));
-        solve(&m, &mut v);
-        assert!(v.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-12), "{v:?}");
         assert!(!cholesky(&mut [1.0, 2.0, 2.0, 1.0], 2));
     }
 }
