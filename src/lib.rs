@@ -11,6 +11,7 @@ pub mod error;
 pub mod eval;
 pub mod features;
 pub mod memory;
+pub mod mi;
 pub mod model;
 pub mod nn;
 pub mod objective;

@@ -9,6 +9,7 @@ mod hub;
 mod info;
 mod interrupt;
 mod man;
+mod mi;
 mod model;
 mod pretrain;
 mod probe;
@@ -88,6 +89,7 @@ pub enum Command {
     Info(info::Info),
     Hub(hub::HubCommand),
     Text(text::TextCommand),
+    Mi(mi::MiCommand),
     Completions(man::Completions),
     Man(man::Man),
 }
@@ -108,6 +110,7 @@ impl Cli {
             Command::Info(info) => info.run(&terminal),
             Command::Hub(hub) => hub.run(&terminal),
             Command::Text(text) => text.run(&terminal),
+            Command::Mi(mi) => mi.run(&terminal),
             Command::Completions(completions) => completions.run(&terminal),
             Command::Man(man) => man.run(&terminal),
         }

@@ -66,6 +66,9 @@ pub struct TextDataConfig {
     pub lower_case: bool,
     /// Tokens of a sentence; what is longer is cut.
     pub max_tokens: usize,
+    /// The share of a sentence's tokens that are left out at random whenever it is learnt from, as word dropout in Iyyer et al. 2015: a
+    /// corpus that is read many times is learnt by heart without it. Not in the paper.
+    pub token_dropout: f64,
     /// Sentences in a window. 9 with K = 3: what public ports, told by the authors, take (6 seen, 3 to come).
     pub window: usize,
     /// What to do about text that cannot be read.
@@ -84,6 +87,7 @@ impl Default for TextDataConfig {
             tokenizer: "word".into(),
             lower_case: true,
             max_tokens: 32,
+            token_dropout: 0.0,
             window: 9,
             on_bad_file: OnBadFile::Fail,
         }
@@ -107,6 +111,11 @@ impl TextDataConfig {
             (1..=4096).contains(&self.max_tokens),
             "max_tokens",
             format!("{} is not from 1 to 4096", self.max_tokens),
+        );
+        check(
+            (0.0..0.95).contains(&self.token_dropout),
+            "token_dropout",
+            format!("{} is not from 0 to 0.95", self.token_dropout),
         );
         check((2..=4096).contains(&self.window), "window", format!("{} is not from 2 to 4096", self.window));
         check(

@@ -8,6 +8,7 @@ mod extract;
 mod index;
 mod layer;
 mod npy;
+mod sentence_table;
 mod sentences;
 mod set;
 mod stream;

@@ -1,6 +1,8 @@
 //! Vectors of sentences by a trained text model: z, a row a sentence, in the order of the file.
 
+use super::index::Format;
 use super::npy::NpyWriter;
+use super::sentence_table::SentenceTable;
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::model::CpcText;
@@ -14,6 +16,12 @@ use std::path::Path;
 
 /// Sentences that are encoded at once.
 const AT_ONCE: usize = 4096;
+
+/// Where vectors go.
+enum Out {
+    Npy(NpyWriter),
+    Parquet(SentenceTable),
+}
 
 /// Makes vectors of sentences.
 pub struct SentenceExtractor {
@@ -90,17 +98,24 @@ impl SentenceExtractor {
         Ok(all)
     }
 
-    /// Writes the vectors of a text's sentences to `path`, a `.npy` of (N, D), whole or not at all; `progress` is told how many are
-    /// done.
+    /// Writes the vectors of a text's sentences to `path`, whole or not at all: a `.npy` of (N, D), or a `.parquet` of `sentence` and
+    /// `vector`. `progress` is told how many are done.
     ///
     /// # Errors
     /// The text cannot be read, it has no sentence, or the file cannot be written.
-    pub fn write_npy(&self, source: &Source, path: &Path, progress: &dyn Fn(u64)) -> Result<Counts> {
+    pub fn write(&self, source: &Source, path: &Path, format: Format, progress: &dyn Fn(u64)) -> Result<Counts> {
         let unfinished = durable::unfinished(path)?;
-        let mut out = NpyWriter::create(&unfinished, self.dim)?;
+        let mut out = match format {
+            Format::Parquet => Out::Parquet(SentenceTable::create(&unfinished, self.dim)?),
+            _ => Out::Npy(NpyWriter::create(&unfinished, self.dim)?),
+        };
         let (mut waiting, mut done) = (Vec::with_capacity(AT_ONCE), 0u64);
         let mut flush = |waiting: &mut Vec<String>| -> Result<()> {
-            out.write(&self.vectors(waiting)?)?;
+            let vectors = self.vectors(waiting)?;
+            match &mut out {
+                Out::Npy(out) => out.write(&vectors)?,
+                Out::Parquet(out) => out.write(waiting, &vectors)?,
+            }
             done += waiting.len() as u64;
             progress(done);
             waiting.clear();
@@ -119,7 +134,10 @@ impl SentenceExtractor {
         if counts.sentences == 0 {
             return Err(Error::bad_file(source.files().first().map_or(Path::new(""), |p| p), "has no sentence in it"));
         }
-        out.finish()?;
+        match out {
+            Out::Npy(out) => drop(out.finish()?),
+            Out::Parquet(out) => out.finish()?,
+        }
         durable::keep(unfinished, path)?;
         Ok(counts)
     }

@@ -5,13 +5,13 @@ use super::npy::{NpyFile, to_bytes};
 use super::stream::Timing;
 use crate::durable;
 use crate::error::{Error, Result};
-use parquet::basic::{Compression, Repetition, Type};
-use parquet::column::writer::ColumnWriter;
-use parquet::data_type::ByteArray;
+use parquet::basic::{Compression, LogicalType, Repetition, Type};
+use parquet::column::writer::{ColumnWriter, ColumnWriterImpl};
+use parquet::data_type::{ByteArray, FloatType};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::Type as Schema;
+use parquet::schema::types::{PrimitiveTypeBuilder, Type as Schema};
 use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -60,45 +60,70 @@ fn safetensors(path: &Path, folder: &Path, utterances: &[Indexed]) -> Result<()>
     out.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io())
 }
 
+/// The error for what parquet refuses to write.
+pub(super) fn full_disk(path: &Path) -> impl Fn(ParquetError) -> Error {
+    move |e| {
+        Error::failed(
+            format!("{}: {e}", path.display()),
+            "check that there is space on the disk, or choose --format npy",
+        )
+    }
+}
+
+/// Floats hardly compress; names repeat, and dictionaries take care of them.
+pub(super) fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_column_dictionary_enabled("vector.list.element".into(), false)
+        .build()
+}
+
+fn column(name: &str, kind: Type) -> PrimitiveTypeBuilder<'_> {
+    Schema::primitive_type_builder(name, kind).with_repetition(Repetition::REQUIRED)
+}
+
+/// A column of strings.
+pub(super) fn text_column(name: &str) -> std::result::Result<Schema, ParquetError> {
+    column(name, Type::BYTE_ARRAY).with_logical_type(Some(LogicalType::String)).build()
+}
+
+/// A column of lists of float32.
+pub(super) fn list_of_floats(name: &str) -> std::result::Result<Schema, ParquetError> {
+    let element = Arc::new(column("element", Type::FLOAT).build()?);
+    let group =
+        |name, repetition, fields| Schema::group_type_builder(name).with_repetition(repetition).with_fields(fields);
+    let list = Arc::new(group("list", Repetition::REPEATED, vec![element]).build()?);
+    group(name, Repetition::REQUIRED, vec![list]).with_logical_type(Some(LogicalType::List)).build()
+}
+
+/// Writes lists of `dim` values each.
+pub(super) fn write_lists(
+    writer: &mut ColumnWriterImpl<'_, FloatType>,
+    values: &[f32],
+    dim: usize,
+) -> std::result::Result<usize, ParquetError> {
+    let begins: Vec<i16> = (0..values.len()).map(|i| i16::from(i % dim != 0)).collect(); // 0 where a list begins
+    writer.write_batch(values, Some(&vec![1; values.len()]), Some(&begins))
+}
+
 /// `utterance`, `speaker`: strings; `frame`: from 0; `time`: seconds, the middle of what the frame sees; `vector`: a list of float32.
 fn schema() -> std::result::Result<Schema, ParquetError> {
-    use parquet::basic::LogicalType;
-    let column = |name: &'static str, kind: Type| {
-        Schema::primitive_type_builder(name, kind).with_repetition(Repetition::REQUIRED)
-    };
-    let text = |name: &'static str| column(name, Type::BYTE_ARRAY).with_logical_type(Some(LogicalType::String)).build();
-    let group = |name: &'static str, repetition, fields| {
-        Schema::group_type_builder(name).with_repetition(repetition).with_fields(fields)
-    };
-    let element = column("element", Type::FLOAT).build()?;
-    let list = group("list", Repetition::REPEATED, vec![Arc::new(element)]).build()?;
-    let vector = group("vector", Repetition::REQUIRED, vec![Arc::new(list)]).with_logical_type(Some(LogicalType::List));
     let fields = vec![
-        Arc::new(text("utterance")?),
-        Arc::new(text("speaker")?),
+        Arc::new(text_column("utterance")?),
+        Arc::new(text_column("speaker")?),
         Arc::new(column("frame", Type::INT32).build()?),
         Arc::new(column("time", Type::DOUBLE).build()?),
-        Arc::new(vector.build()?),
+        Arc::new(list_of_floats("vector")?),
     ];
     Schema::group_type_builder("features").with_fields(fields).build()
 }
 
 fn parquet(path: &Path, folder: &Path, utterances: &[Indexed], timing: &Timing) -> Result<()> {
-    let fault = |e: ParquetError| {
-        Error::failed(
-            format!("{}: {e}", path.display()),
-            "check that there is space on the disk, or choose --format npy",
-        )
-    };
-    // Floats hardly compress; names repeat, and dictionaries take care of them.
-    let properties = WriterProperties::builder()
-        .set_writer_version(WriterVersion::PARQUET_1_0)
-        .set_compression(Compression::UNCOMPRESSED)
-        .set_column_dictionary_enabled("vector.list.element".into(), false)
-        .build();
+    let fault = full_disk(path);
     let file = File::create(path).map_err(Error::io(path, "create"))?;
     let mut out =
-        SerializedFileWriter::new(file, Arc::new(schema().map_err(fault)?), Arc::new(properties)).map_err(fault)?;
+        SerializedFileWriter::new(file, Arc::new(schema().map_err(&fault)?), Arc::new(properties())).map_err(&fault)?;
     let mut group = Group::default();
     let mut rows = Vec::new();
     for part in open_parts(folder, utterances) {
@@ -108,12 +133,12 @@ fn parquet(path: &Path, folder: &Path, utterances: &[Indexed], timing: &Timing) 
             file.read_range(first, n, &mut rows)?;
             group.add(utterance, first, n, &rows, timing);
             if group.frames.len() >= ROWS {
-                group.write(&mut out).map_err(fault)?;
+                group.write(&mut out).map_err(&fault)?;
             }
         }
     }
     if !group.frames.is_empty() {
-        group.write(&mut out).map_err(fault)?;
+        group.write(&mut out).map_err(&fault)?;
     }
     let file = out.into_inner().map_err(fault)?;
     file.sync_all().map_err(Error::io(path, "write"))
@@ -127,7 +152,7 @@ struct Group {
     frames: Vec<i32>,
     times: Vec<f64>,
     values: Vec<f32>,
-    repetition: Vec<i16>, // 0 where a vector begins
+    dim: usize,
 }
 
 impl Group {
@@ -139,14 +164,12 @@ impl Group {
             self.frames.push(i32::try_from(t).unwrap_or(i32::MAX));
             self.times.push(timing.seconds(t as u64));
         }
-        let dim = rows.len() / n.max(1);
-        self.repetition.extend((0..rows.len()).map(|i| i16::from(i % dim != 0)));
+        self.dim = rows.len() / n.max(1);
         self.values.extend_from_slice(rows);
     }
 
     fn write(&mut self, out: &mut SerializedFileWriter<File>) -> std::result::Result<(), ParquetError> {
         let mut group = out.next_row_group()?;
-        let definition = vec![1; self.values.len()];
         let mut i = 0;
         while let Some(mut column) = group.next_column()? {
             match (i, column.untyped()) {
@@ -154,9 +177,7 @@ impl Group {
                 (1, ColumnWriter::ByteArrayColumnWriter(w)) => w.write_batch(&self.speakers, None, None)?,
                 (2, ColumnWriter::Int32ColumnWriter(w)) => w.write_batch(&self.frames, None, None)?,
                 (3, ColumnWriter::DoubleColumnWriter(w)) => w.write_batch(&self.times, None, None)?,
-                (4, ColumnWriter::FloatColumnWriter(w)) => {
-                    w.write_batch(&self.values, Some(&definition), Some(&self.repetition))?
-                }
+                (4, ColumnWriter::FloatColumnWriter(w)) => write_lists(w, &self.values, self.dim)?,
                 _ => return Err(ParquetError::General("a column of another type".into())),
             };
             column.close()?;

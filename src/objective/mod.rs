@@ -1,9 +1,11 @@
 //! From scores to losses and bounds on mutual information.
 
 mod all_pairs;
+pub mod bounds;
 mod info_nce;
 mod negatives;
 
 pub use all_pairs::all_scores;
+pub use bounds::{Bound, Side, Surrogate};
 pub use info_nce::{PerStep, info_nce};
 pub use negatives::draw as draw_negatives;

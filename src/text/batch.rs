@@ -1,6 +1,7 @@
 //! Windows of sentences that are learned from together.
 
 use super::windows::{Layout, Windows};
+use crate::seed::Stream;
 
 /// Sentences as token ids, end to end, without padding.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -33,6 +34,20 @@ impl TextBatch {
         batch
     }
 
+    /// The batch with each token left out with the probability `share`; of a sentence that would lose all, one stays.
+    pub fn thinned(&self, share: f64, stream: &mut Stream) -> TextBatch {
+        let mut thin = TextBatch { ids: Vec::with_capacity(self.ids.len()), offsets: vec![0], ..self.clone() };
+        for pair in self.offsets.windows(2) {
+            let (sentence, before) = (&self.ids[pair[0] as usize..pair[1] as usize], thin.ids.len());
+            thin.ids.extend(sentence.iter().filter(|_| f64::from(stream.unit()) >= share));
+            if thin.ids.len() == before {
+                thin.ids.extend(sentence.get(stream.below(sentence.len() as u32) as usize));
+            }
+            thin.offsets.push(thin.ids.len() as u32);
+        }
+        thin
+    }
+
     /// The ids of sentence `at` of window `row`; none if there is no such sentence.
     pub fn sentence(&self, row: usize, at: usize) -> &[u32] {
         let i = row * self.window + at;
@@ -40,5 +55,27 @@ impl TextBatch {
             (Some(&start), Some(&end)) if at < self.window => self.ids.get(start as usize..end as usize).unwrap_or(&[]),
             _ => &[],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::stream;
+
+    #[test]
+    fn tokens_are_left_out_with_their_probability_and_no_sentence_is_emptied() {
+        let offsets: Vec<u32> = (0..=1000).map(|i| if i < 500 { i } else { 500 + (i - 500) * 20 }).collect();
+        let ids: Vec<u32> = (0..offsets[1000]).collect();
+        let batch = TextBatch { rows: 200, window: 5, ids, offsets, sources: vec![] };
+        let thin = batch.thinned(0.3, &mut stream(1, "tokens", 0));
+        assert_eq!((thin.rows, thin.window, thin.offsets.len()), (200, 5, 1001));
+        for (was, is) in batch.offsets.windows(2).zip(thin.offsets.windows(2)) {
+            let kept = &thin.ids[is[0] as usize..is[1] as usize];
+            assert!(!kept.is_empty() && kept.is_sorted() && kept.iter().all(|id| (was[0]..was[1]).contains(id)));
+        }
+        let share = 1.0 - (thin.ids.len() - 500) as f64 / 10_000.0;
+        assert!((share - 0.3).abs() < 0.02, "{share}");
+        assert_eq!(batch.thinned(0.0, &mut stream(1, "tokens", 0)), batch);
     }
 }

@@ -97,10 +97,17 @@ impl Task for TextTask {
 
     fn outcome(&self, batch: &TextBatch, phase: Phase, stream: &mut Stream) -> Result<Outcome> {
         let model = if phase == Phase::Train { &self.model } else { &self.twin };
-        let sentences = Sentences::new(&batch.ids, &batch.offsets)?;
+        let whole = Sentences::new(&batch.ids, &batch.offsets)?;
+        let share = self.config.data.token_dropout;
+        let sentences = if phase == Phase::Train && share > 0.0 {
+            let thin = batch.thinned(share, stream);
+            Sentences::new(&thin.ids, &thin.offsets)?
+        } else {
+            whole.clone()
+        };
         let (latents, rows) = model.forward(&sentences, batch.window)?;
         let objective = &self.config.objective;
-        let texts = objective.mask_duplicates.then(|| sentences.texts());
+        let texts = objective.mask_duplicates.then(|| whole.texts());
         let (per_step, negatives) = model.contrast(&latents, objective, texts.as_deref(), phase, stream)?;
         Ok(Outcome { per_step, negatives, z: latents.z.detach(), rows: vec![rows] })
     }

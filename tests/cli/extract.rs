@@ -155,13 +155,18 @@ fn parquet_vectors(path: &Path) -> Vec<f32> {
             assert_eq!((row.get_string(0).unwrap().as_str(), row.get_string(1).unwrap().as_str()), ("s1-1", "s1"));
             assert_eq!((row.get_int(2).unwrap(), row.get_double(3).unwrap()), (1, 79.0 / 16_000.0 + 0.01));
         }
-        let list = row.get_list(4).unwrap();
-        values.extend(list.elements().iter().map(|f| match f {
-            parquet::record::Field::Float(v) => *v,
-            other => panic!("{other}"),
-        }));
+        values.extend(list_values(row.get_list(4).unwrap()));
     }
     values
+}
+
+/// The numbers of a list.
+pub(super) fn list_values(list: &parquet::record::List) -> Vec<f32> {
+    let float = |field: &parquet::record::Field| match field {
+        parquet::record::Field::Float(v) => *v,
+        other => panic!("{other}"),
+    };
+    list.elements().iter().map(float).collect()
 }
 
 #[test]

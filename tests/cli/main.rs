@@ -8,6 +8,7 @@ mod extract;
 mod hub;
 mod hub_python;
 mod hub_server;
+mod mi;
 mod parquet;
 mod place;
 mod pretrain;

@@ -1,7 +1,10 @@
 //! CPC on text as its users meet it: sentences in, sentence vectors out.
 
+use super::extract::list_values;
 use super::place::Place;
 use candle_core::Tensor;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
 use serde_json::Value;
 use std::fs;
 
@@ -93,7 +96,16 @@ fn vectors_are_rows_in_the_files_order_whatever_stands_beside_them() {
     fs::write(place.at("bad.txt"), b"good\nbad \xff\n").unwrap();
     place.fails("extract run bad.txt --out x", 1, &["bad.txt", "2", "UTF-8"]);
     assert!(!place.at("x").exists());
-    place.fails("extract run a.txt --format parquet --out x", 2, &[".npy"]);
+    place.ok("extract run a.txt --format parquet --out table");
+    let table = SerializedFileReader::new(fs::File::open(place.at("table/a.parquet")).unwrap()).unwrap();
+    let sentences = ["The one went.", "Unheard of words only", "the six and the one"];
+    for ((row, sentence), vector) in table.get_row_iter(None).unwrap().zip(sentences).zip(&a) {
+        let row = row.unwrap();
+        assert_eq!((row.get_string(0).unwrap().as_str(), &list_values(row.get_list(1).unwrap())), (sentence, vector));
+    }
+    assert_eq!(table.metadata().file_metadata().num_rows(), 3);
+    place.fails("extract run a.txt --format safetensors --out x", 2, &["no names"]);
+    place.fails("extract run a.txt --layer c:1 --out x", 2, &["--layer"]);
     place.fails("extract run corpus/s1 --out x", 2, &["named like text"]);
 }
 
@@ -115,6 +127,45 @@ fn sentences_are_probed_against_baselines() {
     place.fails("probe run --data task.tsv --labels speaker", 2, &["for audio"]);
     place.fails("probe run --data task.tsv --baselines mfcc", 2, &["of audio"]);
     place.fails("probe run --data none.tsv", 1, &["none.tsv"]);
+}
+
+#[test]
+fn a_file_of_word_vectors_teaches_words_and_changes_no_known_sentence() {
+    let place = place();
+    place.ok("pretrain walk.txt --config text.toml --steps 2 --out run");
+    // Vectors of three numbers for every word of the text, and for two more: the map from 3 to 8 has something to be fitted on.
+    let known = ["one", "two", "three", "four", "five", "six", "seven", "eight", "the", "and", "went", "to"];
+    let line = |i: usize, word: &str| format!("{word} {} {} {}\n", (i as f32).sin(), (i as f32 * 1.7).cos(), i % 3);
+    let all = known.iter().chain(&["twelve", "thirteen", "Thirteen", "two-fold"]).enumerate();
+    fs::write(place.at("words.txt"), all.map(|(i, word)| line(i, word)).collect::<String>()).unwrap();
+    let said = place.ok("text expand run --vectors words.txt --out more --json");
+    let result: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&result["words_added"], &result["fitted_on"]), (&2.into(), &12.into()), "{said}");
+    fs::write(place.at("s.txt"), "the one went to two\nthe twelve\nthe thirteen\nthe unheard\n").unwrap();
+    place.ok("extract run s.txt --out before");
+    place.ok("extract more s.txt --out after");
+    let read = |name: &str| Tensor::read_npy(place.at(name)).unwrap().to_vec2::<f32>().unwrap();
+    let (before, after) = (read("before/s.npy"), read("after/s.npy"));
+    assert!(before[0] == after[0] && before[3] == after[3] && before[1] == before[2]);
+    assert!(after[1] != before[1] && after[1] != after[2]);
+    place.fails("text expand run --vectors words.txt --out more", 2, &["--overwrite"]);
+    place.fails("text expand run --vectors walk.txt --out x", 1, &["walk.txt"]);
+    place.ok("pretrain walk.txt --config text.toml --steps 2 --tokenizer bpe --vocab-size 1000 --out pieces");
+    place.fails("text expand pieces --vectors words.txt --out x", 2, &["BPE"]);
+    assert!(!place.at("x").exists());
+}
+
+#[test]
+fn masked_duplicates_are_fewer_negatives() {
+    let place = place();
+    let chance = |more: &str, out: &str| {
+        place.ok(&format!("pretrain walk.txt --config text.toml --steps 4 --out {out} {more}"));
+        place.metrics(out)[0]["chance"].as_f64().unwrap()
+    };
+    // Of 40 documents each eighth is the same.
+    let (all, masked) = (chance("", "all"), chance("--set objective.mask_duplicates=true", "masked"));
+    assert!(masked > all && (1.0 / all - 20.0).abs() < 1e-3, "{all} {masked}");
+    place.fails("pretrain corpus --preset demo --set objective.mask_duplicates=true --out x", 2, &["is for text"]);
 }
 
 #[test]

@@ -230,7 +230,7 @@ mod tests {
     fn every_command_teaches_in_its_long_help() {
         use clap::CommandFactory;
         let mut cli = crate::cli::Cli::command();
-        for name in ["pretrain", "extract", "probe", "abx", "convert", "info", "hub", "text"] {
+        for name in ["pretrain", "extract", "probe", "abx", "convert", "info", "hub", "text", "mi"] {
             let help = cli.find_subcommand_mut(name).unwrap().render_long_help().to_string();
             let before = help.split("Usage:").next().unwrap();
             assert!(before.lines().count() > 4 && help.contains("Examples:"), "{name}: {before}");

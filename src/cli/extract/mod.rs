@@ -1,28 +1,29 @@
-//! `cpc extract`: a model's features of recordings, in files or as a stream.
+//! `cpc extract`: a model's features of recordings or sentences, in files or as a stream.
+
+mod sentences;
+mod stream;
 
 use super::Terminal;
 use super::columns::ColumnArgs;
 use super::interrupt::interruptible;
 use super::progress::{PAUSE, bar};
 use super::{model, remote};
-use crate::audio::LiveResampler;
 use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
 use crate::data::Corpus;
 use crate::device;
-use crate::durable;
 use crate::error::{Error, Result};
 use crate::eval::baseline::spectral;
-use crate::features::{self, Extractor, Format, Frames, Index, Layer, Made, Normalize, SentenceExtractor, Timing};
-use crate::text::{Source, Split};
+use crate::features::{self, Extractor, Format, Index, Layer, Made, Normalize};
+use crate::text::Split;
 use crate::weights::TextModel;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use serde_json::json;
-use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use stream::Input;
 
 /// How samples on standard input are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,17 +37,20 @@ enum Encoding {
 /// Options of `cpc extract`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Write a model's features of recordings to files that other tools read, or stream them",
-    long_about = "Write a frozen model's features of recordings to files.\n\n\
+    about = "Write a model's features of recordings or sentences to files that other tools read, or stream them",
+    long_about = "Write a frozen model's features of recordings to files, or with a model of text its vectors of sentences.\n\n\
         c is what the context network makes of everything up to a frame (the usual choice), z what the encoder makes of the samples around \
         it; a frame comes every hop of the model, 10 ms for the presets. DIR/index.json says what lies where, and when frames are. \
         Stopped and started again, the same command goes on where it was.\n\n\
         With --stream, samples from standard input become frames on standard output as soon as they are final: rows of float32 \
-        (the layers one behind the other), or with --json one line of JSON a frame.",
+        (the layers one behind the other), or with --json one line of JSON a frame.\n\n\
+        With a model of text, INPUT is text as `cpc pretrain` takes it. Each becomes DIR/<name>.npy, a row (z) for each sentence in the \
+        order of the file, or with --format parquet a table of sentence and vector.",
     after_help = "Examples:\n  \
         cpc extract runs/demo data/demo --out features\n  \
         cpc extract hf:owner/name recordings/ --out features\n  \
         cpc extract runs/demo call.wav other.flac --layer c,z --format safetensors --out features\n  \
+        cpc extract runs/books sentences.txt --format parquet --out vectors\n  \
         sox call.wav -t raw -r 16000 -e signed -b 16 -c 1 - | cpc extract runs/demo - --stream --json\n\n\
         Read the files with:\n  \
         numpy    numpy.load('features/speaker/utterance.npy')\n  \
@@ -127,82 +131,6 @@ impl Extract {
         report(&index, out, began.elapsed(), terminal)
     }
 
-    /// Vectors of sentences, by a text model.
-    fn sentences(&self, here: remote::Here, terminal: &Terminal) -> Result<()> {
-        let only_npy = self.format == Format::Npy && self.normalize == Normalize::None && !self.stream;
-        if !only_npy || self.layer.iter().any(|layer| !matches!(layer, Layer::C | Layer::Z)) {
-            return Err(Error::usage(
-                "vectors of sentences are written as they are, in .npy files",
-                "leave out --format, --normalize, --stream and --layer",
-            ));
-        }
-        let Some(out) = &self.out else {
-            return Err(Error::usage("no --out is given", "name the directory to write to"));
-        };
-        let (began, mut model) = (Instant::now(), TextModel::open(&here.path)?);
-        model.reference = here.name.clone();
-        let sha256 = model.sha256()?;
-        let extractor = SentenceExtractor::open(model, &device::parse(&self.device)?)?;
-        let made = !out.exists();
-        std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
-        let written = self.write_sentences(&extractor, out, terminal);
-        if written.is_err() && made {
-            // Gone if nothing is in it.
-            let _ = std::fs::remove_dir(out);
-        }
-        let (files, sentences) = written?;
-        let index = json!({
-            "complete": true, "model": here.name, "model_sha256": sha256, "dim": extractor.dim(), "files": files,
-        });
-        durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
-        let took = began.elapsed().as_secs_f64();
-        let text = format!(
-            "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences a second\nvectors: {}\n",
-            extractor.dim(),
-            sentences as f64 / took.max(1e-3),
-            out.display()
-        );
-        let result = json!({ "out": out, "sentences": sentences, "dim": extractor.dim(), "files": files });
-        terminal.result_or_json(&result, &text)
-    }
-
-    /// Writes the vectors of every INPUT; gives what the index says of the files, and how many sentences there are in all.
-    fn write_sentences(
-        &self,
-        extractor: &SentenceExtractor,
-        out: &Path,
-        terminal: &Terminal,
-    ) -> Result<(Vec<serde_json::Value>, u64)> {
-        let mut files: Vec<serde_json::Value> = Vec::new();
-        let mut sentences = 0;
-        for input in &self.input {
-            let place = remote::recordings(input, terminal)?;
-            let source = Source::open(&place.path, self.split, self.columns.text(), self.on_bad_file)?;
-            let name = place.path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            let file = format!("{name}.npy");
-            if files.iter().any(|f| f["file"] == file) {
-                return Err(Error::usage(
-                    format!("{}: {file} would be written twice", input.display()),
-                    "give inputs of different names, or extract them one at a time",
-                ));
-            }
-            let progress = |n: u64| {
-                if terminal.verbose {
-                    terminal.note(&format!("{}: {n} sentences", input.display()));
-                }
-            };
-            let counts = extractor.write_npy(&source, &out.join(&file), &progress)?;
-            for problem in &counts.problems {
-                terminal.warning(&format!("left out: {problem}"));
-            }
-            sentences += counts.sentences;
-            files.push(json!({
-                "file": file, "input": place.name, "sentences": counts.sentences, "blank_lines": counts.blank,
-            }));
-        }
-        Ok((files, sentences))
-    }
-
     /// MFCCs or log-mels, as another tool's features would be.
     fn spectral(&self, kind: MelKind, out: &Path, terminal: &Terminal) -> Result<()> {
         if self.format != Format::Npy
@@ -240,119 +168,6 @@ impl Extract {
         let index = features::extract(extractor, made, &corpora, self.on_bad_file, out, &|s| progress.add(s), &stop);
         progress.bar.finish_and_clear();
         index
-    }
-
-    fn stream(&self, extractor: &Extractor, terminal: &Terminal) -> Result<()> {
-        let mut input = Input::new(self, extractor.config().sample_rate)?;
-        let timing = extractor.timing();
-        terminal.note(&format!(
-            "a frame of {} numbers every {:.1} ms, final {:.1} ms after its beginning",
-            extractor.dims().iter().sum::<usize>(),
-            1e3 / timing.frame_rate,
-            timing.delay_ms + input.resampler.delay_ms()
-        ));
-        let mut stream = extractor.stream();
-        let mut out = Rows { terminal, timing, layers: extractor.layers(), dims: extractor.dims(), next: 0 };
-        loop {
-            let samples = input.next()?;
-            let frames = if samples.is_empty() { stream.finish()? } else { stream.push(&samples)? };
-            if !out.write(&frames)? || samples.is_empty() {
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// Samples from standard input, at the model's rate.
-struct Input {
-    encoding: Encoding,
-    resampler: LiveResampler,
-    bytes: Vec<u8>, // of a sample that has not come whole
-    ended: bool,
-}
-
-impl Input {
-    fn new(args: &Extract, rate: u32) -> Result<Self> {
-        let resampler = LiveResampler::new(args.rate.unwrap_or(rate), rate)?;
-        Ok(Input { encoding: args.encoding, resampler, bytes: Vec::new(), ended: false })
-    }
-
-    /// The samples that have come since, at least one; none at the end.
-    fn next(&mut self) -> Result<Vec<f32>> {
-        let mut buffer = vec![0; 1 << 16];
-        while !self.ended {
-            let n = match std::io::stdin().lock().read(&mut buffer) {
-                Ok(n) => n,
-                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                Err(e) => return Err(Error::io("standard input", "read")(e)),
-            };
-            self.bytes.extend_from_slice(&buffer[..n]);
-            let samples = self.decode();
-            let mut samples = self.resampler.push(&samples)?;
-            if n == 0 {
-                self.ended = true;
-                samples.extend(self.resampler.finish()?);
-                if !self.bytes.is_empty() {
-                    let what = format!("standard input ends within a sample, {} bytes of it", self.bytes.len());
-                    return Err(Error::failed(what, "check --encoding, and whether the sender was cut off"));
-                }
-            }
-            if !samples.is_empty() {
-                return Ok(samples);
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    fn decode(&mut self) -> Vec<f32> {
-        let size = match self.encoding {
-            Encoding::S16 => 2,
-            Encoding::F32 => 4,
-        };
-        let whole = self.bytes.len() / size * size;
-        let samples = self.bytes[..whole].chunks_exact(size).map(|b| match self.encoding {
-            Encoding::S16 => f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0,
-            Encoding::F32 => f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
-        });
-        let samples = samples.collect();
-        self.bytes.drain(..whole);
-        samples
-    }
-}
-
-/// Frames on standard output.
-struct Rows<'a> {
-    terminal: &'a Terminal,
-    timing: Timing,
-    layers: &'a [Layer],
-    dims: &'a [usize],
-    next: u64,
-}
-
-impl Rows<'_> {
-    /// Writes frames; false if nobody reads them any more.
-    fn write(&mut self, frames: &Frames) -> Result<bool> {
-        let mut bytes = Vec::new();
-        for t in 0..frames.count {
-            let rows = || frames.layers.iter().zip(self.dims).map(move |(rows, dim)| &rows[t * dim..(t + 1) * dim]);
-            if self.terminal.json {
-                let time = (self.timing.seconds(self.next) * 1e6).round() / 1e6;
-                let mut line = json!({ "frame": self.next, "time": time });
-                for (layer, row) in self.layers.iter().zip(rows()) {
-                    line[layer.to_string()] = json!(row);
-                }
-                bytes.extend(format!("{line}\n").into_bytes());
-            } else {
-                bytes.extend(rows().flatten().flat_map(|v| v.to_le_bytes()));
-            }
-            self.next += 1;
-        }
-        let mut out = std::io::stdout().lock();
-        match out.write_all(&bytes).and_then(|()| out.flush()) {
-            Ok(()) => Ok(true),
-            Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(false),
-            Err(e) => Err(Error::io("standard output", "write")(e)),
-        }
     }
 }
 

@@ -1,0 +1,35 @@
+//! `cpc mi`: how much one variable says about another.
+
+mod discrete;
+
+use super::Terminal;
+use crate::error::Result;
+use clap::{Args, Subcommand};
+
+/// `cpc mi` and what it does.
+#[derive(Debug, Args)]
+#[command(
+    about = "Mutual information: how much one variable says about another",
+    long_about = "Mutual information: how much one variable says about another, in nats, bits or hartleys.\n\n\
+        I(X; Y) is 0 if X and Y are independent, and else how much knowing the one shortens the description of the other, whatever the \
+        form of their dependence.",
+    after_help = "Examples:\n  cpc mi discrete survey.csv --x smoker --y outcome\n  cpc mi discrete --joint p.csv --unit bits"
+)]
+pub struct MiCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What they do is said where they are: a comment here would take the place of their long help.
+#[derive(Debug, Subcommand)]
+enum Action {
+    Discrete(discrete::Discrete),
+}
+
+impl MiCommand {
+    pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
+        match &self.action {
+            Action::Discrete(discrete) => discrete.run(terminal),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Tables and columns from CSV files.
+
+use super::counts::Counts;
+use super::distribution::TOLERANCE;
+use super::joint::{Joint, Variable};
+use crate::error::{Error, Problem, Result};
+use std::collections::HashMap;
+use std::io::Read;
+
+/// What a file of a joint table holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Table {
+    /// Probabilities.
+    Probabilities(Joint),
+    /// Counts: all cells are whole numbers, and their sum is above 1.
+    Counts(Counts),
+}
+
+/// A column of labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name and the labels in it, in the order in which they first come.
+    pub variable: Variable,
+    /// For each row the number of its label.
+    pub codes: Vec<u32>,
+}
+
+impl Column {
+    /// A column of `labels`, a row each.
+    pub fn new<S: AsRef<str>>(name: &str, labels: impl IntoIterator<Item = S>) -> Column {
+        let (mut values, mut numbers) = (Vec::new(), HashMap::new());
+        let mut codes = Vec::new();
+        for label in labels {
+            let next = values.len() as u32;
+            codes.push(*numbers.entry(label.as_ref().to_string()).or_insert_with(|| {
+                values.push(label.as_ref().to_string());
+                next
+            }));
+        }
+        Column { variable: Variable { name: name.into(), values }, codes }
+    }
+}
+
+/// A record of a CSV file and the line that it starts in.
+struct Record {
+    line: u64,
+    cells: Vec<String>,
+}
+
+/// Reads a joint table of two variables from CSV: a row for each value of X, a column for each value of Y.
+///
+/// A first line in which a cell after the first is no number holds names of the values of Y. A first column
+/// holds names of the values of X if one of its cells, below such a line, is no number. Where the names are numbers themselves, the
+/// corner tells: a line and a column of names meet in it if it is empty, or `X\Y`, or the only cell of its line and column that is no number.
+/// A corner of the form `X\Y` names the variables. `name` is what the file is called in messages.
+///
+/// # Errors
+/// Every cell that is no number, negative, or not finite, and every line with too many or too few cells, by line and column;
+/// a sum that is not 1, unless all cells are whole numbers: then they are counts.
+pub fn read_table(input: impl Read, name: &str) -> Result<Table> {
+    let records = records(input, name)?;
+    let Some(first) = records.first() else {
+        return Err(Error::bad_file(name, "has no cells"));
+    };
+    let number = |cell: &String| cell.parse::<f64>().is_ok();
+    let corner = first.cells.len() > 1 && !number(&first.cells[0]);
+    let below = |test: &dyn Fn(&String) -> bool| records[1..].iter().all(|r| r.cells.first().is_none_or(test));
+    let lone = corner
+        && (first.cells[0].is_empty()
+            || first.cells[0].contains('\\')
+            || (first.cells[1..].iter().all(number) && records.len() > 1 && below(&number)));
+    let head = lone || first.cells.iter().skip(1).any(|c| !number(c)) || !first.cells.iter().any(number);
+    let body = &records[usize::from(head)..];
+    let side = lone || body.iter().any(|r| r.cells.first().is_some_and(|c| !number(c)));
+    let Some(width) = body.first().map(|r| r.cells.len()).filter(|&w| w > usize::from(side)) else {
+        return Err(Error::bad_file(name, "has names but no numbers"));
+    };
+    let mut problems = Vec::new();
+    // A line of names may have a corner or not.
+    if head && first.cells.len() != width && !(side && first.cells.len() + 1 == width) {
+        let what = format!("has {} names for {width} columns", first.cells.len());
+        problems.push(Problem::new(format!("{name} line {}", first.line), what));
+    }
+    let mut values = Vec::new();
+    for record in body {
+        if record.cells.len() != width {
+            let what = format!("has {} cells, line {} has {width}", record.cells.len(), body[0].line);
+            problems.push(Problem::new(format!("{name} line {}", record.line), what));
+        }
+        for (column, cell) in record.cells.iter().enumerate().skip(usize::from(side)) {
+            match value(cell) {
+                Ok(value) => values.push(value),
+                Err(what) => {
+                    problems.push(Problem::new(format!("{name} line {} column {}", record.line, column + 1), what))
+                }
+            }
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Error::problems(problems, "write a table of probabilities or of counts"));
+    }
+    let columns = width - usize::from(side);
+    let named = first.cells.len() - first.cells.len().min(columns);
+    let y = match head {
+        true => first.cells[named..].to_vec(),
+        false => (1..=columns).map(|i| i.to_string()).collect(),
+    };
+    let x = body.iter().enumerate();
+    let x = x.map(|(i, r)| if side { r.cells[0].clone() } else { (i + 1).to_string() }).collect();
+    let corner = if head && named == 1 { first.cells[0].as_str() } else { "" };
+    let (name_x, name_y) = corner.split_once('\\').unwrap_or(("X", "Y"));
+    let variables =
+        vec![Variable { name: name_x.trim().into(), values: x }, Variable { name: name_y.trim().into(), values: y }];
+    table(variables, values, name)
+}
+
+/// A cell as a weight, or what is wrong with it.
+fn value(cell: &str) -> std::result::Result<f64, String> {
+    match cell.parse::<f64>() {
+        Err(_) if cell.is_empty() => Err("is empty".into()),
+        Err(_) => Err(format!("`{cell}` is no number")),
+        Ok(value) if !value.is_finite() => Err(format!("{cell} is no probability")),
+        Ok(value) if value < 0.0 => Err(format!("{cell} is negative")),
+        Ok(value) => Ok(value),
+    }
+}
+
+fn table(variables: Vec<Variable>, values: Vec<f64>, name: &str) -> Result<Table> {
+    let sum: f64 = values.iter().sum();
+    if (sum - 1.0).abs() <= TOLERANCE {
+        return Ok(Table::Probabilities(Joint::new(variables, values)?));
+    }
+    // Whole numbers up to 2^53, and a sum that is exact too.
+    if sum > 0.0 && sum <= 2f64.powi(53) && values.iter().all(|v| v.fract() == 0.0) {
+        let counts: Vec<u64> = values.iter().map(|&v| v as u64).collect();
+        return Ok(Table::Counts(Counts::of_table(variables, &counts)?));
+    }
+    let what = format!("{name}: the cells sum to {sum}, not 1");
+    Err(Error::failed(what, "give probabilities with more digits, or counts as whole numbers"))
+}
+
+/// Reads columns of labels from CSV, whose first line names the columns; labels are text, without blanks about them.
+///
+/// # Errors
+/// If a name is not there (those there are are listed) or is there twice, a cell is empty, or a line has too many or too few cells.
+pub fn read_columns(input: impl Read, name: &str, wanted: &[&str]) -> Result<Vec<Column>> {
+    let records = records(input, name)?;
+    let Some((first, body)) = records.split_first().filter(|(_, body)| !body.is_empty()) else {
+        return Err(Error::bad_file(name, "has no rows below a line of names"));
+    };
+    let mut problems = Vec::new();
+    let width = first.cells.len();
+    for record in body.iter().filter(|r| r.cells.len() != width) {
+        let what = format!("has {} cells, the line of names has {width}", record.cells.len());
+        problems.push(Problem::new(format!("{name} line {}", record.line), what));
+    }
+    let mut columns = Vec::new();
+    for &wanted in wanted {
+        let mut places = (0..width).filter(|&i| first.cells[i] == wanted);
+        let (place, again) = (places.next(), places.next());
+        let (Some(place), None) = (place, again) else {
+            let fault = if again.is_some() { "there are two columns" } else { "there is no column" };
+            let remedy = format!("choose from {}", first.cells.join(", "));
+            return Err(Error::usage(format!("{name}: {fault} `{wanted}`"), remedy));
+        };
+        let cell = |record: &Record| record.cells.get(place).cloned().unwrap_or_default();
+        for record in body.iter().filter(|r| r.cells.len() == width && r.cells[place].is_empty()) {
+            problems.push(Problem::new(format!("{name} line {} column {}", record.line, place + 1), "is empty"));
+        }
+        columns.push(Column::new(wanted, body.iter().map(cell)));
+    }
+    match problems.is_empty() {
+        true => Ok(columns),
+        false => Err(Error::problems(problems, "repair or remove these lines")),
+    }
+}
+
+/// All records that are not empty lines, their cells without blanks about them.
+fn records(input: impl Read, name: &str) -> Result<Vec<Record>> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(input);
+    let mut records = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| Error::bad_file(name, csv_fault(&e)))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let cells = record.iter().map(String::from).collect();
+        records.push(Record { line, cells });
+    }
+    Ok(records)
+}
+
+fn csv_fault(e: &csv::Error) -> String {
+    match e.kind() {
+        csv::ErrorKind::Utf8 { pos: Some(pos), .. } => format!("line {} is not text (UTF-8)", pos.line()),
+        _ => e.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joint(text: &str) -> Joint {
+        let Table::Probabilities(joint) = read_table(text.as_bytes(), "p.csv").unwrap() else { panic!("counts") };
+        joint
+    }
+
+    fn fault(text: &str) -> String {
+        read_table(text.as_bytes(), "p.csv").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_table_may_have_names_at_its_head_and_side_or_not() {
+        let plain = joint("0.1,0.2\n0.3, 0.4\n");
+        assert_eq!(plain.p(), [0.1, 0.2, 0.3, 0.4]);
+        assert_eq!(plain.variables()[1].values, ["1", "2"]);
+        for (text, x, y) in [
+            ("rain,dry\n0.1,0.2\n0.3,0.4", ["1", "2"], ["rain", "dry"]),
+            ("cold,0.1,0.2\nwarm,0.3,0.4", ["cold", "warm"], ["1", "2"]),
+            (",rain,dry\ncold,0.1,0.2\nwarm,0.3,0.4", ["cold", "warm"], ["rain", "dry"]),
+            ("rain,dry\ncold,0.1,0.2\nwarm,0.3,0.4", ["cold", "warm"], ["rain", "dry"]),
+            (",0,1\n5,0.1,0.2\n6,0.3,0.4", ["5", "6"], ["0", "1"]),
+            ("\u{feff}x\\y,0,1\n5,0.1,0.2\n6,0.3,0.4", ["5", "6"], ["0", "1"]),
+        ] {
+            let table = joint(text);
+            assert_eq!(table.p(), [0.1, 0.2, 0.3, 0.4], "{text}");
+            assert_eq!(table.variables()[0].values, x, "{text}");
+            assert_eq!(table.variables()[1].values, y, "{text}");
+        }
+        let named = joint("temperature \\ sky,rain,dry\ncold,0.1,0.2\nwarm,0.3,0.4");
+        assert_eq!(named.axis("sky").unwrap(), 1);
+    }
+
+    #[test]
+    fn whole_numbers_are_counts() {
+        let Table::Counts(counts) = read_table("3,0\n1,4\n".as_bytes(), "p.csv").unwrap() else { panic!("counts") };
+        assert_eq!(counts.n(), 8);
+        assert_eq!(counts.joint().unwrap().p(), [0.375, 0.0, 0.125, 0.5]);
+        assert!(matches!(read_table("1,0\n0,0\n".as_bytes(), "p.csv").unwrap(), Table::Probabilities(_)));
+    }
+
+    #[test]
+    fn faults_of_a_table_are_named_by_line_and_column_all_at_once() {
+        assert_eq!(
+            fault(",a,b\nu,0.5,-0.1\nv,nan,0.2,3\nw,,x\n"),
+            "p.csv line 2 column 3: -0.1 is negative\np.csv line 3: has 4 cells, line 2 has 3\n\
+             p.csv line 3 column 2: nan is no probability\np.csv line 4 column 2: is empty\n\
+             p.csv line 4 column 3: `x` is no number"
+        );
+        assert_eq!(fault("0.5,0.25\n"), "p.csv: the cells sum to 0.75, not 1");
+        // Not counts: they are not whole beyond 2^53.
+        assert_eq!(fault("1e17,1\n"), "p.csv: the cells sum to 100000000000000000, not 1");
+        assert_eq!(fault("0,0\n"), "p.csv: the cells sum to 0, not 1");
+        assert_eq!(fault(""), "p.csv: has no cells");
+        assert_eq!(fault("a,b\n"), "p.csv: has names but no numbers");
+        assert_eq!(fault("a,b,c\n0.5,0.5\n"), "p.csv line 1: has 3 names for 2 columns");
+    }
+
+    #[test]
+    fn columns_are_read_by_name_as_text() {
+        let text = "id,colour,size\n1, red ,01\n2,blue,1\n3,red,1\n";
+        let columns = read_columns(text.as_bytes(), "d.csv", &["size", "colour"]).unwrap();
+        assert_eq!((&columns[0].codes[..], &columns[1].codes[..]), (&[0, 1, 1][..], &[0, 1, 0][..]));
+        assert_eq!(columns[1].variable.values, ["red", "blue"]);
+    }
+
+    #[test]
+    fn faults_of_columns_are_named() {
+        let fault = |text: &str| read_columns(text.as_bytes(), "d.csv", &["a"]).unwrap_err();
+        assert_eq!(fault("b,c\n1,2\n").to_string(), "d.csv: there is no column `a`");
+        assert_eq!(fault("b,c\n1,2\n").remedy(), "choose from b, c");
+        assert_eq!(fault("a,a\n1,2\n").to_string(), "d.csv: there are two columns `a`");
+        assert_eq!(fault("a,b\n").to_string(), "d.csv: has no rows below a line of names");
+        let both = "d.csv line 3: has 1 cells, the line of names has 2\nd.csv line 2 column 1: is empty";
+        assert_eq!(fault("a,b\n,2\n3\n").to_string(), both);
+    }
+}

@@ -1,0 +1,129 @@
+//! 95 % intervals of estimates: what would change with other samples of the same size. Bias is not in them.
+//!
+//! Which one? [`of_mean`] for a mean of values of rows that do not hang on each other, such as those of a critic that was
+//! trained on other rows. [`by_halves`] for every estimator that looks at all rows together: local values of
+//! neighbouring rows go together, and their standard error is up to 30 % too small (200 draws of normal variables, KSG with k = 3, 300
+//! and 1,000 rows, correlations from 0 to 0.95); halves miss by -9 to +16 %.
+
+use super::permutation::shuffled;
+use crate::error::{Error, Result};
+use crate::seed::stream;
+use rayon::prelude::*;
+
+/// The 97.5th percentile of the normal distribution.
+const NORMAL: f64 = 1.959_963_984_540_054;
+/// How often the rows are dealt into two halves.
+const DEALS: usize = 20;
+
+/// The mean of `local` values with 1.96 of its standard errors on either side; None of fewer than two.
+pub fn of_mean(local: &[f64]) -> Option<[f64; 2]> {
+    let n = local.len() as f64;
+    let mean = local.iter().sum::<f64>() / n;
+    let variance = local.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (local.len() > 1).then(|| around(mean, variance / n))
+}
+
+/// `value`, an estimate from `n` rows, with 1.96 standard deviations of it on either side.
+///
+/// The rows are dealt at random into two halves, twenty times over. The estimates of the halves of one deal are independent; half of
+/// their variance is that of an estimate from all rows, as far as variance falls as 1/n (Holmes and
+/// Nemenman 2019, *Estimation of mutual information for real-valued data with error bars and controlled bias*, who deal more
+/// parts, too small for nearest neighbours). For independent variables a linear estimate's falls as 1/n^2, and the
+/// interval is somewhat too wide or too narrow there: see [`permutation_null`](super::permutation::permutation_null). `estimate` gets the
+/// numbers of the rows of X and of Y to use.
+///
+/// # Errors
+/// What `estimate` returns, or if there are fewer than 4 rows.
+pub fn by_halves(
+    n: usize,
+    value: f64,
+    seed: u64,
+    estimate: impl Fn(&[usize]) -> Result<f64> + Sync,
+) -> Result<[f64; 2]> {
+    if n < 4 {
+        return Err(Error::failed(format!("{n} rows are too few for an interval"), "give more rows"));
+    }
+    let one = |deal: usize| {
+        let order = shuffled(n, &mut stream(seed, "mi/interval", deal as u64));
+        let (first, second) = order.split_at(n / 2);
+        // The variance of two values a and b is (a - b)^2 / 2.
+        Ok((estimate(first)? - estimate(second)?).powi(2) / 2.0)
+    };
+    let variances: Vec<f64> = (0..DEALS).into_par_iter().map(one).collect::<Result<_>>()?;
+    Ok(around(value, variances.iter().sum::<f64>() / DEALS as f64 / 2.0))
+}
+
+fn around(value: f64, variance: f64) -> [f64; 2] {
+    let half = NORMAL * variance.sqrt();
+    [value - half, value + half]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mi::linear::{Covariance, linear};
+    use crate::mi::neighbours::{Ksg, ksg};
+    use crate::mi::samples::Samples;
+
+    const RHO: f64 = 0.6;
+
+    fn normal(n: usize, index: u64) -> (Samples, Samples) {
+        let mut rng = stream(7, "interval", index);
+        let pair = |_| {
+            let (a, b) = (f64::from(rng.normal()), f64::from(rng.normal()));
+            (a, RHO * a + (1.0 - RHO * RHO).sqrt() * b)
+        };
+        let (x, y): (Vec<f64>, Vec<f64>) = (0..n).map(pair).unzip();
+        (Samples::new(x, 1).unwrap(), Samples::new(y, 1).unwrap())
+    }
+
+    #[test]
+    fn the_interval_of_a_mean_is_that_of_the_normal_distribution() {
+        // Mean 2, variance 5/3 of five values.
+        let [low, high] = of_mean(&[0.5, 1.5, 2.0, 2.5, 3.5]).unwrap();
+        let half = 1.959_963_984_540_054 * (1.25f64 / 5.0).sqrt();
+        assert!((low - 2.0 + half).abs() < 1e-14 && (high - 2.0 - half).abs() < 1e-14, "{low} {high}");
+        assert_eq!(of_mean(&[1.0]), None);
+    }
+
+    #[test]
+    fn halves_give_the_spread_that_other_samples_show() {
+        // The asymptotic variance of the estimate for normal variables is rho^2 / n.
+        let widths = (0..30).map(|i| {
+            let (x, y) = normal(200, i);
+            let estimate = |rows: &[usize]| Ok(linear(&x.take(rows), &y.take(rows), Covariance::Sample)?.mi);
+            let [low, high] = by_halves(200, 0.0, i, estimate).unwrap();
+            assert!((low + high).abs() < 1e-15);
+            (high - low) / (2.0 * NORMAL)
+        });
+        let (mean, expected) = (widths.sum::<f64>() / 30.0, RHO / 200f64.sqrt());
+        assert!((mean / expected - 1.0).abs() < 0.12, "{mean} {expected}");
+    }
+
+    #[test]
+    fn nine_of_ten_intervals_of_neighbours_hold_the_truth() {
+        let truth = -0.5 * (1.0 - RHO * RHO).ln();
+        let held = (0..60).filter(|&i| {
+            let (x, y) = normal(200, 100 + i);
+            let estimate = |x: &Samples, y: &Samples| Ok(ksg(x, y, 3, Ksg::First, 0)?.mi);
+            let value = estimate(&x, &y).unwrap();
+            let [low, high] = by_halves(200, value, i, |rows| estimate(&x.take(rows), &y.take(rows))).unwrap();
+            low <= truth && truth <= high
+        });
+        let held = held.count();
+        assert!(held >= 49, "{held} of 60");
+    }
+
+    #[test]
+    fn it_repeats_with_its_seed_for_any_number_of_threads_and_passes_faults_on() {
+        let (x, y) = normal(50, 0);
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let estimate = |rows: &[usize]| Ok(ksg(&x.take(rows), &y.take(rows), 3, Ksg::First, 0)?.mi);
+            pool.install(|| by_halves(50, 1.0, 3, estimate).unwrap())
+        };
+        assert_eq!(run(1), run(3));
+        assert!(by_halves(3, 1.0, 0, |_| Ok(0.0)).is_err());
+        assert!(by_halves(9, 1.0, 0, |_| Err(Error::usage("a", "b"))).is_err());
+    }
+}

@@ -1,0 +1,103 @@
+//! The three spaces in which neighbours are sought: X, Y, and both together.
+
+use super::tree::{Ball, LANES, Neighbour, Tree};
+use crate::error::{Error, Result};
+use crate::mi::digamma::digamma;
+use crate::mi::samples::Samples;
+use rayon::prelude::*;
+
+/// Trees over the rows of X, of Y, and of (X, Y).
+pub(super) struct Spaces<'a> {
+    x: &'a Samples,
+    y: &'a Samples,
+    both: Samples,
+    trees: [Tree; 3],
+}
+
+/// One row's neighbourhood.
+pub(super) struct Row<'s> {
+    spaces: &'s Spaces<'s>,
+    at: usize,
+    /// The k nearest rows in (X, Y), nearest first.
+    near: &'s [Neighbour],
+}
+
+impl<'a> Spaces<'a> {
+    /// Builds the trees.
+    ///
+    /// # Errors
+    /// If X and Y differ in length, or `k` is not in 1..n.
+    pub fn new(x: &'a Samples, y: &'a Samples, k: usize) -> Result<Spaces<'a>> {
+        let both = x.beside(y)?;
+        check_neighbours(k, both.len())?;
+        let trees = [Tree::new(x), Tree::new(y), Tree::new(&both)];
+        Ok(Spaces { x, y, both, trees })
+    }
+
+    /// The values that `local` gives the rows, in their order.
+    pub fn map(&self, k: usize, local: impl Fn(Row) -> f64 + Sync) -> Vec<f64> {
+        let order = self.trees[2].order();
+        // Rows are taken in the order of the tree, whose blocks the caches then still hold.
+        let values = order.par_chunks(LANES).flat_map_iter(|rows| {
+            let mut near = Vec::with_capacity(k + 1);
+            let local = &local;
+            rows.iter().map(move |&at| {
+                self.trees[2].nearest(self.both.row(at), k, Some(at), &mut near);
+                local(Row { spaces: self, at, near: &near })
+            })
+        });
+        let values: Vec<f64> = values.collect();
+        let mut placed = vec![0.0; values.len()];
+        order.iter().zip(values).for_each(|(&row, value)| placed[row] = value);
+        placed
+    }
+}
+
+impl Row<'_> {
+    /// Distance to the k-th neighbour in (X, Y).
+    pub fn radius(&self) -> f64 {
+        self.near.last().map_or(0.0, |farthest| farthest.distance)
+    }
+
+    /// Rows equal to this one in X, in Y and in both, this one among them.
+    pub fn copies(&self) -> [usize; 3] {
+        let both = self.spaces.trees[2].count(self.spaces.both.row(self.at), 0.0, Ball::Closed);
+        [self.count_x(0.0, Ball::Closed), self.count_y(0.0, Ball::Closed), both]
+    }
+
+    /// Rows within `radius` in X, this one among them.
+    pub fn count_x(&self, radius: f64, ball: Ball) -> usize {
+        self.spaces.trees[0].count(self.spaces.x.row(self.at), radius, ball)
+    }
+
+    /// Rows within `radius` in Y, this one among them.
+    pub fn count_y(&self, radius: f64, ball: Ball) -> usize {
+        self.spaces.trees[1].count(self.spaces.y.row(self.at), radius, ball)
+    }
+
+    /// Distances in X and in Y to the farthest of the k neighbours in each.
+    pub fn extents(&self) -> [f64; 2] {
+        [self.spaces.x, self.spaces.y].map(|samples| {
+            let here = samples.row(self.at);
+            let near = self.near.iter().map(|n| samples.row(n.row));
+            near.flat_map(|row| row.iter().zip(here)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        })
+    }
+}
+
+/// psi of a number of rows.
+pub(super) fn psi(count: usize) -> f64 {
+    digamma(count as f64)
+}
+
+/// Refuses numbers of neighbours that `n` rows cannot have.
+pub(super) fn check_neighbours(k: usize, n: usize) -> Result<()> {
+    match k {
+        0 => Err(Error::usage("0 neighbours were asked for", "ask for 1 or more; 3 is usual")),
+        _ if k >= n => {
+            let what = format!("{k} neighbours were asked for, and each of {n} rows has {}", n.saturating_sub(1));
+            Err(Error::usage(what, "give more rows, or ask for fewer neighbours"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,108 @@
+//! How large an estimate is where there is nothing to find: Y in a random order, again and again.
+
+use crate::error::{Error, Result};
+use crate::seed::{Stream, stream};
+use rayon::prelude::*;
+
+/// What an estimator gives for rows that belong to each other by chance only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Null {
+    /// The probability of an estimate as large as the observed one by chance: (1 + those that were) / (1 + all). It is
+    /// never 0 (Phipson and Smyth 2010, *Permutation p-values should never be zero*).
+    pub p_value: f64,
+    /// The mean of the estimates: the estimator's bias for independent variables, in its unit.
+    pub mean: f64,
+    /// The estimates, in ascending order.
+    pub values: Vec<f64>,
+}
+
+/// Compares `observed` with `permutations` estimates; `estimate` gets the row of Y for each row of X, (n).
+///
+/// This is for rows that are independent of each other. Neighbouring rows of a time series are not, and their p-value is too small.
+///
+/// # Errors
+/// What `estimate` returns, or if no permutations were asked for.
+pub fn permutation_null(
+    n: usize,
+    permutations: usize,
+    seed: u64,
+    observed: f64,
+    estimate: impl Fn(&[usize]) -> Result<f64> + Sync,
+) -> Result<Null> {
+    if permutations == 0 {
+        return Err(Error::usage(
+            "0 permutations tell nothing",
+            "ask for 100 or more; the least p-value is 1 / (1 + permutations)",
+        ));
+    }
+    let one = |i: usize| estimate(&shuffled(n, &mut stream(seed, "mi/permutation", i as u64)));
+    let mut values: Vec<f64> = (0..permutations).into_par_iter().map(one).collect::<Result<_>>()?;
+    values.sort_by(f64::total_cmp);
+    let above = values.iter().filter(|v| **v >= observed).count();
+    let p_value = (1 + above) as f64 / (1 + permutations) as f64;
+    Ok(Null { p_value, mean: values.iter().sum::<f64>() / permutations as f64, values })
+}
+
+/// The numbers 0..n in a random order (Fisher and Yates).
+pub(super) fn shuffled(n: usize, rng: &mut Stream) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    for i in (1..n).rev() {
+        order.swap(i, rng.below(i as u32 + 1) as usize);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mi::neighbours::{Ksg, ksg};
+    use crate::mi::samples::Samples;
+
+    fn normal(n: usize, rho: f64, index: u64) -> (Samples, Samples) {
+        let mut rng = stream(6, "permutation", index);
+        let pair = |_| {
+            let (a, b) = (f64::from(rng.normal()), f64::from(rng.normal()));
+            (a, rho * a + (1.0 - rho * rho).sqrt() * b)
+        };
+        let (x, y): (Vec<f64>, Vec<f64>) = (0..n).map(pair).unzip();
+        (Samples::new(x, 1).unwrap(), Samples::new(y, 1).unwrap())
+    }
+
+    fn null(rho: f64, index: u64) -> Null {
+        let (x, y) = normal(60, rho, index);
+        let estimate = |y: &Samples| Ok(ksg(&x, y, 3, Ksg::First, 0)?.mi);
+        permutation_null(60, 99, 1, estimate(&y).unwrap(), |order| estimate(&y.take(order))).unwrap()
+    }
+
+    #[test]
+    fn dependence_is_found_and_independence_gives_every_p_value_alike() {
+        assert_eq!(null(0.9, 0).p_value, 0.01);
+        // Of 40 p-values a tenth are below 0.1 on average; 10 or more with probability 0.005.
+        let p: Vec<f64> = (0..40).map(|i| null(0.0, i).p_value).collect();
+        assert!(p.iter().filter(|p| **p <= 0.1).count() < 10, "{p:?}");
+        assert!((p.iter().sum::<f64>() / 40.0 - 0.5).abs() < 0.15, "{p:?}");
+    }
+
+    #[test]
+    fn the_null_repeats_with_its_seed_for_any_number_of_threads() {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| null(0.0, 3))
+        };
+        assert_eq!(run(1), run(3));
+    }
+
+    #[test]
+    fn every_row_comes_once_and_faults_are_passed_on() {
+        permutation_null(5, 20, 1, 0.0, |order| {
+            let mut sorted = order.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2, 3, 4]);
+            Ok(0.0)
+        })
+        .unwrap();
+        assert_eq!(permutation_null(5, 3, 1, 0.0, |_| Ok(0.0)).unwrap().p_value, 1.0, "what is equal counts as above");
+        assert!(permutation_null(5, 3, 1, 0.0, |_| Err(Error::usage("a", "b"))).is_err());
+        assert_eq!(permutation_null(5, 0, 1, 0.0, |_| Ok(0.0)).unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,475 @@
+//! Bounds on mutual information, from scores of joint and of independent pairs.
+//!
+//! Every bound is a function of rows of scores T (R, 1 + M): row i belongs to y_i, its first column is T(x_i, y_i) of the joint pair, the
+//! others are T(x_j, y_i) of x_j that are independent of y_i. Of a square matrix of scores, [`rows_of`] makes such rows; those of CPC
+//! have this form already, and [`Bound::InfoNce`] is its objective.
+//!
+//! Two things are kept apart that public code often mixes. The *estimate* ([`Bound::estimate`]) is the value of the bound in nats. The
+//! *surrogate* ([`Surrogate`]) is what is descended, whose value means nothing: for MINE its gradient has a running mean in the denominator, for
+//! JS and SMILE it is that of the Jensen-Shannon divergence.
+//!
+//! Exponentials are of differences from the largest score, so that scores of 1e4 and more stay finite; where a mean of exponentials
+//! itself is wanted (NWJ, TUBA), it goes on as a straight line above e^[`STRAIGHT`] while training, and is what it is in estimates.
+
+use crate::error::{Error, Result};
+use crate::ops::cross_entropy::first_is_true;
+use candle_core::{D, DType, Tensor};
+use std::fmt;
+use std::str::FromStr;
+
+/// What a value says about the mutual information.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// It is below, in expectation.
+    Lower,
+    /// It is above, in expectation, if the scores are the logarithm of the true conditional density.
+    Upper,
+    /// It may be on either side.
+    Neither,
+}
+
+/// A bound, or an estimate made like one. The critic that makes it tight is written f*, up to what is said.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Bound {
+    /// Donsker and Varadhan 1983: E T - log E' e^T. f* = log p(x|y)/p(x) + any constant. Of a batch, the logarithm of the mean makes
+    /// it too large.
+    Dv,
+    /// MINE (Belghazi et al. 2018, section 3.2): DV, whose gradient has a running mean in the denominator to take off the bias that small
+    /// batches give it.
+    Mine {
+        /// The weight of a new batch in the running mean, 0 to 1.
+        rate: f64,
+    },
+    /// Nguyen, Wainwright and Jordan 2010, the f-divergence bound of MINE-f: E T - E' e^(T-1). f* = 1 + log p(x|y)/p(x).
+    Nwj,
+    /// Barber and Agakov 2003 without a normaliser (Poole et al. 2019, equation 4): 1 + E[T - log a(y)] - E' e^T/a(y), with a baseline
+    /// a(y) that is learnt too; without one, a = 1.
+    Tuba,
+    /// The Jensen-Shannon divergence for the gradient (Nowozin et al. 2016, Hjelm et al. 2019), f* = log p(x|y)/p(x), and NWJ of T + 1 for
+    /// the value.
+    Js,
+    /// InfoNCE (van den Oord et al. 2018): log(1 + M) less the cross-entropy of telling the joint pair. f* = log p(x|y)/p(x) + any c(y). It
+    /// cannot exceed log(1 + M).
+    InfoNce,
+    /// I_alpha (Poole et al. 2019, equation 12): the baseline is alpha times the mean of e^T over a row, and 1 - alpha times a(y). At
+    /// `alpha` = 1 it is InfoNCE (little variance, never above log K), at 0 it is TUBA. The authors' notebook has a logit with the ends
+    /// exchanged.
+    Alpha {
+        /// 0 to 1.
+        alpha: f64,
+    },
+    /// SMILE (Song and Ermon 2020): trained as JS, valued as DV with e^T clipped to e^-clip .. e^clip: little variance, and no bound.
+    Smile {
+        /// The largest absolute score that counts in the denominator.
+        clip: f64,
+    },
+    /// CLUB (Cheng et al. 2020): E T - E' T, for scores log q(x|y) of a density: above the information if q is p.
+    Club,
+    /// The leave-one-out upper bound (Poole et al. 2019, equation 13): E[T - log mean_j e^T(x_i, y_j)], for scores log q(x|y) of a
+    /// density. A row belongs to x_i here, and its others are y_j.
+    LeaveOneOut,
+}
+
+/// Scores above which e^T is continued by its tangent in a surrogate.
+pub const STRAIGHT: f64 = 30.0;
+
+impl Bound {
+    /// Every bound, with the settings that are usual.
+    pub const ALL: [Bound; 10] = [
+        Bound::Dv,
+        Bound::Mine { rate: 0.01 },
+        Bound::Nwj,
+        Bound::Tuba,
+        Bound::Js,
+        Bound::InfoNce,
+        Bound::Alpha { alpha: 0.5 },
+        Bound::Smile { clip: 5.0 },
+        Bound::Club,
+        Bound::LeaveOneOut,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Bound::Dv => "dv",
+            Bound::Mine { .. } => "mine",
+            Bound::Nwj => "nwj",
+            Bound::Tuba => "tuba",
+            Bound::Js => "js",
+            Bound::InfoNce => "infonce",
+            Bound::Alpha { .. } => "alpha",
+            Bound::Smile { .. } => "smile",
+            Bound::Club => "club",
+            Bound::LeaveOneOut => "l1out",
+        }
+    }
+
+    /// On which side of the mutual information its expectation is. DV and MINE are named lower bounds though their value on a finite
+    /// sample is above its expectation.
+    pub fn side(self) -> Side {
+        match self {
+            Bound::Smile { .. } => Side::Neither,
+            Bound::Club | Bound::LeaveOneOut => Side::Upper,
+            _ => Side::Lower,
+        }
+    }
+
+    /// Whether scores have to be logarithms of a conditional density, instead of those of any critic.
+    pub fn wants_density(self) -> bool {
+        self.side() == Side::Upper
+    }
+
+    /// Whether a learnt baseline log a(y) is of use.
+    pub fn wants_baseline(self) -> bool {
+        matches!(self, Bound::Tuba | Bound::Alpha { .. })
+    }
+
+    /// The largest value that it can have with M others in a row, in nats.
+    pub fn ceiling(self, others: usize) -> Option<f64> {
+        match self {
+            Bound::InfoNce => Some((1.0 + others as f64).ln()),
+            Bound::Alpha { alpha } if alpha >= 1.0 => Some((others as f64).ln()),
+            _ => None,
+        }
+    }
+
+    /// The value in nats of rows of scores (R, 1 + M), and log a(y) (R) where there is a baseline. Minus infinity is what a bound of
+    /// exponentials says of a critic that is far too sure.
+    ///
+    /// # Errors
+    /// There is no row, or a row without others.
+    pub fn estimate(self, scores: &Tensor, baseline: Option<&Tensor>) -> Result<f64> {
+        let (rows, width) = scores.dims2()?;
+        if rows == 0 || width < 2 {
+            return Err(shape(scores));
+        }
+        let t = values(scores)?;
+        let log_a = baseline.map(values).transpose()?.unwrap_or_else(|| vec![0.0; rows]);
+        let each = || t.chunks_exact(width).zip(&log_a);
+        let mean = |f: &dyn Fn(&[f64], f64) -> f64| each().map(|(row, &a)| f(row, a)).sum::<f64>() / rows as f64;
+        let joint = mean(&|row, _| row[0]);
+        let others = |shift: f64| log_mean_exp(each().flat_map(|(row, _)| row[1..].iter().map(move |t| t + shift)));
+        Ok(match self {
+            Bound::Dv | Bound::Mine { .. } => joint - others(0.0),
+            Bound::Nwj => joint - others(-1.0).exp(),
+            Bound::Js => joint + 1.0 - others(0.0).exp(),
+            Bound::Smile { clip } => {
+                joint - log_mean_exp(each().flat_map(|(row, _)| row[1..].iter().map(|t| t.clamp(-clip, clip))))
+            }
+            Bound::Tuba => {
+                let inside = each().flat_map(|(row, a)| row[1..].iter().map(move |t| t - a));
+                1.0 + mean(&|row, a| row[0] - a) - log_mean_exp(inside).exp()
+            }
+            Bound::InfoNce => mean(&|row, _| row[0] - log_mean_exp(row.iter().copied())),
+            Bound::Alpha { alpha } => {
+                // Joint and independent rows have to be of the same K: of the joint ones the last other is left out.
+                let mixed = |row: &[f64], a: f64| {
+                    log_add((1.0 - alpha).ln() + a, alpha.ln() + log_mean_exp(row.iter().copied()))
+                };
+                let first = mean(&|row, a| row[0] - mixed(&row[..width - 1], a));
+                let inside = |(row, &a): (&[f64], &f64)| log_mean_exp(row[1..].iter().copied()) - mixed(&row[1..], a);
+                1.0 + first - log_mean_exp(each().map(inside)).exp()
+            }
+            Bound::Club => mean(&|row, _| row[0] - row[1..].iter().sum::<f64>() / (width - 1) as f64),
+            Bound::LeaveOneOut => mean(&|row, _| row[0] - log_mean_exp(row[1..].iter().copied())),
+        })
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Bound {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Bound, String> {
+        let names = || Bound::ALL.map(Bound::name).join(", ");
+        Bound::ALL.into_iter().find(|b| b.name() == name).ok_or_else(|| format!("one of {} is wanted", names()))
+    }
+}
+
+/// What is descended to make a bound tight, with what it remembers from batch to batch.
+#[derive(Debug, Clone)]
+pub struct Surrogate {
+    bound: Bound,
+    /// MINE: the logarithm of the running mean of e^T; none before the first batch.
+    running: Option<f64>,
+}
+
+impl Surrogate {
+    /// For a bound.
+    pub fn new(bound: Bound) -> Self {
+        Surrogate { bound, running: None }
+    }
+
+    /// A scalar to descend, of rows of scores (R, 1 + M) and log a(y) (R) where there is a baseline. Of an upper bound, it trains the density:
+    /// the likelihood of the joint pairs.
+    ///
+    /// # Errors
+    /// There is no row, or a row without others.
+    pub fn loss(&mut self, scores: &Tensor, baseline: Option<&Tensor>) -> Result<Tensor> {
+        let (rows, width) = scores.dims2()?;
+        if rows == 0 || width < 2 {
+            return Err(shape(scores));
+        }
+        let joint = scores.narrow(1, 0, 1)?; // (R, 1)
+        let others = scores.narrow(1, 1, width - 1)?; // (R, M)
+        let log_a = match baseline {
+            Some(log_a) => log_a.reshape((rows, 1))?,
+            None => joint.zeros_like()?,
+        };
+        let gain = match self.bound {
+            Bound::Dv => (joint.mean_all()? - mean_exp_log(&others)?)?,
+            Bound::Mine { rate } => {
+                let now = mean_exp_log(&others.detach())?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+                // The first batch is the running mean's beginning: from zero, the first gradients would be many times too large.
+                let running = self.running.map_or(now, |old| log_add((1.0 - rate).ln() + old, rate.ln() + now));
+                self.running = Some(running);
+                (joint.mean_all()? - (others - running)?.exp()?.mean_all()?)?
+            }
+            Bound::Nwj => (joint.mean_all()? - straight_exp(&(others - 1.0)?)?.mean_all()?)?,
+            Bound::Tuba => {
+                ((joint - &log_a)?.mean_all()? - straight_exp(&others.broadcast_sub(&log_a)?)?.mean_all()?)?
+            }
+            Bound::Js | Bound::Smile { .. } => {
+                (soft_plus(&joint.neg()?)?.neg()?.mean_all()? - soft_plus(&others)?.mean_all()?)?
+            }
+            Bound::InfoNce => first_is_true(scores)?.mean_all()?.neg()?,
+            Bound::Alpha { alpha } => {
+                let mixed = |row: &Tensor| -> Result<Tensor> {
+                    let mean = row_mean_exp_log(row)?;
+                    if alpha >= 1.0 {
+                        return Ok(mean);
+                    }
+                    let parts = [(log_a.clone() + (1.0 - alpha).ln())?, (mean + alpha.max(1e-300).ln())?];
+                    let two = Tensor::cat(&parts, 1)?;
+                    Ok((row_mean_exp_log(&two)? + 2f64.ln())?)
+                };
+                let first = (&joint - mixed(&scores.narrow(1, 0, width - 1)?)?)?;
+                let second = (row_mean_exp_log(&others)? - mixed(&others)?)?;
+                (first.mean_all()? - straight_exp(&second)?.mean_all()?)?
+            }
+            Bound::Club | Bound::LeaveOneOut => joint.mean_all()?,
+        };
+        Ok(gain.neg()?)
+    }
+}
+
+/// Rows (N, N) of a square matrix of scores T(x_j, y_i), row i of y_i: the joint pair's first, then the N - 1 others in their order.
+///
+/// # Errors
+/// The matrix is not square.
+pub fn rows_of(scores: &Tensor) -> Result<Tensor> {
+    let (n, m) = scores.dims2()?;
+    if n != m {
+        return Err(shape(scores));
+    }
+    let places = (0..n).flat_map(|i| std::iter::once(i).chain((0..n).filter(move |&j| j != i))).map(|j| j as u32);
+    Ok(scores.contiguous()?.gather(&Tensor::from_vec(places.collect(), (n, n), scores.device())?, 1)?)
+}
+
+fn shape(scores: &Tensor) -> Error {
+    let what = format!("scores {:?} are not rows of a joint pair and others", scores.dims());
+    Error::Tensor(candle_core::Error::Msg(what))
+}
+
+fn values(t: &Tensor) -> Result<Vec<f64>> {
+    Ok(t.detach().to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
+}
+
+/// log(mean(exp(t))).
+fn log_mean_exp(t: impl Iterator<Item = f64> + Clone) -> f64 {
+    let max = t.clone().fold(f64::NEG_INFINITY, f64::max);
+    if !max.is_finite() {
+        return max;
+    }
+    let (sum, n) = t.fold((0.0, 0u64), |(sum, n), t| (sum + (t - max).exp(), n + 1));
+    max + (sum / n as f64).ln()
+}
+
+/// log(e^a + e^b).
+fn log_add(a: f64, b: f64) -> f64 {
+    let max = a.max(b);
+    if max.is_finite() { max + ((a - max).exp() + (b - max).exp()).ln() } else { max }
+}
+
+/// log(mean(exp(t))) of every row: (R, 1).
+fn row_mean_exp_log(t: &Tensor) -> Result<Tensor> {
+    let max = t.detach().max_keepdim(D::Minus1)?;
+    let sum = t.broadcast_sub(&max)?.exp()?.mean_keepdim(D::Minus1)?;
+    Ok((sum.log()? + max)?)
+}
+
+/// log(mean(exp(t))) of all: a scalar.
+fn mean_exp_log(t: &Tensor) -> Result<Tensor> {
+    Ok(row_mean_exp_log(&t.flatten_all()?.unsqueeze(0)?)?.squeeze(0)?.squeeze(0)?)
+}
+
+/// e^t up to [`STRAIGHT`], and the tangent there beyond.
+fn straight_exp(t: &Tensor) -> Result<Tensor> {
+    let low = t.minimum(STRAIGHT)?;
+    let above = (t - STRAIGHT)?.relu()?;
+    Ok((low.exp()? + (above * STRAIGHT.exp())?)?)
+}
+
+/// log(1 + e^t), for any t.
+fn soft_plus(t: &Tensor) -> Result<Tensor> {
+    let tail = (t.abs()?.neg()?.exp()? + 1.0)?.log()?;
+    Ok((t.relu()? + tail)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::check::{finite_differences, random};
+    use crate::seed::stream;
+    use candle_core::{Device, Var};
+
+    /// Rows of the optimal critic log p(x|y)/p(x) for pairs of standard normal numbers with correlation rho, shifted by `shift`.
+    fn optimal(rho: f64, rows: usize, others: usize, shift: f64) -> Tensor {
+        let mut s = stream(5, "pairs", 0);
+        let mut normal = || f64::from(s.normal());
+        let (r2, log) = (1.0 - rho * rho, -0.5 * (1.0 - rho * rho).ln());
+        let ratio = |x: f64, y: f64| log - (rho * rho * (x * x + y * y) - 2.0 * rho * x * y) / (2.0 * r2) + shift;
+        let mut scores = Vec::new();
+        for _ in 0..rows {
+            let y = normal();
+            let x = rho * y + r2.sqrt() * normal();
+            scores.push(ratio(x, y));
+            (0..others).for_each(|_| scores.push(ratio(normal(), y)));
+        }
+        Tensor::from_vec(scores, (rows, 1 + others), &Device::Cpu).unwrap()
+    }
+
+    fn value(bound: Bound, scores: &Tensor) -> f64 {
+        bound.estimate(scores, None).unwrap()
+    }
+
+    #[test]
+    fn with_the_optimal_critic_every_bound_is_the_information_of_gaussians() {
+        let (rho, truth) = (0.7f64, -0.5 * (1.0 - 0.49f64).ln()); // 0.3367 nats
+        let at = |shift| optimal(rho, 4000, 100, shift);
+        for (bound, shift) in [
+            (Bound::Dv, 3.0),
+            (Bound::Mine { rate: 0.1 }, -2.0),
+            (Bound::Nwj, 1.0),
+            (Bound::Tuba, 0.0),
+            (Bound::Js, 0.0),
+            (Bound::Smile { clip: 20.0 }, 0.0),
+            (Bound::InfoNce, 7.0),
+            (Bound::Alpha { alpha: 0.0 }, 0.0),
+            (Bound::Alpha { alpha: 0.5 }, 0.0),
+            (Bound::LeaveOneOut, 0.0),
+        ] {
+            let got = value(bound, &at(shift));
+            assert!((got - truth).abs() < 0.03, "{bound}: {got}, not {truth}");
+        }
+        // CLUB is the information plus the divergence the other way: for Gaussians rho^2 / (1 - rho^2).
+        let club = value(Bound::Club, &at(0.0));
+        assert!((club - 0.49 / 0.51).abs() < 0.06, "{club}");
+        // A read-out of JS that forgets the constant would be off: the value of NWJ at the critic without it.
+        let forgotten = value(Bound::Nwj, &at(0.0));
+        assert!((forgotten - (truth - (-1f64).exp())).abs() < 0.03, "{forgotten}");
+    }
+
+    #[test]
+    fn for_any_critic_dv_is_at_least_nwj_and_infonce_at_most_its_ceiling() {
+        for (seed, size) in [(1, 0.1), (2, 1.0), (3, 10.0), (4, 1000.0)] {
+            let scores = (random(&[8, 6], seed) * size).unwrap();
+            assert!(value(Bound::Dv, &scores) >= value(Bound::Nwj, &scores) - 1e-9);
+            assert!(value(Bound::InfoNce, &scores) <= Bound::InfoNce.ceiling(5).unwrap() + 1e-12);
+            let one = Bound::Alpha { alpha: 1.0 };
+            assert!((value(one, &scores) - value(Bound::InfoNce, &scores.narrow(1, 0, 5).unwrap())).abs() < 1e-9);
+            let (zero, tuba) = (value(Bound::Alpha { alpha: 0.0 }, &scores), value(Bound::Tuba, &scores));
+            assert!(zero == tuba || (zero - tuba).abs() <= 1e-9 * tuba.abs().max(1.0), "{zero} {tuba}");
+        }
+        assert!((Bound::InfoNce.ceiling(127).unwrap() - 128f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_estimate_of_infonce_is_the_log_of_the_candidates_less_cpcs_loss() {
+        let scores = random(&[5, 9], 3);
+        let loss = first_is_true(&scores).unwrap().mean_all().unwrap().to_scalar::<f64>().unwrap();
+        assert!((value(Bound::InfoNce, &scores) - (9f64.ln() - loss)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_surrogates_of_bounds_descend_by_their_own_slope() {
+        let inputs = [random(&[4, 5], 1), random(&[4], 2)];
+        for bound in [Bound::Dv, Bound::Nwj, Bound::Tuba, Bound::Js, Bound::InfoNce, Bound::Alpha { alpha: 0.3 }] {
+            let used = if bound.wants_baseline() { &inputs[..] } else { &inputs[..1] };
+            finite_differences(|t| Surrogate::new(bound).loss(&t[0], t.get(1)), used);
+        }
+        // What is descended is minus the estimate, up to a constant, where no other gradient is wanted.
+        for (bound, constant) in
+            [(Bound::Dv, 0.0), (Bound::Nwj, 0.0), (Bound::Tuba, 1.0), (Bound::Alpha { alpha: 0.3 }, 1.0)]
+        {
+            let baseline = bound.wants_baseline().then_some(&inputs[1]);
+            let loss = Surrogate::new(bound).loss(&inputs[0], baseline).unwrap().to_scalar::<f64>().unwrap();
+            let estimate = bound.estimate(&inputs[0], baseline).unwrap();
+            assert!((estimate - constant + loss).abs() < 1e-9, "{bound}: {estimate} {loss}");
+        }
+    }
+
+    fn gradient(surrogate: &mut Surrogate, scores: &Tensor) -> Vec<f64> {
+        let var = Var::from_tensor(scores).unwrap();
+        let grads = surrogate.loss(&var, None).unwrap().backward().unwrap();
+        values(grads.get(&var).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn mines_first_gradient_is_that_of_dv_and_later_ones_have_the_running_mean() {
+        let (first, second) = (random(&[3, 4], 1), random(&[3, 4], 2));
+        let mut mine = Surrogate::new(Bound::Mine { rate: 0.1 });
+        let (got, want) = (gradient(&mut mine, &first), gradient(&mut Surrogate::new(Bound::Dv), &first));
+        assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-12), "a running mean from zero is ten times off");
+        let mean = |t: &Tensor| {
+            let t = values(t).unwrap();
+            t.chunks(4).flat_map(|row| &row[1..]).map(|t| t.exp()).sum::<f64>() / 9.0
+        };
+        let running = 0.9 * mean(&first) + 0.1 * mean(&second);
+        for (i, (got, t)) in gradient(&mut mine, &second).iter().zip(values(&second).unwrap()).enumerate() {
+            let want = if i % 4 == 0 { -1.0 / 3.0 } else { t.exp() / 9.0 / running };
+            assert!((got - want).abs() < 1e-12, "{i}: {got} {want}");
+        }
+    }
+
+    #[test]
+    fn scores_of_ten_thousand_stay_finite() {
+        let scores = Tensor::new(&[[1e4f32, -1e4, 1e4], [-1e4, 1e4, 0.0]], &Device::Cpu).unwrap();
+        for bound in Bound::ALL {
+            let mut surrogate = Surrogate::new(bound);
+            for scores in [&scores, &scores.neg().unwrap()] {
+                let var = Var::from_tensor(scores).unwrap();
+                let loss = surrogate.loss(&var, None).unwrap();
+                assert!(loss.to_scalar::<f32>().unwrap().is_finite(), "{bound}");
+                let grads = loss.backward().unwrap();
+                let grad = grads.get(&var).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                assert!(grad.iter().all(|g| g.is_finite()), "{bound}: {grad:?}");
+                let value = bound.estimate(scores, None).unwrap();
+                assert!(!value.is_nan() && value < f64::INFINITY, "{bound}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_square_matrix_has_its_diagonal_in_front() {
+        let scores = Tensor::new(&[[1f32, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]], &Device::Cpu).unwrap();
+        let want = [[1f32, 2.0, 3.0], [5.0, 4.0, 6.0], [9.0, 7.0, 8.0]];
+        assert_eq!(rows_of(&scores).unwrap().to_vec2::<f32>().unwrap(), want);
+        assert!(rows_of(&scores.narrow(0, 0, 2).unwrap()).is_err());
+        assert!(Bound::Dv.estimate(&scores.narrow(1, 0, 1).unwrap(), None).is_err());
+        assert!(Surrogate::new(Bound::Dv).loss(&scores.narrow(1, 0, 1).unwrap(), None).is_err());
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for bound in Bound::ALL {
+            assert_eq!(bound.name().parse::<Bound>(), Ok(bound));
+        }
+        assert!("mutual".parse::<Bound>().unwrap_err().contains("infonce"));
+    }
+}
