@@ -26,10 +26,14 @@ const PATIENCE: u64 = 2_000;
 /// Steps after which z that hardly varies, with accuracy at chance, will not come to life any more.
 const EARLY: u64 = 300;
 
+/// Nats below that of guessing at which a loss shows that something is learnt, however few validation windows tell of the accuracy.
+const LEARNT: f64 = 0.1;
+
 /// What is wrong with a model, in words; nothing if it is well.
 pub fn complaint(line: &ValidLine) -> Option<String> {
     let first = line.figures.accuracy_per_step.first().copied().unwrap_or(0.0);
-    let at_chance = first < 1.5 * line.figures.chance;
+    let guessing = -line.figures.chance.ln();
+    let at_chance = first < 1.5 * line.figures.chance && line.figures.loss > guessing - LEARNT;
     if line.spread < 1e-4 || line.step >= EARLY && at_chance && line.spread < 0.15 {
         Some(format!(
             "collapse: z hardly varies (mean standard deviation {:.1e}); start again with a lower train.lr or a longer train.warmup_steps",
@@ -72,7 +76,8 @@ mod tests {
     fn each_way_to_fail_has_its_words_and_health_has_none() {
         let line = |step, accuracy, spread, effective_rank| ValidLine {
             step,
-            figures: Figures::new(vec![4.0], vec![accuracy], 127.0),
+            // One of 128: guessing costs 4.852 nats.
+            figures: Figures::new(vec![if accuracy > 0.01 { 4.0 } else { 4.85 }], vec![accuracy], 127.0),
             spread,
             effective_rank,
             windows: 1,
@@ -80,6 +85,9 @@ mod tests {
         };
         assert_eq!(complaint(&line(5000, 0.2, 0.5, 30.0)), None);
         assert_eq!(complaint(&line(100, 0.008, 0.07, 1.4)), None);
+        let mut lucky = line(300, 0.008, 0.07, 1.4);
+        lucky.figures.loss = 4.3; // few windows, none of them right, and yet well below guessing
+        assert_eq!(complaint(&lucky), None);
         assert!(complaint(&line(300, 0.008, 0.07, 1.4)).unwrap().starts_with("collapse"));
         assert!(complaint(&line(5000, 0.008, 0.5, 30.0)).unwrap().starts_with("nothing learnt"));
         assert!(complaint(&line(10, 1.0, 0.0, 0.0)).unwrap().contains("hardly varies"));

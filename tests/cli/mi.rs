@@ -16,10 +16,10 @@ fn a_joint_table_gives_the_figures_of_the_textbook() {
     fs::write(place.at("p.csv"), table).unwrap();
     let report: Value = serde_json::from_str(&place.ok("mi discrete --joint p.csv --unit bits --json")).unwrap();
     for (name, bits) in [
-        ("H(Y)", 1.75),
-        ("H(X)", 2.0),
-        ("H(Y | X)", 1.375),
-        ("H(X | Y)", 1.625),
+        ("H(X)", 1.75),
+        ("H(Y)", 2.0),
+        ("H(X | Y)", 1.375),
+        ("H(Y | X)", 1.625),
         ("H(X, Y)", 3.375),
         ("I(X; Y)", 0.375),
     ] {
@@ -60,5 +60,5 @@ fn columns_of_samples_are_estimated_and_conditioned() {
     fs::write(place.at("bad.csv"), "0.5,0.2\n0.2,-0.1\n").unwrap();
     place.fails("mi discrete --joint bad.csv", 1, &["bad.csv line 2"]);
     fs::write(place.at("sum.csv"), "0.5,0.2\n0.2,0.2\n").unwrap();
-    place.fails("mi discrete --joint sum.csv", 1, &["1.1"]);
+    place.fails("mi discrete --joint sum.csv", 1, &["not 1", "counts"]);
 }
