@@ -16,9 +16,17 @@ pub struct Null {
     pub values: Vec<f64>,
 }
 
+/// How the rows of Y are dealt to those of X.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// In any order: for rows that are independent of each other. Neighbouring rows of a time series are not, and their p-value would be too small.
+    Shuffled,
+    /// In their own order from another row on, a tenth of the rows away or more: what neighbouring rows have in common stays, and so does
+    /// what makes spurious dependence of time series.
+    Shifted,
+}
+
 /// Compares `observed` with `permutations` estimates; `estimate` gets the row of Y for each row of X, (n).
-///
-/// This is for rows that are independent of each other. Neighbouring rows of a time series are not, and their p-value is too small.
 ///
 /// # Errors
 /// What `estimate` returns, or if no permutations were asked for.
@@ -27,6 +35,7 @@ pub fn permutation_null(
     permutations: usize,
     seed: u64,
     observed: f64,
+    order: Order,
     estimate: impl Fn(&[usize]) -> Result<f64> + Sync,
 ) -> Result<Null> {
     if permutations == 0 {
@@ -35,7 +44,18 @@ pub fn permutation_null(
             "ask for 100 or more; the least p-value is 1 / (1 + permutations)",
         ));
     }
-    let one = |i: usize| estimate(&shuffled(n, &mut stream(seed, "mi/permutation", i as u64)));
+    let one = |i: usize| {
+        let mut rng = stream(seed, "mi/permutation", i as u64);
+        let rows = match order {
+            Order::Shuffled => shuffled(n, &mut rng),
+            Order::Shifted => {
+                let least = n / 10;
+                let by = least + rng.below((n - 2 * least).max(1) as u32) as usize;
+                (0..n).map(|i| (i + by) % n).collect()
+            }
+        };
+        estimate(&rows)
+    };
     let mut values: Vec<f64> = (0..permutations).into_par_iter().map(one).collect::<Result<_>>()?;
     values.sort_by(f64::total_cmp);
     let above = values.iter().filter(|v| **v >= observed).count();
@@ -71,7 +91,7 @@ mod tests {
     fn null(rho: f64, index: u64) -> Null {
         let (x, y) = normal(60, rho, index);
         let estimate = |y: &Samples| Ok(ksg(&x, y, 3, Ksg::First, 0)?.mi);
-        permutation_null(60, 99, 1, estimate(&y).unwrap(), |order| estimate(&y.take(order))).unwrap()
+        permutation_null(60, 99, 1, estimate(&y).unwrap(), Order::Shuffled, |order| estimate(&y.take(order))).unwrap()
     }
 
     #[test]
@@ -94,15 +114,24 @@ mod tests {
 
     #[test]
     fn every_row_comes_once_and_faults_are_passed_on() {
-        permutation_null(5, 20, 1, 0.0, |order| {
+        permutation_null(5, 20, 1, 0.0, Order::Shuffled, |order| {
             let mut sorted = order.to_vec();
             sorted.sort_unstable();
             assert_eq!(sorted, [0, 1, 2, 3, 4]);
             Ok(0.0)
         })
         .unwrap();
-        assert_eq!(permutation_null(5, 3, 1, 0.0, |_| Ok(0.0)).unwrap().p_value, 1.0, "what is equal counts as above");
-        assert!(permutation_null(5, 3, 1, 0.0, |_| Err(Error::usage("a", "b"))).is_err());
-        assert_eq!(permutation_null(5, 0, 1, 0.0, |_| Ok(0.0)).unwrap_err().exit_code(), 2);
+        permutation_null(50, 20, 1, 0.0, Order::Shifted, |rows| {
+            assert!((5..45).contains(&rows[0]) && rows.windows(2).all(|w| w[1] == (w[0] + 1) % 50));
+            Ok(0.0)
+        })
+        .unwrap();
+        assert_eq!(
+            permutation_null(5, 3, 1, 0.0, Order::Shuffled, |_| Ok(0.0)).unwrap().p_value,
+            1.0,
+            "what is equal counts as above"
+        );
+        assert!(permutation_null(5, 3, 1, 0.0, Order::Shuffled, |_| Err(Error::usage("a", "b"))).is_err());
+        assert_eq!(permutation_null(5, 0, 1, 0.0, Order::Shuffled, |_| Ok(0.0)).unwrap_err().exit_code(), 2);
     }
 }

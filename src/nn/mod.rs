@@ -1,6 +1,7 @@
 //! Modules with parameters, and the store that holds them.
 
 mod context;
+mod critic;
 mod embedding;
 mod encoder;
 mod heads;
@@ -9,6 +10,7 @@ mod store;
 mod transformer;
 
 pub use context::{Context, ContextStream};
+pub use critic::{Baseline, Critic, CriticKind, CriticSize};
 pub use embedding::{Embedding, Rows};
 pub use encoder::{ConvEncoder, Phase};
 pub use heads::Heads;

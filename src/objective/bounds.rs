@@ -139,6 +139,16 @@ impl Bound {
     /// # Errors
     /// There is no row, or a row without others.
     pub fn estimate(self, scores: &Tensor, baseline: Option<&Tensor>) -> Result<f64> {
+        let parts = self.contributions(scores, baseline)?;
+        Ok(parts.iter().sum::<f64>() / parts.len() as f64)
+    }
+
+    /// What each row adds to the value (R): their mean is [`Bound::estimate`], and their spread, of rows that do not hang on each other, its
+    /// standard error. Where the bound is not linear in the rows (DV, SMILE), it is taken to be so about the value (its influence function).
+    ///
+    /// # Errors
+    /// There is no row, or a row without others.
+    pub fn contributions(self, scores: &Tensor, baseline: Option<&Tensor>) -> Result<Vec<f64>> {
         let (rows, width) = scores.dims2()?;
         if rows == 0 || width < 2 {
             return Err(shape(scores));
@@ -146,32 +156,31 @@ impl Bound {
         let t = values(scores)?;
         let log_a = baseline.map(values).transpose()?.unwrap_or_else(|| vec![0.0; rows]);
         let each = || t.chunks_exact(width).zip(&log_a);
-        let mean = |f: &dyn Fn(&[f64], f64) -> f64| each().map(|(row, &a)| f(row, a)).sum::<f64>() / rows as f64;
-        let joint = mean(&|row, _| row[0]);
-        let others = |shift: f64| log_mean_exp(each().flat_map(|(row, _)| row[1..].iter().map(move |t| t + shift)));
+        // Joint score less the logarithm of a mean of exponentials over all rows, of each of which `inside` is the logarithm.
+        let less_log_mean = |inside: Vec<f64>| -> Vec<f64> {
+            let all = log_mean_exp(&inside);
+            each().zip(inside).map(|((row, _), inside)| row[0] - all - ((inside - all).exp() - 1.0)).collect()
+        };
+        let others = |row: &[f64]| log_mean_exp(&row[1..]);
         Ok(match self {
-            Bound::Dv | Bound::Mine { .. } => joint - others(0.0),
-            Bound::Nwj => joint - others(-1.0).exp(),
-            Bound::Js => joint + 1.0 - others(0.0).exp(),
+            Bound::Dv | Bound::Mine { .. } => less_log_mean(each().map(|(row, _)| others(row)).collect()),
             Bound::Smile { clip } => {
-                joint - log_mean_exp(each().flat_map(|(row, _)| row[1..].iter().map(|t| t.clamp(-clip, clip))))
+                let clipped = |row: &[f64]| row[1..].iter().map(|t| t.clamp(-clip, clip)).collect::<Vec<_>>();
+                less_log_mean(each().map(|(row, _)| log_mean_exp(&clipped(row))).collect())
             }
-            Bound::Tuba => {
-                let inside = each().flat_map(|(row, a)| row[1..].iter().map(move |t| t - a));
-                1.0 + mean(&|row, a| row[0] - a) - log_mean_exp(inside).exp()
-            }
-            Bound::InfoNce => mean(&|row, _| row[0] - log_mean_exp(row.iter().copied())),
+            Bound::Nwj => each().map(|(row, _)| row[0] - (others(row) - 1.0).exp()).collect(),
+            Bound::Js => each().map(|(row, _)| row[0] + 1.0 - others(row).exp()).collect(),
+            Bound::Tuba => each().map(|(row, a)| 1.0 + row[0] - a - (others(row) - a).exp()).collect(),
+            Bound::InfoNce => each().map(|(row, _)| row[0] - log_mean_exp(row)).collect(),
             Bound::Alpha { alpha } => {
                 // Joint and independent rows have to be of the same K: of the joint ones the last other is left out.
-                let mixed = |row: &[f64], a: f64| {
-                    log_add((1.0 - alpha).ln() + a, alpha.ln() + log_mean_exp(row.iter().copied()))
-                };
-                let first = mean(&|row, a| row[0] - mixed(&row[..width - 1], a));
-                let inside = |(row, &a): (&[f64], &f64)| log_mean_exp(row[1..].iter().copied()) - mixed(&row[1..], a);
-                1.0 + first - log_mean_exp(each().map(inside)).exp()
+                let mixed = |row: &[f64], a: f64| log_add((1.0 - alpha).ln() + a, alpha.ln() + log_mean_exp(row));
+                let first = |row: &[f64], a: f64| row[0] - mixed(&row[..width - 1], a);
+                let second = |row: &[f64], a: f64| others(row) - mixed(&row[1..], a);
+                each().map(|(row, &a)| 1.0 + first(row, a) - second(row, a).exp()).collect()
             }
-            Bound::Club => mean(&|row, _| row[0] - row[1..].iter().sum::<f64>() / (width - 1) as f64),
-            Bound::LeaveOneOut => mean(&|row, _| row[0] - log_mean_exp(row[1..].iter().copied())),
+            Bound::Club => each().map(|(row, _)| row[0] - row[1..].iter().sum::<f64>() / (width - 1) as f64).collect(),
+            Bound::LeaveOneOut => each().map(|(row, _)| row[0] - others(row)).collect(),
         })
     }
 }
@@ -280,14 +289,13 @@ fn values(t: &Tensor) -> Result<Vec<f64>> {
     Ok(t.detach().to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }
 
-/// log(mean(exp(t))).
-fn log_mean_exp(t: impl Iterator<Item = f64> + Clone) -> f64 {
-    let max = t.clone().fold(f64::NEG_INFINITY, f64::max);
+/// log(mean(exp(t))), finite for any finite t.
+pub fn log_mean_exp(t: &[f64]) -> f64 {
+    let max = t.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if !max.is_finite() {
         return max;
     }
-    let (sum, n) = t.fold((0.0, 0u64), |(sum, n), t| (sum + (t - max).exp(), n + 1));
-    max + (sum / n as f64).ln()
+    max + (t.iter().map(|t| (t - max).exp()).sum::<f64>() / t.len() as f64).ln()
 }
 
 /// log(e^a + e^b).

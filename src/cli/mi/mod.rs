@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
     long_about = "Mutual information: how much one variable says about another, in nats, bits or hartleys.\n\n\
         I(X; Y) is 0 if X and Y are independent, and else how much knowing the one shortens the description of the other, whatever the \
         form of their dependence.",
-    after_help = "Examples:\n  cpc mi discrete survey.csv --x smoker --y outcome\n  cpc mi discrete --joint p.csv --unit bits"
+    after_help = "Examples:\n  cpc mi estimate x.npy y.npy\n  cpc mi estimate sensors.csv --x 'temp*' --y flow\n  cpc mi discrete survey.csv --x smoker --y outcome\n  cpc mi discrete --joint p.csv --unit bits"
 )]
 pub struct MiCommand {
     #[command(subcommand)]

@@ -1,0 +1,161 @@
+//! The log density ratio of elliptical copulas, for one pair or for all pairs of many rows.
+//!
+//! With canonical variates u and v of correlations rho, delta_x = |x whitened|^2, delta_y likewise, and
+//! Q = delta_x + delta_y + sum (rho^2 (u^2 + v^2) - 2 rho u v) / (1 - rho^2), the ratio log p(x, y) / p(x) p(y) is
+//!
+//! ```text
+//! normal   - 1/2 sum log(1 - rho^2) - (Q - delta_x - delta_y) / 2
+//! t        - 1/2 sum log(1 - rho^2) + K + (nu + p)/2 log(1 + delta_x/nu) + (nu + q)/2 log(1 + delta_y/nu) - (nu + p + q)/2 log(1 + Q/nu)
+//!          K = lg((nu + p + q)/2) + lg(nu/2) - lg((nu + p)/2) - lg((nu + q)/2),   lg = log Gamma
+//! ```
+
+use super::Ranked;
+use crate::error::Result;
+use crate::mi::canonical::Canonical;
+use crate::mi::digamma::digamma;
+use candle_core::{Device, Tensor};
+use nalgebra::DMatrix;
+use statrs::function::gamma::ln_gamma;
+
+/// A normal or t copula.
+#[derive(Debug, Clone)]
+pub struct Elliptical {
+    canonical: Canonical,
+    degrees: Option<f64>,
+    p: usize,
+}
+
+/// The parts of the ratio that single rows make, of all rows.
+#[derive(Debug, Clone)]
+pub struct Ratio {
+    u: Tensor,            // (n, R): u times -2 rho / (1 - rho^2)
+    v: Tensor,            // (n, R)
+    inner: Vec<[f32; 2]>, // what a row adds to Q as an x and as a y
+    outer: Vec<[f32; 2]>, // what it adds to the ratio itself
+    constant: f64,
+    /// (degrees, (degrees + p + q) / 2); none of a normal copula.
+    tail: Option<[f64; 2]>,
+}
+
+impl Elliptical {
+    /// Of a matrix of correlations (p + q, p + q), estimated from `n` rows. With no more rows than dimensions it is shrunk towards independence
+    /// first, by p + q parts in n + p + q.
+    pub(super) fn new(correlations: &DMatrix<f64>, p: usize, degrees: Option<f64>, n: usize) -> Result<Elliptical> {
+        let dim = correlations.nrows();
+        let mut correlations = correlations.clone();
+        if n <= dim {
+            let kept = n as f64 / (n + dim) as f64;
+            (0..dim).for_each(|i| (0..dim).filter(|&j| j != i).for_each(|j| correlations[(i, j)] *= kept));
+        }
+        Ok(Elliptical { canonical: Canonical::of(&correlations, p)?, degrees, p })
+    }
+
+    /// Degrees of freedom; none of a normal copula.
+    pub fn degrees(&self) -> Option<f64> {
+        self.degrees
+    }
+
+    /// The directions of X and of Y that have variance.
+    pub fn ranks(&self) -> [usize; 2] {
+        [self.canonical.x_white.ncols(), self.canonical.y_white.ncols()]
+    }
+
+    /// The canonical correlations, largest first.
+    pub fn correlations(&self) -> &[f64] {
+        &self.canonical.correlations
+    }
+
+    /// The mutual information under this copula, in nats.
+    pub fn information(&self) -> f64 {
+        let linear = self.canonical.information();
+        let Some(nu) = self.degrees else { return linear };
+        let [p, q] = self.ranks().map(|r| r as f64);
+        let term = |dim: f64| (nu + dim) / 2.0 * (digamma((nu + dim) / 2.0) - digamma(nu / 2.0));
+        linear + self.gammas() - term(p + q) + term(p) + term(q)
+    }
+
+    /// K of the module's equation.
+    fn gammas(&self) -> f64 {
+        let Some(nu) = self.degrees else { return 0.0 };
+        let [p, q] = self.ranks().map(|r| r as f64);
+        ln_gamma((nu + p + q) / 2.0) + ln_gamma(nu / 2.0) - ln_gamma((nu + p) / 2.0) - ln_gamma((nu + q) / 2.0)
+    }
+
+    /// The parts that every row makes.
+    ///
+    /// # Errors
+    /// None for what was fitted to these ranks.
+    pub fn ratio(&self, ranked: &Ranked) -> Result<Ratio> {
+        let scores = ranked.scores(self.degrees)?;
+        let (n, p, q) = (scores.nrows(), self.p, scores.ncols() - self.p);
+        let (x, y) = (scores.columns(0, p), scores.columns(p, q));
+        let (u, v) = (x * &self.canonical.x, y * &self.canonical.y);
+        let (x, y) = (x * &self.canonical.x_white, y * &self.canonical.y_white);
+        let [p, q] = self.ranks().map(|r| r as f64);
+        let rho = &self.canonical.correlations;
+        let extra = |variates: &DMatrix<f64>, i: usize| -> f64 {
+            rho.iter().enumerate().map(|(j, r)| r * r / (1.0 - r * r) * variates[(i, j)].powi(2)).sum()
+        };
+        let (mut inner, mut outer) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        for i in 0..n {
+            let extra = [extra(&u, i), extra(&v, i)];
+            let delta = [x.row(i).norm_squared(), y.row(i).norm_squared()];
+            match self.degrees {
+                None => {
+                    inner.push(extra.map(|e| e as f32));
+                    outer.push([0.0; 2]);
+                }
+                Some(nu) => {
+                    inner.push([0, 1].map(|side| (delta[side] + extra[side]) as f32));
+                    outer.push([0, 1].map(|side| ((nu + [p, q][side]) / 2.0 * (delta[side] / nu).ln_1p()) as f32));
+                }
+            }
+        }
+        let tensor = |m: &DMatrix<f64>, scale: &dyn Fn(f64) -> f64| -> Result<Tensor> {
+            let values = (0..n).flat_map(|i| rho.iter().enumerate().map(move |(j, r)| (m[(i, j)] * scale(*r)) as f32));
+            Ok(Tensor::from_vec(values.collect(), (n, rho.len()), &Device::Cpu)?)
+        };
+        Ok(Ratio {
+            u: tensor(&u, &|r| -2.0 * r / (1.0 - r * r))?,
+            v: tensor(&v, &|_| 1.0)?,
+            inner,
+            outer,
+            constant: self.canonical.information() + self.gammas(),
+            tail: self.degrees.map(|nu| [nu, (nu + p + q) / 2.0]),
+        })
+    }
+}
+
+impl Ratio {
+    /// log p(x_j, y_i) / p(x_j) p(y_i), (N, M): a row for each of the rows `y`, a column for each of the rows `x`.
+    ///
+    /// # Errors
+    /// A row that there is not.
+    pub fn all_pairs(&self, x: &[u32], y: &[u32]) -> Result<Tensor> {
+        let rows = |t: &Tensor, at: &[u32]| t.index_select(&Tensor::from_slice(at, at.len(), t.device())?, 0);
+        let (m, n) = (x.len(), y.len());
+        let of = |parts: &[[f32; 2]], at: &[u32], side: usize| -> Vec<f32> {
+            at.iter().map(|&i| parts.get(i as usize).map_or(f32::NAN, |part| part[side])).collect()
+        };
+        let sum = |matrix: Option<Tensor>, parts: &[[f32; 2]]| -> Result<Tensor> {
+            let across = Tensor::from_vec(of(parts, x, 0), (1, m), self.u.device())?;
+            let down = Tensor::from_vec(of(parts, y, 1), (n, 1), self.u.device())?;
+            Ok(match matrix {
+                Some(matrix) => matrix.broadcast_add(&across)?.broadcast_add(&down)?,
+                None => across.broadcast_add(&down)?,
+            })
+        };
+        let crossed = match self.u.dim(1)? {
+            0 => None,
+            _ => Some(rows(&self.v, y)?.matmul(&rows(&self.u, x)?.t()?)?),
+        };
+        let inner = sum(crossed, &self.inner)?;
+        Ok(match self.tail {
+            None => inner.affine(-0.5, self.constant)?,
+            Some([nu, power]) => {
+                let tail = inner.affine(1.0 / nu, 1.0)?.log()?.affine(-power, self.constant)?;
+                sum(Some(tail), &self.outer)?
+            }
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! The estimator that chooses.
+//!
+//! 1. A normal and a t copula are fitted to each fold's training rows, and valued on its held-out rows by InfoNCE, as any critic: the better one is the base.
+//! 2. A network starts from the base and learns the residual, with the same folds. Is what it adds on held-out rows more than two standard
+//!    errors of it, row by row?
+//! 3. If not, the copula holds, as far as these rows can tell: its information in closed form, with the bias of the sample covariance taken off.
+//! 4. If so, the value is the bound on held-out rows, and half of what the base lost there against its training rows is added: that is the cost of
+//!    having estimated it (of d parameters fitted by maximum likelihood, the value on training rows is d/2n too high and on others
+//!    d/2n too low; Akaike 1973). In few dimensions neighbours are asked too: both are too low where they are wrong, so the larger one counts.
+//!
+//! Nothing is chosen by rows that were learnt from, and nothing is set for a task.
+
+use super::copula::of_copula;
+use super::neural::{of_crossed, start, training};
+use super::{Estimate, Estimator, Kind, Settings, Start, neighbours};
+use crate::error::Result;
+use crate::mi::copula::{Ranked, normal, student};
+use crate::mi::neural::{Rows, cross_fit};
+use crate::mi::parallel::in_parallel;
+use crate::mi::ranks::normal_scores;
+use crate::mi::samples::Samples;
+use crate::objective::Bound;
+
+/// Standard errors by which something has to be better on held-out rows to be taken for better.
+const ERRORS: f64 = 2.0;
+/// Dimensions of X and Y together up to which neighbours are asked.
+const FEW: usize = 4;
+/// Rows in a block of scores: as many as a separable critic's.
+const BLOCK: usize = 1000;
+
+/// What `auto` chose from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// In words.
+    pub name: String,
+    /// InfoNCE on held-out rows, in nats; none of what is no critic.
+    pub held_out: Option<f64>,
+    /// What it would say, in nats.
+    pub nats: f64,
+}
+
+/// Copulas on rows that they were not fitted to.
+pub(super) struct HeldOut {
+    /// Whether the t copula is better than the normal one.
+    pub student_is_better: bool,
+    /// InfoNCE of the better one on held-out rows, for each by number.
+    parts: Vec<(u32, f64)>,
+    /// The means of both on held-out rows; the t copula may be missing.
+    means: [Option<f64>; 2],
+    /// The better one's mean on rows it was fitted to.
+    train: f64,
+}
+
+/// Values both copulas on held-out rows of every fold.
+pub(super) fn held_out(ranked: &Ranked, settings: &Settings) -> Result<HeldOut> {
+    let parts = settings.protocol.parts(ranked.len())?;
+    let job = |k: usize| {
+        let [train, _, test] = &parts[k];
+        let fitted: Vec<usize> = train.iter().map(|&i| i as usize).collect();
+        let mut found = Vec::new();
+        for copula in [Some(normal(ranked, &fitted)?), student(ranked, &fitted)?] {
+            let Some(copula) = copula else {
+                found.push(None);
+                continue;
+            };
+            let rows = Rows::copula(copula.ratio(ranked)?)?;
+            let value = |of: &[u32]| Bound::InfoNce.contributions(&rows.scores(None, of, BLOCK, Bound::InfoNce)?, None);
+            let train = value(&train[..train.len().min(test.len())])?;
+            found.push(Some((value(test)?, train.iter().sum::<f64>() / train.len() as f64)));
+        }
+        Ok(found)
+    };
+    let found = in_parallel(parts.len(), job, |_| {})?;
+    let of = |which: usize| -> Option<(Vec<(u32, f64)>, f64)> {
+        let (mut all, mut train) = (Vec::new(), 0.0);
+        for ([_, _, test], copulas) in parts.iter().zip(&found) {
+            let (values, mean) = copulas[which].as_ref()?;
+            all.extend(test.iter().copied().zip(values.iter().copied()));
+            train += mean / found.len() as f64;
+        }
+        all.sort_unstable_by_key(|part| part.0);
+        Some((all, train))
+    };
+    let copulas = [of(0), of(1)];
+    let means = copulas.each_ref().map(|c| c.as_ref().map(|(parts, _)| mean(parts)));
+    let student_is_better = means[1] > means[0];
+    let [normal, student] = copulas;
+    let (parts, train) = if student_is_better { student } else { normal }.unwrap_or_default();
+    Ok(HeldOut { student_is_better, parts, means, train })
+}
+
+fn mean(parts: &[(u32, f64)]) -> f64 {
+    parts.iter().map(|part| part.1).sum::<f64>() / parts.len().max(1) as f64
+}
+
+/// The estimate that held-out rows speak for.
+pub(super) fn auto(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estimate> {
+    let ranked = Ranked::new(x, y)?;
+    let base = held_out(&ranked, settings)?;
+    let (normal_x, normal_y) = (normal_scores(x)?, normal_scores(y)?);
+    let training = training(Bound::InfoNce, settings);
+    let begin = if base.student_is_better { Start::Student } else { Start::Normal };
+    let rows = |train: &[u32]| Rows::new(&normal_x, &normal_y, start(Some(&ranked), train, begin)?);
+    let crossed = cross_fit(x.len(), settings.protocol, &training, rows)?;
+
+    let copula = of_copula(&ranked, base.student_is_better, Estimator::Auto)?;
+    let cost = (base.train - mean(&base.parts)).max(0.0) / 2.0;
+    let mut learnt = of_crossed(Estimator::Auto, &crossed, &training);
+    learnt.nats += cost;
+    learnt.ci95 = learnt.ci95.map(|ci| ci.map(|end| end + cost));
+    learnt.kind = Kind::Estimate;
+    learnt.method =
+        format!("network that starts from a {}", if base.student_is_better { "t copula" } else { "normal copula" });
+
+    let names = ["normal copula", "t copula"];
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for (which, held_out) in base.means.into_iter().enumerate().filter(|(_, held_out)| held_out.is_some()) {
+        let nats = of_copula(&ranked, which == 1, Estimator::Auto)?.nats;
+        candidates.push(Candidate { name: names[which].into(), held_out, nats });
+    }
+    candidates.push(Candidate { name: learnt.method.clone(), held_out: Some(crossed.value), nats: learnt.nats });
+    let gains: Vec<f64> = crossed.parts.iter().zip(&base.parts).map(|(network, copula)| network.1 - copula.1).collect();
+    let mut chosen = if is_more(&gains) { learnt } else { copula };
+    if x.dim() + y.dim() <= FEW {
+        let near = neighbours::ksg(x, y, settings)?;
+        candidates.push(Candidate { name: near.method.clone(), held_out: None, nats: near.nats });
+        if is_more(&gains) && near.nats > chosen.nats {
+            chosen = Estimate { estimator: Estimator::Auto, ..near };
+        }
+    }
+    Ok(Estimate { candidates, ..chosen })
+}
+
+/// Whether the mean of `gains` is above 0 by more than its standard errors.
+fn is_more(gains: &[f64]) -> bool {
+    let n = gains.len() as f64;
+    let mean = gains.iter().sum::<f64>() / n;
+    let variance = gains.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    mean > ERRORS * (variance / n).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mi::estimate::estimate;
+    use crate::mi::fixtures;
+    use crate::mi::variable::Variable;
+
+    fn run((x, y): (Samples, Samples)) -> Estimate {
+        estimate(&Variable::Numbers(x), &Variable::Numbers(y), Estimator::Auto, &Settings::default()).unwrap()
+    }
+
+    #[test]
+    fn a_copula_that_holds_is_taken_and_one_that_does_not_is_not() {
+        let normal = run(fixtures::normal(1000, 3, 0.6, 7));
+        assert_eq!(normal.method, "normal copula", "{:?}", normal.candidates);
+        let truth = -1.5 * (1.0 - 0.36f64).ln();
+        assert!((normal.nats - truth).abs() < 0.1, "{} {truth}", normal.nats);
+        let ci = normal.ci95.unwrap();
+        assert!(ci[0] < truth && truth < ci[1]);
+
+        let student = run(fixtures::student(1000, 1, 8));
+        assert!(student.method.starts_with("t copula"), "{:?}", student.candidates);
+        assert!((student.nats - 0.4319).abs() < 0.1, "{}", student.nats); // Czyz et al. 2023, Student 2 + 2 with 1 degree
+
+        let parabola = run(fixtures::parabola(1000, 9));
+        assert!(!parabola.method.contains("copula,") && parabola.nats > 0.6, "{:?}", parabola.candidates);
+        assert!(parabola.candidates[0].nats < 0.1);
+    }
+
+    #[test]
+    fn independent_columns_have_nothing() {
+        let nothing = run(fixtures::normal(500, 2, 0.0, 10));
+        assert!(nothing.nats.abs() < 0.03, "{}", nothing.nats);
+        let ci = nothing.ci95.unwrap();
+        assert!(ci[0] < 0.02 && ci[1] > -0.02, "{ci:?}");
+    }
+}

@@ -1,0 +1,39 @@
+//! Neighbours and bins.
+
+use super::{Estimate, Estimator, Kind, Settings};
+use crate::error::Result;
+use crate::mi::histogram;
+use crate::mi::interval::by_halves;
+use crate::mi::neighbours::{self, Ksg};
+use crate::mi::ranks::normal_scores;
+use crate::mi::samples::Samples;
+
+/// KSG of normal scores: distances are in one scale, and heavy tails do not stretch it.
+pub(super) fn ksg(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estimate> {
+    let (x, y) = (normal_scores(x)?, normal_scores(y)?);
+    let value = |x: &Samples, y: &Samples| neighbours::ksg(x, y, settings.neighbours, Ksg::First, settings.seed);
+    let found = value(&x, &y)?;
+    let mut estimate = Estimate::new(Estimator::Ksg, found.mi, Kind::Estimate, x.len());
+    estimate.method = format!("ksg, {} neighbours", settings.neighbours);
+    estimate.warnings = found.warnings();
+    if x.dim() + y.dim() > 10 {
+        let what =
+            format!("neighbours are far in {} + {} dimensions: the value is far too low there", x.dim(), y.dim());
+        estimate.warnings.push(what);
+    }
+    let halves = |rows: &[usize]| Ok(value(&x.take(rows), &y.take(rows))?.mi);
+    estimate.ci95 = by_halves(x.len(), found.mi, settings.seed, halves).ok();
+    Ok(estimate.with_pointwise(found.local))
+}
+
+/// Bins of two columns.
+pub(super) fn histogram(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estimate> {
+    let bins = settings.bins.unwrap_or_else(|| histogram::bins(x.len()));
+    let value = |x: &Samples, y: &Samples| histogram::histogram(x, y, bins);
+    let found = value(x, y)?;
+    let mut estimate = Estimate::new(Estimator::Histogram, found, Kind::Estimate, x.len());
+    estimate.method = format!("histogram, {bins} x {bins} bins");
+    let halves = |rows: &[usize]| value(&x.take(rows), &y.take(rows));
+    estimate.ci95 = by_halves(x.len(), found, settings.seed, halves).ok();
+    Ok(estimate)
+}

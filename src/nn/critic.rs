@@ -1,0 +1,275 @@
+//! Critics T(x, y): networks that score how well x and y go together, all pairs of a batch at once.
+//!
+//! ```text
+//! joint      T = MLP([x; y])                     (Belghazi et al. 2018; concat-and-convolve of Hjelm et al. 2019)
+//! separable  T = f(x) . g(y)                     (van den Oord et al. 2018; encode-and-dot-product)
+//! bilinear   T = x' W y                          (the W_k of CPC)
+//! density    T = log q(x | y), normal with mean and variance that y decides, by coordinate (CLUB, Cheng et al. 2020)
+//! ```
+//!
+//! The separable critic costs two networks of N rows and one product; the joint one N^2 rows, of which the first layer is shared: W [x; y] =
+//! W_x x + W_y y. Activations are GELU (the form with tanh).
+
+use super::store::uniform_by_fan_in;
+use crate::error::Result;
+use candle_core::Tensor;
+use candle_nn::VarBuilder;
+use std::fmt;
+use std::str::FromStr;
+
+/// The form of a critic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CriticKind {
+    /// One network of x and y together.
+    Joint,
+    /// A network of x and one of y, and the inner product of what they make.
+    Separable,
+    /// A matrix.
+    Bilinear,
+    /// The logarithm of a normal density of x, whose mean and variance a network makes of y.
+    Density,
+}
+
+impl CriticKind {
+    /// Every form.
+    pub const ALL: [CriticKind; 4] =
+        [CriticKind::Joint, CriticKind::Separable, CriticKind::Bilinear, CriticKind::Density];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            CriticKind::Joint => "joint",
+            CriticKind::Separable => "separable",
+            CriticKind::Bilinear => "bilinear",
+            CriticKind::Density => "density",
+        }
+    }
+}
+
+impl fmt::Display for CriticKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for CriticKind {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<CriticKind, String> {
+        let names = CriticKind::ALL.map(CriticKind::name).join(", ");
+        CriticKind::ALL.into_iter().find(|k| k.name() == name).ok_or_else(|| format!("one of {names} is wanted"))
+    }
+}
+
+/// Sizes of a critic's networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CriticSize {
+    /// Units of each hidden layer.
+    pub hidden_dim: usize,
+    /// Hidden layers.
+    pub layers: usize,
+    /// Numbers that f(x) and g(y) have.
+    pub embedding_dim: usize,
+}
+
+/// A critic.
+#[derive(Debug, Clone)]
+pub struct Critic(Form);
+
+#[derive(Debug, Clone)]
+enum Form {
+    Joint { x: Linear, y: Linear, rest: Mlp },
+    Separable { f: Mlp, g: Mlp },
+    Bilinear(Tensor), // (p, q)
+    Density(Mlp),     // of y, 2p numbers: mean and log variance
+}
+
+impl Critic {
+    /// A critic of x (p) and y (q); of `kind`, with parameters of `vb`.
+    ///
+    /// # Errors
+    /// The parameters have other shapes.
+    pub fn new(kind: CriticKind, [p, q]: [usize; 2], size: CriticSize, vb: &VarBuilder) -> Result<Self> {
+        let CriticSize { hidden_dim, layers, embedding_dim } = size;
+        let mlp = |name: &str, from: usize, to: usize, layers: usize| {
+            let widths: Vec<usize> =
+                std::iter::once(from).chain(std::iter::repeat_n(hidden_dim, layers)).chain([to]).collect();
+            Mlp::new(&widths, &vb.pp(name))
+        };
+        Ok(Critic(match kind {
+            CriticKind::Joint => Form::Joint {
+                x: Linear::new(p, hidden_dim, p + q, &vb.pp("x"))?,
+                y: Linear::new(q, hidden_dim, p + q, &vb.pp("y"))?,
+                rest: mlp("rest", hidden_dim, 1, layers.max(1) - 1)?,
+            },
+            CriticKind::Separable => {
+                Form::Separable { f: mlp("f", p, embedding_dim, layers)?, g: mlp("g", q, embedding_dim, layers)? }
+            }
+            CriticKind::Bilinear => Form::Bilinear(vb.get_with_hints((p, q), "weight", uniform_by_fan_in(p * q))?),
+            CriticKind::Density => Form::Density(mlp("density", q, 2 * p, layers)?),
+        }))
+    }
+
+    /// T(x_j, y_i) of all pairs (N, M): a row for each of `y` (N, q), a column for each of `x` (M, p).
+    pub fn all_pairs(&self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
+        Ok(match &self.0 {
+            Form::Joint { x: of_x, y: of_y, rest } => {
+                let (m, n) = (x.dim(0)?, y.dim(0)?);
+                let (x, y) = (of_x.forward(x)?.unsqueeze(0)?, of_y.forward(y)?.unsqueeze(1)?);
+                let hidden = x.broadcast_add(&y)?.gelu()?; // (N, M, hidden)
+                let hidden = hidden.reshape((n * m, hidden.dim(2)?))?;
+                rest.forward(&hidden)?.reshape((n, m))?
+            }
+            Form::Separable { f, g } => g.forward(y)?.matmul(&f.forward(x)?.t()?)?,
+            Form::Bilinear(weight) => y.matmul(&x.matmul(weight)?.t()?)?,
+            Form::Density(net) => {
+                let p = x.dim(1)?;
+                let out = net.forward(y)?; // (N, 2p)
+                let mean = out.narrow(1, 0, p)?;
+                // Between e^-10 and e^10: a density that is surer than that is overfitted.
+                let log_variance = (out.narrow(1, p, p)? / 10.0)?.tanh()?.affine(10.0, 0.0)?;
+                let precision = log_variance.neg()?.exp()?;
+                let weighted = (&mean * &precision)?;
+                // -1/2 sum (x - m)^2 / v + log v + log 2 pi, as products of what x and what y make.
+                let squares = x.sqr()?.matmul(&precision.t()?)?.t()?; // (N, M)
+                let crossed = weighted.matmul(&x.t()?)?;
+                let own = ((&mean * &weighted)? + &log_variance)?.sum_keepdim(1)?; // (N, 1)
+                let constant = p as f64 * (2.0 * std::f64::consts::PI).ln();
+                let inside = (squares - (crossed * 2.0)?)?.broadcast_add(&own)?;
+                inside.affine(-0.5, -0.5 * constant)?
+            }
+        })
+    }
+}
+
+/// A network of y alone: log a(y), the baseline of TUBA and I_alpha.
+#[derive(Debug, Clone)]
+pub struct Baseline(Mlp);
+
+impl Baseline {
+    /// A baseline of y (q), whose last layer starts at nothing.
+    ///
+    /// # Errors
+    /// The parameters have other shapes.
+    pub fn new(q: usize, size: CriticSize, vb: &VarBuilder) -> Result<Self> {
+        let hidden = std::iter::repeat_n(size.hidden_dim, size.layers);
+        let widths: Vec<usize> = std::iter::once(q).chain(hidden).chain([1]).collect();
+        Ok(Baseline(Mlp::new(&widths, &vb.pp("baseline"))?))
+    }
+
+    /// log a(y) (N) of `y` (N, q).
+    pub fn forward(&self, y: &Tensor) -> Result<Tensor> {
+        Ok(self.0.forward(y)?.squeeze(1)?)
+    }
+}
+
+/// A layer, weights (out, in) and bias (out) under PyTorch's names.
+#[derive(Debug, Clone)]
+struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    fn new(from: usize, to: usize, fan_in: usize, vb: &VarBuilder) -> Result<Self> {
+        let start = uniform_by_fan_in(fan_in);
+        Ok(Linear {
+            weight: vb.get_with_hints((to, from), "weight", start)?,
+            bias: vb.get_with_hints(to, "bias", start)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?)
+    }
+}
+
+/// Layers with activations between them.
+#[derive(Debug, Clone)]
+struct Mlp(Vec<Linear>);
+
+impl Mlp {
+    fn new(widths: &[usize], vb: &VarBuilder) -> Result<Self> {
+        let layers = widths.windows(2).enumerate().map(|(i, w)| Linear::new(w[0], w[1], w[0], &vb.pp(i)));
+        Ok(Mlp(layers.collect::<Result<_>>()?))
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut out = x.clone();
+        for (i, layer) in self.0.iter().enumerate() {
+            out = layer.forward(&if i > 0 { out.gelu()? } else { out })?;
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::ParamStore;
+    use crate::ops::check::{finite_differences, random};
+    use candle_core::{DType, Device};
+    use candle_nn::VarBuilder;
+    use std::collections::HashMap;
+
+    const SIZE: CriticSize = CriticSize { hidden_dim: 4, layers: 2, embedding_dim: 3 };
+
+    /// The critic's parameters by name, in f64.
+    fn parameters(kind: CriticKind) -> Vec<(String, Tensor)> {
+        let store = ParamStore::new(3, &Device::Cpu);
+        Critic::new(kind, [3, 2], SIZE, &store.builder()).unwrap();
+        store.trainable().into_iter().map(|(n, v)| (n, v.as_tensor().to_dtype(DType::F64).unwrap())).collect()
+    }
+
+    #[test]
+    fn every_parameter_and_input_has_the_slope_that_differences_show() {
+        for kind in CriticKind::ALL {
+            let named = parameters(kind);
+            let mut inputs = vec![random(&[5, 3], 1), random(&[4, 2], 2)];
+            inputs.extend(named.iter().map(|(_, t)| t.clone()));
+            finite_differences(
+                |t| {
+                    let tensors: HashMap<String, Tensor> =
+                        named.iter().zip(&t[2..]).map(|((name, _), t)| (name.clone(), t.clone())).collect();
+                    let vb = VarBuilder::from_tensors(tensors, DType::F64, &Device::Cpu);
+                    Critic::new(kind, [3, 2], SIZE, &vb)?.all_pairs(&t[0], &t[1])
+                },
+                &inputs,
+            );
+        }
+    }
+
+    #[test]
+    fn a_pair_scores_the_same_alone_and_among_others() {
+        let store = ParamStore::new(1, &Device::Cpu);
+        let (x, y) =
+            (random(&[6, 3], 1).to_dtype(DType::F32).unwrap(), random(&[5, 2], 2).to_dtype(DType::F32).unwrap());
+        for kind in CriticKind::ALL {
+            let critic = Critic::new(kind, [3, 2], SIZE, &store.builder().pp(kind.name())).unwrap();
+            let all = critic.all_pairs(&x, &y).unwrap();
+            assert_eq!(all.dims(), [5, 6]);
+            let one = critic.all_pairs(&x.narrow(0, 4, 1).unwrap(), &y.narrow(0, 2, 1).unwrap()).unwrap();
+            let (one, among) = (one.to_vec2::<f32>().unwrap()[0][0], all.to_vec2::<f32>().unwrap()[2][4]);
+            assert!((one - among).abs() < 1e-5, "{kind}: {one} {among}");
+        }
+    }
+
+    #[test]
+    fn a_density_sums_to_one() {
+        let store = ParamStore::new(1, &Device::Cpu);
+        let critic = Critic::new(CriticKind::Density, [1, 2], SIZE, &store.builder()).unwrap();
+        let x: Vec<f32> = (0..4000).map(|i| (i as f32 - 2000.0) * 0.01).collect();
+        let x = Tensor::from_vec(x, (4000, 1), &Device::Cpu).unwrap();
+        let y = Tensor::new(&[[0.3f32, -1.0]], &Device::Cpu).unwrap();
+        let density = critic.all_pairs(&x, &y).unwrap().exp().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!((density * 0.01 - 1.0).abs() < 1e-3, "{density}");
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for kind in CriticKind::ALL {
+            assert_eq!(kind.name().parse::<CriticKind>(), Ok(kind));
+        }
+        assert!("mlp".parse::<CriticKind>().unwrap_err().contains("separable"));
+    }
+}
