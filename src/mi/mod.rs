@@ -1,11 +1,13 @@
 //! Mutual information: exact for discrete variables, estimated for samples.
 
+pub mod bench;
 pub mod canonical;
 pub mod copula;
 pub mod digamma;
 pub mod discrete;
 pub mod estimate;
 pub mod histogram;
+pub mod input;
 pub mod interval;
 pub mod linear;
 pub mod neighbours;
@@ -14,6 +16,9 @@ pub mod parallel;
 pub mod permutation;
 pub mod ranks;
 pub mod samples;
+pub mod selfcheck;
+pub mod staircase;
+pub mod tasks;
 pub mod variable;
 
 #[cfg(test)]

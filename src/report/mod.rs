@@ -1,5 +1,7 @@
-//! What people look at: TensorBoard events, the page of a probe, the model card.
+//! What people look at: TensorBoard events, plots, the page of a probe, the model card.
 
+mod markup;
 pub mod model_card;
+pub mod plot;
 pub mod probe_page;
 pub mod tensorboard;

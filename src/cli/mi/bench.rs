@@ -112,9 +112,7 @@ impl Bench {
             text.push('\n');
         };
         text.push('\n');
-        foot(&mut text, "mean absolute error", &|e| {
-            format!("{:.3}", score(runs, tasks, e, None).mean_absolute_error)
-        });
+        foot(&mut text, "mean absolute error", &|e| format!("{:.3}", score(runs, tasks, e, None).mean_absolute_error));
         foot(&mut text, "seconds of a core", &|e| format!("{:.0}", score(runs, tasks, e, None).seconds));
         writeln!(text, "\n{} rows, {} seeds; means over seeds, in nats", self.rows, self.seeds).ok();
         text

@@ -144,9 +144,11 @@ impl EstimateCommand {
             terminal.note(&format!("{} rows left out for NaN, infinity or an empty cell", pair.dropped));
         }
         if self.split == Split::Random && self.permutations > 0 {
-            terminal.note("permutations take rows to be independent of each other; for a time series say --split blocked");
+            terminal
+                .note("permutations take rows to be independent of each other; for a time series say --split blocked");
         }
-        let estimators = if self.compare.is_empty() { std::slice::from_ref(&self.estimator) } else { &self.compare[..] };
+        let estimators =
+            if self.compare.is_empty() { std::slice::from_ref(&self.estimator) } else { &self.compare[..] };
         let mut shown = Vec::new();
         for &estimator in estimators {
             let found = self.one(&pair, estimator, terminal)?;

@@ -56,14 +56,13 @@ impl Gaussians {
             let (r, e) = (rest / self.estimator.len(), rest % self.estimator.len());
             let (dim, rho) = (self.dims[d], rhos[r]);
             let pairs = Pairs::of_information(dim, truth(dim, rho), false)?;
-            let (x, y) = pairs.sample(self.rows as usize, &mut stream(self.seed, "mi/gaussians", (d * rhos.len() + r) as u64))?;
+            let (x, y) = pairs
+                .sample(self.rows as usize, &mut stream(self.seed, "mi/gaussians", (d * rhos.len() + r) as u64))?;
             // The pairs are of positive correlation.
             let y = if rho < 0.0 { y.negated() } else { y };
             let settings = Settings { seed: self.seed, ..Settings::default() };
-            Ok(estimate(&Variable::Numbers(x), &Variable::Numbers(y), self.estimator[e], &settings).map_or_else(
-                |e| Err(e.to_string()),
-                |found| Ok(found.nats),
-            ))
+            Ok(estimate(&Variable::Numbers(x), &Variable::Numbers(y), self.estimator[e], &settings)
+                .map_or_else(|e| Err(e.to_string()), |found| Ok(found.nats)))
         };
         let found = in_parallel(total, job, |_| bar.inc(1))?;
         bar.finish_and_clear();
@@ -81,7 +80,8 @@ impl Gaussians {
                     match value(d, r, e) {
                         Ok(nats) => write!(text, "  {nats:>9.3}").ok(),
                         Err(what) => {
-                            terminal.warning(&format!("{} at rho {rho}, {dim} + {dim} columns: {what}", self.estimator[e]));
+                            terminal
+                                .warning(&format!("{} at rho {rho}, {dim} + {dim} columns: {what}", self.estimator[e]));
                             write!(text, "  {:>9}", "-").ok()
                         }
                     };
@@ -94,7 +94,8 @@ impl Gaussians {
             let fine = (-99..=99).map(|i| (f64::from(i) / 100.0, truth(dim, f64::from(i) / 100.0)));
             let mut series = vec![Series::new("truth", fine.collect(), Style::Line).colored(Color::Ink)];
             for (e, estimator) in self.estimator.iter().enumerate() {
-                let points = rhos.iter().enumerate().map(|(r, &rho)| (rho, *value(d, r, e).as_ref().unwrap_or(&f64::NAN)));
+                let points =
+                    rhos.iter().enumerate().map(|(r, &rho)| (rho, *value(d, r, e).as_ref().unwrap_or(&f64::NAN)));
                 series.push(Series::new(estimator.to_string(), points.collect(), Style::Marked));
             }
             panels.push(Panel {

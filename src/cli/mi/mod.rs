@@ -1,6 +1,13 @@
 //! `cpc mi`: how much one variable says about another.
 
+mod bench;
 mod discrete;
+mod estimate;
+mod gaussians;
+mod output;
+mod picture;
+mod selfcheck;
+mod staircase;
 
 use super::Terminal;
 use crate::error::Result;
@@ -23,13 +30,23 @@ pub struct MiCommand {
 /// What they do is said where they are: a comment here would take the place of their long help.
 #[derive(Debug, Subcommand)]
 enum Action {
+    Estimate(Box<estimate::EstimateCommand>),
     Discrete(discrete::Discrete),
+    Bench(bench::Bench),
+    Staircase(staircase::StaircaseCommand),
+    Selfcheck(selfcheck::Selfcheck),
+    Gaussians(gaussians::Gaussians),
 }
 
 impl MiCommand {
     pub(super) fn run(&self, terminal: &Terminal) -> Result<()> {
         match &self.action {
+            Action::Estimate(estimate) => estimate.run(terminal),
             Action::Discrete(discrete) => discrete.run(terminal),
+            Action::Bench(bench) => bench.run(terminal),
+            Action::Staircase(staircase) => staircase.run(terminal),
+            Action::Selfcheck(selfcheck) => selfcheck.run(terminal),
+            Action::Gaussians(gaussians) => gaussians.run(terminal),
         }
     }
 }

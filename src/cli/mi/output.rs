@@ -3,7 +3,7 @@
 use crate::cli::Terminal;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::features::npy::NpyWriter;
+use crate::features::NpyWriter;
 use crate::mi::discrete::Unit;
 use crate::mi::estimate::Estimate;
 use crate::mi::input::Pair;

@@ -62,8 +62,10 @@ impl Selfcheck {
                         write!(text, "  {cell:>9.3}").ok();
                     });
                     text.push('\n');
-                    rows.push(json!({ "estimator": estimator.to_string(), "unrelated_nats": found.unrelated, "shares": shares,
-                        "processed": found.processing, "doubled": found.additivity, "whole": found.whole }));
+                    rows.push(
+                        json!({ "estimator": estimator.to_string(), "unrelated_nats": found.unrelated, "shares": shares,
+                        "processed": found.processing, "doubled": found.additivity, "whole": found.whole }),
+                    );
                 }
             }
         }

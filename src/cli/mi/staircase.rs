@@ -129,15 +129,20 @@ impl StaircaseCommand {
             text.push('\n');
         }
         let ceiling = f64::from(self.batch_size).ln();
-        writeln!(text, "in nats, by the true information; infonce cannot say more than log {} = {ceiling:.2}", self.batch_size)
-            .ok();
+        writeln!(
+            text,
+            "in nats, by the true information; infonce cannot say more than log {} = {ceiling:.2}",
+            self.batch_size
+        )
+        .ok();
         text
     }
 
     fn figure(&self, bounds: &[Bound], climbs: &[Climb]) -> Figure {
         let top = self.levels.iter().copied().fold(0.0, f64::max) * 1.5;
         let updates = self.updates as f64;
-        let mut truth: Vec<(f64, f64)> = self.levels.iter().enumerate().map(|(i, &l)| (i as f64 * updates, l)).collect();
+        let mut truth: Vec<(f64, f64)> =
+            self.levels.iter().enumerate().map(|(i, &l)| (i as f64 * updates, l)).collect();
         truth.push((self.levels.len() as f64 * updates, self.levels.last().copied().unwrap_or_default()));
         let panels = bounds.iter().zip(climbs).map(|(bound, climb)| {
             let noisy = climb.values.iter().enumerate().map(|(i, &v)| (i as f64, v)).collect();
@@ -158,7 +163,13 @@ impl StaircaseCommand {
                 ..Panel::default()
             }
         });
-        let title = format!("{} + {} normal columns{}, batches of {}", self.dim, self.dim, if self.variant == Variant::Cubic { ", y rotated and cubed" } else { "" }, self.batch_size);
+        let title = format!(
+            "{} + {} normal columns{}, batches of {}",
+            self.dim,
+            self.dim,
+            if self.variant == Variant::Cubic { ", y rotated and cubed" } else { "" },
+            self.batch_size
+        );
         Figure { title: Some(title), panels: panels.collect(), columns: 5, ..Figure::default() }
     }
 }

@@ -24,6 +24,7 @@ pub use counts::{Counts, Estimator};
 pub use distribution::{Divergence, cross_entropy, divergence, entropy};
 pub use joint::{Joint, Variable};
 pub use read::{Column, Table, read_columns, read_table};
+pub(super) use read::{csv_fault, csv_reader};
 pub use unit::Unit;
 
 #[cfg(test)]

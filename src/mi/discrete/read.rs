@@ -177,8 +177,7 @@ pub fn read_columns(input: impl Read, name: &str, wanted: &[&str]) -> Result<Vec
 
 /// All records that are not empty lines, their cells without blanks about them.
 fn records(input: impl Read, name: &str) -> Result<Vec<Record>> {
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(input);
+    let mut reader = csv_reader(input, b',');
     let mut records = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| Error::bad_file(name, csv_fault(&e)))?;
@@ -189,7 +188,18 @@ fn records(input: impl Read, name: &str) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-fn csv_fault(e: &csv::Error) -> String {
+/// A reader of all records, the first one too, whose cells have no blanks about them and may be of any number.
+pub(in crate::mi) fn csv_reader<R: Read>(input: R, delimiter: u8) -> csv::Reader<R> {
+    csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .trim(csv::Trim::All)
+        .from_reader(input)
+}
+
+/// What is wrong with a file that cannot be read as CSV.
+pub(in crate::mi) fn csv_fault(e: &csv::Error) -> String {
     match e.kind() {
         csv::ErrorKind::Utf8 { pos: Some(pos), .. } => format!("line {} is not text (UTF-8)", pos.line()),
         _ => e.to_string(),

@@ -13,5 +13,4 @@ pub use fit::{CurvePoint, Fitted, Training, fit};
 pub use protocol::{Crossed, Protocol, cross_fit};
 pub use scores::Rows;
 
-#[allow(unused_imports)]
 pub(crate) use learner::Learner;

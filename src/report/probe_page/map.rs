@@ -1,7 +1,7 @@
 //! The map: each class has a colour and a shape, its name where most of its points are, and a key that singles it out.
 
 use super::Map;
-use super::markup::{Escaped, short, width};
+use crate::report::markup::{Escaped, short, width};
 use std::fmt::{self, Write};
 
 const WIDTH: f32 = 1000.0;

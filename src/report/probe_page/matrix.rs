@@ -5,7 +5,7 @@
 //! The counts stand below as text; the script reads them from there.
 
 use super::Counts;
-use super::markup::{Escaped, short, width};
+use crate::report::markup::{Escaped, short, width};
 use std::fmt::{self, Write};
 
 /// The steps of a cell's share: step i begins at `STEPS[i]`; the first one above 0.

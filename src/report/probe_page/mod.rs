@@ -5,10 +5,9 @@
 //! out a class of the map. Names of classes and files are escaped wherever they stand, and the page forbids itself all loading.
 
 mod map;
-mod markup;
 mod matrix;
 
-use markup::{Escaped, percent, short, width};
+use super::markup::{Escaped, percent, short, width};
 use serde::Serialize;
 use std::fmt::{self, Write};
 

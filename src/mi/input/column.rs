@@ -1,0 +1,143 @@
+//! A column as it is read: numbers or labels, with what is missing among them.
+
+use std::fmt::Display;
+
+/// What stands for a missing number in tables of other tools, besides an empty cell and NaN.
+const MISSING: [&str; 8] = ["NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "None"];
+
+/// A column of a file.
+pub(super) struct Column {
+    /// What it is called.
+    pub name: String,
+    /// A cell for each row.
+    pub cells: Cells,
+}
+
+/// Cells, of the kind that was asked for.
+#[derive(Clone)]
+pub(super) enum Cells {
+    /// Numbers; NaN and infinity are missing.
+    Numbers {
+        /// (n).
+        values: Vec<f64>,
+        /// Cells that are text.
+        text: Option<Text>,
+    },
+    /// Labels; an empty one is missing.
+    Labels(Vec<String>),
+}
+
+/// Text where numbers are wanted.
+#[derive(Clone)]
+pub(super) struct Text {
+    /// The row of the first, from 0.
+    pub row: usize,
+    /// The first.
+    pub cell: String,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Cells {
+    /// No rows yet.
+    pub(super) fn new(labels: bool) -> Cells {
+        if labels { Cells::Labels(Vec::new()) } else { Cells::Numbers { values: Vec::new(), text: None } }
+    }
+
+    /// The number of rows.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Cells::Numbers { values, .. } => values.len(),
+            Cells::Labels(labels) => labels.len(),
+        }
+    }
+
+    /// Adds a value that is `number`. As a label it is what it shows itself as, so that large whole numbers stay apart.
+    pub(super) fn push(&mut self, value: impl Display, number: f64) {
+        match self {
+            Cells::Numbers { values, .. } => values.push(number),
+            Cells::Labels(labels) if !number.is_finite() => labels.push(String::new()),
+            // Minus zero is zero.
+            Cells::Labels(labels) if number == 0.0 && number.is_sign_negative() => labels.push("0".into()),
+            Cells::Labels(labels) => labels.push(value.to_string()),
+        }
+    }
+
+    /// Adds a cell of text, which may be that of a number.
+    pub(super) fn push_text(&mut self, cell: &str) {
+        match self {
+            // How missing numbers look where they were made text; NA may be Namibia.
+            Cells::Labels(labels) if cell.trim().eq_ignore_ascii_case("nan") => labels.push(String::new()),
+            Cells::Labels(labels) => labels.push(cell.into()),
+            Cells::Numbers { values, text } => {
+                let number = cell.trim().parse();
+                if number.is_err() && !cell.trim().is_empty() && !MISSING.contains(&cell.trim()) {
+                    let row = values.len();
+                    text.get_or_insert_with(|| Text { row, cell: cell.into(), count: 0 }).count += 1;
+                }
+                values.push(number.unwrap_or(f64::NAN));
+            }
+        }
+    }
+
+    /// Adds a cell without a value.
+    pub(super) fn push_missing(&mut self) {
+        self.push("", f64::NAN);
+    }
+
+    /// Whether a row has neither a finite number nor a label.
+    pub(super) fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Cells::Numbers { values, .. } => !values[row].is_finite(),
+            Cells::Labels(labels) => labels[row].is_empty(),
+        }
+    }
+
+    /// Whether all rows are alike.
+    pub(super) fn is_constant(&self) -> bool {
+        match self {
+            Cells::Numbers { values, .. } => values.iter().all(|v| *v == values[0]),
+            Cells::Labels(labels) => labels.iter().all(|l| *l == labels[0]),
+        }
+    }
+
+    /// Leaves out the rows that are not to be kept.
+    pub(super) fn retain(&mut self, keep: &[bool]) {
+        let mut keep = keep.iter();
+        let mut kept = || keep.next().is_some_and(|k| *k);
+        match self {
+            Cells::Numbers { values, .. } => values.retain(|_| kept()),
+            Cells::Labels(labels) => labels.retain(|_| kept()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_a_number_where_it_can_be_and_otherwise_noted() {
+        let mut cells = Cells::new(false);
+        ["1.5", " -2e3 ", "", "NA", "nan", "red", "blue"].iter().for_each(|cell| cells.push_text(cell));
+        let missing: Vec<bool> = (0..cells.len()).map(|row| cells.is_missing(row)).collect();
+        assert_eq!(missing, [false, false, true, true, true, true, true]);
+        let Cells::Numbers { values, text: Some(text) } = cells else { panic!("no text") };
+        assert_eq!((values[0], values[1]), (1.5, -2000.0));
+        assert_eq!((text.row, text.cell.as_str(), text.count), (5, "red", 2));
+    }
+
+    #[test]
+    fn numbers_as_labels_are_told_apart_beyond_what_a_float_can_hold() {
+        let mut cells = Cells::new(true);
+        [i64::MAX, i64::MAX - 1].iter().for_each(|v| cells.push(v, *v as f64));
+        cells.push(-0.0f64, -0.0);
+        cells.push_missing();
+        cells.push_text("NA");
+        cells.push_text("NaN");
+        assert!(cells.is_missing(3) && cells.is_missing(5) && !cells.is_missing(4) && !cells.is_constant());
+        cells.retain(&[true, true, true, false, true, false]);
+        let Cells::Labels(labels) = cells else { panic!("no labels") };
+        assert_eq!(labels, ["9223372036854775807", "9223372036854775806", "0", "NA"]);
+    }
+}

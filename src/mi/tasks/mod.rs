@@ -1,0 +1,151 @@
+//! Pairs of variables whose mutual information is known, to measure estimators by.
+//!
+//! These are the 40 tasks of Czyz, Grabowski, Vogt, Beerenwinkel and Marx (2023), *Beyond normal: on the evaluation of
+//! mutual information estimators*, with the names and the order of their package (benchmark-mi 0.1.3). A task is a joint
+//! distribution with a closed form of I(X; Y), and invertible maps f of X and g of Y, which leave it as it is:
+//! I(f(X); g(Y)) = I(X; Y). So tails, spirals and folds can be had with the truth unchanged.
+//!
+//! [`staircase`] has the pairs of Poole et al. (2019), whose information is chosen.
+//!
+//! ```
+//! use cpc::mi::neighbours::{Ksg, ksg};
+//!
+//! let task = cpc::mi::tasks::find("wiggly-1v1-normal-0.75").unwrap();
+//! let (x, y) = task.sample(1000, 1)?;
+//! let estimate = ksg(&x, &y, 5, Ksg::First, 0)?;
+//! assert!((estimate.mi - task.truth()).abs() < 0.1);
+//! # cpc::Result::Ok(())
+//! ```
+
+mod distribution;
+pub mod staircase;
+#[cfg(test)]
+mod tests;
+mod transform;
+
+use super::samples::Samples;
+use crate::error::Result;
+use crate::seed::stream;
+use distribution::{Distribution, Normal, collect};
+use transform::Transform;
+
+/// A joint distribution of X and Y, and the maps that both go through.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    name: String,
+    distribution: Distribution,
+    /// The first one is the first to be applied.
+    transforms: Vec<Transform>,
+}
+
+impl Task {
+    /// The reference's name, such as `spiral-multinormal-sparse-3-3-2-2.0`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is, in words: `Spiral @ normal, 2 pairs, 3 + 3`, where the last numbers are the dimensions of X and Y.
+    pub fn label(&self) -> String {
+        let mut parts: Vec<String> = self.transforms.iter().rev().map(|t| t.label().into()).collect();
+        parts.push(self.distribution.label());
+        let label = parts.join(" @ ");
+        let first = label.chars().take(1).flat_map(char::to_uppercase);
+        let label: String = first.chain(label.chars().skip(1)).collect();
+        format!("{label}, {} + {}", self.dim_x(), self.dim_y())
+    }
+
+    /// The number of columns of X.
+    pub fn dim_x(&self) -> usize {
+        self.transforms.iter().fold(self.distribution.dims()[0], |dim, t| dim + t.more_x())
+    }
+
+    /// The number of columns of Y.
+    pub fn dim_y(&self) -> usize {
+        self.distribution.dims()[1]
+    }
+
+    /// The mutual information of X and Y in nats, by the closed form of the distribution.
+    pub fn truth(&self) -> f64 {
+        self.distribution.information()
+    }
+
+    /// `n` independent pairs, X (n, dim_x) and Y (n, dim_y).
+    ///
+    /// Fewer pairs are the first ones of more. Tasks that differ in their maps alone map the same draws under one seed, as in
+    /// the reference, so that what an estimator makes of a map is not hidden by chance.
+    ///
+    /// # Errors
+    /// If `n` is 0.
+    pub fn sample(&self, n: usize, seed: u64) -> Result<(Samples, Samples)> {
+        let mut rng = stream(seed, "mi/tasks", 0);
+        collect(n, [self.dim_x(), self.dim_y()], |x, y| {
+            self.distribution.draw(&mut rng, x, y);
+            self.transforms.iter().for_each(|t| t.apply(x, y));
+        })
+    }
+
+    fn new(name: String, distribution: Distribution) -> Task {
+        Task { name, distribution, transforms: Vec::new() }
+    }
+
+    /// This task with one more map behind the others.
+    fn under(&self, transform: Transform) -> Task {
+        let transforms = self.transforms.iter().copied().chain([transform]).collect();
+        let name = format!("{}-{}", transform.name(), self.name);
+        Task { name, transforms, distribution: self.distribution.clone() }
+    }
+}
+
+/// The 40 tasks, in the reference's order: one dimension, an embedding, normal, Student t, and maps of these.
+pub fn all() -> Vec<Task> {
+    use Transform::*;
+    let normal = Task::new("1v1-normal-0.75".into(), Distribution::Normal(Normal::pairs(1, 1, 0.75)));
+    let (uniform, cauchy) = (normal.under(NormalCdf), student(1, 1));
+    let mut tasks = vec![
+        normal.clone(),
+        uniform.clone(),
+        additive(0.1),
+        additive(0.75),
+        Task { name: "1v1-bimodal-0.75".into(), ..normal.under(Bimodal) },
+        normal.under(Wiggly),
+        normal.under(HalfCube),
+        cauchy.clone(),
+        cauchy.under(Asinh),
+        uniform.under(SwissRoll),
+    ];
+    tasks.extend([2, 3, 5, 25, 50].map(dense));
+    tasks.extend([2, 3, 5, 25].map(two_pairs));
+    tasks.extend([(2, 1), (2, 2), (3, 2), (3, 3), (5, 2), (5, 3)].map(|(dim, degrees)| student(dim, degrees)));
+    for transforms in [&[NormalCdf][..], &[HalfCube], &[Spiral], &[NormalCdf, Spiral]] {
+        tasks.extend([3, 5, 25].map(|dim| transforms.iter().fold(two_pairs(dim), |task, &t| task.under(t))));
+    }
+    tasks.extend([(2, 1), (3, 2), (5, 2)].map(|(dim, degrees)| student(dim, degrees).under(Asinh)));
+    tasks
+}
+
+/// The task with the reference's name `name`, if there is one.
+pub fn find(name: &str) -> Option<Task> {
+    all().into_iter().find(|task| task.name == name)
+}
+
+/// Y is X with uniform noise of up to `noise` to either side.
+fn additive(noise: f64) -> Task {
+    Task::new(format!("1v1-additive-{noise:?}"), Distribution::Additive { noise })
+}
+
+/// Every two columns have the correlation 0.5.
+fn dense(dim: usize) -> Task {
+    Task::new(format!("multinormal-dense-{dim}-{dim}-0.5"), Distribution::Normal(Normal::dense(dim, 0.5)))
+}
+
+/// The first two columns of X and of Y are pairs that share a hidden cause of twice their own noise's size, 2^2 / (1 + 2^2) of
+/// their variance.
+fn two_pairs(dim: usize) -> Task {
+    Task::new(format!("multinormal-sparse-{dim}-{dim}-2-2.0"), Distribution::Normal(Normal::pairs(dim, 2, 0.8)))
+}
+
+/// Nothing is correlated, but all columns are stretched by the same random number.
+fn student(dim: usize, degrees: u32) -> Task {
+    let scaled = Normal::pairs(dim, 0, 0.0);
+    Task::new(format!("student-identity-{dim}-{dim}-{degrees}"), Distribution::Student { scaled, degrees })
+}

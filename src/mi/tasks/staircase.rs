@@ -1,0 +1,140 @@
+//! Normal pairs with as much mutual information as one asks for: Poole, Ozair, van den Oord, Alemi and Tucker (2019), *On
+//! variational bounds of mutual information*, section 4, after Belghazi et al. (2018), *Mutual information neural estimation*.
+//!
+//! X and Y have `dim` standard normal columns, and column i of Y has the correlation rho with column i of X, so that
+//! I(X; Y) = - dim / 2 ln(1 - rho^2). A critic that is trained while I goes up in steps shows where each bound stops following.
+//!
+//! In the harder variant Y becomes (W Y)^3, element by element, with a fixed matrix W. The map is invertible and I stays. W is
+//! a random rotation here: it mixes the columns as a matrix with independent entries does, and all of them keep variance 1
+//! before the cube. (Programs that are often copied leave W out and cube Y alone, where column i of Y still goes with column i of X.)
+
+use super::distribution::{Normal, collect};
+use crate::error::{Error, Result};
+use crate::mi::samples::Samples;
+use crate::seed::{Stream, stream};
+use nalgebra::DMatrix;
+
+/// X and Y with a chosen mutual information.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pairs {
+    normal: Normal,
+    dim: usize,
+    /// W of the cubic variant, row after row, (dim, dim).
+    rotation: Option<Vec<f64>>,
+}
+
+impl Pairs {
+    /// X and Y of `dim` columns each (20 in the paper) with I(X; Y) = `nats`; Y goes through the cube if `cubic`.
+    ///
+    /// # Errors
+    /// If `dim` is 0, or `nats` is negative, not finite, or more than 15 a column, where 1 - rho^2 has no digits left.
+    pub fn of_information(dim: usize, nats: f64, cubic: bool) -> Result<Pairs> {
+        let most = 15.0 * dim as f64;
+        if dim == 0 || !(0.0..=most).contains(&nats) {
+            let what = format!("{nats} nats cannot be had from {dim} normal columns");
+            return Err(Error::usage(what, "ask for one column or more, and for 0 to 15 nats a column"));
+        }
+        let rho = (-(-2.0 * nats / dim as f64).exp_m1()).sqrt();
+        Ok(Pairs { normal: Normal::pairs(dim, dim, rho), dim, rotation: cubic.then(|| rotation(dim)) })
+    }
+
+    /// The number of columns of X, and of Y.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The correlation of column i of X with column i of Y, before the cube.
+    pub fn rho(&self) -> f64 {
+        self.normal.rho()
+    }
+
+    /// Whether Y goes through the cube.
+    pub fn cubic(&self) -> bool {
+        self.rotation.is_some()
+    }
+
+    /// I(X; Y) in nats.
+    pub fn information(&self) -> f64 {
+        self.normal.information()
+    }
+
+    /// The next `n` independent pairs of a stream, X (n, dim) and Y (n, dim).
+    ///
+    /// # Errors
+    /// If `n` is 0.
+    pub fn sample(&self, n: usize, rng: &mut Stream) -> Result<(Samples, Samples)> {
+        collect(n, [self.dim; 2], |x, y| {
+            self.normal.draw(rng, x, y);
+            if let Some(rotation) = &self.rotation {
+                let dot = |row: &[f64]| row.iter().zip(&*y).map(|(w, y)| w * y).sum::<f64>();
+                *y = rotation.chunks_exact(self.dim).map(|row| dot(row).powi(3)).collect();
+            }
+        })
+    }
+}
+
+/// W, (dim, dim) row after row: the same for every seed, any two rows of length 1 and at right angles.
+fn rotation(dim: usize) -> Vec<f64> {
+    let mut rng = stream(0, "mi/staircase", dim as u64);
+    let entries: Vec<f64> = (0..dim * dim).map(|_| rng.normal64()).collect();
+    // The directions of a matrix of normal numbers have no preference (Stewart 1980, *The efficient generation of random orthogonal matrices*).
+    DMatrix::from_vec(dim, dim, entries).qr().q().as_slice().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mi::linear::{Covariance, linear};
+
+    fn sample(pairs: &Pairs, n: usize) -> (Samples, Samples) {
+        pairs.sample(n, &mut stream(5, "staircase", 0)).unwrap()
+    }
+
+    #[test]
+    fn information_is_what_was_asked_for() {
+        for nats in [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 100.0] {
+            let pairs = Pairs::of_information(20, nats, false).unwrap();
+            assert!((pairs.information() - nats).abs() < 1e-9, "{nats}: {}", pairs.information());
+            assert!((pairs.rho().powi(2) - (1.0 - (-nats / 10.0).exp())).abs() < 1e-15);
+        }
+        let (x, y) = sample(&Pairs::of_information(20, 10.0, false).unwrap(), 4000);
+        assert_eq!((x.dim(), y.dim()), (20, 20));
+        // Without bias; the variance of an estimate is about sum(rho^2) / n.
+        let estimate = linear(&x, &y, Covariance::Sample).unwrap().mi;
+        assert!((estimate - 10.0).abs() < 0.25, "{estimate}");
+    }
+
+    #[test]
+    fn the_cube_of_turned_columns_can_be_undone() {
+        let plain = sample(&Pairs::of_information(6, 3.0, false).unwrap(), 50);
+        let pairs = Pairs::of_information(6, 3.0, true).unwrap();
+        let cubic = sample(&pairs, 50);
+        assert!(pairs.cubic() && pairs.dim() == 6 && (pairs.information() - 3.0).abs() < 1e-12);
+        assert_eq!(plain.0, cubic.0);
+        let rotation = DMatrix::from_row_slice(6, 6, &rotation(6));
+        assert!((rotation.transpose() * &rotation - DMatrix::identity(6, 6)).amax() < 1e-14);
+        assert!(rotation.iter().filter(|w| w.abs() > 0.05).count() > 24, "it mixes the columns: {rotation}");
+        let roots = DMatrix::from_row_slice(50, 6, cubic.1.values()).map(f64::cbrt);
+        let undone = roots * rotation;
+        assert!((undone - DMatrix::from_row_slice(50, 6, plain.1.values())).amax() < 1e-12);
+    }
+
+    #[test]
+    fn batches_go_on_where_the_last_one_ended() {
+        let pairs = Pairs::of_information(3, 1.0, true).unwrap();
+        let mut rng = stream(5, "staircase", 0);
+        let parts = [0, 1].map(|_| pairs.sample(10, &mut rng).unwrap().1.values().to_vec()).concat();
+        assert_eq!(parts, sample(&pairs, 20).1.values());
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for (dim, nats) in [(0, 1.0), (0, 0.0), (2, -1.0), (2, f64::NAN), (2, f64::INFINITY), (2, 31.0)] {
+            assert_eq!(Pairs::of_information(dim, nats, false).unwrap_err().exit_code(), 2, "{dim} {nats}");
+        }
+        let e = Pairs::of_information(2, -1.0, false).unwrap_err();
+        assert_eq!(e.to_string(), "-1 nats cannot be had from 2 normal columns");
+        let pairs = Pairs::of_information(2, 1.0, false).unwrap();
+        assert_eq!(pairs.sample(0, &mut stream(5, "staircase", 0)).unwrap_err().exit_code(), 2);
+    }
+}
