@@ -6,6 +6,7 @@ pub mod copula;
 pub mod digamma;
 pub mod discrete;
 pub mod estimate;
+pub mod frames;
 pub mod histogram;
 pub mod input;
 pub mod interval;

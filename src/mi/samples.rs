@@ -76,11 +76,6 @@ impl Samples {
         Ok(Samples { values, dim: self.dim + other.dim })
     }
 
-    /// Every value with the other sign.
-    pub fn negated(&self) -> Samples {
-        Samples { values: self.values.iter().map(|v| -v).collect(), dim: self.dim }
-    }
-
     /// Each column with mean 0 and variance 1 (divisor n); a constant column becomes 0.
     pub fn standardised(&self) -> Samples {
         let n = self.len() as f64;

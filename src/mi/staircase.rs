@@ -56,7 +56,7 @@ pub fn climb(staircase: &Staircase, training: &Training) -> Result<Climb> {
     let mut learner = Learner::new([staircase.dim; 2], training)?;
     let (mut values, mut levels) = (Vec::new(), Vec::new());
     for (step, &truth) in staircase.levels.iter().enumerate() {
-        let pairs = Pairs::of_information(staircase.dim, truth, staircase.cubic)?;
+        let pairs = Pairs::of_information(staircase.dim, truth, staircase.cubic, staircase.seed)?;
         let mut rng = stream(staircase.seed, "mi/staircase", step as u64);
         let first = values.len();
         for _ in 0..staircase.updates {

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The separable critic costs two networks of N rows and one product; the joint one N^2 rows, of which the first layer is shared: W [x; y] =
-//! W_x x + W_y y. Activations are GELU (the form with tanh).
+//! W_x x + W_y y.
 
 use super::store::uniform_by_fan_in;
 use crate::error::Result;
@@ -116,7 +116,7 @@ impl Critic {
             Form::Joint { x: of_x, y: of_y, rest } => {
                 let (m, n) = (x.dim(0)?, y.dim(0)?);
                 let (x, y) = (of_x.forward(x)?.unsqueeze(0)?, of_y.forward(y)?.unsqueeze(1)?);
-                let hidden = x.broadcast_add(&y)?.gelu()?; // (N, M, hidden)
+                let hidden = x.broadcast_add(&y)?.relu()?; // (N, M, hidden)
                 let hidden = hidden.reshape((n * m, hidden.dim(2)?))?;
                 rest.forward(&hidden)?.reshape((n, m))?
             }
@@ -197,7 +197,7 @@ impl Mlp {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut out = x.clone();
         for (i, layer) in self.0.iter().enumerate() {
-            out = layer.forward(&if i > 0 { out.gelu()? } else { out })?;
+            out = layer.forward(&if i > 0 { out.relu()? } else { out })?;
         }
         Ok(out)
     }

@@ -55,11 +55,9 @@ impl Gaussians {
             let (d, rest) = (i / each, i % each);
             let (r, e) = (rest / self.estimator.len(), rest % self.estimator.len());
             let (dim, rho) = (self.dims[d], rhos[r]);
-            let pairs = Pairs::of_information(dim, truth(dim, rho), false)?;
+            let pairs = Pairs::of_correlation(dim, rho)?;
             let (x, y) = pairs
                 .sample(self.rows as usize, &mut stream(self.seed, "mi/gaussians", (d * rhos.len() + r) as u64))?;
-            // The pairs are of positive correlation.
-            let y = if rho < 0.0 { y.negated() } else { y };
             let settings = Settings { seed: self.seed, ..Settings::default() };
             Ok(estimate(&Variable::Numbers(x), &Variable::Numbers(y), self.estimator[e], &settings)
                 .map_or_else(|e| Err(e.to_string()), |found| Ok(found.nats)))

@@ -3,6 +3,7 @@
 mod bench;
 mod discrete;
 mod estimate;
+mod features;
 mod gaussians;
 mod output;
 mod picture;
@@ -32,6 +33,7 @@ pub struct MiCommand {
 enum Action {
     Estimate(Box<estimate::EstimateCommand>),
     Discrete(discrete::Discrete),
+    Features(features::Features),
     Bench(bench::Bench),
     Staircase(staircase::StaircaseCommand),
     Selfcheck(selfcheck::Selfcheck),
@@ -43,6 +45,7 @@ impl MiCommand {
         match &self.action {
             Action::Estimate(estimate) => estimate.run(terminal),
             Action::Discrete(discrete) => discrete.run(terminal),
+            Action::Features(features) => features.run(terminal),
             Action::Bench(bench) => bench.run(terminal),
             Action::Staircase(staircase) => staircase.run(terminal),
             Action::Selfcheck(selfcheck) => selfcheck.run(terminal),

@@ -120,11 +120,14 @@ pub(super) fn auto(x: &Samples, y: &Samples, settings: &Settings) -> Result<Esti
     }
     candidates.push(Candidate { name: learnt.method.clone(), held_out: Some(crossed.value), nats: learnt.nats });
     let gains: Vec<f64> = crossed.parts.iter().zip(&base.parts).map(|(network, copula)| network.1 - copula.1).collect();
-    let mut chosen = if is_more(&gains) { learnt } else { copula };
+    if !is_more(&gains) {
+        return Ok(Estimate { candidates, ..copula });
+    }
+    let mut chosen = learnt;
     if x.dim() + y.dim() <= FEW {
         let near = neighbours::ksg(x, y, settings)?;
         candidates.push(Candidate { name: near.method.clone(), held_out: None, nats: near.nats });
-        if is_more(&gains) && near.nats > chosen.nats {
+        if near.nats > chosen.nats {
             chosen = Estimate { estimator: Estimator::Auto, ..near };
         }
     }

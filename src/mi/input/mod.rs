@@ -194,7 +194,9 @@ fn pair(mut sides: [Side; 2], choice: &Choice, mut warnings: Vec<String>) -> Res
     }
     if n != of_y {
         let what = format!("X has {n} rows and Y has {of_y} ({} and {})", sides[0].file, sides[1].file);
-        return Err(Error::failed(what, "give one row of Y for each row of X, in the same order"));
+        // A line of names that was taken as numbers is a row too many.
+        let remedy = ["give one row of Y for each row of X, in the same order".into()].into_iter().chain(warnings);
+        return Err(Error::failed(what, remedy.collect::<Vec<String>>().join("; ")));
     }
     let (mut keep, mut problems) = (vec![true; n], Vec::new());
     for side in &sides {

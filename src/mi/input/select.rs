@@ -51,11 +51,11 @@ pub(super) fn choose(table: &dyn Table, patterns: &[String], flag: &str) -> Resu
     Ok(chosen)
 }
 
-/// Names for a message.
+/// Names for a message, without those that are empty.
 pub(super) fn listed(names: &[String]) -> String {
+    let names: Vec<&str> = names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
     let more = if names.len() > LISTED { format!(" and {} more", names.len() - LISTED) } else { String::new() };
-    let names: Vec<&str> = names.iter().take(LISTED).map(String::as_str).collect();
-    format!("{}{more}", names.join(", "))
+    format!("{}{more}", names[..names.len().min(LISTED)].join(", "))
 }
 
 /// Whether a pattern means a name: `*` is any characters, or none, and `?` is one.

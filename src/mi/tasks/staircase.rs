@@ -24,18 +24,32 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// X and Y of `dim` columns each (20 in the paper) with I(X; Y) = `nats`; Y goes through the cube if `cubic`.
+    /// X and Y of `dim` columns each (20 in the paper) with I(X; Y) = `nats`, rho = sqrt(1 - exp(-2 nats / dim)). If `cubic`, Y
+    /// goes through the cube, with the W of `seed`.
     ///
     /// # Errors
     /// If `dim` is 0, or `nats` is negative, not finite, or more than 15 a column, where 1 - rho^2 has no digits left.
-    pub fn of_information(dim: usize, nats: f64, cubic: bool) -> Result<Pairs> {
+    pub fn of_information(dim: usize, nats: f64, cubic: bool, seed: u64) -> Result<Pairs> {
         let most = 15.0 * dim as f64;
         if dim == 0 || !(0.0..=most).contains(&nats) {
             let what = format!("{nats} nats cannot be had from {dim} normal columns");
             return Err(Error::usage(what, "ask for one column or more, and for 0 to 15 nats a column"));
         }
         let rho = (-(-2.0 * nats / dim as f64).exp_m1()).sqrt();
-        Ok(Pairs { normal: Normal::pairs(dim, dim, rho), dim, rotation: cubic.then(|| rotation(dim)) })
+        let rotation = cubic.then(|| rotation(dim, seed));
+        Ok(Pairs { rotation, ..Pairs::of_correlation(dim, rho)? })
+    }
+
+    /// X and Y of `dim` columns each, with the correlation `rho` of column i of X with column i of Y.
+    ///
+    /// # Errors
+    /// If `dim` is 0, or `rho` is not between -1 and 1.
+    pub fn of_correlation(dim: usize, rho: f64) -> Result<Pairs> {
+        if dim == 0 || rho.is_nan() || rho.abs() >= 1.0 {
+            let what = format!("no {dim} pairs of columns have the correlation {rho} and finite information");
+            return Err(Error::usage(what, "ask for one column or more, and for a correlation between -1 and 1"));
+        }
+        Ok(Pairs { normal: Normal::pairs(dim, dim, rho), dim, rotation: None })
     }
 
     /// The number of columns of X, and of Y.
@@ -53,8 +67,8 @@ impl Pairs {
         self.rotation.is_some()
     }
 
-    /// I(X; Y) in nats.
-    pub fn information(&self) -> f64 {
+    /// I(X; Y) in nats, with or without the cube.
+    pub fn truth(&self) -> f64 {
         self.normal.information()
     }
 
@@ -73,12 +87,16 @@ impl Pairs {
     }
 }
 
-/// W, (dim, dim) row after row: the same for every seed, any two rows of length 1 and at right angles.
-fn rotation(dim: usize) -> Vec<f64> {
-    let mut rng = stream(0, "mi/staircase", dim as u64);
-    let entries: Vec<f64> = (0..dim * dim).map(|_| rng.normal64()).collect();
+/// W, (dim, dim) row after row: any two rows are of length 1 and at right angles.
+fn rotation(dim: usize, seed: u64) -> Vec<f64> {
+    let mut rng = stream(seed, "mi/staircase", 0);
     // The directions of a matrix of normal numbers have no preference (Stewart 1980, *The efficient generation of random orthogonal matrices*).
-    DMatrix::from_vec(dim, dim, entries).qr().q().as_slice().to_vec()
+    let mut w = DMatrix::from_fn(dim, dim, |_, _| rng.normal64()).qr().q();
+    // A rotation, not a mirror.
+    if w.determinant() < 0.0 {
+        w.column_mut(0).neg_mut();
+    }
+    w.transpose().as_slice().to_vec()
 }
 
 #[cfg(test)]
@@ -93,11 +111,13 @@ mod tests {
     #[test]
     fn information_is_what_was_asked_for() {
         for nats in [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 100.0] {
-            let pairs = Pairs::of_information(20, nats, false).unwrap();
-            assert!((pairs.information() - nats).abs() < 1e-9, "{nats}: {}", pairs.information());
+            let pairs = Pairs::of_information(20, nats, false, 1).unwrap();
+            assert!((pairs.truth() - nats).abs() < 1e-9, "{nats}: {}", pairs.truth());
             assert!((pairs.rho().powi(2) - (1.0 - (-nats / 10.0).exp())).abs() < 1e-15);
         }
-        let (x, y) = sample(&Pairs::of_information(20, 10.0, false).unwrap(), 4000);
+        let [down, up] = [-0.5, 0.5].map(|rho| Pairs::of_correlation(3, rho).unwrap());
+        assert!(down.truth() == up.truth() && (up.truth() + 1.5 * 0.75f64.ln()).abs() < 1e-14);
+        let (x, y) = sample(&Pairs::of_information(20, 10.0, false, 1).unwrap(), 4000);
         assert_eq!((x.dim(), y.dim()), (20, 20));
         // Without bias; the variance of an estimate is about sum(rho^2) / n.
         let estimate = linear(&x, &y, Covariance::Sample).unwrap().mi;
@@ -106,13 +126,14 @@ mod tests {
 
     #[test]
     fn the_cube_of_turned_columns_can_be_undone() {
-        let plain = sample(&Pairs::of_information(6, 3.0, false).unwrap(), 50);
-        let pairs = Pairs::of_information(6, 3.0, true).unwrap();
+        let plain = sample(&Pairs::of_information(6, 3.0, false, 1).unwrap(), 50);
+        let pairs = Pairs::of_information(6, 3.0, true, 1).unwrap();
         let cubic = sample(&pairs, 50);
-        assert!(pairs.cubic() && pairs.dim() == 6 && (pairs.information() - 3.0).abs() < 1e-12);
+        assert!(pairs.cubic() && pairs.dim() == 6 && (pairs.truth() - 3.0).abs() < 1e-12);
         assert_eq!(plain.0, cubic.0);
-        let rotation = DMatrix::from_row_slice(6, 6, &rotation(6));
+        let rotation = DMatrix::from_row_slice(6, 6, &rotation(6, 1));
         assert!((rotation.transpose() * &rotation - DMatrix::identity(6, 6)).amax() < 1e-14);
+        assert!((rotation.determinant() - 1.0).abs() < 1e-13 && self::rotation(6, 1) != self::rotation(6, 2));
         assert!(rotation.iter().filter(|w| w.abs() > 0.05).count() > 24, "it mixes the columns: {rotation}");
         let roots = DMatrix::from_row_slice(50, 6, cubic.1.values()).map(f64::cbrt);
         let undone = roots * rotation;
@@ -121,7 +142,7 @@ mod tests {
 
     #[test]
     fn batches_go_on_where_the_last_one_ended() {
-        let pairs = Pairs::of_information(3, 1.0, true).unwrap();
+        let pairs = Pairs::of_information(3, 1.0, true, 1).unwrap();
         let mut rng = stream(5, "staircase", 0);
         let parts = [0, 1].map(|_| pairs.sample(10, &mut rng).unwrap().1.values().to_vec()).concat();
         assert_eq!(parts, sample(&pairs, 20).1.values());
@@ -130,11 +151,14 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         for (dim, nats) in [(0, 1.0), (0, 0.0), (2, -1.0), (2, f64::NAN), (2, f64::INFINITY), (2, 31.0)] {
-            assert_eq!(Pairs::of_information(dim, nats, false).unwrap_err().exit_code(), 2, "{dim} {nats}");
+            assert_eq!(Pairs::of_information(dim, nats, false, 1).unwrap_err().exit_code(), 2, "{dim} {nats}");
         }
-        let e = Pairs::of_information(2, -1.0, false).unwrap_err();
+        let e = Pairs::of_information(2, -1.0, false, 1).unwrap_err();
         assert_eq!(e.to_string(), "-1 nats cannot be had from 2 normal columns");
-        let pairs = Pairs::of_information(2, 1.0, false).unwrap();
+        for (dim, rho) in [(0, 0.5), (2, 1.0), (2, -1.0), (2, f64::NAN)] {
+            assert_eq!(Pairs::of_correlation(dim, rho).unwrap_err().exit_code(), 2, "{dim} {rho}");
+        }
+        let pairs = Pairs::of_information(2, 1.0, false, 1).unwrap();
         assert_eq!(pairs.sample(0, &mut stream(5, "staircase", 0)).unwrap_err().exit_code(), 2);
     }
 }

@@ -131,8 +131,8 @@ impl Default for Figure {
 }
 
 impl Figure {
-    /// The picture as an SVG document, of at most 200 kB for up to 20 panels: of long lines the highest and the lowest point of each stretch are drawn, of many
-    /// points some, evenly chosen. The same figure gives the same text.
+    /// The picture as an SVG document, of at most 200 kB for up to 20 panels: of a long line the highest and the lowest point of each
+    /// stretch are drawn, of many points some, evenly chosen. The same figure gives the same text.
     ///
     /// # Errors
     /// If there is no panel or no column, a range does not go from a finite number to a larger one, or a band's edges differ in length.
