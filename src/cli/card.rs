@@ -3,8 +3,8 @@
 use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::report::model_card::{Card, Training};
-use crate::weights::ModelConfig;
+use crate::report::model_card::{Card, TextCard, Training};
+use crate::weights::{ModelConfig, TextModelConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -122,6 +122,40 @@ impl Details {
             probes: &probes,
             abx: &abx,
             ..record.card(repo.rsplit('/').next().unwrap_or(repo), config)
+        };
+        Ok(card.markdown().into_bytes())
+    }
+}
+
+impl Details {
+    /// The card of a model of text to send to `repo`, `owner/name`: its README.md as it is if there is one, else one with these details.
+    ///
+    /// # Errors
+    /// Details are given and there is a README.md, or they are of audio; or a file cannot be read.
+    pub fn text_card(&self, dir: &Path, config: &TextModelConfig, repo: &str) -> Result<Vec<u8>> {
+        if !self.probe.is_empty() || !self.abx.is_empty() {
+            return Err(Error::usage(
+                "--probe and --abx are reports of audio, and this is a model of text",
+                "leave them out, and write what you measured into README.md beside the model",
+            ));
+        }
+        let path = dir.join(CARD);
+        if path.exists() {
+            if self.is_empty() {
+                return std::fs::read(&path).map_err(Error::io(&path, "read"));
+            }
+            return Err(Error::usage(
+                format!("{}: is there already, so --license and the like have no place in it", path.display()),
+                "write them into its header yourself, or move it away: then a card is made",
+            ));
+        }
+        let card = TextCard {
+            name: repo.rsplit('/').next().unwrap_or(repo),
+            config,
+            license: self.license.as_deref(),
+            language: &self.language,
+            datasets: &self.dataset,
+            repo: Some(repo),
         };
         Ok(card.markdown().into_bytes())
     }

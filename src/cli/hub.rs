@@ -4,8 +4,8 @@ use super::card::Details;
 use super::{Terminal, model, remote};
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::weights::ModelDir;
 use crate::weights::hub::{Cached, Content, Fetched, Kind, RepoRef, Settings, cached, is_model_file};
+use crate::weights::{ModelDir, TextModel};
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 use serde_json::json;
@@ -184,6 +184,32 @@ fn copy(fetched: &Fetched, to: &Path) -> Result<()> {
 }
 
 impl Push {
+    /// The model as a directory, in `made` if it was none; its card, and the files that belong to it.
+    fn prepared(
+        &self,
+        made: &Path,
+        repo: &str,
+        terminal: &Terminal,
+    ) -> Result<(PathBuf, Vec<u8>, &'static [&'static str])> {
+        let here = remote::model(&self.model, terminal)?;
+        if TextModel::is_at(&here.path) {
+            let model = TextModel::open(&here.path)?;
+            let card = self.details.text_card(&model.path, &model.config, repo)?;
+            return Ok((model.path, card, &["config.json", "tokenizer.json", "model.safetensors"]));
+        }
+        let model = model::open_here(here, terminal)?;
+        // Whatever it was, a model directory is sent.
+        let ModelDir { path: dir, config } = match ModelDir::open(&model.path) {
+            Ok(dir) => dir,
+            Err(_) => {
+                model.write(&made.join("model"))?;
+                ModelDir::open(&made.join("model"))?
+            }
+        };
+        let card = self.details.card(&dir, &config, repo)?;
+        Ok((dir, card, &["config.json", "model.safetensors"]))
+    }
+
     fn run(&self, terminal: &Terminal) -> Result<()> {
         let name = self.repository.strip_prefix("hf:").unwrap_or(&self.repository);
         let Some((owner, name)) = name.split_once('/') else {
@@ -198,19 +224,10 @@ impl Push {
             return Err(Error::usage("the message of the commit is empty", "say what the model is with --message"));
         }
         let settings = Settings::from_env(terminal.offline)?;
-        let model = model::open(&self.model, terminal)?;
-        // Whatever it was, a model directory is sent.
         let made = tempfile::tempdir().map_err(Error::io(std::env::temp_dir(), "make a directory in"))?;
-        let ModelDir { path: dir, config } = match ModelDir::open(&model.path) {
-            Ok(dir) => dir,
-            Err(_) => {
-                model.write(&made.path().join("model"))?;
-                ModelDir::open(&made.path().join("model"))?
-            }
-        };
-        let card = self.details.card(&dir, &config, &format!("{owner}/{name}"))?;
+        let (dir, card, names) = self.prepared(made.path(), &format!("{owner}/{name}"), terminal)?;
         let mut files: Vec<(String, Content)> =
-            ["config.json", "model.safetensors"].map(|name| (name.into(), Content::File(dir.join(name)))).into();
+            names.iter().map(|&name| (name.into(), Content::File(dir.join(name)))).collect();
         files.push(("README.md".into(), Content::Bytes(card.clone())));
         let mut sizes = Vec::new();
         for (name, content) in &files {

@@ -2,11 +2,11 @@
 
 use super::columns::ColumnArgs;
 use super::{Terminal, model, remote};
-use crate::config::{Config, ContextKind, HeadsKind, Sections};
+use crate::config::{Config, ContextKind, HeadsKind, Sections, TextConfig};
 use crate::data::{Corpus, Summary};
 use crate::error::{Error, Result};
 use crate::train::run_dir;
-use crate::weights::{ModelConfig, Origin, Pretrained};
+use crate::weights::{ModelConfig, Origin, Pretrained, TextModel};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
@@ -67,7 +67,11 @@ impl Info {
         if what.join("config.toml").is_file() {
             self.describe_run(what, terminal)
         } else if model::is_model(&self.what, terminal)? {
-            describe_model(&model::open(&self.what, terminal)?, terminal)
+            let here = remote::model(&self.what, terminal)?;
+            match TextModel::is_at(&here.path) {
+                true => describe_text_model(&TextModel::open(&here.path)?, terminal),
+                false => describe_model(&model::open_here(here, terminal)?, terminal),
+            }
         } else {
             let here = remote::recordings(what, terminal)?;
             let corpus = Corpus::inspect_columns(&here.path, &self.columns.columns(), self.rate, &|_| {})?;
@@ -78,7 +82,14 @@ impl Info {
     }
 
     fn describe_run(&self, run: &Path, terminal: &Terminal) -> Result<()> {
-        let config = Config::read(&run.join("config.toml"))?;
+        let config = run.join("config.toml");
+        let (data, steps) = if TextConfig::is_at(&config) {
+            let config = TextConfig::read(&config)?;
+            (config.data.path, config.train.steps)
+        } else {
+            let config = Config::read(&config)?;
+            (config.data.path, config.train.steps)
+        };
         let path = run.join("metrics.jsonl");
         let text = if path.exists() {
             std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))?
@@ -91,9 +102,9 @@ impl Info {
         let best = lines.iter().filter(|l| l["kind"] == "valid").min_by(|a, b| loss(a).total_cmp(&loss(b))).cloned();
         let info = RunInfo {
             path: run.to_path_buf(),
-            data: config.data.path.clone(),
+            data,
             steps: train.as_ref().and_then(|l| l["step"].as_u64()).unwrap_or(0),
-            of: config.train.steps,
+            of: steps,
             checkpoint: run_dir::latest(run)?.map(|(path, _)| path),
             train,
             best_validation: best,
@@ -112,14 +123,11 @@ impl Info {
         .ok();
         let percent = |l: &Value| l["accuracy_per_step"][0].as_f64().unwrap_or(f64::NAN) * 100.0;
         if let Some(l) = &info.train {
-            let rate = l["audio_seconds_per_second"].as_f64().unwrap_or(0.0);
-            writeln!(
-                text,
-                "training    loss {:.4}, accuracy at k = 1 {:.2} %, {rate:.0}x real time",
-                loss(&l),
-                percent(l)
-            )
-            .ok();
+            let speed = match (l["audio_seconds_per_second"].as_f64(), l["sentences_per_second"].as_f64()) {
+                (_, Some(rate)) => format!("{rate:.0} sentences a second"),
+                (rate, None) => format!("{:.0}x real time", rate.unwrap_or(0.0)),
+            };
+            writeln!(text, "training    loss {:.4}, accuracy at k = 1 {:.2} %, {speed}", loss(&l), percent(l)).ok();
         }
         if let Some(l) = &info.best_validation {
             writeln!(
@@ -195,5 +203,35 @@ fn describe_model(model: &Pretrained, terminal: &Terminal) -> Result<()> {
         ignored: &model.ignored,
         config: &model.config,
     };
+    terminal.result_or_json(&info, &text)
+}
+
+fn describe_text_model(model: &TextModel, terminal: &Terminal) -> Result<()> {
+    let parameters: usize = model.tensors.values().map(|t| t.elem_count()).sum();
+    let (c, sha256) = (&model.config, model.sha256()?);
+    let text = format!(
+        "model       {} (format {}), {parameters} parameters, float32\n\
+         from        {}\n\
+         sha256      {sha256}\n\
+         input       sentences of up to {} tokens; {} tokens are known\n\
+         encoder     embeddings of {}, convolution over {} token{}, mean: z of {} numbers\n\
+         context     {} of {} over sentences, {} layer{}\n\
+         heads       linear, {} sentences ahead\n",
+        c.model_type,
+        c.format,
+        model.reference,
+        c.max_tokens,
+        c.encoder.vocab_size,
+        c.encoder.embedding_dim,
+        c.encoder.kernel,
+        if c.encoder.kernel == 1 { "" } else { "s" },
+        c.encoder.hidden_dim,
+        if c.context.kind == ContextKind::Gru { "GRU" } else { "LSTM" },
+        c.context.hidden_dim,
+        c.context.num_layers,
+        if c.context.num_layers == 1 { "" } else { "s" },
+        c.heads.steps,
+    );
+    let info = serde_json::json!({ "path": model.path, "config": c, "sha256": sha256, "dtype": "float32", "parameters": parameters });
     terminal.result_or_json(&info, &text)
 }

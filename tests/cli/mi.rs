@@ -62,3 +62,155 @@ fn columns_of_samples_are_estimated_and_conditioned() {
     fs::write(place.at("sum.csv"), "0.5,0.2\n0.2,0.2\n").unwrap();
     place.fails("mi discrete --joint sum.csv", 1, &["not 1", "counts"]);
 }
+
+/// n rows of t, u and flow = sin(2t) with noise, and a state that t + u decides.
+fn sensors(place: &Place, n: usize) {
+    let mut s = cpc::seed::stream(1, "sensors", 0);
+    let mut text = String::from("t,u,flow,state\n");
+    for _ in 0..n {
+        let (t, u) = (f64::from(s.normal()), f64::from(s.normal()));
+        let flow = (2.0 * t).sin() + 0.3 * f64::from(s.normal());
+        text += &format!("{t},{u},{flow},{}\n", if t + u > 0.0 { "on" } else { "off" });
+    }
+    fs::write(place.at("s.csv"), text).unwrap();
+}
+
+#[test]
+fn an_estimate_says_how_much_with_its_interval_unit_and_kind() {
+    let place = Place::new();
+    sensors(&place, 600);
+    let json =
+        |args: &str| -> Value { serde_json::from_str(&place.ok(&format!("mi estimate {args} --json"))).unwrap() };
+    let ksg = json("s.csv --x t --y flow --estimator ksg");
+    let nats = ksg["estimate"].as_f64().unwrap();
+    assert!((0.7..1.1).contains(&nats), "{ksg}");
+    for key in ["estimator", "estimate", "unit", "ci95", "bound", "n", "warnings"] {
+        assert!(!ksg[key].is_null(), "{key}: {ksg}");
+    }
+    assert!(ksg["ci95"][0].as_f64().unwrap() < nats && nats < ksg["ci95"][1].as_f64().unwrap());
+    let bits = json("s.csv --x t --y flow --estimator ksg --unit bits")["estimate"].as_f64().unwrap();
+    assert!((bits - nats / std::f64::consts::LN_2).abs() < 1e-12);
+    let plain = place.ok("mi estimate s.csv --x t --y flow --estimator ksg --plain");
+    assert_eq!(plain.trim().parse::<f64>().unwrap(), nats);
+    // A label on one side; X and Y on standard input as well.
+    let state = json("s.csv --x t,u --y state --discrete y");
+    assert!((0.55..0.75).contains(&state["estimate"].as_f64().unwrap()), "{state}"); // ln 2 = 0.693
+    let piped = place
+        .cpc("mi estimate - --x t --y flow --estimator ksg --plain")
+        .write_stdin(place.bytes("s.csv"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(piped.stdout).unwrap(), plain);
+}
+
+#[test]
+fn critics_are_trained_repeatably_and_leave_their_curve_and_pointwise_values() {
+    let place = Place::new();
+    sensors(&place, 400);
+    let run = "mi estimate s.csv --x t --y flow --estimator infonce --steps 200 --folds 3";
+    let first = place.ok(&format!("{run} --json --curve c.csv --pointwise p.npy"));
+    assert_eq!(first, place.ok(&format!("{run} --json")));
+    assert_ne!(first, place.ok(&format!("{run} --json --seed 1")));
+    let report: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!((&report["bound"], &report["n"]), (&"lower bound".into(), &400.into()));
+    assert!(
+        report["warnings"].as_array().unwrap().iter().any(|w| w.as_str().unwrap().contains("still rising")),
+        "{report}"
+    );
+    let curve = fs::read_to_string(place.at("c.csv")).unwrap();
+    assert!(
+        curve.starts_with("fold,step,train_nats,valid_nats\n0,0,") && curve.lines().count() == 1 + 3 * 5,
+        "{curve}"
+    );
+    let values = npyz::NpyFile::new(&place.bytes("p.npy")[..]).unwrap().into_vec::<f32>().unwrap();
+    let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / 400.0;
+    assert!((mean - report["estimate"].as_f64().unwrap()).abs() < 1e-4, "{mean} {report}");
+    place.ok(&format!("{run} --curve c.svg"));
+    assert!(fs::read_to_string(place.at("c.svg")).unwrap().starts_with("<svg"));
+    place.fails(&format!("{run} --curve c.txt"), 2, &["c.txt", ".csv"]);
+    place.fails("mi estimate s.csv --x t --y flow --estimator cca --curve c.svg", 2, &["--curve"]);
+}
+
+#[test]
+fn estimators_stand_in_one_table_and_permutations_give_a_p_value() {
+    let place = Place::new();
+    sensors(&place, 300);
+    let table = place.ok("mi estimate s.csv --x t --y flow --compare ksg,cca,copula,histogram --permutations 19");
+    assert!(
+        table.contains("p-value") && ["ksg", "cca", "copula", "histogram"].iter().all(|e| table.contains(e)),
+        "{table}"
+    );
+    let report: Value =
+        serde_json::from_str(&place.ok("mi estimate s.csv --x u --y flow --estimator ksg --permutations 19 --json"))
+            .unwrap();
+    assert!(
+        report["p_value"].as_f64().unwrap() >= 0.05 && report["null_mean"].as_f64().unwrap().abs() < 0.05,
+        "{report}"
+    );
+    let shifted = "mi estimate s.csv --x t --y flow --estimator ksg --permutations 19 --split blocked --json";
+    let report: Value = serde_json::from_str(&place.ok(shifted)).unwrap();
+    assert_eq!(report["p_value"], 0.05);
+    let repeats: Value = serde_json::from_str(
+        &place.ok("mi estimate s.csv --x t --y flow --estimator dv --steps 50 --folds 3 --repeats 2 --json"),
+    )
+    .unwrap();
+    assert!(repeats["spread_of_repeats"].as_f64().unwrap() > 0.0, "{repeats}");
+}
+
+#[test]
+fn bad_input_of_an_estimate_is_named() {
+    let place = Place::new();
+    sensors(&place, 60);
+    place.fails("mi estimate s.csv --x t", 2, &["which columns are Y", "--y"]);
+    place.fails("mi estimate s.csv --x t --y state", 1, &["text where numbers are wanted", "--discrete y"]);
+    place.fails("mi estimate s.csv --x v --y t", 2, &["v", "t, u, flow, state"]);
+    place.fails("mi estimate s.csv --x t --y flow --estimator mi", 2, &["auto, dv"]);
+    place.fails("mi estimate none.npy s.csv", 1, &["none.npy"]);
+    place.fails("mi estimate s.csv --x t --y u --discrete y", 1, &["a label of its own"]);
+    place.fails("mi estimate s.csv --x t,u --y flow --estimator histogram", 2, &["one column of X"]);
+    fs::write(place.at("nan.csv"), "a,b\n1,2\nnan,3\n4,5\n2,1\n3,8\n").unwrap();
+    place.fails("mi estimate nan.csv --x a --y b --estimator cca", 1, &["--drop-nan"]);
+    place.ok("mi estimate nan.csv --x a --y b --estimator cca --drop-nan");
+    place.fails("mi estimate nan.csv --x a --y b --estimator infonce --drop-nan", 1, &["too few", "ksg"]);
+    fs::write(place.at("twice.csv"), "a,b\n1,2\n2,4\n3,6\n4,8\n6,12\n").unwrap();
+    place.fails("mi estimate twice.csv --x a --y b --estimator cca", 1, &["infinite"]);
+}
+
+#[test]
+fn estimators_are_measured_where_the_truth_is_known() {
+    let place = Place::new();
+    let bench = "mi bench --rows 300 --seeds 2 --task 1v1-normal-0.75,student-identity-2-2-1 --estimator cca,copula";
+    let report: Value = serde_json::from_str(&place.ok(&format!("{bench} --json --csv runs.csv"))).unwrap();
+    let [cca, copula] = [0, 1].map(|e| report["estimators"][e]["mean_absolute_error"].as_f64().unwrap());
+    assert!(copula < 0.1 && cca > copula, "{report}");
+    assert_eq!(fs::read_to_string(place.at("runs.csv")).unwrap().lines().count(), 1 + 8);
+    assert!(place.ok(bench).contains("mean absolute error"));
+    place.fails("mi bench --task none", 2, &["1v1-normal-0.75"]);
+
+    let climb = "mi staircase --levels 1,2 --updates 20 --dim 3 --bound infonce,nwj --svg s.svg --json";
+    let report: Value = serde_json::from_str(&place.ok(climb)).unwrap();
+    assert_eq!((&report[1]["bound"], report[1]["levels"].as_array().unwrap().len()), (&"nwj".into(), 2));
+    assert!(report[0]["levels"][0]["bias"].as_f64().unwrap() < 0.0);
+    assert!(fs::read_to_string(place.at("s.svg")).unwrap().contains("truth"));
+    assert!(
+        place
+            .ok("mi staircase --variant cubic --levels 1 --updates 8 --dim 2 --bound dv")
+            .contains("mean square error")
+    );
+    place.fails("mi staircase --levels 1,100 --dim 2 --bound dv", 2, &["100 nats"]);
+
+    let found = place.ok("mi selfcheck --estimator cca --rows 500");
+    assert!(found.contains("unrelated") && found.contains("right"), "{found}");
+    let found = place.ok("mi gaussians --dims 1,2 --estimator cca,ksg --rows 200 --svg g.svg");
+    assert!(found.contains("rho  -0.99") && found.contains("2 + 2 columns"), "{found}");
+    place.fails("mi gaussians --dims 1 --estimator cca --rows 200 --svg g.png", 2, &["g.png", ".svg"]);
+}
+
+#[test]
+fn features_of_a_model_say_what_it_predicts() {
+    let place = Place::with_model();
+    let said = place
+        .ok("mi features model --data corpus --steps 2 --frames 400 --components 4 --estimator ksg --labels speaker");
+    assert!(said.contains("I(z[t+2]; c[t])") && said.contains("I(label; c[t])"), "{said}");
+    place.fails("mi features model --steps 2", 2, &["--data"]);
+}

@@ -189,3 +189,29 @@ fn what_does_not_fit_is_said() {
     fs::write(place.at("run/model/tokenizer.json"), "{}").unwrap();
     place.fails("extract run walk.txt --out x", 1, &["tokenizer.json"]);
 }
+
+#[test]
+fn a_run_and_its_model_are_described_and_go_to_the_hub_with_their_tokenizer() {
+    let place = place();
+    place.ok("pretrain walk.txt --config text.toml --out run");
+    let said = place.ok("info run");
+    assert!(
+        said.contains("data        walk.txt") && said.contains("12 of 12") && said.contains("sentences a second"),
+        "{said}"
+    );
+    let said = place.ok("info run/model");
+    assert!(
+        said.contains("cpc-text") && said.contains("z of 12 numbers") && said.contains("3 sentences ahead"),
+        "{said}"
+    );
+    let sent: Value =
+        serde_json::from_str(&place.ok("hub push run owner/walk --license mit --dry-run --json")).unwrap();
+    let names: Vec<&str> = sent["files"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["config.json", "tokenizer.json", "model.safetensors", "README.md"]);
+    let card = sent["card"].as_str().unwrap();
+    assert!(card.contains("license: \"mit\"") && card.contains("cpc extract hf:owner/walk sentences.txt"), "{card}");
+    fs::write(place.at("run/model/README.md"), "# mine\n").unwrap();
+    let sent: Value = serde_json::from_str(&place.ok("hub push run owner/walk --dry-run --json")).unwrap();
+    assert_eq!(sent["card"], "# mine\n");
+    place.fails("hub push run owner/walk --license mit --dry-run", 2, &["README.md", "header"]);
+}

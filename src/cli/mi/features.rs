@@ -118,10 +118,15 @@ impl Features {
         if let Some(path) = &self.svg {
             picture::write(path, &self.figure(&found[..steps], c.frame_rate()))?;
         }
-        let mut warnings: Vec<&String> = found.iter().flat_map(|f| &f.warnings).collect();
-        warnings.sort();
-        warnings.dedup();
-        warnings.iter().for_each(|warning| terminal.warning(warning));
+        let remarks: Vec<String> = wanted
+            .iter()
+            .zip(&found)
+            .flat_map(|(wanted, found)| found.warnings.iter().map(|w| format!("{}: {w}", Self::name(wanted))))
+            .collect();
+        match terminal.verbose || remarks.len() < 3 {
+            true => remarks.iter().for_each(|remark| terminal.warning(remark)),
+            false => terminal.warning(&format!("{}; and {} more remarks (-v)", remarks[0], remarks.len() - 1)),
+        }
         terminal.result_or_json(
             &self.json(&wanted, &found, drawn.len()),
             &self.text(&wanted, &found, drawn.len(), c.frame_rate()),

@@ -170,6 +170,6 @@ impl StaircaseCommand {
             if self.variant == Variant::Cubic { ", y rotated and cubed" } else { "" },
             self.batch_size
         );
-        Figure { title: Some(title), panels: panels.collect(), columns: 5, ..Figure::default() }
+        Figure { title: Some(title), panels: panels.collect(), columns: 5, share_y: true }
     }
 }

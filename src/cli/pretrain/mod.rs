@@ -13,7 +13,6 @@ use crate::text::Split;
 use crate::weights::hub::RepoRef;
 use clap::Args;
 use std::path::{Path, PathBuf};
-use toml::Value;
 
 /// Options of `cpc pretrain`.
 #[derive(Debug, Args)]
@@ -196,10 +195,8 @@ impl Pretrain {
             (Some(out), _) if self.resume => Some(out.join("config.toml")),
             (_, file) => file.clone(),
         };
-        if let Some(table) = file.and_then(|file| std::fs::read_to_string(file).ok()?.parse::<toml::Table>().ok()) {
-            let preset = table.get("preset").and_then(Value::as_str).is_some_and(names_text);
-            let has = |section: &str, key: &str| table.get(section).is_some_and(|s| s.get(key).is_some());
-            return Ok(preset || has("data", "tokenizer") || has("encoder", "embedding_dim"));
+        if let Some(file) = file.filter(|file| file.is_file()) {
+            return Ok(TextConfig::is_at(&file));
         }
         if self.tokenizer.is_some() || self.split.is_some() || self.vocab_size.is_some() {
             return Ok(true);

@@ -34,6 +34,10 @@ pub(super) fn neural(x: &Variable, y: &Variable, bound: Bound, settings: &Settin
             None => estimate.warnings.push("labels have no copula: the critic started from nothing".into()),
         }
     }
+    if bound.wants_density() {
+        let what = "an upper bound only if X given Y is normal, with a mean and a variance that Y decides; else it may be far below";
+        estimate.warnings.push(what.into());
+    }
     let dim = encoded_x.dim() + encoded_y.dim();
     if x.len() < ROWS_FOR_A_DIMENSION * dim {
         estimate.warnings.push(format!("{} rows are few for {dim} dimensions: the value is far too low", x.len()));

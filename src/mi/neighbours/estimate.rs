@@ -32,8 +32,11 @@ impl Estimate {
                 .push(format!("{} of {n} rows {what}: check the data, or use the mixed estimator", self.duplicates));
         }
         if self.tied > 0 {
-            let what = "have neighbours at equal distances, as rounded values have";
-            warnings.push(format!("{} of {n} rows {what}: their values rest on closed balls", self.tied));
+            let what = "have a value that another row has too, as rounded values have";
+            warnings.push(format!(
+                "{} of {n} rows {what}: noise of a thousandth of the smallest gap told them apart",
+                self.tied
+            ));
         }
         if !self.left_out.is_empty() {
             warnings.push(format!("{} of {n} rows left out: no other row has their label", self.left_out.len()));

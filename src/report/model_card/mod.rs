@@ -5,8 +5,10 @@
 
 mod evaluation;
 mod strings;
+mod text;
 mod training;
 
+pub use text::TextCard;
 pub use training::{Training, Validation};
 
 use crate::config::{ContextKind, HeadsKind, NormKind};

@@ -1,0 +1,135 @@
+//! The card of a model of text.
+
+use super::strings::{plain, repository, yaml};
+use super::{CITATION, facts};
+use crate::config::ContextKind;
+use crate::weights::TextModelConfig;
+
+/// What a card of a model of text can say; what is not known is left out.
+#[derive(Debug, Clone, Copy)]
+pub struct TextCard<'a> {
+    /// What the model is called.
+    pub name: &'a str,
+    /// Its architecture.
+    pub config: &'a TextModelConfig,
+    /// The hub's id of its license, such as `mit`.
+    pub license: Option<&'a str>,
+    /// ISO 639 codes of the languages that it was trained on.
+    pub language: &'a [String],
+    /// Data sets of the hub that it was trained on, `owner/name`.
+    pub datasets: &'a [String],
+    /// Its repository on the hub, `owner/name`; anything else is left out.
+    pub repo: Option<&'a str>,
+}
+
+/// What it is, for whoever searches the hub.
+const TAGS: [&str; 6] =
+    ["cpc", "contrastive-predictive-coding", "self-supervised", "text", "sentence-embeddings", "feature-extraction"];
+
+const PYTORCH: &str = include_str!("text_model.py.txt");
+
+impl TextCard<'_> {
+    /// The card as Markdown.
+    pub fn markdown(&self) -> String {
+        let list = |key: &str, values: &[String]| match values {
+            [] => String::new(),
+            _ => format!("{key}:\n{}", values.iter().map(|v| format!("- {}\n", yaml(v))).collect::<String>()),
+        };
+        let license = self.license.map_or(String::new(), |license| format!("license: {}\n", yaml(license)));
+        let (e, c, h) = (&self.config.encoder, &self.config.context, &self.config.heads);
+        let context = match c.kind {
+            ContextKind::Gru => "GRU",
+            ContextKind::Lstm => "LSTM",
+        };
+        let rows = vec![
+            ("tokens known", format!("{} (tokenizer.json)", e.vocab_size)),
+            ("embedding", format!("{} numbers", e.embedding_dim)),
+            (
+                "encoder",
+                format!(
+                    "convolution over {} tokens, ReLU, mean over the sentence: z of {} numbers",
+                    e.kernel, e.hidden_dim
+                ),
+            ),
+            ("longest sentence", format!("{} tokens; what is longer is cut", self.config.max_tokens)),
+            ("context", format!("{context} of {} over sentences, {} layer(s)", c.hidden_dim, c.num_layers)),
+            ("prediction heads", format!("one matrix for each of K = {} sentences to come", h.steps)),
+        ];
+        let repo = self.repo.and_then(repository);
+        let command = match repo {
+            Some(repo) => format!("cpc extract hf:{repo} sentences.txt --out vectors"),
+            None => "cpc extract MODEL sentences.txt --out vectors    # MODEL: the directory of this file".into(),
+        };
+        let (import, file) = match repo {
+            Some(repo) => (
+                "from huggingface_hub import hf_hub_download\n",
+                format!("lambda name: hf_hub_download(\"{repo}\", name)"),
+            ),
+            None => ("", "lambda name: name".to_string()),
+        };
+        let program = [
+            ("<<import>>\n", import.to_string()),
+            ("<<file>>", file),
+            ("<<padding>>", (e.kernel / 2).to_string()),
+            ("<<tokens>>", self.config.max_tokens.to_string()),
+        ]
+        .iter()
+        .fold(PYTORCH.to_string(), |program, (mark, text)| program.replace(mark, text));
+        format!(
+            "---\nlibrary_name: cpc-toolkit\npipeline_tag: feature-extraction\n{}{license}{}{}---\n\n# {}\n\nA model of contrastive predictive coding on text \
+            ([van den Oord et al. 2018](https://arxiv.org/abs/1807.03748), section 3.3): it turns a sentence into a vector z of {} numbers, learnt without labels by telling the \
+            sentences to come from others.\n\n## Architecture\n\n{}\n## Use\n\nWith [cpc](https://crates.io/crates/cpc-toolkit), a sentence a line:\n\n```sh\n{command}\n```\n\n\
+            In PyTorch, without cpc:\n\n```python\n{program}```\n\n## Intended use and limits\n\n- It is meant for vectors of sentences: input of a classifier. It does not \
+            generate text.\n- Words that it does not know are one unknown word; `cpc text expand` adds those of a file of word vectors.\n{CITATION}",
+            list("tags", &TAGS.map(String::from)),
+            list("language", self.language),
+            list("datasets", self.datasets),
+            plain(self.name),
+            e.hidden_dim,
+            facts(rows),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ContextConfig, HeadsConfig, SentenceEncoderConfig};
+
+    #[test]
+    fn it_says_what_the_model_is_and_how_to_use_it() {
+        let config = TextModelConfig {
+            model_type: TextModelConfig::MODEL_TYPE.into(),
+            format: 1,
+            encoder: SentenceEncoderConfig { vocab_size: 99, embedding_dim: 7, hidden_dim: 11, kernel: 3 },
+            context: ContextConfig::default(),
+            heads: HeadsConfig::default(),
+            max_tokens: 13,
+            tokenizer_sha256: String::new(),
+            origin: None,
+        };
+        let card = TextCard {
+            name: "a*b",
+            config: &config,
+            license: Some("mit"),
+            language: &["en".into()],
+            datasets: &[],
+            repo: Some("owner/name"),
+        };
+        let text = card.markdown();
+        for words in [
+            "license: \"mit\"",
+            "language:\n- \"en\"",
+            "# a\\*b",
+            "vector z of 11",
+            "cpc extract hf:owner/name sentences.txt",
+            "hf_hub_download(\"owner/name\", name)",
+            "padding=1",
+            "[:13]",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(!text.contains("<<"), "{text}");
+        assert!(TextCard { repo: None, ..card }.markdown().contains("cpc extract MODEL sentences.txt"));
+    }
+}
