@@ -13,6 +13,7 @@ use crate::text::Split;
 use crate::weights::hub::RepoRef;
 use clap::Args;
 use std::path::{Path, PathBuf};
+use toml::Value;
 
 /// Options of `cpc pretrain`.
 #[derive(Debug, Args)]
