@@ -1,6 +1,6 @@
 //! Canonical correlations and copulas.
 
-use super::auto::{HeldOut, held_out};
+use super::held_out::held_out;
 use super::{Estimate, Estimator, Kind, Settings};
 use crate::error::Result;
 use crate::mi::copula::{Elliptical, Ranked, normal, optimism, student};
@@ -30,8 +30,7 @@ pub(super) fn cca(x: &Samples, y: &Samples) -> Result<Estimate> {
 /// The copula that held-out rows speak for.
 pub(super) fn copula(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estimate> {
     let ranked = Ranked::new(x, y)?;
-    let HeldOut { student_is_better, .. } = held_out(&ranked, settings)?;
-    of_copula(&ranked, student_is_better, Estimator::Copula)
+    of_copula(&ranked, held_out(&ranked, settings)?.student_is_better, Estimator::Copula)
 }
 
 /// The information of a copula of all rows, less what it says too much on average.

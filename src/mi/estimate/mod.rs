@@ -7,6 +7,7 @@
 
 mod auto;
 mod copula;
+mod held_out;
 mod labels;
 mod neighbours;
 mod neural;

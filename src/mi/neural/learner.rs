@@ -1,6 +1,6 @@
 //! A critic with its optimizer, and one update of it.
 
-use super::fit::Training;
+use super::training::Training;
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::error::Result;
 use crate::nn::{Baseline, Critic, ParamStore};

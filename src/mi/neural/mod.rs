@@ -8,9 +8,11 @@ mod fit;
 mod learner;
 mod protocol;
 mod scores;
+mod training;
 
-pub use fit::{CurvePoint, Fitted, Training, fit};
+pub use fit::{CurvePoint, Fitted, fit};
 pub use protocol::{Crossed, Protocol, cross_fit};
 pub use scores::Rows;
+pub use training::Training;
 
 pub(crate) use learner::Learner;

@@ -3,8 +3,9 @@
 //! Of K folds, each gives the value of a critic that was trained on the others but one, and stopped by that one. So every row is valued
 //! once, by a critic that has not seen it, and no row that chose anything is valued by its choice. With one fold, a fifth of the rows is valued.
 
-use super::fit::{CurvePoint, Fitted, Training, fit};
+use super::fit::{CurvePoint, Fitted, fit};
 use super::scores::{Rows, valued};
+use super::training::Training;
 use crate::error::{Error, Result};
 use crate::mi::parallel::in_parallel;
 use crate::mi::permutation::shuffled;

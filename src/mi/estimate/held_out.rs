@@ -1,0 +1,72 @@
+//! Copulas on rows that they were not fitted to.
+
+use super::Settings;
+use crate::error::Result;
+use crate::mi::copula::{Ranked, normal, student};
+use crate::mi::neural::Rows;
+use crate::mi::parallel::in_parallel;
+use crate::objective::Bound;
+
+/// Rows in a block of scores: as many as a separable critic's.
+const BLOCK: usize = 1000;
+
+/// Copulas on rows that they were not fitted to.
+pub(super) struct HeldOut {
+    /// Whether the t copula is better than the normal one.
+    pub student_is_better: bool,
+    /// InfoNCE of the better one on held-out rows, for each by number.
+    pub parts: Vec<(u32, f64)>,
+    /// The means of both on held-out rows; the t copula may be missing.
+    pub means: [Option<f64>; 2],
+    /// The better one's mean on rows it was fitted to.
+    pub train: f64,
+}
+
+impl HeldOut {
+    /// The better one's mean on held-out rows.
+    pub fn mean(&self) -> f64 {
+        mean(&self.parts)
+    }
+}
+
+/// Values both copulas on held-out rows of every fold.
+pub(super) fn held_out(ranked: &Ranked, settings: &Settings) -> Result<HeldOut> {
+    let parts = settings.protocol.parts(ranked.len())?;
+    let job = |k: usize| {
+        let [train, _, test] = &parts[k];
+        let fitted: Vec<usize> = train.iter().map(|&i| i as usize).collect();
+        let mut found = Vec::new();
+        for copula in [Some(normal(ranked, &fitted)?), student(ranked, &fitted)?] {
+            let Some(copula) = copula else {
+                found.push(None);
+                continue;
+            };
+            let rows = Rows::copula(copula.ratio(ranked)?)?;
+            let value = |of: &[u32]| Bound::InfoNce.contributions(&rows.scores(None, of, BLOCK, Bound::InfoNce)?, None);
+            let train = value(&train[..train.len().min(test.len())])?;
+            found.push(Some((value(test)?, train.iter().sum::<f64>() / train.len() as f64)));
+        }
+        Ok(found)
+    };
+    let found = in_parallel(parts.len(), job, |_| {})?;
+    let of = |which: usize| -> Option<(Vec<(u32, f64)>, f64)> {
+        let (mut all, mut train) = (Vec::new(), 0.0);
+        for ([_, _, test], copulas) in parts.iter().zip(&found) {
+            let (values, mean) = copulas[which].as_ref()?;
+            all.extend(test.iter().copied().zip(values.iter().copied()));
+            train += mean / found.len() as f64;
+        }
+        all.sort_unstable_by_key(|part| part.0);
+        Some((all, train))
+    };
+    let copulas = [of(0), of(1)];
+    let means = copulas.each_ref().map(|c| c.as_ref().map(|(parts, _)| mean(parts)));
+    let student_is_better = means[1] > means[0];
+    let [normal, student] = copulas;
+    let (parts, train) = if student_is_better { student } else { normal }.unwrap_or_default();
+    Ok(HeldOut { student_is_better, parts, means, train })
+}
+
+fn mean(parts: &[(u32, f64)]) -> f64 {
+    parts.iter().map(|part| part.1).sum::<f64>() / parts.len().max(1) as f64
+}
