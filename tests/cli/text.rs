@@ -185,7 +185,7 @@ fn what_does_not_fit_is_said() {
     place.fails("pretrain empty.txt --config text.toml --out y", 1, &["no words"]);
     assert!(!place.at("y").exists());
     place.ok("pretrain walk.txt --config text.toml --steps 2 --out run");
-    place.fails("info run/model", 2, &["model of text"]);
+    place.fails("convert run/model x.pt", 2, &["model of text"]);
     fs::write(place.at("run/model/tokenizer.json"), "{}").unwrap();
     place.fails("extract run walk.txt --out x", 1, &["tokenizer.json"]);
 }
@@ -196,7 +196,7 @@ fn a_run_and_its_model_are_described_and_go_to_the_hub_with_their_tokenizer() {
     place.ok("pretrain walk.txt --config text.toml --out run");
     let said = place.ok("info run");
     assert!(
-        said.contains("data        walk.txt") && said.contains("12 of 12") && said.contains("sentences a second"),
+        said.contains("walk.txt\nsteps ") && said.contains("12 of 12") && said.contains("sentences a second"),
         "{said}"
     );
     let said = place.ok("info run/model");

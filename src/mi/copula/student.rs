@@ -12,7 +12,7 @@ use statrs::function::gamma::ln_gamma;
 /// Reciprocals of the degrees of freedom between which the maximum is sought: 100 degrees are next to normal, and half a
 /// degree has tails that ranks hardly show.
 const RECIPROCALS: [f64; 2] = [0.01, 2.0];
-/// Golden sections: the last is 0.004 wide.
+/// Golden sections: the last is less than a hundredth of the logarithm wide.
 const SECTIONS: usize = 14;
 /// Rounds of the scatter's iteration while the degrees are sought, and at the end.
 const ROUNDS: [usize; 2] = [4, 20];

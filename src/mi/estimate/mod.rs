@@ -212,7 +212,7 @@ pub fn estimate(x: &Variable, y: &Variable, estimator: Estimator, settings: &Set
         let what = format!("X has {} rows and Y has {}", x.len(), y.len());
         return Err(Error::failed(what, "give one row of Y for each row of X, in the same order"));
     }
-    let found = match (x, y, estimator) {
+    let mut found = match (x, y, estimator) {
         (_, _, Estimator::Neural(bound)) => neural::neural(x, y, bound, settings),
         (Variable::Numbers(x), Variable::Numbers(y), _) => match estimator {
             Estimator::Auto => auto::auto(x, y, settings),
@@ -223,6 +223,7 @@ pub fn estimate(x: &Variable, y: &Variable, estimator: Estimator, settings: &Set
         },
         _ => labels::with_labels(x, y, estimator, settings),
     }?;
+    found.nats += 0.0; // so that nothing is 0, not -0
     if found.nats.is_finite() {
         return Ok(found);
     }

@@ -28,8 +28,10 @@ impl Estimate {
         let mut warnings = Vec::new();
         if self.duplicates > 0 {
             let what = "have an exact copy; continuous samples have none";
-            warnings
-                .push(format!("{} of {n} rows {what}: check the data, or use the mixed estimator", self.duplicates));
+            warnings.push(format!(
+                "{} of {n} rows {what}: check the data; of values with atoms, take the side as labels (--discrete)",
+                self.duplicates
+            ));
         }
         if self.tied > 0 {
             let what = "have a value that another row has too, as rounded values have";
