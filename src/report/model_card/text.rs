@@ -47,7 +47,7 @@ impl TextCard<'_> {
             (
                 "encoder",
                 format!(
-                    "convolution over {} tokens, ReLU, mean over the sentence: z of {} numbers",
+                    "convolution of width {}, ReLU, mean over the sentence: z of {} numbers",
                     e.kernel, e.hidden_dim
                 ),
             ),
