@@ -14,7 +14,7 @@
 //! let (x, y) = task.sample(1000, 1)?;
 //! let estimate = ksg(&x, &y, 5, Ksg::First, 0)?;
 //! assert!((estimate.mi - task.truth()).abs() < 0.1);
-//! # cpc::Result::Ok(())
+//! # cpc::error::Result::Ok(())
 //! ```
 
 mod distribution;

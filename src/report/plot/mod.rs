@@ -18,7 +18,7 @@
 //! };
 //! let svg = Figure { panels: vec![panel], ..Figure::default() }.svg()?;
 //! assert!(svg.starts_with("<svg"));
-//! # Ok::<(), cpc::Error>(())
+//! # Ok::<(), cpc::error::Error>(())
 //! ```
 
 mod axis;
