@@ -2,7 +2,7 @@
 
 use super::Terminal;
 use crate::train::Observer;
-use crate::train::metrics::{TrainLine, ValidLine};
+use crate::train::metrics::{Figures, TrainLine, ValidLine};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
@@ -32,9 +32,14 @@ pub struct Progress {
     said: Option<Instant>,
 }
 
-/// The accuracies at k = 1, 4 and 12, as far as there are such steps.
-fn accuracies(per_step: &[f64]) -> String {
-    [1, 4, 12].iter().filter_map(|&k| per_step.get(k - 1).map(|a| format!("k{k} {a:.3}"))).collect::<Vec<_>>().join(" ")
+/// The accuracies at k = 1, 4 and 12, as far as there are such steps; of models without, the figures by name.
+fn tale(figures: &Figures) -> String {
+    let at = |k: &usize| figures.accuracy_per_step.get(k - 1).map(|a| format!("k{k} {a:.3}"));
+    let steps: Vec<String> = [1, 4, 12].iter().filter_map(at).collect();
+    if !steps.is_empty() {
+        return format!("acc {}", steps.join(" "));
+    }
+    figures.named.iter().map(|(name, v)| format!("{} {v:.3}", name.replace('_', " "))).collect::<Vec<_>>().join("  ")
 }
 
 impl Progress {
@@ -69,9 +74,9 @@ impl Observer for Progress {
 
     fn train(&mut self, line: &TrainLine) {
         let text = format!(
-            "loss {:.4}  acc {}  {:.0}{}",
+            "loss {:.4}  {}  {:.0}{}",
             line.figures.loss,
-            accuracies(&line.figures.accuracy_per_step),
+            tale(&line.figures),
             line.rate,
             if self.unit == "audio_seconds" { "x real time".into() } else { format!(" {} a second", self.unit) }
         );
@@ -85,10 +90,10 @@ impl Observer for Progress {
 
     fn valid(&mut self, line: &ValidLine, best: bool) {
         self.above(&format!(
-            "step {:>6}  validation: loss {:.4}  acc {}{}",
+            "step {:>6}  validation: loss {:.4}  {}{}",
             line.step,
             line.figures.loss,
-            accuracies(&line.figures.accuracy_per_step),
+            tale(&line.figures),
             if best { "  (best so far)" } else { "" }
         ));
     }

@@ -12,6 +12,23 @@ pub trait Sections: Default + Serialize + DeserializeOwned {
     const PRESETS: &'static [(&'static str, &'static str)];
     /// The preset that is taken when none is named.
     const USUAL: &'static str;
+    /// Keys, by section and name, that no other kind of configuration has.
+    const MARKS: &'static [(&'static str, &'static str)];
+
+    /// Whether a configuration file is of this kind: by the preset that it names, or by its keys.
+    fn is_at(path: &Path) -> bool {
+        let table = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<Table>().ok());
+        table.is_some_and(|table| {
+            let preset = table.get("preset").and_then(Value::as_str);
+            let has = |section: &str, key: &str| table.get(section).is_some_and(|s| s.get(key).is_some());
+            preset.is_some_and(|preset| Self::names(preset)) || Self::MARKS.iter().any(|(s, key)| has(s, key))
+        })
+    }
+
+    /// Whether a preset is of this kind.
+    fn names(preset: &str) -> bool {
+        Self::PRESETS.iter().any(|(name, _)| *name == preset)
+    }
 
     /// Adds every value that is out of range, or does not fit another, to `faults`.
     fn collect_faults(&self, faults: &mut Vec<Problem>);

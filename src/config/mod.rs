@@ -3,13 +3,21 @@
 //! A value comes from the first of these that names it: a flag, `--set key=value`, `--config FILE`, `--preset NAME`, the
 //! default. [`Sections::resolve`] puts them together and [`Sections::validate`] names everything that is wrong at once.
 
+mod bottleneck;
 mod data;
+mod gan;
+mod image;
 mod layers;
 mod model;
 mod text;
 mod train;
 
+pub use bottleneck::{BottleneckConfig, BottleneckEncoderConfig, BottleneckObjectiveConfig, Information};
 pub use data::{Columns, Cut, DataConfig, OnBadFile, Sampler};
+pub use gan::{GanConfig, GanObjectiveConfig, GeneratorConfig, ToyDataConfig};
+pub use image::{
+    Architecture, DimConfig, DimEstimator, DimObjectiveConfig, ImageDataConfig, ImageEncoderConfig, LocalCriticKind,
+};
 pub use layers::{Layers, Sections};
 pub use model::{ContextConfig, ContextKind, EncoderConfig, HeadsConfig, HeadsKind, NormKind, ScoreKind};
 pub use text::{SentenceEncoderConfig, TextConfig, TextDataConfig};
@@ -46,6 +54,7 @@ impl Sections for Config {
         ("big", include_str!("../../data/presets/big.toml")),
     ];
     const USUAL: &'static str = "small";
+    const MARKS: &'static [(&'static str, &'static str)] = &[("encoder", "kernels"), ("data", "sample_rate")];
 
     fn collect_faults(&self, faults: &mut Vec<Problem>) {
         let before = faults.len();

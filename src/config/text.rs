@@ -7,7 +7,6 @@ use super::train::{NegativesFrom, ObjectiveConfig, TrainConfig};
 use crate::error::Problem;
 use crate::text::Split;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// g_enc of sentences: embeddings of tokens, a convolution over them, ReLU, and the mean over the sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,20 +165,6 @@ impl Default for TextConfig {
     }
 }
 
-impl TextConfig {
-    /// Whether a configuration file is of text: by its preset, or by keys that audio has not.
-    pub fn is_at(path: &Path) -> bool {
-        let table = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<toml::Table>().ok());
-        table.is_some_and(|table| {
-            let preset = table.get("preset").and_then(toml::Value::as_str);
-            let has = |section: &str, key: &str| table.get(section).is_some_and(|s| s.get(key).is_some());
-            preset.is_some_and(|preset| TextConfig::PRESETS.iter().any(|(name, _)| *name == preset))
-                || has("data", "tokenizer")
-                || has("encoder", "embedding_dim")
-        })
-    }
-}
-
 impl Sections for TextConfig {
     const PRESETS: &'static [(&'static str, &'static str)] = &[
         ("text-demo", include_str!("../../data/presets/text-demo.toml")),
@@ -187,6 +172,7 @@ impl Sections for TextConfig {
         ("text2018", include_str!("../../data/presets/text2018.toml")),
     ];
     const USUAL: &'static str = "text-small";
+    const MARKS: &'static [(&'static str, &'static str)] = &[("data", "tokenizer"), ("encoder", "embedding_dim")];
 
     fn collect_faults(&self, faults: &mut Vec<Problem>) {
         let before = faults.len();

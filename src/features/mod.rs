@@ -5,6 +5,7 @@
 //! directory with an [`Index`]; a [`FeatureSet`] reads them back.
 
 mod extract;
+mod images;
 mod index;
 mod layer;
 mod npy;
@@ -17,6 +18,7 @@ mod writing;
 
 pub(crate) use extract::file_names;
 pub use extract::{extract, extract_samples};
+pub use images::{ImageExtractor, ImageLayer};
 pub use index::{Format, Index, Indexed, LayerInfo, Made, Normalize};
 pub use layer::Layer;
 pub use npy::{NpyFile, NpyWriter};

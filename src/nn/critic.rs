@@ -10,6 +10,7 @@
 //! The separable critic costs two networks of N rows and one product; the joint one N^2 rows, of which the first layer is shared: W [x; y] =
 //! W_x x + W_y y.
 
+use super::linear::{Linear, Mlp};
 use super::store::uniform_by_fan_in;
 use crate::error::Result;
 use candle_core::Tensor;
@@ -110,6 +111,26 @@ impl Critic {
         }))
     }
 
+    /// T(x_i, y_i) (N) of pairs `x` (N, p) and `y` (N, q).
+    ///
+    /// # Errors
+    /// There are not as many of both.
+    pub fn pairs(&self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
+        match &self.0 {
+            Form::Joint { x: of_x, y: of_y, rest } => {
+                let hidden = (of_x.forward(x)? + of_y.forward(y)?)?.relu()?;
+                Ok(rest.forward(&hidden)?.squeeze(1)?)
+            }
+            Form::Separable { f, g } => Ok((f.forward(x)? * g.forward(y)?)?.sum(1)?),
+            Form::Bilinear(weight) => Ok((x.matmul(weight)? * y)?.sum(1)?),
+            Form::Density(_) => {
+                let n = x.dim(0)?;
+                let own = Tensor::arange(0u32, n as u32, x.device())?.unsqueeze(1)?;
+                Ok(self.all_pairs(x, y)?.gather(&own, 1)?.squeeze(1)?)
+            }
+        }
+    }
+
     /// T(x_j, y_i) of all pairs (N, M): a row for each of `y` (N, q), a column for each of `x` (M, p).
     pub fn all_pairs(&self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
         Ok(match &self.0 {
@@ -163,46 +184,6 @@ impl Baseline {
     }
 }
 
-/// A layer, weights (out, in) and bias (out) under PyTorch's names.
-#[derive(Debug, Clone)]
-struct Linear {
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Linear {
-    fn new(from: usize, to: usize, fan_in: usize, vb: &VarBuilder) -> Result<Self> {
-        let start = uniform_by_fan_in(fan_in);
-        Ok(Linear {
-            weight: vb.get_with_hints((to, from), "weight", start)?,
-            bias: vb.get_with_hints(to, "bias", start)?,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?)
-    }
-}
-
-/// Layers with activations between them.
-#[derive(Debug, Clone)]
-struct Mlp(Vec<Linear>);
-
-impl Mlp {
-    fn new(widths: &[usize], vb: &VarBuilder) -> Result<Self> {
-        let layers = widths.windows(2).enumerate().map(|(i, w)| Linear::new(w[0], w[1], w[0], &vb.pp(i)));
-        Ok(Mlp(layers.collect::<Result<_>>()?))
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut out = x.clone();
-        for (i, layer) in self.0.iter().enumerate() {
-            out = layer.forward(&if i > 0 { out.relu()? } else { out })?;
-        }
-        Ok(out)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,6 +232,9 @@ mod tests {
             let one = critic.all_pairs(&x.narrow(0, 4, 1).unwrap(), &y.narrow(0, 2, 1).unwrap()).unwrap();
             let (one, among) = (one.to_vec2::<f32>().unwrap()[0][0], all.to_vec2::<f32>().unwrap()[2][4]);
             assert!((one - among).abs() < 1e-5, "{kind}: {one} {among}");
+            let five = critic.pairs(&x.narrow(0, 0, 5).unwrap(), &y).unwrap().to_vec1::<f32>().unwrap();
+            let all = all.to_vec2::<f32>().unwrap();
+            assert!((0..5).all(|i| (five[i] - all[i][i]).abs() < 1e-5), "{kind}: {five:?}");
         }
     }
 

@@ -1,15 +1,13 @@
 //! g_enc: strided convolutions with norm and ReLU, under CPC_audio's parameter names.
 
+use super::running::Running;
 use super::store::uniform_by_fan_in;
 use crate::config::{EncoderConfig, NormKind};
 use crate::error::Result;
-use crate::ops::encoder::{BatchStatistics, Layer, Norm, encode};
+use crate::ops::encoder::{Layer, Norm, encode};
 use crate::ops::encoder_stream::EncoderStream;
-use candle_core::{DType, Tensor, Var};
+use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
-
-/// PyTorch's default momentum of batch norm's running statistics.
-const MOMENTUM: f64 = 0.1;
 
 /// Whether batch norm takes this batch's statistics (and is to update the running ones) or the running ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,14 +16,6 @@ pub enum Phase {
     Train,
     /// Validation and use.
     Eval,
-}
-
-/// Batch norm's running statistics of one layer.
-#[derive(Debug, Clone)]
-struct Running {
-    mean: Tensor,
-    variance: Tensor,
-    batches: Tensor,
 }
 
 /// The convolutional encoder.
@@ -59,16 +49,7 @@ impl ConvEncoder {
                 NormKind::None => (None, Norm::None),
                 NormKind::Channel => (Some(affine(&[1, c, 1])?), Norm::Channel),
                 NormKind::Batch => {
-                    running.push(Running {
-                        mean: norm_vb.get_with_hints(c, "running_mean", Init::Const(0.0))?,
-                        variance: norm_vb.get_with_hints(c, "running_var", Init::Const(1.0))?,
-                        batches: norm_vb.get_with_hints_dtype(
-                            (),
-                            "num_batches_tracked",
-                            Init::Const(0.0),
-                            DType::I64,
-                        )?,
-                    });
+                    running.push(Running::new(c, &norm_vb)?);
                     (Some(affine(&[c])?), Norm::Batch)
                 }
             };
@@ -84,8 +65,8 @@ impl ConvEncoder {
             return Ok(encode(x, &self.fixed())?.0);
         }
         let (z, statistics) = encode(x, &self.layers)?;
-        for (running, batch) in self.running.iter().zip(&statistics) {
-            running.step(batch)?;
+        for (running, (mean, variance)) in self.running.iter().zip(&statistics) {
+            running.step(mean, variance)?;
         }
         Ok(z)
     }
@@ -107,19 +88,5 @@ impl ConvEncoder {
             layer.affine = layer.affine.as_ref().map(|(gain, shift)| (gain.detach(), shift.detach()));
         }
         EncoderStream::new(&layers)
-    }
-}
-
-impl Running {
-    fn step(&self, (mean, variance): &BatchStatistics) -> Result<()> {
-        let mix = |old: &Tensor, new: &Tensor| -> Result<()> {
-            // A variable's tensor shares its storage, so setting it moves every holder.
-            let mixed = ((old.detach() * (1.0 - MOMENTUM))? + (new.detach() * MOMENTUM)?)?;
-            Ok(Var::from_tensor(old)?.set(&mixed)?)
-        };
-        mix(&self.mean, mean)?;
-        mix(&self.variance, variance)?;
-        let one = Tensor::ones((), DType::I64, self.batches.device())?;
-        Ok(Var::from_tensor(&self.batches)?.set(&(self.batches.detach() + one)?)?)
     }
 }

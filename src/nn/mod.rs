@@ -1,19 +1,28 @@
 //! Modules with parameters, and the store that holds them.
 
+mod batch_norm;
 mod context;
 mod critic;
 mod embedding;
 mod encoder;
 mod heads;
+mod image_encoder;
+mod linear;
+mod local_critic;
+mod running;
 mod sentences;
 mod store;
 mod transformer;
 
+pub use batch_norm::BatchNorm;
 pub use context::{Context, ContextStream};
 pub use critic::{Baseline, Critic, CriticKind, CriticSize};
 pub use embedding::{Embedding, Rows};
 pub use encoder::{ConvEncoder, Phase};
 pub use heads::Heads;
+pub use image_encoder::{ImageEncoder, Views};
+pub use linear::{Linear, Mlp};
+pub use local_critic::LocalCritic;
 pub use sentences::SentenceEncoder;
 pub use store::ParamStore;
 pub use transformer::ATTENTION_HEADS;

@@ -214,6 +214,16 @@ impl Surrogate {
         Surrogate { bound, running: None }
     }
 
+    /// MINE: the logarithm of the running mean of e^T, once there was a batch.
+    pub fn running(&self) -> Option<f64> {
+        self.running
+    }
+
+    /// MINE: goes on from a running mean that [`Surrogate::running`] told.
+    pub fn set_running(&mut self, running: Option<f64>) {
+        self.running = running;
+    }
+
     /// A scalar to descend, of rows of scores (R, 1 + M) and log a(y) (R) where there is a baseline. Of an upper bound, it trains the density:
     /// the likelihood of the joint pairs.
     ///
@@ -265,6 +275,57 @@ impl Surrogate {
         };
         Ok(gain.neg()?)
     }
+}
+
+/// Joint scores (N, P) and others (N, (N - 1) * P) out of scores (N, N * P) where each x has P parts, all of which go with the y of the same
+/// number: row i of y_i, its columns the parts of x_0, of x_1 and so on.
+///
+/// # Errors
+/// The columns are not a multiple of the rows.
+pub fn groups_of(scores: &Tensor) -> Result<(Tensor, Tensor)> {
+    let (n, columns) = scores.dims2()?;
+    if n < 2 || !columns.is_multiple_of(n) {
+        return Err(shape(scores));
+    }
+    let parts = columns / n;
+    let own = |i: usize| (i * parts..(i + 1) * parts).map(|j| j as u32);
+    let other = |i: usize| (0..columns).filter(move |j| j / parts != i).map(|j| j as u32);
+    let take = |places: Vec<u32>| -> Result<Tensor> {
+        let width = places.len() / n;
+        Ok(scores.contiguous()?.gather(&Tensor::from_vec(places, (n, width), scores.device())?, 1)?)
+    };
+    Ok((take((0..n).flat_map(own).collect())?, take((0..n).flat_map(other).collect())?))
+}
+
+/// What is descended for groups of joint scores (G, P) that share others (G, M): the same as [`Surrogate::loss`] of a row for each
+/// joint score, without writing out the rows. For the bounds of Deep InfoMax: DV, JS and InfoNCE.
+///
+/// # Errors
+/// Another bound; there is no group, or one without others.
+pub fn grouped_loss(bound: Bound, joint: &Tensor, others: &Tensor) -> Result<Tensor> {
+    if joint.elem_count() == 0 || others.elem_count() == 0 {
+        return Err(shape(joint));
+    }
+    let gain = match bound {
+        Bound::Dv => (joint.mean_all()? - mean_exp_log(others)?)?,
+        Bound::Js => (soft_plus(&joint.neg()?)?.neg()?.mean_all()? - soft_plus(others)?.mean_all()?)?,
+        Bound::InfoNce => {
+            let log_sum = (row_mean_exp_log(others)? + (others.dim(1)? as f64).ln())?;
+            soft_plus(&joint.broadcast_sub(&log_sum)?.neg()?)?.mean_all()?.neg()?
+        }
+        _ => return Err(Error::failed(format!("{bound} of groups"), "choose dv, js or infonce")),
+    };
+    Ok(gain.neg()?)
+}
+
+/// Rows (G * P, 1 + M) of groups of joint scores (G, P) that share others (G, M): for [`Bound::estimate`].
+///
+/// # Errors
+/// There are not as many groups of both.
+pub fn rows_of_groups(joint: &Tensor, others: &Tensor) -> Result<Tensor> {
+    let ((groups, parts), m) = (joint.dims2()?, others.dim(1)?);
+    let others = others.unsqueeze(1)?.broadcast_as((groups, parts, m))?;
+    Ok(Tensor::cat(&[joint.unsqueeze(2)?, others.contiguous()?], 2)?.reshape((groups * parts, 1 + m))?)
 }
 
 /// Rows (N, N) of a square matrix of scores T(x_j, y_i), row i of y_i: the joint pair's first, then the N - 1 others in their order.
@@ -324,7 +385,7 @@ fn straight_exp(t: &Tensor) -> Result<Tensor> {
 }
 
 /// log(1 + e^t), for any t.
-fn soft_plus(t: &Tensor) -> Result<Tensor> {
+pub fn soft_plus(t: &Tensor) -> Result<Tensor> {
     let tail = (t.abs()?.neg()?.exp()? + 1.0)?.log()?;
     Ok((t.relu()? + tail)?)
 }
@@ -436,6 +497,30 @@ mod tests {
             let at = |step: f64| bound.estimate(&(&scores - (&grad * step).unwrap()).unwrap(), baseline).unwrap();
             assert!(at(1e-3) > at(0.0) && at(-1e-3) < at(0.0), "{bound}");
         }
+    }
+
+    #[test]
+    fn groups_that_share_others_are_rows_written_out() {
+        let scores = random(&[4, 12], 3);
+        let (joint, others) = groups_of(&scores).unwrap();
+        assert_eq!((joint.dims(), others.dims()), (&[4, 3][..], &[4, 9][..]));
+        let all = scores.to_vec2::<f64>().unwrap();
+        assert_eq!(joint.to_vec2::<f64>().unwrap()[2], all[2][6..9]);
+        assert_eq!(others.to_vec2::<f64>().unwrap()[2], [&all[2][..6], &all[2][9..]].concat());
+        let rows = rows_of_groups(&joint, &others).unwrap();
+        for bound in [Bound::Dv, Bound::Js, Bound::InfoNce] {
+            let got = grouped_loss(bound, &joint, &others).unwrap().to_scalar::<f64>().unwrap();
+            let want = Surrogate::new(bound).loss(&rows, None).unwrap().to_scalar::<f64>().unwrap();
+            assert!((got - want).abs() < 1e-12, "{bound}: {got} {want}");
+            finite_differences(
+                |t| {
+                    let (joint, others) = groups_of(&t[0])?;
+                    grouped_loss(bound, &joint, &others)
+                },
+                &[scores.clone()],
+            );
+        }
+        assert!(grouped_loss(Bound::Tuba, &joint, &others).is_err() && groups_of(&random(&[4, 11], 1)).is_err());
     }
 
     fn gradient(surrogate: &mut Surrogate, scores: &Tensor) -> Vec<f64> {

@@ -6,6 +6,6 @@ mod info_nce;
 mod negatives;
 
 pub use all_pairs::all_scores;
-pub use bounds::{Bound, Side, Surrogate, log_mean_exp, rows_of};
+pub use bounds::{Bound, Side, Surrogate, grouped_loss, groups_of, log_mean_exp, rows_of, rows_of_groups, soft_plus};
 pub use info_nce::{PerStep, info_nce};
 pub use negatives::draw as draw_negatives;

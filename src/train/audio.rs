@@ -108,7 +108,7 @@ impl Task for AudioTask {
         let model = if phase == Phase::Train { &self.model } else { &self.twin };
         let latents = model.forward(&samples, phase)?;
         let (per_step, negatives) = model.contrast(&latents, &self.config.objective, phase, stream)?;
-        Ok(Outcome { per_step, negatives, z: latents.z.detach(), rows: Vec::new() })
+        Outcome::of_steps(&per_step, negatives, latents.z.detach(), Vec::new())
     }
 
     fn write_model(&self, dir: &Path) -> Result<()> {

@@ -2,13 +2,13 @@
 
 use super::metrics::ValidLine;
 use crate::error::Result;
-use candle_core::{DType, Tensor};
+use candle_core::{D, DType, Tensor};
 
-/// The mean standard deviation of the dimensions of `z` (B, T, D), and the participation ratio of its covariance.
+/// The mean standard deviation of the dimensions of `z` (.., D), and the participation ratio of its covariance.
 ///
 /// The ratio tr(C)^2 / |C|^2 counts the directions that z uses: D if all alike, 1 if it varies along one alone, 0 if not at all.
 pub fn spread_and_rank(z: &Tensor) -> Result<(f64, f64)> {
-    let dim = z.dim(2)?;
+    let dim = z.dim(D::Minus1)?;
     let rows = z.detach().reshape(((), dim))?.to_dtype(DType::F32)?;
     let n = rows.dim(0)? as f64;
     let centred = rows.broadcast_sub(&rows.mean_keepdim(0)?)?;
@@ -31,7 +31,12 @@ const LEARNT: f64 = 0.1;
 
 /// What is wrong with a model, in words; nothing if it is well.
 pub fn complaint(line: &ValidLine) -> Option<String> {
-    let first = line.figures.accuracy_per_step.first().copied().unwrap_or(0.0);
+    let Some(&first) = line.figures.accuracy_per_step.first() else {
+        let dead = line.spread < 1e-4;
+        return dead.then(|| {
+            format!("collapse: what is made of all images is the same (mean standard deviation {:.1e})", line.spread)
+        });
+    };
     let guessing = -line.figures.chance.ln();
     let at_chance = first < 1.5 * line.figures.chance && line.figures.loss > guessing - LEARNT;
     if line.spread < 1e-4 || line.step >= EARLY && at_chance && line.spread < 0.15 {

@@ -4,23 +4,35 @@ use crate::durable;
 use crate::error::{Error, Result};
 use crate::report::tensorboard::EventWriter;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-/// Loss and accuracy by step k, with what chance would give.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// What is told of batches: loss and accuracy by step k with what chance would give, and figures by name.
+#[derive(Debug, Default, Clone, PartialEq, Serialize)]
 pub struct Figures {
-    /// Mean over the K steps, in nats.
+    /// Mean over the K steps, in nats; or the figure of that name.
     pub loss: f64,
     /// In nats, of each step k.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub loss_per_step: Vec<f64>,
     /// The share of positions whose true future scores highest, of each step k.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accuracy_per_step: Vec<f64>,
     /// log(N + 1) - loss of each step k: a lower bound on the mutual information of c_t and z_{t+k}, in nats.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bound_per_step: Vec<f64>,
-    /// What guessing gives: 1 / (N + 1).
+    /// What guessing gives: 1 / (N + 1); 0 without steps.
+    #[serde(skip_serializing_if = "is_zero")]
     pub chance: f64,
+    /// Figures by name, of models without steps.
+    #[serde(flatten)]
+    pub named: BTreeMap<&'static str, f64>,
+}
+
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
 }
 
 impl Figures {
@@ -33,7 +45,18 @@ impl Figures {
             loss_per_step: loss,
             accuracy_per_step: accuracy,
             chance: 1.0 / candidates,
+            named: BTreeMap::new(),
         }
+    }
+
+    /// The figures of values in the order of [`Measured::values`](super::task::Measured).
+    pub(super) fn of(values: &[f64], steps: usize, names: &[&'static str], negatives: f64) -> Self {
+        if steps > 0 {
+            let (loss, rest) = values.split_at(steps.min(values.len()));
+            return Figures::new(loss.to_vec(), rest[..steps.min(rest.len())].to_vec(), negatives);
+        }
+        let mut named: BTreeMap<&'static str, f64> = names.iter().copied().zip(values.iter().copied()).collect();
+        Figures { loss: named.remove("loss").unwrap_or_default(), named, ..Figures::default() }
     }
 }
 
@@ -119,6 +142,9 @@ impl Metrics {
         for (i, (loss, accuracy)) in figures.loss_per_step.iter().zip(&figures.accuracy_per_step).enumerate() {
             self.events.scalar(&format!("{group}_loss/k{:02}", i + 1), step, *loss)?;
             self.events.scalar(&format!("{group}_accuracy/k{:02}", i + 1), step, *accuracy)?;
+        }
+        for (name, value) in &figures.named {
+            self.events.scalar(&format!("{group}/{name}"), step, *value)?;
         }
         Ok(())
     }

@@ -5,7 +5,9 @@
 
 mod audio;
 pub mod checkpoint;
+mod gan;
 mod health;
+mod image;
 mod init;
 pub mod metrics;
 mod optimizer;
@@ -16,10 +18,12 @@ mod text;
 mod trainer;
 
 pub use audio::{AudioBatch, AudioTask};
+pub use gan::GanTask;
 pub use health::{complaint, spread_and_rank};
+pub use image::{ImageMaterial, ImageTask};
 pub use init::begin;
 pub use optimizer::{Gradients, Optimizer};
 pub use schedule::learning_rate;
-pub use task::{Batch, Outcome, Task};
+pub use task::{Batch, Measured, Outcome, Task};
 pub use text::TextTask;
 pub use trainer::{Finished, Observer, Start, Trainer};

@@ -109,7 +109,7 @@ impl Task for TextTask {
         let objective = &self.config.objective;
         let texts = objective.mask_duplicates.then(|| whole.texts());
         let (per_step, negatives) = model.contrast(&latents, objective, texts.as_deref(), phase, stream)?;
-        Ok(Outcome { per_step, negatives, z: latents.z.detach(), rows: vec![rows] })
+        Outcome::of_steps(&per_step, negatives, latents.z.detach(), vec![rows])
     }
 
     fn write_model(&self, dir: &Path) -> Result<()> {

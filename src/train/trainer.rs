@@ -5,7 +5,7 @@ use super::health;
 use super::metrics::{Figures, Metrics, TrainLine, ValidLine, peak_rss_bytes};
 use super::optimizer::{Gradients, Optimizer};
 use super::schedule::learning_rate;
-use super::task::{Batch, Outcome, Task};
+use super::task::{Batch, Measured, Outcome, Task};
 use crate::config::TrainConfig;
 use crate::error::{Error, Problem, Result};
 use crate::nn::Phase;
@@ -46,9 +46,7 @@ pub struct Finished {
 /// An update whose figures have not been read from the device yet.
 struct Pending {
     step: u64,
-    loss: Tensor,     // (K)
-    accuracy: Tensor, // (K)
-    negatives: usize,
+    measured: Measured,
     sources: Vec<String>,
 }
 
@@ -168,11 +166,10 @@ impl<'a, T: Task> Trainer<'a, T> {
             self.report_skipped(batch.skipped());
 
             let mut negatives = stream(self.seed, "negatives", step * parts as u64 + part as u64);
-            let Outcome { per_step, negatives, rows, .. } = self.task.outcome(&batch, Phase::Train, &mut negatives)?;
-            let grads = self.optimizer.collect(per_step.loss.sum_all()?.backward()?, &rows)?;
-            let (loss, accuracy) = (per_step.loss.detach(), per_step.accuracy);
+            let Outcome { objective, measured, rows, .. } = self.task.outcome(&batch, Phase::Train, &mut negatives)?;
+            let grads = self.optimizer.collect(objective.backward()?, &rows)?;
             self.sources = batch.sources();
-            self.pending.push(Pending { step: step + 1, loss, accuracy, negatives, sources: self.sources.clone() });
+            self.pending.push(Pending { step: step + 1, measured, sources: self.sources.clone() });
             match &mut sum {
                 Some(sum) => sum.add(grads)?,
                 None => sum = Some(grads),
@@ -185,30 +182,25 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     /// Reads the figures of the updates since the last time, and stops at the first that is not finite.
     fn settle(&mut self) -> Result<Option<Figures>> {
-        if self.pending.is_empty() {
-            return Ok(None);
-        }
-        let rows = |of: fn(&Pending) -> &Tensor| -> Result<Vec<Vec<f32>>> {
-            let all: Vec<&Tensor> = self.pending.iter().map(of).collect();
-            Ok(Tensor::stack(&all, 0)?.to_dtype(DType::F32)?.to_vec2()?)
-        };
-        let (losses, accuracies) = (rows(|p| &p.loss)?, rows(|p| &p.accuracy)?);
-        if let Some(bad) = losses.iter().position(|row| row.iter().any(|l| !l.is_finite())) {
+        let values: Vec<&Tensor> = self.pending.iter().map(|p| &p.measured.values).collect();
+        let (Some(first), false) = (self.pending.first(), values.is_empty()) else { return Ok(None) };
+        let (steps, names) = (first.measured.steps, first.measured.names.clone());
+        let rows: Vec<Vec<f32>> = Tensor::stack(&values, 0)?.to_dtype(DType::F32)?.to_vec2()?;
+        if let Some(bad) = rows.iter().position(|row| row.iter().any(|v| !v.is_finite())) {
             let bad = &self.pending[bad];
             return Err(diverged(&format!("the loss of step {} is not finite", bad.step), &bad.sources));
         }
-        let mean = |rows: &[Vec<f32>]| -> Vec<f64> {
-            let columns = rows.first().map_or(0, Vec::len);
-            (0..columns).map(|k| rows.iter().map(|r| f64::from(r[k])).sum::<f64>() / rows.len() as f64).collect()
-        };
-        let negatives = self.pending.iter().map(|p| p.negatives as f64).sum::<f64>() / self.pending.len() as f64;
+        let columns = rows.first().map_or(0, Vec::len);
+        let mean = |c: usize| rows.iter().map(|r| f64::from(r[c])).sum::<f64>() / rows.len() as f64;
+        let means: Vec<f64> = (0..columns).map(mean).collect();
+        let negatives = self.pending.iter().map(|p| p.measured.negatives as f64).sum::<f64>() / rows.len() as f64;
         self.pending.clear();
-        Ok(Some(Figures::new(mean(&losses), mean(&accuracies), negatives)))
+        Ok(Some(Figures::of(&means, steps, &names, negatives)))
     }
 
     /// Writes a line of metrics.
     fn log(&mut self, grads: &Gradients, clock: &mut Clock) -> Result<TrainLine> {
-        let figures = self.settle()?.unwrap_or_else(|| Figures::new(Vec::new(), Vec::new(), 0.0));
+        let figures = self.settle()?.unwrap_or_default();
         let step = self.optimizer.steps();
         let grad_norm =
             f64::from(grads.norm()?.to_dtype(DType::F32)?.to_scalar::<f32>()?) / self.config.accumulate as f64;
@@ -235,32 +227,29 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// A pass over the validation windows, always with the same negatives; keeps the model if it is the best.
     fn validate(&mut self) -> Result<()> {
         let began = Instant::now();
-        let (mut loss, mut accuracy, mut negatives, mut rows) = (Vec::new(), Vec::new(), 0.0, 0usize);
+        let (mut sums, mut negatives, mut rows) = (Vec::new(), 0.0, 0usize);
+        let mut shape = (0, Vec::new());
         let mut health = None;
         for (i, batch) in self.task.validation()?.enumerate() {
             let batch = batch?;
             let out =
                 self.task.outcome(&batch, Phase::Eval, &mut stream(self.seed, "validation negatives", i as u64))?;
             let n = batch.rows();
-            let add = |sum: &mut Vec<f64>, new: &Tensor| -> Result<()> {
-                let new = new.to_dtype(DType::F32)?.to_vec1::<f32>()?;
-                sum.resize(new.len(), 0.0);
-                sum.iter_mut().zip(new).for_each(|(s, v)| *s += f64::from(v) * n as f64);
-                Ok(())
-            };
-            add(&mut loss, &out.per_step.loss)?;
-            add(&mut accuracy, &out.per_step.accuracy)?;
-            negatives += (out.negatives * n) as f64;
+            let values = out.measured.values.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+            sums.resize(values.len(), 0.0);
+            sums.iter_mut().zip(values).for_each(|(s, v)| *s += f64::from(v) * n as f64);
+            negatives += (out.measured.negatives * n) as f64;
+            shape = (out.measured.steps, out.measured.names);
             rows += n;
             if health.is_none() {
                 health = Some(health::spread_and_rank(&out.z)?);
             }
         }
         let Some((spread, effective_rank)) = health else { return Ok(()) };
-        let mean = |sum: Vec<f64>| sum.into_iter().map(|s| s / rows as f64).collect();
+        let means: Vec<f64> = sums.into_iter().map(|s: f64| s / rows as f64).collect();
         let line = ValidLine {
             step: self.optimizer.steps(),
-            figures: Figures::new(mean(loss), mean(accuracy), negatives / rows as f64),
+            figures: Figures::of(&means, shape.0, &shape.1, negatives / rows as f64),
             spread,
             effective_rank,
             windows: rows,

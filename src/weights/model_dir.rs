@@ -65,6 +65,13 @@ pub(super) fn place(path: &Path) -> PathBuf {
     if !path.join("config.json").exists() && inside.join("config.json").exists() { inside } else { path.to_path_buf() }
 }
 
+/// The type of the model at `path`, a model directory or a run directory, if there is one.
+pub(super) fn model_type(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(place(path).join("config.json")).ok()?;
+    let json: serde_json::Value = serde_json::from_str(&text).ok()?;
+    json["model_type"].as_str().map(String::from)
+}
+
 /// Reads the `config.json` of a model of this type, in format 1. `check` names what is out of range, and gives the type and the format that
 /// it says.
 pub(super) fn read_config<C: DeserializeOwned>(

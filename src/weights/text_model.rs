@@ -1,6 +1,6 @@
 //! A model directory of text: `config.json`, `model.safetensors`, and the `tokenizer.json` that its embeddings belong to.
 
-use super::model_dir::{Origin, place, read_config};
+use super::model_dir::{Origin, model_type, place, read_config};
 use super::tensors::{read_tensors, sha256_of, write_tensors};
 use crate::config::{ContextConfig, HeadsConfig, SentenceEncoderConfig, TextConfig};
 use crate::durable;
@@ -70,12 +70,7 @@ pub struct TextModel {
 impl TextModel {
     /// Whether there is a text model at `path`, a model directory or a run directory.
     pub fn is_at(path: &Path) -> bool {
-        let kind = || -> Option<String> {
-            let text = std::fs::read_to_string(place(path).join("config.json")).ok()?;
-            let json: serde_json::Value = serde_json::from_str(&text).ok()?;
-            json["model_type"].as_str().map(String::from)
-        };
-        kind().as_deref() == Some(TextModelConfig::MODEL_TYPE)
+        model_type(path).as_deref() == Some(TextModelConfig::MODEL_TYPE)
     }
 
     /// Opens a model directory, or the `model/` of a run directory.

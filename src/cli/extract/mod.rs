@@ -1,5 +1,6 @@
 //! `cpc extract`: a model's features of recordings or sentences, in files or as a stream.
 
+mod images;
 mod sentences;
 mod stream;
 
@@ -15,12 +16,14 @@ use crate::device;
 use crate::error::{Error, Result};
 use crate::eval::baseline::spectral;
 use crate::features::{self, Extractor, Format, Index, Layer, Made, Normalize};
+use crate::image::ImageSize;
 use crate::text::Split;
-use crate::weights::TextModel;
+use crate::weights::{DimModel, TextModel};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use stream::Input;
@@ -45,12 +48,14 @@ enum Encoding {
         With --stream, samples from standard input become frames on standard output as soon as they are final: rows of float32 \
         (the layers one behind the other), or with --json one line of JSON a frame.\n\n\
         With a model of text, INPUT is text as `cpc pretrain` takes it. Each becomes DIR/<name>.npy, a row (z) for each sentence in the \
-        order of the file, or with --format parquet a table of sentence and vector.",
+        order of the file, or with --format parquet a table of sentence and vector.\n\n\
+        With a model of images, INPUT is images as `cpc pretrain` takes them, and DIR gets train-y.npy, test-y.npy and the labels.",
     after_help = "Examples:\n  \
         cpc extract runs/demo data/demo --out features\n  \
         cpc extract hf:owner/name recordings/ --out features\n  \
         cpc extract runs/demo call.wav other.flac --layer c,z --format safetensors --out features\n  \
         cpc extract runs/books sentences.txt --format parquet --out vectors\n  \
+        cpc extract runs/digits mnist --layer conv,y --out features\n  \
         sox call.wav -t raw -r 16000 -e signed -b 16 -c 1 - | cpc extract runs/demo - --stream --json\n\n\
         Read the files with:\n  \
         numpy    numpy.load('features/speaker/utterance.npy')\n  \
@@ -67,9 +72,10 @@ pub struct Extract {
     /// The directory to write to
     #[arg(long, value_name = "DIR", required_unless_present = "stream")]
     out: Option<PathBuf>,
-    /// Which outputs: c, z, or c:1, c:2, ... of a deep context network; several with commas
-    #[arg(long, value_name = "LAYER", default_value = "c", value_delimiter = ',')]
-    layer: Vec<Layer>,
+    /// Which outputs: c, z, or c:1, c:2, ... of a deep context network; of images conv, fc or y; several with commas [default: c; of
+    /// images y]
+    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
+    layer: Vec<String>,
     /// How to store them
     #[arg(long, value_enum, default_value = "npy", conflicts_with = "stream")]
     format: Format,
@@ -117,8 +123,12 @@ impl Extract {
         if TextModel::is_at(&here.path) {
             return self.sentences(here, terminal);
         }
+        if DimModel::is_at(&here.path) {
+            return self.images(here, terminal);
+        }
+        let layers = self.layers::<Layer>("c")?;
         let model = model::open_here(here, terminal)?;
-        let extractor = Extractor::open(&model, &self.layer, &device::parse(&self.device)?)?;
+        let extractor = Extractor::open(&model, &layers, &device::parse(&self.device)?)?;
         let Some(out) = &self.out else { return self.stream(&extractor, terminal) };
         let made = Made::new(&model, &extractor, self.format, self.normalize)?;
         let began = Instant::now();
@@ -129,6 +139,23 @@ impl Extract {
             self.files(&extractor, &made, out, terminal)?
         };
         report(&index, out, began.elapsed(), terminal)
+    }
+
+    /// The layers of --layer, or else `usual`.
+    fn layers<L: FromStr<Err = String>>(&self, usual: &str) -> Result<Vec<L>> {
+        let usual = [usual.to_string()];
+        let names = if self.layer.is_empty() { &usual[..] } else { &self.layer };
+        names
+            .iter()
+            .map(|name| {
+                name.parse().map_err(|what: String| {
+                    Error::usage(
+                        format!("--layer: {what}"),
+                        "name what this kind of model has: see `cpc extract --help`",
+                    )
+                })
+            })
+            .collect()
     }
 
     /// MFCCs or log-mels, as another tool's features would be.
@@ -169,6 +196,17 @@ impl Extract {
         progress.bar.finish_and_clear();
         index
     }
+}
+
+/// Refuses images that are not of the size that a model was trained on.
+pub(super) fn check_size(model: &DimModel, size: ImageSize, data: &str) -> Result<()> {
+    if model.config.size == size {
+        return Ok(());
+    }
+    Err(Error::failed(
+        format!("{data}: has images of {size}; {} was trained on {}", model.reference, model.config.size),
+        "give images of the size that the model knows",
+    ))
 }
 
 /// How far the work is, in seconds of audio.

@@ -5,7 +5,7 @@ use crate::cli::{Terminal, remote};
 use crate::device;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::features::{Format, Layer, Normalize, SentenceExtractor};
+use crate::features::{Format, Normalize, SentenceExtractor};
 use crate::text::Source;
 use crate::weights::TextModel;
 use serde_json::json;
@@ -25,7 +25,7 @@ impl Extract {
                 ));
             }
         };
-        let other_layer = self.layer.iter().any(|layer| !matches!(layer, Layer::C | Layer::Z));
+        let other_layer = self.layer.iter().any(|layer| layer != "z");
         if other_layer || self.normalize != Normalize::None || self.stream {
             return Err(Error::usage(
                 "vectors of sentences are z, written as they are",

@@ -1,15 +1,20 @@
 //! `cpc pretrain`: from recordings or text to a model.
 
 mod audio;
+mod bottleneck;
+mod gan;
+mod images;
 mod report;
 mod subject;
 mod text;
 
 use super::Terminal;
 use super::columns::{ColumnArgs, What};
-use crate::config::{Config, Layers, OnBadFile, Sections, TextConfig};
+use crate::config::{BottleneckConfig, Config, DimConfig, GanConfig, Layers, OnBadFile, Sections, TextConfig};
 use crate::error::{Error, Result};
+use crate::image;
 use crate::text::Split;
+use crate::toy;
 use crate::weights::hub::RepoRef;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -18,14 +23,17 @@ use toml::Value;
 /// Options of `cpc pretrain`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Train an encoder on recordings or text, without labels",
-    long_about = "Train an encoder on recordings or text, without labels.\n\n\
+    about = "Train an encoder on recordings, text or images, without labels",
+    long_about = "Train an encoder on recordings, text or images, without labels.\n\n\
         DATA is a directory (the first folder below it is the speaker, as in LibriSpeech), a fairseq .tsv manifest, a .jsonl with \
         path, speaker, and optional start and end in seconds, or parquet files with columns audio {bytes, path}, speaker_id and id, as the \
         hub's datasets have them: a file, a directory, or DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on. hf://datasets/owner/name[@revision][/CONFIG[/SPLIT]] \
         is such a data set of the Hugging Face hub, fetched once. WAV, FLAC, MP3 and Ogg Vorbis at any rate are resampled to 16 kHz.\n\n\
         Text is a .txt (a sentence a line, a blank line between documents; or prose with --split sentences), or a .jsonl of documents; its presets are \
         text-demo, text-small and text2018.\n\n\
+        Images are a directory of MNIST's four IDX files, plain or gzipped, or of parquet files of images (with one of the presets of Deep InfoMax: \
+        dim-local, dim-global, dim-both, or image-supervised to compare with; or with ib, the information bottleneck). toy:25-gaussians and toy:spiral are points on the plane, \
+        for mine-gan.\n\n\
         The run directory gets config.toml (enough to repeat the run), metrics.jsonl and TensorBoard events, checkpoints/, and model/, \
         the model with the best validation loss. Ctrl-C writes a checkpoint; --resume goes on from it and ends in the same weights as a \
         run that was never stopped.\n\n\
@@ -35,17 +43,20 @@ use toml::Value;
         cpc pretrain LibriSpeech/train-clean-100 --preset cpc2018 --out runs/ls100\n  \
         cpc pretrain hf://datasets/openslr/librispeech_asr/clean/train.100 --out runs/ls100\n  \
         cpc pretrain books.txt --preset text-small --out runs/books\n  \
+        cpc pretrain mnist --preset dim-local --out runs/digits\n  \
+        cpc pretrain toy:25-gaussians --preset mine-gan --out runs/grid\n  \
         cpc pretrain calls.jsonl --out runs/calls --set train.lr=1e-4 --set data.sampler=uniform\n  \
         cpc pretrain --resume --out runs/calls"
 )]
 pub struct Pretrain {
-    /// The corpus: a directory, a manifest, parquet files, hf://datasets/owner/name, or text (not needed with --resume)
+    /// The corpus: a directory, a manifest, parquet files, hf://datasets/owner/name, text, or images (not needed with --resume)
     #[arg(required_unless_present_any = ["resume", "print_config"])]
     data: Option<PathBuf>,
     /// The run directory to make
     #[arg(long, value_name = "RUN", required_unless_present = "print_config")]
     out: Option<PathBuf>,
-    /// A named configuration: demo, small (the default), cpc2018 or big; of text text-demo, text-small (the default) or text2018
+    /// A named configuration: demo, small (the default), cpc2018 or big; of text text-demo, text-small (the default) or text2018; of images
+    /// dim-local (the default), dim-global, dim-both, image-supervised or ib; of toy: mine-gan
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// A TOML file of configuration, such as the config.toml of another run
@@ -105,7 +116,7 @@ pub struct Pretrain {
 
 /// A path as the configuration keeps it: absolute, so that a run can be resumed from anywhere. References stay.
 fn kept(path: &Path) -> Result<Value> {
-    if let Some(reference) = path.to_str().filter(|text| RepoRef::is_reference(text)) {
+    if let Some(reference) = path.to_str().filter(|text| RepoRef::is_reference(text) || is_toy(path)) {
         return Ok(Value::String(reference.into()));
     }
     let path = std::path::absolute(path).map_err(Error::io(path, "find"))?;
@@ -180,32 +191,67 @@ impl Pretrain {
             terminal.note(&format!("configuration: {} (--preset or --config replace it)", recipe.display()));
             layers.file = Some(recipe);
         }
-        match self.is_text(&layers)? {
-            true => subject::run::<TextConfig>(self, layers, terminal),
-            false => subject::run::<Config>(self, layers, terminal),
+        match self.kind(&layers)? {
+            Kind::Audio => subject::run::<Config>(self, layers, terminal),
+            Kind::Text => subject::run::<TextConfig>(self, layers, terminal),
+            Kind::Images => subject::run::<DimConfig>(self, layers, terminal),
+            Kind::Bottleneck => subject::run::<BottleneckConfig>(self, layers, terminal),
+            Kind::Gan => subject::run::<GanConfig>(self, layers, terminal),
         }
     }
 
-    /// Whether the run is one on text: by its preset, by its configuration, or by its DATA.
-    fn is_text(&self, layers: &Layers) -> Result<bool> {
-        let names_text = |name: &str| TextConfig::PRESETS.iter().any(|(n, _)| *n == name);
+    /// What is trained on: by the preset, by the configuration, or by DATA.
+    fn kind(&self, layers: &Layers) -> Result<Kind> {
         if let Some(preset) = &layers.preset {
-            return Ok(names_text(preset));
+            return Ok(Kind::of([
+                TextConfig::names(preset),
+                DimConfig::names(preset),
+                BottleneckConfig::names(preset),
+                GanConfig::names(preset),
+            ]));
         }
         let file = match (&self.out, &layers.file) {
             (Some(out), _) if self.resume => Some(out.join("config.toml")),
             (_, file) => file.clone(),
         };
         if let Some(file) = file.filter(|file| file.is_file()) {
-            return Ok(TextConfig::is_at(&file));
+            return Ok(Kind::of([
+                TextConfig::is_at(&file),
+                DimConfig::is_at(&file),
+                BottleneckConfig::is_at(&file),
+                GanConfig::is_at(&file),
+            ]));
         }
         if self.tokenizer.is_some() || self.split.is_some() || self.vocab_size.is_some() {
-            return Ok(true);
+            return Ok(Kind::Text);
         }
-        let Some(data) = &self.data else { return Ok(false) };
+        let Some(data) = &self.data else { return Ok(Kind::Audio) };
         let named = |ending: &str| data.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));
-        Ok(named("txt") || named("jsonl") && is_json_text(data)?)
+        Ok(Kind::of([named("txt") || named("jsonl") && is_json_text(data)?, image::is_idx(data), false, is_toy(data)]))
     }
+}
+
+/// What is trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Audio,
+    Text,
+    Images,
+    Bottleneck,
+    Gan,
+}
+
+impl Kind {
+    /// The first of text, images, the bottleneck and the generator that it is; audio if none.
+    fn of(is: [bool; 4]) -> Kind {
+        let kinds = [Kind::Text, Kind::Images, Kind::Bottleneck, Kind::Gan];
+        kinds.into_iter().zip(is).find(|(_, is)| *is).map_or(Kind::Audio, |(kind, _)| kind)
+    }
+}
+
+/// Whether DATA names a distribution on the plane.
+fn is_toy(data: &Path) -> bool {
+    data.to_str().is_some_and(|text| text.starts_with(toy::PREFIX))
 }
 
 /// Whether lines of JSON are documents, and not recordings: those have a `path`.
@@ -222,7 +268,7 @@ fn is_json_text(path: &Path) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Config, Sections};
+    use crate::config::{BottleneckConfig, Config, DimConfig, GanConfig, Sections, TextConfig};
 
     #[test]
     fn every_command_teaches_in_its_long_help() {
@@ -239,7 +285,10 @@ mod tests {
     fn the_help_names_every_preset() {
         use clap::CommandFactory;
         let help = crate::cli::Cli::command().find_subcommand_mut("pretrain").unwrap().render_long_help().to_string();
-        for (name, _) in Config::PRESETS {
+        for (name, _) in
+            [Config::PRESETS, TextConfig::PRESETS, DimConfig::PRESETS, BottleneckConfig::PRESETS, GanConfig::PRESETS]
+                .concat()
+        {
             assert!(help.contains(name), "{name}");
         }
     }

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::train::checkpoint::State;
 use crate::train::{Finished, Start, Task, Trainer, run_dir};
 use candle_core::Device;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What a subject makes its task for.
@@ -53,12 +54,28 @@ pub(super) trait Subject: Sections + Clone + PartialEq {
     fn prepare(&mut self, job: &Job) -> Result<(Self::Task, Start, Self::Material)>;
     /// The model in a line.
     fn describe(&self, task: &Self::Task) -> String;
-    /// How far ahead step k is.
-    fn ahead(&self, k: usize) -> String;
+    /// How far ahead step k is; of models that have steps.
+    fn ahead(&self, _k: usize) -> String {
+        String::new()
+    }
     /// Seconds from one latent to the next, if time passes.
-    fn frame_seconds(&self) -> Option<f64>;
-    /// Writes `model/README.md` and what it is made of.
-    fn write_card(&self, name: &str, finished: &Finished, material: &Self::Material, parameters: usize) -> Result<()>;
+    fn frame_seconds(&self) -> Option<f64> {
+        None
+    }
+    /// What is measured when training is done, by name.
+    fn conclude(&self, _finished: &Finished, _material: &Self::Material) -> Result<BTreeMap<&'static str, f64>> {
+        Ok(BTreeMap::new())
+    }
+    /// Writes `model/README.md` and what it is made of, of kinds that have a card.
+    fn write_card(
+        &self,
+        _name: &str,
+        _finished: &Finished,
+        _material: &Self::Material,
+        _parameters: usize,
+    ) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Does what the command line asks for, on one kind of data.
@@ -111,7 +128,8 @@ pub(super) fn run<S: Subject>(args: &Pretrain, mut layers: Layers, terminal: &Te
     let name = std::path::absolute(&out).map_err(Error::io(&out, "find"))?;
     let name = name.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     config.write_card(&name, &finished, &material, parameters)?;
-    report(&config, &out, &finished, terminal)
+    let concluded = config.conclude(&finished, &material)?;
+    report(&config, &out, &finished, &concluded, terminal)
 }
 
 /// What may change when a run is resumed: how long it goes on and what it writes, not what it computes.

@@ -5,7 +5,7 @@ use crate::cli::progress::PAUSE;
 use crate::config::{Sections, TextConfig, TrainConfig};
 use crate::error::{Error, Result};
 use crate::text::{Kind, Learner, Piece, Source, Tokenizer, Tokens, Windows};
-use crate::train::{Finished, Start, Task, TextTask};
+use crate::train::{Start, Task, TextTask};
 use clap::ValueEnum;
 use std::cell::Cell;
 use std::path::Path;
@@ -106,14 +106,6 @@ impl Subject for TextConfig {
 
     fn ahead(&self, k: usize) -> String {
         format!("+{k}")
-    }
-
-    fn frame_seconds(&self) -> Option<f64> {
-        None
-    }
-
-    fn write_card(&self, _: &str, _: &Finished, (): &(), _: usize) -> Result<()> {
-        Ok(())
     }
 }
 

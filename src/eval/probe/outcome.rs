@@ -12,6 +12,8 @@ use std::fmt;
 pub struct Outcome {
     /// What was classified.
     pub protocol: Protocol,
+    /// What is counted: `utterances`, or `images`.
+    pub unit: &'static str,
     /// The probe: `linear`, or `hidden 128`.
     pub probe: String,
     /// Where the labels come from: a file, or `speaker`.
@@ -123,11 +125,19 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_figures(f, self.rows.iter())?;
         let folds = self.folds.map_or(String::new(), |k| format!(", {k} folds"));
-        let part = |p: &Part| format!("{} utterances, {} rows", p.utterances, p.rows);
+        let part = |p: &Part| match self.unit {
+            "utterances" => format!("{} utterances, {} rows", p.utterances, p.rows),
+            unit => format!("{} {unit}", p.rows),
+        };
         writeln!(f)?;
         writeln!(f, "chance    {:>6.2} %  ({} classes)", 100.0 * self.chance, self.classes)?;
         writeln!(f, "majority  {:>6.2} %", 100.0 * self.majority)?;
-        writeln!(f, "protocol  {}, {} probe{folds}; labels {}", self.protocol.name(), self.probe, self.labels)?;
+        match self.unit {
+            "utterances" => {
+                writeln!(f, "protocol  {}, {} probe{folds}; labels {}", self.protocol.name(), self.probe, self.labels)?;
+            }
+            _ => writeln!(f, "probe     {}; labels {}", self.probe, self.labels)?,
+        }
         writeln!(f, "train     {}", part(&self.train))?;
         writeln!(f, "test      {}", part(&self.test))?;
         write_confused(f, self.rows.iter())?;

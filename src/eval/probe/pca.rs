@@ -13,54 +13,74 @@ const ITERATIONS: usize = 60;
 ///
 /// Fewer components come back if there are fewer columns.
 pub fn coordinates(rows: &[f32], dim: usize, components: usize) -> Vec<f32> {
-    let k = components.min(dim);
-    if k == 0 || rows.is_empty() {
-        return Vec::new();
-    }
-    let n = rows.len() / dim;
-    let mut mean = vec![0.0f64; dim];
-    rows.chunks_exact(dim).for_each(|row| mean.iter_mut().zip(row).for_each(|(m, &x)| *m += f64::from(x) / n as f64));
-    // Columns of the centred rows, so that a covariance is a scalar product.
-    let columns: Vec<Vec<f64>> =
-        (0..dim).map(|c| rows.iter().skip(c).step_by(dim).map(|&x| f64::from(x) - mean[c]).collect()).collect();
-    let covariance: Vec<Vec<f64>> = (0..dim)
-        .into_par_iter()
-        .map(|i| (0..dim).map(|j| dot(&columns[i], &columns[j]) / n as f64).collect())
-        .collect();
-    let mut basis: Vec<Vec<f64>> = (0..k)
-        .map(|i| (0..dim).map(|j| f64::from(u8::from(i == j)) + 0.1 * ((i * dim + j) as f64).sin()).collect())
-        .collect();
-    orthonormalise(&mut basis);
-    let times = |basis: &[Vec<f64>]| -> Vec<Vec<f64>> {
-        basis.par_iter().map(|q| covariance.iter().map(|row| dot(row, q)).collect()).collect()
-    };
-    for _ in 0..ITERATIONS {
-        basis = times(&basis);
+    Components::new(rows, dim, components).coordinates(rows)
+}
+
+/// The leading principal components of rows.
+#[derive(Debug, Clone)]
+pub struct Components {
+    mean: Vec<f64>,
+    directions: Vec<Vec<f64>>,
+}
+
+impl Components {
+    /// Those of rows (n, `dim`), the largest first; as many as there are columns at most.
+    pub fn new(rows: &[f32], dim: usize, components: usize) -> Self {
+        let k = components.min(dim);
+        if k == 0 || rows.is_empty() {
+            return Components { mean: vec![0.0; dim], directions: Vec::new() };
+        }
+        let n = rows.len() / dim;
+        let mut mean = vec![0.0f64; dim];
+        rows.chunks_exact(dim)
+            .for_each(|row| mean.iter_mut().zip(row).for_each(|(m, &x)| *m += f64::from(x) / n as f64));
+        // Columns of the centred rows, so that a covariance is a scalar product.
+        let columns: Vec<Vec<f64>> =
+            (0..dim).map(|c| rows.iter().skip(c).step_by(dim).map(|&x| f64::from(x) - mean[c]).collect()).collect();
+        let covariance: Vec<Vec<f64>> = (0..dim)
+            .into_par_iter()
+            .map(|i| (0..dim).map(|j| dot(&columns[i], &columns[j]) / n as f64).collect())
+            .collect();
+        let mut basis: Vec<Vec<f64>> = (0..k)
+            .map(|i| (0..dim).map(|j| f64::from(u8::from(i == j)) + 0.1 * ((i * dim + j) as f64).sin()).collect())
+            .collect();
         orthonormalise(&mut basis);
+        let times = |basis: &[Vec<f64>]| -> Vec<Vec<f64>> {
+            basis.par_iter().map(|q| covariance.iter().map(|row| dot(row, q)).collect()).collect()
+        };
+        for _ in 0..ITERATIONS {
+            basis = times(&basis);
+            orthonormalise(&mut basis);
+        }
+        let image = times(&basis);
+        let mut small: Vec<Vec<f64>> = basis.iter().map(|q| image.iter().map(|s| dot(q, s)).collect()).collect();
+        let vectors = jacobi(&mut small);
+        let mut order: Vec<usize> = (0..k).collect();
+        order.sort_by(|&a, &b| small[b][b].total_cmp(&small[a][a]));
+        let directions: Vec<Vec<f64>> = order
+            .iter()
+            .map(|&v| {
+                let mut direction = vec![0.0; dim];
+                for (q, weights) in basis.iter().zip(&vectors) {
+                    direction.iter_mut().zip(q).for_each(|(d, q)| *d += weights[v] * q);
+                }
+                let largest = direction.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
+                direction.iter_mut().for_each(|d| *d *= largest.signum());
+                direction
+            })
+            .collect();
+        Components { mean, directions }
     }
-    let image = times(&basis);
-    let mut small: Vec<Vec<f64>> = basis.iter().map(|q| image.iter().map(|s| dot(q, s)).collect()).collect();
-    let vectors = jacobi(&mut small);
-    let mut order: Vec<usize> = (0..k).collect();
-    order.sort_by(|&a, &b| small[b][b].total_cmp(&small[a][a]));
-    let directions: Vec<Vec<f64>> = order
-        .iter()
-        .map(|&v| {
-            let mut direction = vec![0.0; dim];
-            for (q, weights) in basis.iter().zip(&vectors) {
-                direction.iter_mut().zip(q).for_each(|(d, q)| *d += weights[v] * q);
-            }
-            let largest = direction.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
-            direction.iter_mut().for_each(|d| *d *= largest.signum());
-            direction
-        })
-        .collect();
-    rows.par_chunks_exact(dim)
-        .flat_map_iter(|row| {
-            let centred: Vec<f64> = row.iter().zip(&mean).map(|(&x, m)| f64::from(x) - m).collect();
-            directions.iter().map(|d| dot(d, &centred) as f32).collect::<Vec<_>>()
-        })
-        .collect()
+
+    /// Coordinates (n, k) of rows (n, `dim`) less the mean of those that the components were found in.
+    pub fn coordinates(&self, rows: &[f32]) -> Vec<f32> {
+        rows.par_chunks_exact(self.mean.len().max(1))
+            .flat_map_iter(|row| {
+                let centred: Vec<f64> = row.iter().zip(&self.mean).map(|(&x, m)| f64::from(x) - m).collect();
+                self.directions.iter().map(|d| dot(d, &centred) as f32).collect::<Vec<_>>()
+            })
+            .collect()
+    }
 }
 
 /// Gram and Schmidt, twice; a vector that the others span becomes 0.

@@ -113,6 +113,45 @@ pub fn probe(task: &Task, sets: &[(String, FeatureSet)], note: &dyn Fn(&str)) ->
     outcome.ok_or_else(|| Error::usage("no features to probe", "name at least one directory of features"))
 }
 
+/// Features at hand: a row each, those to train on first.
+#[derive(Debug, Clone)]
+pub struct Rows<'a> {
+    /// Their name.
+    pub name: &'a str,
+    /// Numbers of a row.
+    pub dim: usize,
+    /// (N, dim).
+    pub rows: Vec<f32>,
+}
+
+/// Probes rows of images that are at hand, of which the first `train` are trained on and the others tested, and adds what was found to
+/// `outcome`. The labels and the split of `task` are not looked at.
+///
+/// # Errors
+/// What [`Table::of_rows`] refuses; training rows of a single class; classes that occur only in the test rows.
+pub fn probe_rows(
+    task: &Task,
+    features: Rows,
+    labels: &[String],
+    train: usize,
+    outcome: &mut Option<Outcome>,
+    note: &dyn Fn(&str),
+) -> Result<()> {
+    let name = features.name;
+    let table = Table::of_rows(features.dim, features.rows, labels, task.stop.clone()).map_err(|e| at(name, e))?;
+    let folds = vec![((0..train).collect(), (train..labels.len()).collect())];
+    let mut study = Study { task, table, folds, remarks: Vec::new() };
+    study.check().map_err(|e| at(name, e))?;
+    let tell = |text: &str| note(&format!("{name}: {text}"));
+    let (row, majority) = study.run(name, &tell).map_err(|e| at(name, e))?;
+    let outcome = outcome.get_or_insert_with(|| Outcome { unit: "images", ..study.outcome(majority) });
+    if !row.converged {
+        outcome.remarks.push(format!("{name}: training was given up before it converged"));
+    }
+    outcome.rows.push(row);
+    Ok(())
+}
+
 /// Puts the name of the features before an error of the probe's own.
 fn at(name: &str, error: Error) -> Error {
     match error {
@@ -250,6 +289,7 @@ impl<'a> Study<'a> {
         let classes = self.table.names().len();
         Outcome {
             protocol: self.task.protocol,
+            unit: "utterances",
             probe: self.task.hidden.map_or("linear".into(), |n| format!("hidden {n}")),
             labels: self.task.labels.name(),
             folds: (self.folds.len() > 1).then_some(self.folds.len()),

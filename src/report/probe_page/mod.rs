@@ -6,8 +6,12 @@
 
 mod map;
 mod matrix;
+mod neighbours;
+
+pub use neighbours::neighbours;
 
 use super::markup::{Escaped, percent, short, width};
+use base64::Engine;
 use serde::Serialize;
 use std::fmt::{self, Write};
 
@@ -60,6 +64,9 @@ pub struct Detail {
     pub confusion: Vec<Vec<u64>>,
     /// Where some of the test set lies on a plane.
     pub map: Option<Map>,
+    /// Images of the test set with their nearest neighbours, a PNG file.
+    #[serde(skip)]
+    pub picture: Option<Vec<u8>>,
 }
 
 /// Points on a plane.
@@ -86,7 +93,7 @@ fn write_page(out: &mut String, page: &ProbePage) -> fmt::Result {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
          <meta name=\"color-scheme\" content=\"light dark\"/>\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         script-src 'unsafe-inline'\"/>\n\
+         script-src 'unsafe-inline'; img-src data:\"/>\n\
          <title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n",
         include_str!("page.css")
     )?;
@@ -115,6 +122,15 @@ fn write_page(out: &mut String, page: &ProbePage) -> fmt::Result {
         recalls(out, &counts)?;
         if let Some(points) = &detail.map {
             map::write(out, points, &page.classes, i)?;
+        }
+        if let Some(picture) = &detail.picture {
+            write!(
+                out,
+                "<figure><img src=\"data:image/png;base64,{}\" alt=\"images and their nearest neighbours\"/>\
+                 <figcaption>On the left of each line an image of the test set, then those nearest to it by the angle between \
+                 features.</figcaption></figure>\n",
+                base64::engine::general_purpose::STANDARD.encode(picture)
+            )?;
         }
         matrix::write_counts(out, &counts)?;
         out.push_str("</section>\n");

@@ -16,7 +16,7 @@ fn page(classes: &[&str], confusion: Vec<Vec<u64>>, map: Option<Map>) -> ProbePa
             PageRow { features: "mfcc".into(), accuracy: 0.5, ci95: None, macro_f1: f64::NAN },
         ],
         classes: classes.iter().map(|c| c.to_string()).collect(),
-        details: vec![Detail { features: "c".into(), confusion, map }],
+        details: vec![Detail { features: "c".into(), confusion, map, picture: None }],
     }
 }
 

@@ -1,5 +1,7 @@
 //! `cpc probe`: what a simple classifier reads off features.
 
+mod images;
+
 use super::Terminal;
 use super::columns::ColumnArgs;
 use super::interrupt::interruptible;
@@ -20,11 +22,12 @@ use crate::eval::sentences::measure::{Representation, Settings, measure};
 use crate::eval::sentences::{read, senteval};
 use crate::features::{self, Extractor, FeatureSet, Format, Layer, Made, Normalize, SentenceExtractor};
 use crate::report::probe_page::{Detail, Map, PageRow, ProbePage, render};
-use crate::weights::{Pretrained, TextModel};
+use crate::weights::{DimModel, Pretrained, TextModel};
 use clap::{Args, ValueEnum};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
+use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
@@ -48,6 +51,7 @@ use tempfile::TempDir;
         cpc probe features --labels emotion.tsv --folds 5 --json\n  \
         cpc probe runs/books --data reviews.tsv --baselines random,bag,tfidf\n  \
         cpc probe runs/books --task MR --data SentEval/data/downstream\n  \
+        cpc probe runs/digits --data mnist --layer conv,y --baselines random,pca\n  \
         cpc probe runs/demo --data emotions/train --labels label --column label=emotion --folds 5"
 )]
 pub struct Probe {
@@ -71,7 +75,7 @@ pub struct Probe {
     /// hf://datasets/owner/name
     ///
     /// With a text model: labelled sentences (`label`, a tab, `sentence`; or `label ||| sentence`; or .csv) or pairs (`label`, a tab, `a`, a tab, `b`),
-    /// or with --task SentEval's directory.
+    /// or with --task SentEval's directory. With a model of images: images, as `cpc pretrain` takes them.
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
     /// With a text model: a task of SentEval, MR, CR, SUBJ, MPQA, TREC or others; --data is SentEval/data/downstream
@@ -150,6 +154,10 @@ enum Baseline {
     Bag,
     /// Of sentences: TF-IDF, which is fitted in each fold
     Tfidf,
+    /// Of images: 64 principal components of the training images
+    Pca,
+    /// Of images: the pixels
+    Pixels,
 }
 
 /// The penalty.
@@ -187,6 +195,9 @@ impl Probe {
         if self.task.is_some() || named.iter().any(Named::is_of_sentences) {
             return self.sentences(&named, terminal);
         }
+        if named.iter().any(Named::is_of_images) {
+            return self.images(&named, terminal);
+        }
         let data = self.data.as_deref().map(|data| remote::recordings(data, terminal)).transpose()?;
         let data = data.as_ref().map(|here| here.path.as_path());
         let mut task = self.task(data)?;
@@ -206,6 +217,15 @@ impl Probe {
             terminal.note(&format!("report: {}", path.display()));
         }
         terminal.result_or_json(&outcome, &outcome.to_string())
+    }
+
+    /// The layers of --layer, or else `usual`.
+    fn layers<L: FromStr<Err = String>>(&self, usual: &str, remedy: &str) -> Result<Vec<L>> {
+        let usual = [usual.to_string()];
+        let names = if self.layer.is_empty() { &usual[..] } else { &self.layer };
+        let parse =
+            |name: &String| name.parse().map_err(|what: String| Error::usage(format!("--layer: {what}"), remedy));
+        names.iter().map(parse).collect()
     }
 
     /// The labels of a column of --data.
@@ -281,6 +301,10 @@ impl<'a> Named<'a> {
         self.model.as_ref().map_or_else(|| self.path.display().to_string(), |here| here.name.clone())
     }
 
+    fn is_of_images(&self) -> bool {
+        self.model.as_ref().is_some_and(|here| DimModel::is_at(&here.path))
+    }
+
     fn is_of_sentences(&self) -> bool {
         self.model.as_ref().is_some_and(|here| TextModel::is_at(&here.path))
     }
@@ -328,7 +352,7 @@ impl Probe {
                 (Baseline::Tfidf, _) => Representation::Tfidf,
                 _ => {
                     return Err(Error::usage(
-                        "--baselines mfcc and logmel are of audio",
+                        "--baselines mfcc and logmel are of audio, pca and pixels of images",
                         "choose random, bag or tfidf",
                     ));
                 }
@@ -411,10 +435,10 @@ impl<'a> Making<'a> {
                 }
                 (Baseline::Mfcc, _) => rows.push(self.spectral(MelKind::Mfcc)?),
                 (Baseline::Logmel, _) => rows.push(self.spectral(MelKind::LogMel)?),
-                (Baseline::Bag | Baseline::Tfidf, _) => {
+                (Baseline::Bag | Baseline::Tfidf | Baseline::Pca | Baseline::Pixels, _) => {
                     return Err(Error::usage(
-                        "--baselines bag and tfidf are of sentences",
-                        "choose random, mfcc or logmel, or give a model of text",
+                        "--baselines bag and tfidf are of sentences, pca and pixels of images",
+                        "choose random, mfcc or logmel, or give a model of text or images",
                     ));
                 }
             }
@@ -423,13 +447,7 @@ impl<'a> Making<'a> {
     }
 
     fn layers(&self) -> Result<Vec<Layer>> {
-        if self.args.layer.is_empty() {
-            return Ok(vec![Layer::C]);
-        }
-        let parse = |name: &String| {
-            name.parse().map_err(|what: String| Error::usage(format!("--layer: {what}"), "choose c, z or c:N"))
-        };
-        self.args.layer.iter().map(parse).collect()
+        self.args.layers("c", "choose c, z or c:N")
     }
 
     /// The recordings of --data that the split names.
@@ -487,7 +505,10 @@ impl<'a> Making<'a> {
 
 /// The page of `--report`.
 fn page(outcome: &Outcome) -> ProbePage {
-    let part = |utterances: usize, rows: usize| format!("{utterances} utterances, {rows} rows");
+    let part = |utterances: usize, rows: usize| match outcome.unit {
+        "utterances" => format!("{utterances} utterances, {rows} rows"),
+        unit => format!("{utterances} {unit}"),
+    };
     let mut facts = vec![
         ("protocol".to_string(), format!("{}, {} probe", outcome.protocol.name(), outcome.probe)),
         ("labels".to_string(), outcome.labels.clone()),
@@ -495,7 +516,11 @@ fn page(outcome: &Outcome) -> ProbePage {
         ("test".to_string(), part(outcome.test.utterances, outcome.test.rows)),
     ];
     facts.extend(outcome.remarks.iter().map(|remark| ("note".to_string(), remark.clone())));
-    let unit = if outcome.protocol == Protocol::Frame { "frames" } else { "rows" };
+    let unit = match (outcome.protocol, outcome.unit) {
+        (Protocol::Frame, _) => "frames",
+        (_, "utterances") => "rows",
+        (_, unit) => unit,
+    };
     let detail = |row: &crate::eval::probe::outcome::Row| Detail {
         features: row.features.clone(),
         confusion: row.confusion.clone(),
@@ -503,6 +528,7 @@ fn page(outcome: &Outcome) -> ProbePage {
             method: "t-SNE on 50 principal components, perplexity 30".into(),
             points: map.tsne.iter().zip(&map.classes).map(|(&[x, y], &class)| (x, y, class)).collect(),
         }),
+        picture: None,
     };
     ProbePage {
         title: "What the features tell".into(),

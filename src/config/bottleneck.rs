@@ -1,0 +1,136 @@
+//! The configuration of the information bottleneck (Alemi et al. 2017; Belghazi et al. 2018, section 5.3).
+
+use super::image::ImageDataConfig;
+use super::layers::Sections;
+use super::model::check_dim;
+use super::train::TrainConfig;
+use crate::error::Problem;
+use serde::{Deserialize, Serialize};
+
+/// The `[encoder]` section: fully connected layers, blind to where pixels are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BottleneckEncoderConfig {
+    /// Units of each hidden layer.
+    pub hidden_dims: Vec<usize>,
+    /// Numbers in Z: 256 in the papers.
+    pub code_dim: usize,
+}
+
+impl Default for BottleneckEncoderConfig {
+    fn default() -> Self {
+        BottleneckEncoderConfig { hidden_dims: vec![1024, 1024], code_dim: 256 }
+    }
+}
+
+/// How Z is made noisy, and how I(X; Z) is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Information {
+    /// Z = m(X) + s(X) noise; the divergence from a standard normal, an upper bound (Alemi et al. 2017).
+    Vib,
+    /// Z = m(X) + s(X) noise; MINE.
+    MineGaussian,
+    /// Z = m(X) + noise; MINE.
+    MineAdditive,
+    /// Z = m(X + noise): the noise goes through the encoder; MINE.
+    MinePropagated,
+}
+
+impl Information {
+    /// Whether MINE tells it.
+    pub fn by_mine(self) -> bool {
+        self != Information::Vib
+    }
+}
+
+/// The `[objective]` section: H(Y|Z) + beta I(X;Z), to be descended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BottleneckObjectiveConfig {
+    /// How Z is made noisy, and how I(X; Z) is told.
+    pub information: Information,
+    /// What a nat of I(X;Z) costs.
+    pub beta: f64,
+    /// Units of each of MINE's two hidden layers.
+    pub critic_dim: usize,
+    /// The weight of a new batch in MINE's running mean.
+    pub rate: f64,
+    /// The standard deviation of the noise of `mine-propagated`, beside pixels from -1 to 1.
+    pub noise: f64,
+    /// Codes of an image whose classifications are averaged, in validation and test; 12 in Alemi et al. 2017.
+    pub samples: usize,
+}
+
+impl Default for BottleneckObjectiveConfig {
+    fn default() -> Self {
+        BottleneckObjectiveConfig {
+            information: Information::Vib,
+            beta: 1e-3,
+            critic_dim: 512,
+            rate: 0.01,
+            noise: 0.3,
+            samples: 12,
+        }
+    }
+}
+
+/// Everything that a run of the information bottleneck is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BottleneckConfig {
+    /// The seed of every random stream.
+    pub seed: u64,
+    /// The encoder.
+    pub encoder: BottleneckEncoderConfig,
+    /// What is descended.
+    pub objective: BottleneckObjectiveConfig,
+    /// Where images come from.
+    pub data: ImageDataConfig,
+    /// How the model is trained.
+    pub train: TrainConfig,
+}
+
+impl Default for BottleneckConfig {
+    fn default() -> Self {
+        BottleneckConfig {
+            seed: 0,
+            encoder: BottleneckEncoderConfig::default(),
+            objective: BottleneckObjectiveConfig::default(),
+            data: ImageDataConfig::default(),
+            train: TrainConfig {
+                batch_size: 100,
+                lr: 1e-4,
+                betas: [0.5, 0.999],
+                warmup_steps: 0,
+                ..TrainConfig::default()
+            },
+        }
+    }
+}
+
+impl Sections for BottleneckConfig {
+    const PRESETS: &'static [(&'static str, &'static str)] = &[("ib", include_str!("../../data/presets/ib.toml"))];
+    const USUAL: &'static str = "ib";
+    const MARKS: &'static [(&'static str, &'static str)] = &[("objective", "information"), ("encoder", "code_dim")];
+
+    fn collect_faults(&self, faults: &mut Vec<Problem>) {
+        self.data.validate(faults);
+        self.train.validate(faults);
+        self.encoder.hidden_dims.iter().for_each(|&dim| check_dim("encoder.hidden_dims", dim, faults));
+        check_dim("encoder.code_dim", self.encoder.code_dim, faults);
+        check_dim("objective.critic_dim", self.objective.critic_dim, faults);
+        let mut check = |ok: bool, key: &str, what: String| {
+            if !ok {
+                faults.push(Problem::new(key, what));
+            }
+        };
+        let o = &self.objective;
+        check((0.0..=1e6).contains(&o.beta), "objective.beta", format!("{} is not a number of at least 0", o.beta));
+        check(o.rate > 0.0 && o.rate <= 1.0, "objective.rate", format!("{} is not above 0 and at most 1", o.rate));
+        check((0.0..=1e3).contains(&o.noise), "objective.noise", format!("{} is not from 0 to 1000", o.noise));
+        check((1..=1000).contains(&o.samples), "objective.samples", format!("{} is not from 1 to 1000", o.samples));
+        check(self.train.batch_size > 1, "train.batch_size", "1 image has no others; choose 2 or more".into());
+        check(self.train.init.is_empty(), "train.init", "models of images begin at random; leave it out".into());
+    }
+}

@@ -1,0 +1,113 @@
+//! The configuration of a generative adversarial network with MINE against mode collapse (Belghazi et al. 2018, section 5.1).
+
+use super::layers::Sections;
+use super::model::check_dim;
+use super::train::TrainConfig;
+use crate::error::Problem;
+use serde::{Deserialize, Serialize};
+
+/// The `[generator]` section, G([e, c]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GeneratorConfig {
+    /// Numbers in e, the noise.
+    pub noise_dim: usize,
+    /// Numbers in c, the code that samples are to tell of.
+    pub code_dim: usize,
+    /// Units of each hidden layer.
+    pub hidden_dims: Vec<usize>,
+}
+
+impl Default for GeneratorConfig {
+    fn default() -> Self {
+        GeneratorConfig { noise_dim: 3, code_dim: 3, hidden_dims: vec![128, 128] }
+    }
+}
+
+/// The `[objective]` section: V(D, G) - beta I(G([e, c]); c).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GanObjectiveConfig {
+    /// What a nat of information is worth to the generator; 0 for a plain network.
+    pub beta: f64,
+    /// The weight of a new batch in MINE's running mean.
+    pub rate: f64,
+    /// Units of each hidden layer of the discriminator, and of MINE's network.
+    pub critic_dims: Vec<usize>,
+    /// Whether the information's gradient is clipped to the length of the adversary's.
+    pub adaptive_clipping: bool,
+}
+
+impl Default for GanObjectiveConfig {
+    fn default() -> Self {
+        GanObjectiveConfig { beta: 1.0, rate: 0.01, critic_dims: vec![128, 128], adaptive_clipping: true }
+    }
+}
+
+/// The `[data]` section.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ToyDataConfig {
+    /// DATA: `toy:25-gaussians` or `toy:spiral`.
+    pub path: String,
+}
+
+/// Everything that a run is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GanConfig {
+    /// The seed of every random stream.
+    pub seed: u64,
+    /// G.
+    pub generator: GeneratorConfig,
+    /// What is played for.
+    pub objective: GanObjectiveConfig,
+    /// What is imitated.
+    pub data: ToyDataConfig,
+    /// How the players are trained.
+    pub train: TrainConfig,
+}
+
+impl Default for GanConfig {
+    fn default() -> Self {
+        GanConfig {
+            seed: 0,
+            generator: GeneratorConfig::default(),
+            objective: GanObjectiveConfig::default(),
+            data: ToyDataConfig::default(),
+            train: TrainConfig {
+                batch_size: 256,
+                lr: 1e-3,
+                betas: [0.5, 0.999],
+                warmup_steps: 0,
+                ..TrainConfig::default()
+            },
+        }
+    }
+}
+
+impl Sections for GanConfig {
+    const PRESETS: &'static [(&'static str, &'static str)] =
+        &[("mine-gan", include_str!("../../data/presets/mine-gan.toml"))];
+    const USUAL: &'static str = "mine-gan";
+    const MARKS: &'static [(&'static str, &'static str)] = &[("generator", "noise_dim"), ("generator", "code_dim")];
+
+    fn collect_faults(&self, faults: &mut Vec<Problem>) {
+        self.train.validate(faults);
+        let (g, o) = (&self.generator, &self.objective);
+        check_dim("generator.noise_dim", g.noise_dim, faults);
+        check_dim("generator.code_dim", g.code_dim, faults);
+        g.hidden_dims.iter().for_each(|&dim| check_dim("generator.hidden_dims", dim, faults));
+        o.critic_dims.iter().for_each(|&dim| check_dim("objective.critic_dims", dim, faults));
+        let mut check = |ok: bool, key: &str, what: String| {
+            if !ok {
+                faults.push(Problem::new(key, what));
+            }
+        };
+        check((0.0..=1e6).contains(&o.beta), "objective.beta", format!("{} is not a number of at least 0", o.beta));
+        check(o.rate > 0.0 && o.rate <= 1.0, "objective.rate", format!("{} is not above 0 and at most 1", o.rate));
+        check(!o.critic_dims.is_empty(), "objective.critic_dims", "name at least one hidden layer".into());
+        check(self.train.batch_size > 1, "train.batch_size", "1 sample has no others; choose 2 or more".into());
+        check(self.train.init.is_empty(), "train.init", "these networks begin at random; leave it out".into());
+    }
+}

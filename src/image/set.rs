@@ -1,0 +1,80 @@
+//! Images in memory.
+
+use candle_core::{Device, Tensor};
+
+/// The size of every image of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ImageSize {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// 1 for shades of grey, 3 for colours.
+    pub channels: usize,
+}
+
+impl ImageSize {
+    /// Numbers in an image.
+    pub fn numbers(self) -> usize {
+        self.height * self.width * self.channels
+    }
+}
+
+impl std::fmt::Display for ImageSize {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} x {} x {}", self.height, self.width, self.channels)
+    }
+}
+
+/// Images of one size with their labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageSet {
+    /// The size of each.
+    pub size: ImageSize,
+    /// One behind the other, each (height, width, channels).
+    pub pixels: Vec<u8>,
+    /// A label for each, from 0.
+    pub labels: Vec<u32>,
+}
+
+impl ImageSet {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Image `i`.
+    pub fn image(&self, i: usize) -> &[u8] {
+        let n = self.size.numbers();
+        &self.pixels[i * n..(i + 1) * n]
+    }
+
+    /// Some images (B, H, W, C) with numbers from 0 to 1.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn tensor(&self, which: &[usize], device: &Device) -> candle_core::Result<Tensor> {
+        let mut numbers = Vec::with_capacity(which.len() * self.size.numbers());
+        for &i in which {
+            numbers.extend(self.image(i).iter().map(|&p| f32::from(p) / 255.0));
+        }
+        let ImageSize { height, width, channels } = self.size;
+        Tensor::from_vec(numbers, (which.len(), height, width, channels), device)
+    }
+}
+
+/// A training and a test set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Images {
+    /// What is trained on.
+    pub train: ImageSet,
+    /// What is tested on; empty where the data have no such part.
+    pub test: ImageSet,
+    /// Names of the labels.
+    pub classes: Vec<String>,
+}

@@ -1,0 +1,190 @@
+//! The encoder of images of Deep InfoMax (Hjelm et al. 2019, appendix A.3): strided convolutions, a fully connected layer, Y.
+
+use super::batch_norm::BatchNorm;
+use super::encoder::Phase;
+use super::linear::Linear;
+use super::store::uniform_by_fan_in;
+use crate::config::{Architecture, ImageEncoderConfig};
+use crate::error::{Error, Result};
+use crate::image::ImageSize;
+use crate::ops::linear::linear;
+use crate::ops::patches::{Window, patches};
+use candle_core::Tensor;
+use candle_nn::VarBuilder;
+
+/// What an encoder sees in a batch of images.
+#[derive(Debug, Clone)]
+pub struct Views {
+    /// The features of each place (B, M * M, C).
+    pub local: Tensor,
+    /// The last convolution's features of all places, one behind the other (B, F).
+    pub conv: Tensor,
+    /// The fully connected layer (B, `fc_dim`).
+    pub fc: Tensor,
+    /// Y (B, `latent_dim`).
+    pub y: Tensor,
+}
+
+/// A convolution with ReLU behind it, and batch norm between them where there is one.
+#[derive(Debug, Clone)]
+struct Conv {
+    weight: Tensor, // (O, C, k, k)
+    bias: Tensor,   // (O)
+    norm: Option<BatchNorm>,
+    window: Window,
+}
+
+/// The encoder.
+#[derive(Debug, Clone)]
+pub struct ImageEncoder {
+    convs: Vec<Conv>,
+    local: usize,
+    fc: Linear,
+    fc_norm: Option<BatchNorm>,
+    y: Linear,
+    sizes: Sizes,
+}
+
+/// Numbers of the views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sizes {
+    /// Places and features of each.
+    local: [usize; 2],
+    conv: usize,
+}
+
+impl ImageEncoder {
+    /// An encoder of images of a size.
+    ///
+    /// Names: `conv{i}.weight` (O, C, k, k) and `.bias`, `norm{i}` of batch norm, `fc`, `fc_norm` and `y`, each as PyTorch's modules have them.
+    /// The columns of `fc.weight` are in the order row, column, channel.
+    ///
+    /// # Errors
+    /// No architecture is for this size.
+    pub fn new(cfg: &ImageEncoderConfig, size: ImageSize, vb: &VarBuilder) -> Result<Self> {
+        let architecture = Self::architecture(cfg, size)?;
+        let [kernel, stride, padding] = architecture.window();
+        let window = Window { kernel, stride, padding };
+        let (mut convs, mut sizes) = (Vec::new(), Sizes { local: [0, 0], conv: 0 });
+        let (mut channels, mut side) = (size.channels, size.height);
+        for (i, &outputs) in architecture.channels().iter().enumerate() {
+            let conv = vb.pp(format!("conv{i}"));
+            let start = uniform_by_fan_in(channels * kernel * kernel);
+            let norm =
+                architecture.batch_norm().then(|| BatchNorm::new(outputs, &vb.pp(format!("norm{i}")))).transpose()?;
+            convs.push(Conv {
+                weight: conv.get_with_hints((outputs, channels, kernel, kernel), "weight", start)?,
+                bias: conv.get_with_hints(outputs, "bias", start)?,
+                norm,
+                window,
+            });
+            (channels, side) = (outputs, window.out(side));
+            if i == architecture.local() {
+                sizes.local = [side * side, channels];
+            }
+            sizes.conv = side * side * channels;
+        }
+        let fc_norm = architecture.batch_norm().then(|| BatchNorm::new(cfg.fc_dim, &vb.pp("fc_norm"))).transpose()?;
+        Ok(ImageEncoder {
+            convs,
+            local: architecture.local(),
+            fc: Linear::new(sizes.conv, cfg.fc_dim, sizes.conv, &vb.pp("fc"))?,
+            fc_norm,
+            y: Linear::new(cfg.fc_dim, cfg.latent_dim, cfg.fc_dim, &vb.pp("y"))?,
+            sizes,
+        })
+    }
+
+    /// The convolutions for images of a size.
+    ///
+    /// # Errors
+    /// None are.
+    pub fn architecture(cfg: &ImageEncoderConfig, size: ImageSize) -> Result<Architecture> {
+        cfg.architecture.of(size).ok_or_else(|| {
+            Error::usage(
+                format!("images of {size}: encoder.architecture has nothing for them"),
+                "images of 28 x 28, 32 x 32 and 64 x 64 can be encoded: bring them to one of these sizes, and leave \
+                 encoder.architecture at auto",
+            )
+        })
+    }
+
+    /// Places of the local features, and features of each.
+    pub fn local(&self) -> [usize; 2] {
+        self.sizes.local
+    }
+
+    /// F, the features of the last convolution in all places.
+    pub fn conv(&self) -> usize {
+        self.sizes.conv
+    }
+
+    /// What it sees in images (B, H, W, C) with numbers from 0 to 1.
+    ///
+    /// # Errors
+    /// The images have another size.
+    pub fn forward(&self, images: &Tensor, phase: Phase) -> Result<Views> {
+        let batch = images.dim(0)?;
+        let (mut x, mut local) = (images.clone(), None);
+        for (i, conv) in self.convs.iter().enumerate() {
+            x = conv.forward(&x, phase)?;
+            if i == self.local {
+                local = Some(x.reshape((batch, self.sizes.local[0], self.sizes.local[1]))?);
+            }
+        }
+        let conv = x.reshape((batch, self.sizes.conv))?;
+        let fc = match &self.fc_norm {
+            None => self.fc.forward_relu(&conv)?,
+            Some(norm) => norm.forward(&self.fc.forward(&conv)?, phase)?.relu()?,
+        };
+        let y = self.y.forward(&fc)?;
+        let local = local.unwrap_or_else(|| conv.clone());
+        Ok(Views { local, conv, fc, y })
+    }
+}
+
+impl Conv {
+    fn forward(&self, x: &Tensor, phase: Phase) -> Result<Tensor> {
+        let (batch, height, width, _) = x.dims4()?;
+        let (outputs, channels, k, _) = self.weight.dims4()?;
+        let weight = self.weight.permute((0, 2, 3, 1))?.contiguous()?.reshape((outputs, k * k * channels))?;
+        let rows = patches(x, self.window)?;
+        let y = match &self.norm {
+            None => linear(&rows, &weight, &self.bias, true)?,
+            Some(norm) => norm.forward(&linear(&rows, &weight, &self.bias, false)?, phase)?.relu()?,
+        };
+        Ok(y.reshape((batch, self.window.out(height), self.window.out(width), outputs))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::ParamStore;
+    use crate::ops::check::random;
+    use candle_core::{DType, Device};
+
+    #[test]
+    fn each_architecture_has_the_sizes_of_the_paper() {
+        for (side, channels, local, conv) in
+            [(28, 1, [49, 128], 6272), (32, 3, [64, 128], 4096), (64, 3, [64, 256], 8192)]
+        {
+            let store = ParamStore::new(1, &Device::Cpu);
+            let size = ImageSize { height: side, width: side, channels };
+            let encoder = ImageEncoder::new(&ImageEncoderConfig::default(), size, &store.builder()).unwrap();
+            assert_eq!((encoder.local(), encoder.conv()), (local, conv));
+            let images = random(&[2, side, side, channels], 1).to_dtype(DType::F32).unwrap();
+            let views = encoder.forward(&images, Phase::Train).unwrap();
+            assert_eq!(views.local.dims(), [2, local[0], local[1]]);
+            assert_eq!((views.fc.dims(), views.y.dims()), (&[2, 1024][..], &[2, 64][..]));
+        }
+    }
+
+    #[test]
+    fn images_of_another_size_are_refused_with_those_that_are_not() {
+        let size = ImageSize { height: 30, width: 28, channels: 1 };
+        let store = ParamStore::new(1, &Device::Cpu);
+        let error = ImageEncoder::new(&ImageEncoderConfig::default(), size, &store.builder()).unwrap_err();
+        assert!(error.to_string().contains("30 x 28") && error.remedy().contains("32 x 32"), "{error}");
+    }
+}

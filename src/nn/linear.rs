@@ -1,0 +1,135 @@
+//! Layers of networks: affine maps, and several of them with ReLU between.
+
+use super::store::uniform_by_fan_in;
+use crate::error::Result;
+use crate::ops::linear::linear;
+use candle_core::Tensor;
+use candle_nn::VarBuilder;
+
+/// A layer, `weight` (out, in) and `bias` (out) under PyTorch's names, starting as PyTorch's do.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// From `from` numbers to `to`, starting as a layer of `fan_in` inputs: more than `from` where it is a part of one.
+    ///
+    /// # Errors
+    /// The parameters have other shapes.
+    pub fn new(from: usize, to: usize, fan_in: usize, vb: &VarBuilder) -> Result<Self> {
+        let start = uniform_by_fan_in(fan_in);
+        Ok(Linear {
+            weight: vb.get_with_hints((to, from), "weight", start)?,
+            bias: vb.get_with_hints(to, "bias", start)?,
+        })
+    }
+
+    /// (N, out) of `x` (N, in).
+    ///
+    /// # Errors
+    /// Another number of columns.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        linear(x, &self.weight, &self.bias, false)
+    }
+
+    /// The same with ReLU behind it.
+    ///
+    /// # Errors
+    /// Another number of columns.
+    pub fn forward_relu(&self, x: &Tensor) -> Result<Tensor> {
+        linear(x, &self.weight, &self.bias, true)
+    }
+
+    /// The weight (out, in).
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+}
+
+/// Layers with ReLU between them.
+#[derive(Debug, Clone)]
+pub struct Mlp(Vec<Linear>);
+
+impl Mlp {
+    /// A layer from each of `widths` to the next, called by their numbers.
+    ///
+    /// # Errors
+    /// The parameters have other shapes.
+    pub fn new(widths: &[usize], vb: &VarBuilder) -> Result<Self> {
+        let layers = widths.windows(2).enumerate().map(|(i, w)| Linear::new(w[0], w[1], w[0], &vb.pp(i)));
+        Ok(Mlp(layers.collect::<Result<_>>()?))
+    }
+
+    /// (N, last) of `x` (N, first).
+    ///
+    /// # Errors
+    /// Another number of columns.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut out = x.clone();
+        for (i, layer) in self.0.iter().enumerate() {
+            out = if i + 1 < self.0.len() { layer.forward_relu(&out)? } else { layer.forward(&out)? };
+        }
+        Ok(out)
+    }
+
+    /// The slope of the first output by the inputs (N, first) at `x` (N, first), as a function of the weights that can be differentiated again:
+    /// what a gradient penalty needs. Which units are at work is taken as given.
+    ///
+    /// # Errors
+    /// Another number of columns.
+    pub fn slope(&self, x: &Tensor) -> Result<Tensor> {
+        let (mut out, mut at_work) = (x.detach(), Vec::new());
+        for layer in self.0.iter().take(self.0.len().saturating_sub(1)) {
+            out = layer.forward_relu(&out)?.detach();
+            at_work.push(out.gt(0.0)?.to_dtype(out.dtype())?);
+        }
+        let Some(last) = self.0.last() else { return Ok(x.ones_like()?) };
+        let first = last.weight.narrow(0, 0, 1)?; // (1, width)
+        let mut slope = first.broadcast_as((x.dim(0)?, first.dim(1)?))?.contiguous()?;
+        for (layer, at_work) in self.0.iter().rev().skip(1).zip(at_work.iter().rev()) {
+            slope = (slope * at_work)?.matmul(&layer.weight)?;
+        }
+        Ok(slope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::check::{close, finite_differences, random};
+    use candle_core::{DType, Device, Var};
+    use std::collections::HashMap;
+
+    fn weights() -> Vec<(String, Tensor)> {
+        let shapes: [(&str, &[usize]); 6] = [
+            ("0.weight", &[5, 3]),
+            ("0.bias", &[5]),
+            ("1.weight", &[4, 5]),
+            ("1.bias", &[4]),
+            ("2.weight", &[1, 4]),
+            ("2.bias", &[1]),
+        ];
+        shapes.iter().zip(1..).map(|((name, shape), seed)| (name.to_string(), random(shape, seed))).collect()
+    }
+
+    fn mlp(tensors: &[Tensor]) -> Mlp {
+        let named: HashMap<String, Tensor> =
+            weights().into_iter().zip(tensors).map(|((name, _), t)| (name, t.clone())).collect();
+        Mlp::new(&[3, 5, 4, 1], &VarBuilder::from_tensors(named, DType::F64, &Device::Cpu)).unwrap()
+    }
+
+    #[test]
+    fn the_slope_is_the_gradient_and_has_one_itself() {
+        let tensors: Vec<Tensor> = weights().into_iter().map(|(_, t)| t).collect();
+        let x = Var::from_tensor(&random(&[6, 3], 9)).unwrap();
+        let y = mlp(&tensors).forward(&x).unwrap().sum_all().unwrap();
+        close(&mlp(&tensors).slope(&x).unwrap(), y.backward().unwrap().get(&x).unwrap(), 1e-12);
+        let matrices: Vec<Tensor> = tensors.iter().step_by(2).cloned().collect();
+        let all = |t: &[Tensor]| -> Vec<Tensor> {
+            t.iter().zip(tensors.iter().skip(1).step_by(2)).flat_map(|(w, b)| [w.clone(), b.clone()]).collect()
+        };
+        finite_differences(|t| mlp(&all(t)).slope(&x.as_tensor().detach()), &matrices);
+    }
+}

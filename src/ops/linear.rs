@@ -1,0 +1,120 @@
+//! A layer of a network: `y = x W' + b`, with ReLU or without, as one operation.
+//!
+//! candle would make it of a product, a sum and a comparison, each with a pass over memory forward and two back; here the bias is what the
+//! product begins with, and ReLU is undone on the gradient before the products back.
+
+use super::function::{Floats, Form, function};
+use super::matrix::{View, ViewMut, multiply};
+use super::norm::relu_in_place;
+use super::simd::kernel;
+use crate::error::Result;
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+/// Elements that one task takes in a pass over memory.
+const BLOCK: usize = 1 << 15;
+
+/// (N, O) of `x` (N, I), `weight` (O, I) and `bias` (O); nothing below zero if `relu`.
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
+    match Form::of(x) {
+        Form::Fused => fused(x, weight, bias, relu),
+        Form::Composed => composed(x, weight, bias, relu),
+    }
+}
+
+/// [`linear`] by candle's operations.
+pub fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
+    let y = x.matmul(&weight.t()?)?.broadcast_add(bias)?;
+    Ok(if relu { y.relu()? } else { y })
+}
+
+/// [`linear`] on the CPU in f32.
+pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
+    let (x, weight, bias) = (x.contiguous()?, weight.contiguous()?, bias.contiguous()?);
+    let ((n, inputs), outputs) = (x.dims2()?, weight.dim(0)?);
+    let mut y = Vec::with_capacity(n * outputs);
+    {
+        let (x, w, b) = (Floats::of(&x)?, Floats::of(&weight)?, Floats::of(&bias)?);
+        (0..n).for_each(|_| y.extend_from_slice(&b));
+        let (x, w) = (View::new(&x, n, inputs, inputs)?, View::new(&w, outputs, inputs, inputs)?);
+        multiply(ViewMut::new(&mut y, n, outputs, outputs)?, true, x, w.t(), false)?;
+    }
+    if relu {
+        y.par_chunks_mut(BLOCK).for_each(|y| relu_in_place(y));
+    }
+    let y = Tensor::from_vec(y, (n, outputs), &Device::Cpu)?;
+    let (inputs_tracked, kept) = (x.track_op(), (x.detach(), weight.detach(), y.clone()));
+    let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
+        let (x, weight, y) = &kept;
+        let grad = grad.contiguous()?;
+        let (x, w, y, g) = (Floats::of(x)?, Floats::of(weight)?, Floats::of(y)?, Floats::of(&grad)?);
+        let masked = if relu {
+            let mut masked = vec![0.0; g.len()];
+            masked
+                .par_chunks_mut(BLOCK)
+                .zip(g.par_chunks(BLOCK).zip(y.par_chunks(BLOCK)))
+                .for_each(|(d, (g, y))| where_positive(g, y, d));
+            Some(masked)
+        } else {
+            None
+        };
+        let g = View::new(masked.as_deref().unwrap_or(&g), n, outputs, outputs)?;
+        let dx = if inputs_tracked {
+            let mut dx = vec![0.0; n * inputs];
+            let w = View::new(&w, outputs, inputs, inputs)?;
+            multiply(ViewMut::new(&mut dx, n, inputs, inputs)?, false, g, w, false)?;
+            Some(Tensor::from_vec(dx, (n, inputs), &Device::Cpu)?)
+        } else {
+            None
+        };
+        let (mut dw, mut db) = (vec![0.0; outputs * inputs], vec![0.0; outputs]);
+        multiply(
+            ViewMut::new(&mut dw, outputs, inputs, inputs)?,
+            false,
+            g.t(),
+            View::new(&x, n, inputs, inputs)?,
+            false,
+        )?;
+        let ones = vec![1.0; n];
+        multiply(ViewMut::new(&mut db, 1, outputs, outputs)?, false, View::new(&ones, 1, n, n)?, g, false)?;
+        let dw = Tensor::from_vec(dw, (outputs, inputs), &Device::Cpu)?;
+        Ok([dx, Some(dw), Some(Tensor::from_vec(db, outputs, &Device::Cpu)?)])
+    };
+    function([&x, &weight, &bias], y, backward)
+}
+
+kernel! {
+    fn where_positive<'a>(grad: &'a [f32], y: &'a [f32], out: &'a mut [f32]) {
+        for ((d, &g), &y) in out.iter_mut().zip(grad).zip(y) {
+            *d = if y > 0.0 { g } else { 0.0 };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::check::{finite_differences, random, same};
+
+    #[test]
+    fn both_forms_agree_and_their_gradients_are_the_slopes() {
+        let inputs = [random(&[5, 7], 1), random(&[4, 7], 2), random(&[4], 3)];
+        for relu in [false, true] {
+            finite_differences(|t| composed(&t[0], &t[1], &t[2], relu), &inputs);
+            same(|t| fused(&t[0], &t[1], &t[2], relu), |t| composed(&t[0], &t[1], &t[2], relu), &inputs);
+        }
+    }
+
+    #[test]
+    fn of_a_constant_no_gradient_is_made() {
+        let single = |t: Tensor| t.to_dtype(candle_core::DType::F32).unwrap();
+        let w = candle_core::Var::from_tensor(&single(random(&[4, 7], 2))).unwrap();
+        let (x, b) = (single(random(&[5, 7], 1)), single(random(&[4], 3)));
+        let y = fused(&x, &w, &b, true).unwrap();
+        let grads = y.sum_all().unwrap().backward().unwrap();
+        assert!(grads.get(&w).is_some() && grads.get(&x).is_none());
+    }
+}

@@ -1,0 +1,105 @@
+//! A picture of images and those that a model takes for most alike.
+
+use crate::error::{Error, Result};
+use crate::image::{ImageSet, ImageSize};
+use image::{ColorType, ImageEncoder, codecs::png::PngEncoder};
+
+/// Neighbours in a line.
+const NEAREST: usize = 9;
+
+/// Pixels between images, and on each side of a pixel of theirs.
+const GAP: usize = 4;
+const ZOOM: usize = 2;
+
+/// A PNG of `shown` images, the first of each label in turn, one a line, with those whose features (N, `dim`) are at the smallest angle to its
+/// own.
+///
+/// # Errors
+/// There are not as many features as images.
+pub fn neighbours(set: &ImageSet, features: &[f32], dim: usize, shown: usize) -> Result<Vec<u8>> {
+    if dim == 0 || features.len() != set.len() * dim {
+        let what = format!("{} numbers are not features of {} images of {dim}", features.len(), set.len());
+        return Err(Error::failed(what, "report this as a fault of cpc"));
+    }
+    let unit: Vec<f32> = features
+        .chunks_exact(dim)
+        .flat_map(|row| {
+            let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
+            row.iter().map(move |x| x / norm).collect::<Vec<_>>()
+        })
+        .collect();
+    let row = |i: usize| &unit[i * dim..(i + 1) * dim];
+    let lines: Vec<Vec<usize>> = chosen(&set.labels, shown)
+        .into_iter()
+        .map(|i| {
+            let mut others: Vec<(f32, usize)> = (0..set.len())
+                .filter(|&j| j != i)
+                .map(|j| (row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum::<f32>(), j))
+                .collect();
+            others.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            std::iter::once(i).chain(others.into_iter().take(NEAREST).map(|(_, j)| j)).collect()
+        })
+        .collect();
+    draw(set, &lines)
+}
+
+/// So many images, one of each label after the other, in the order of the set.
+fn chosen(labels: &[u32], shown: usize) -> Vec<usize> {
+    let most = labels.iter().max().map_or(0, |&label| label + 1);
+    let of = |label: u32| labels.iter().enumerate().filter(move |(_, l)| **l == label).map(|(i, _)| i);
+    let each = shown.div_ceil(most.max(1) as usize);
+    let mut all: Vec<usize> = (0..most).flat_map(|label| of(label).take(each)).collect();
+    all.truncate(shown);
+    all
+}
+
+fn draw(set: &ImageSet, lines: &[Vec<usize>]) -> Result<Vec<u8>> {
+    let ImageSize { height, width, channels } = set.size;
+    let (tall, wide) = (height * ZOOM + GAP, width * ZOOM + GAP);
+    let across = lines.iter().map(Vec::len).max().unwrap_or(0);
+    // The image that is asked about stands a little apart.
+    let (rows, columns) = (lines.len() * tall + GAP, across * wide + 3 * GAP);
+    let mut canvas = vec![255u8; rows * columns * 3];
+    for (y, line) in lines.iter().enumerate() {
+        for (x, &image) in line.iter().enumerate() {
+            let (top, left) = (GAP + y * tall, GAP + x * wide + if x > 0 { GAP } else { 0 });
+            let pixels = set.image(image);
+            for row in 0..height * ZOOM {
+                for column in 0..width * ZOOM {
+                    let at = ((top + row) * columns + left + column) * 3;
+                    let pixel = (row / ZOOM * width + column / ZOOM) * channels;
+                    for colour in 0..3 {
+                        canvas[at + colour] = pixels[pixel + colour.min(channels - 1)];
+                    }
+                }
+            }
+        }
+    }
+    let mut png = Vec::new();
+    PngEncoder::new(&mut png)
+        .write_image(&canvas, columns as u32, rows as u32, ColorType::Rgb8.into())
+        .map_err(|e| Error::failed(format!("a picture cannot be made: {e}"), "report this as a fault of cpc"))?;
+    Ok(png)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::fixtures::images;
+
+    #[test]
+    fn every_label_is_shown_with_those_that_are_most_alike() {
+        let set = images(1, 40).test;
+        // Features that tell the label: an image's neighbours have its own.
+        let features: Vec<f32> =
+            set.labels.iter().flat_map(|&label| (0..10).map(move |c| f32::from(u8::from(c == label)))).collect();
+        assert_eq!(chosen(&set.labels, 20).len(), 20);
+        let png = neighbours(&set, &features, 10, 20).unwrap();
+        let picture = image::load_from_memory(&png).unwrap().to_rgb8();
+        assert_eq!(picture.dimensions(), ((10 * 60 + 12) as u32, (20 * 60 + 4) as u32));
+        // The middle of an image of label 0 is bright in its square: so it is in its first neighbour.
+        let at = |x: usize| picture.get_pixel((4 + x * 60 + if x > 0 { 4 } else { 0 } + 6) as u32, 14)[0];
+        assert!(at(0) >= 128 && at(1) >= 128);
+        assert!(neighbours(&set, &features, 9, 20).is_err());
+    }
+}

@@ -1,0 +1,164 @@
+//! Distributions of points on the plane that generators are tried on: samples of them, and how well other samples cover them.
+
+use crate::seed::Stream;
+use std::f64::consts::TAU;
+use std::fmt;
+use std::str::FromStr;
+
+/// How DATA begins that names one of them.
+pub const PREFIX: &str = "toy:";
+
+/// A distribution on the plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toy {
+    /// 25 Gaussians of deviation 0.05 on a grid from -4 to 4 (Srivastava et al. 2017, "VEEGAN"; Belghazi et al. 2018, section 5.1).
+    Gaussians,
+    /// A spiral of two turns and a half around the origin, its points 0.1 off it (Belghazi et al. 2018, section 5.1, give no sizes).
+    Spiral,
+}
+
+/// The deviation of each Gaussian.
+const SPREAD: f64 = 0.05;
+
+/// Turns of the spiral, how far from the origin it ends, and how far points are off it.
+const TURNS: f64 = 2.5;
+const REACH: f64 = 4.0;
+const OFF: f64 = 0.1;
+
+/// Pieces that the spiral is cut into, equally long in angle times radius: what counts as its modes.
+const PIECES: usize = 25;
+
+/// How well samples cover a distribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coverage {
+    /// Modes that samples come within three deviations of, at least [`LEAST`] of the share that is theirs.
+    pub reached: usize,
+    /// All modes.
+    pub modes: usize,
+    /// The share of samples within three deviations of a mode, or of the spiral.
+    pub near: f64,
+}
+
+/// The share of a mode's due that makes it reached.
+pub const LEAST: f64 = 0.1;
+
+impl Toy {
+    /// Every distribution.
+    pub const ALL: [Toy; 2] = [Toy::Gaussians, Toy::Spiral];
+
+    /// A point.
+    pub fn draw(self, stream: &mut Stream) -> [f32; 2] {
+        match self {
+            Toy::Gaussians => {
+                let [x, y] = [stream.below(5), stream.below(5)].map(|i| 2.0 * f64::from(i) - 4.0);
+                [x, y].map(|centre| (centre + SPREAD * stream.normal64()) as f32)
+            }
+            Toy::Spiral => {
+                let [x, y] = spiral(stream.unit64());
+                [x, y].map(|at| (at + OFF * stream.normal64()) as f32)
+            }
+        }
+    }
+
+    /// How well samples cover it.
+    pub fn coverage(self, samples: &[[f32; 2]]) -> Coverage {
+        let modes = match self {
+            Toy::Gaussians => 25,
+            Toy::Spiral => PIECES,
+        };
+        let mut counts = vec![0usize; modes];
+        samples.iter().filter_map(|&point| self.mode(point)).for_each(|mode| counts[mode] += 1);
+        let due = LEAST * samples.len() as f64 / modes as f64;
+        Coverage {
+            reached: counts.iter().filter(|&&n| n > 0 && n as f64 >= due).count(),
+            modes,
+            near: counts.iter().sum::<usize>() as f64 / samples.len().max(1) as f64,
+        }
+    }
+
+    /// The mode that a point is within three deviations of.
+    fn mode(self, point: [f32; 2]) -> Option<usize> {
+        let [x, y] = point.map(f64::from);
+        match self {
+            Toy::Gaussians => {
+                let [i, j] = [x, y].map(|at| ((at + 4.0) / 2.0).round().clamp(0.0, 4.0));
+                let off = (x - 2.0 * i + 4.0).hypot(y - 2.0 * j + 4.0);
+                (off <= 3.0 * SPREAD).then_some((i * 5.0 + j) as usize)
+            }
+            Toy::Spiral => {
+                let fine = 40 * PIECES;
+                let off = |piece: usize| {
+                    let [a, b] = spiral((piece as f64 + 0.5) / fine as f64);
+                    (x - a).hypot(y - b)
+                };
+                let nearest = (0..fine).min_by(|&a, &b| off(a).total_cmp(&off(b)))?;
+                (off(nearest) <= 3.0 * OFF).then_some(nearest / 40)
+            }
+        }
+    }
+}
+
+/// The place on the spiral at a share of its length, nearly: lengths grow with the square of the angle.
+fn spiral(share: f64) -> [f64; 2] {
+    let turned = share.sqrt();
+    let (angle, radius) = (TAU * TURNS * turned, REACH * turned);
+    [radius * angle.cos(), radius * angle.sin()]
+}
+
+impl fmt::Display for Toy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Toy::Gaussians => "25-gaussians",
+            Toy::Spiral => "spiral",
+        })
+    }
+}
+
+impl FromStr for Toy {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let name = name.strip_prefix(PREFIX).unwrap_or(name);
+        let found = Toy::ALL.into_iter().find(|toy| toy.to_string() == name);
+        found.ok_or_else(|| format!("`{name}` is none of toy:25-gaussians and toy:spiral"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::stream;
+
+    #[test]
+    fn samples_of_a_distribution_cover_it() {
+        for toy in Toy::ALL {
+            let mut s = stream(1, "toy", 0);
+            let samples: Vec<[f32; 2]> = (0..10_000).map(|_| toy.draw(&mut s)).collect();
+            let all = toy.coverage(&samples);
+            assert_eq!((all.reached, all.modes), (25, 25), "{toy}");
+            assert!(all.near > 0.97, "{toy}: {}", all.near);
+            // A part of it reaches few modes; what is elsewhere none.
+            let right: Vec<[f32; 2]> = samples.iter().copied().filter(|p| p[0] > 3.0).collect();
+            let part = toy.coverage(&right);
+            assert!(part.reached <= 8 && part.near > 0.9, "{toy}: {part:?}");
+            let far = toy.coverage(&[[9.0, 9.0]; 50]);
+            assert_eq!((far.reached, far.near), (0, 0.0));
+            assert_eq!(format!("toy:{toy}").parse(), Ok(toy));
+        }
+        assert!("toy:ring".parse::<Toy>().is_err());
+        assert_eq!(Toy::Gaussians.coverage(&[]).near, 0.0);
+    }
+
+    #[test]
+    fn the_gaussians_are_as_wide_as_they_say() {
+        let mut s = stream(2, "toy", 0);
+        let off: Vec<f64> = (0..20_000)
+            .map(|_| {
+                let [x, _] = Toy::Gaussians.draw(&mut s).map(f64::from);
+                x - 2.0 * (x / 2.0).round()
+            })
+            .collect();
+        let deviation = (off.iter().map(|x| x * x).sum::<f64>() / off.len() as f64).sqrt();
+        assert!((deviation - SPREAD).abs() < 0.001, "{deviation}");
+    }
+}
