@@ -2,11 +2,12 @@
 
 use super::columns::ColumnArgs;
 use super::{Terminal, model, remote};
-use crate::config::{Config, ContextKind, HeadsKind, Sections, TextConfig};
+use crate::config::{BottleneckConfig, Config, ContextKind, DimConfig, GanConfig, HeadsKind, Sections, TextConfig};
 use crate::data::{Corpus, Summary};
 use crate::error::{Error, Result};
+use crate::image;
 use crate::train::run_dir;
-use crate::weights::{ModelConfig, Origin, Pretrained, TextModel};
+use crate::weights::{DimModel, ModelConfig, Origin, Pretrained, TextModel};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(
     about = "Describe a corpus, a model or a run",
-    long_about = "Describe a corpus, a model or a run.\n\n\
+    long_about = "Describe a corpus, images, a model or a run.\n\n\
         Of a corpus: files, hours, speakers, rates, a histogram of lengths, and every problem with its file (exit code 1 if there are \
         any). Of a model: sizes, hop and receptive field. Of a run: how far it has come and its figures.",
     after_help = "Examples:\n  cpc info LibriSpeech/train-clean-100\n  cpc info runs/demo/model\n  cpc info hf:owner/name\n  cpc info runs/demo --json"
@@ -68,10 +69,15 @@ impl Info {
             self.describe_run(what, terminal)
         } else if model::is_model(&self.what, terminal)? {
             let here = remote::model(&self.what, terminal)?;
-            match TextModel::is_at(&here.path) {
-                true => describe_text_model(&TextModel::open(&here.path)?, terminal),
-                false => describe_model(&model::open_here(here, terminal)?, terminal),
+            if TextModel::is_at(&here.path) {
+                describe_text_model(&TextModel::open(&here.path)?, terminal)
+            } else if DimModel::is_at(&here.path) {
+                describe_image_model(&DimModel::open(&here.path)?, terminal)
+            } else {
+                describe_model(&model::open_here(here, terminal)?, terminal)
             }
+        } else if image::is_idx(what) {
+            describe_images(what, terminal)
         } else {
             let here = remote::recordings(what, terminal)?;
             let corpus = Corpus::inspect_columns(&here.path, &self.columns.columns(), self.rate, &|_| {})?;
@@ -85,6 +91,15 @@ impl Info {
         let config = run.join("config.toml");
         let (data, steps) = if TextConfig::is_at(&config) {
             let config = TextConfig::read(&config)?;
+            (config.data.path, config.train.steps)
+        } else if DimConfig::is_at(&config) {
+            let config = DimConfig::read(&config)?;
+            (config.data.path, config.train.steps)
+        } else if BottleneckConfig::is_at(&config) {
+            let config = BottleneckConfig::read(&config)?;
+            (config.data.path, config.train.steps)
+        } else if GanConfig::is_at(&config) {
+            let config = GanConfig::read(&config)?;
             (config.data.path, config.train.steps)
         } else {
             let config = Config::read(&config)?;
@@ -121,23 +136,24 @@ impl Info {
             None => writeln!(text, "checkpoint  none yet"),
         }
         .ok();
-        let percent = |l: &Value| l["accuracy_per_step"][0].as_f64().unwrap_or(f64::NAN) * 100.0;
+        let accuracy = |l: &Value| {
+            let first = l["accuracy_per_step"][0].as_f64();
+            first.map_or(String::new(), |share| format!(", accuracy at k = 1 {:.2} %", 100.0 * share))
+        };
         if let Some(l) = &info.train {
-            let speed = match (l["audio_seconds_per_second"].as_f64(), l["sentences_per_second"].as_f64()) {
-                (_, Some(rate)) => format!("{rate:.0} sentences a second"),
-                (rate, None) => format!("{:.0}x real time", rate.unwrap_or(0.0)),
+            let rate = |unit: &str| l[format!("{unit}_per_second")].as_f64();
+            let speed = match rate("audio_seconds") {
+                Some(rate) => format!("{rate:.0}x real time"),
+                None => ["sentences", "images", "samples"]
+                    .iter()
+                    .find_map(|unit| rate(unit).map(|rate| format!("{rate:.0} {unit} a second")))
+                    .unwrap_or_default(),
             };
-            writeln!(text, "training    loss {:.4}, accuracy at k = 1 {:.2} %, {speed}", loss(&l), percent(l)).ok();
+            writeln!(text, "training    loss {:.4}{}, {speed}", loss(&l), accuracy(l)).ok();
         }
         if let Some(l) = &info.best_validation {
-            writeln!(
-                text,
-                "validation  loss {:.4}, accuracy at k = 1 {:.2} % (best, after {} steps)",
-                loss(&l),
-                percent(l),
-                l["step"]
-            )
-            .ok();
+            let step = &l["step"];
+            writeln!(text, "validation  loss {:.4}{} (best, after {step} steps)", loss(&l), accuracy(l)).ok();
         }
         terminal.result_or_json(&info, &text)
     }
@@ -233,5 +249,69 @@ fn describe_text_model(model: &TextModel, terminal: &Terminal) -> Result<()> {
         c.heads.steps,
     );
     let info = serde_json::json!({ "path": model.path, "config": c, "sha256": sha256, "dtype": "float32", "parameters": parameters });
+    terminal.result_or_json(&info, &text)
+}
+
+fn describe_image_model(model: &DimModel, terminal: &Terminal) -> Result<()> {
+    let count = |encoder: bool| -> usize {
+        let of = model.tensors.iter().filter(|(name, _)| name.starts_with("encoder.") == encoder);
+        of.map(|(_, t)| t.elem_count()).sum()
+    };
+    let (c, sha256) = (&model.config, model.sha256()?);
+    let o = &c.objective;
+    let text = format!(
+        "model       {} (format {}), {} parameters in the encoder, {} in what trained it, float32\n\
+         from        {}\n\
+         sha256      {sha256}\n\
+         input       images of {}\n\
+         encoder     {}, fully connected {}, Y of {} numbers\n\
+         objective   {} global + {} local + {} prior + {} labels, {}\n",
+        c.model_type,
+        c.format,
+        count(true),
+        count(false),
+        model.reference,
+        c.size,
+        word(&c.encoder.architecture),
+        c.encoder.fc_dim,
+        c.encoder.latent_dim,
+        o.alpha,
+        o.beta,
+        o.gamma,
+        o.labels,
+        word(&o.estimator),
+    );
+    let info = serde_json::json!({
+        "path": model.path, "config": c, "sha256": sha256, "dtype": "float32", "parameters": count(true) + count(false),
+    });
+    terminal.result_or_json(&info, &text)
+}
+
+/// A value as configurations write it.
+fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default()
+}
+
+fn describe_images(path: &Path, terminal: &Terminal) -> Result<()> {
+    let images = image::open(path)?;
+    let counts = |set: &image::ImageSet| {
+        let mut counts = vec![0usize; images.classes.len()];
+        set.labels.iter().for_each(|&label| counts[label as usize] += 1);
+        counts
+    };
+    let (train, test) = (counts(&images.train), counts(&images.test));
+    let mut text = format!(
+        "images      {}\nsize        {}\ntrain       {}\ntest        {}\n\nlabel     train    test\n",
+        path.display(),
+        images.train.size,
+        images.train.len(),
+        images.test.len()
+    );
+    for ((name, train), test) in images.classes.iter().zip(&train).zip(&test) {
+        writeln!(text, "{name:<8} {train:>6}  {test:>6}").ok();
+    }
+    let info = serde_json::json!({
+        "path": path, "size": images.train.size, "classes": images.classes, "train": train, "test": test,
+    });
     terminal.result_or_json(&info, &text)
 }

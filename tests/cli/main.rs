@@ -8,6 +8,7 @@ mod extract;
 mod hub;
 mod hub_python;
 mod hub_server;
+mod images;
 mod mi;
 mod parquet;
 mod place;

@@ -7,6 +7,7 @@ mod features;
 mod gaussians;
 mod output;
 mod picture;
+mod plane;
 mod selfcheck;
 mod staircase;
 
@@ -34,6 +35,7 @@ enum Action {
     Estimate(Box<estimate::EstimateCommand>),
     Discrete(discrete::Discrete),
     Features(features::Features),
+    Plane(plane::Plane),
     Bench(bench::Bench),
     Staircase(staircase::StaircaseCommand),
     Selfcheck(selfcheck::Selfcheck),
@@ -46,6 +48,7 @@ impl MiCommand {
             Action::Estimate(estimate) => estimate.run(terminal),
             Action::Discrete(discrete) => discrete.run(terminal),
             Action::Features(features) => features.run(terminal),
+            Action::Plane(plane) => plane.run(terminal),
             Action::Bench(bench) => bench.run(terminal),
             Action::Staircase(staircase) => staircase.run(terminal),
             Action::Selfcheck(selfcheck) => selfcheck.run(terminal),
