@@ -7,8 +7,7 @@ use super::store::uniform_by_fan_in;
 use crate::config::{Architecture, ImageEncoderConfig};
 use crate::error::{Error, Result};
 use crate::image::ImageSize;
-use crate::ops::linear::linear;
-use crate::ops::patches::{Window, patches};
+use crate::ops::conv2d::{Window, conv2d};
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
@@ -145,15 +144,11 @@ impl ImageEncoder {
 
 impl Conv {
     fn forward(&self, x: &Tensor, phase: Phase) -> Result<Tensor> {
-        let (batch, height, width, _) = x.dims4()?;
-        let (outputs, channels, k, _) = self.weight.dims4()?;
-        let weight = self.weight.permute((0, 2, 3, 1))?.contiguous()?.reshape((outputs, k * k * channels))?;
-        let rows = patches(x, self.window)?;
-        let y = match &self.norm {
-            None => linear(&rows, &weight, &self.bias, true)?,
-            Some(norm) => norm.forward(&linear(&rows, &weight, &self.bias, false)?, phase)?.relu()?,
-        };
-        Ok(y.reshape((batch, self.window.out(height), self.window.out(width), outputs))?)
+        let conv = |relu| conv2d(x, &self.weight, &self.bias, self.window, relu);
+        let Some(norm) = &self.norm else { return conv(true) };
+        let y = conv(false)?; // (B, H, W, O)
+        let rows = y.flatten_to(2)?;
+        Ok(norm.forward(&rows, phase)?.relu()?.reshape(y.shape())?)
     }
 }
 

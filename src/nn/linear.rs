@@ -2,7 +2,7 @@
 
 use super::store::uniform_by_fan_in;
 use crate::error::Result;
-use crate::ops::linear::linear;
+use crate::ops::linear::{linear, linear_onto};
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
@@ -42,9 +42,12 @@ impl Linear {
         linear(x, &self.weight, &self.bias, true)
     }
 
-    /// The weight (out, in).
-    pub fn weight(&self) -> &Tensor {
-        &self.weight
+    /// Its product with `x` (N, in) and its bias, onto what `beside` (N, others) and `weight` (out, others) make.
+    ///
+    /// # Errors
+    /// Other numbers of columns.
+    pub fn forward_onto(&self, x: &Tensor, beside: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        linear_onto(x, &self.weight, &linear(beside, weight, &self.bias, false)?)
     }
 }
 

@@ -87,11 +87,10 @@ impl Block {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let deep = self.second.forward(&self.first.forward_relu(x)?)?;
         let (dim, inputs) = self.shortcut.dims2()?;
         let eye: Vec<f32> = (0..dim * inputs).map(|i| if i / inputs == i % inputs { 1.0 } else { 0.0 }).collect();
         let eye = Tensor::from_vec(eye, (dim, inputs), x.device())?.to_dtype(x.dtype())?;
-        let out = (deep + x.matmul(&(&self.shortcut + eye)?.t()?)?)?;
+        let out = self.second.forward_onto(&self.first.forward_relu(x)?, x, &(&self.shortcut + eye)?)?;
         match &self.norm {
             Some((gain, shift)) => layer_norm(&out, gain, shift),
             None => Ok(out),

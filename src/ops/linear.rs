@@ -86,8 +86,50 @@ pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<T
     function([&x, &weight, &bias], y, backward)
 }
 
+/// `onto + x W'`: (N, O) of `x` (N, I), `weight` (O, I) and `onto` (N, O).
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn linear_onto(x: &Tensor, weight: &Tensor, onto: &Tensor) -> Result<Tensor> {
+    match Form::of(x) {
+        Form::Fused => fused_onto(x, weight, onto),
+        Form::Composed => composed_onto(x, weight, onto),
+    }
+}
+
+fn composed_onto(x: &Tensor, weight: &Tensor, onto: &Tensor) -> Result<Tensor> {
+    Ok((x.matmul(&weight.t()?)? + onto)?)
+}
+
+fn fused_onto(x: &Tensor, weight: &Tensor, onto: &Tensor) -> Result<Tensor> {
+    let (x, weight, onto) = (x.contiguous()?, weight.contiguous()?, onto.contiguous()?);
+    let ((n, inputs), outputs) = (x.dims2()?, weight.dim(0)?);
+    let mut y = Floats::of(&onto)?.to_vec();
+    {
+        let (x, w) = (Floats::of(&x)?, Floats::of(&weight)?);
+        let (x, w) = (View::new(&x, n, inputs, inputs)?, View::new(&w, outputs, inputs, inputs)?);
+        multiply(ViewMut::new(&mut y, n, outputs, outputs)?, true, x, w.t(), false)?;
+    }
+    let kept = (x.detach(), weight.detach());
+    let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
+        let grad = grad.contiguous()?;
+        let (x, w, g) = (Floats::of(&kept.0)?, Floats::of(&kept.1)?, Floats::of(&grad)?);
+        let g = View::new(&g, n, outputs, outputs)?;
+        let (mut dx, mut dw) = (vec![0.0; n * inputs], vec![0.0; outputs * inputs]);
+        let w = View::new(&w, outputs, inputs, inputs)?;
+        multiply(ViewMut::new(&mut dx, n, inputs, inputs)?, false, g, w, false)?;
+        let x = View::new(&x, n, inputs, inputs)?;
+        multiply(ViewMut::new(&mut dw, outputs, inputs, inputs)?, false, g.t(), x, false)?;
+        let dx = Tensor::from_vec(dx, (n, inputs), &Device::Cpu)?;
+        let dw = Tensor::from_vec(dw, (outputs, inputs), &Device::Cpu)?;
+        Ok([Some(dx), Some(dw), Some(grad.clone())])
+    };
+    function([&x, &weight, &onto], Tensor::from_vec(y, (n, outputs), &Device::Cpu)?, backward)
+}
+
 kernel! {
-    fn where_positive<'a>(grad: &'a [f32], y: &'a [f32], out: &'a mut [f32]) {
+    /// `grad` where `y` is above zero, else 0: what ReLU lets back.
+    pub(super) fn where_positive<'a>(grad: &'a [f32], y: &'a [f32], out: &'a mut [f32]) {
         for ((d, &g), &y) in out.iter_mut().zip(grad).zip(y) {
             *d = if y > 0.0 { g } else { 0.0 };
         }
@@ -106,6 +148,13 @@ mod tests {
             finite_differences(|t| composed(&t[0], &t[1], &t[2], relu), &inputs);
             same(|t| fused(&t[0], &t[1], &t[2], relu), |t| composed(&t[0], &t[1], &t[2], relu), &inputs);
         }
+    }
+
+    #[test]
+    fn a_product_onto_something_has_the_slopes_of_its_parts() {
+        let inputs = [random(&[5, 7], 1), random(&[4, 7], 2), random(&[5, 4], 3)];
+        finite_differences(|t| composed_onto(&t[0], &t[1], &t[2]), &inputs);
+        same(|t| fused_onto(&t[0], &t[1], &t[2]), |t| composed_onto(&t[0], &t[1], &t[2]), &inputs);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 pub mod adam;
 pub mod all_pairs;
 pub mod conv;
+pub mod conv2d;
 pub mod cross_entropy;
 pub mod encoder;
 pub mod encoder_stream;
@@ -21,7 +22,6 @@ pub mod linear;
 pub mod lstm;
 pub mod matrix;
 pub mod norm;
-pub mod patches;
 pub mod recurrent;
 pub mod recurrent_stream;
 pub mod scores;
