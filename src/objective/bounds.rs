@@ -517,7 +517,7 @@ mod tests {
                     let (joint, others) = groups_of(&t[0])?;
                     grouped_loss(bound, &joint, &others)
                 },
-                &[scores.clone()],
+                std::slice::from_ref(&scores),
             );
         }
         assert!(grouped_loss(Bound::Tuba, &joint, &others).is_err() && groups_of(&random(&[4, 11], 1)).is_err());

@@ -43,7 +43,7 @@ pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<T
         multiply(ViewMut::new(&mut y, n, outputs, outputs)?, true, x, w.t(), false)?;
     }
     if relu {
-        y.par_chunks_mut(BLOCK).for_each(|y| relu_in_place(y));
+        y.par_chunks_mut(BLOCK).for_each(relu_in_place);
     }
     let y = Tensor::from_vec(y, (n, outputs), &Device::Cpu)?;
     let (inputs_tracked, kept) = (x.track_op(), (x.detach(), weight.detach(), y.clone()));

@@ -124,11 +124,11 @@ fn write_page(out: &mut String, page: &ProbePage) -> fmt::Result {
             map::write(out, points, &page.classes, i)?;
         }
         if let Some(picture) = &detail.picture {
-            write!(
+            writeln!(
                 out,
                 "<figure><img src=\"data:image/png;base64,{}\" alt=\"images and their nearest neighbours\"/>\
                  <figcaption>On the left of each line an image of the test set, then those nearest to it by the angle between \
-                 features.</figcaption></figure>\n",
+                 features.</figcaption></figure>",
                 base64::engine::general_purpose::STANDARD.encode(picture)
             )?;
         }
