@@ -14,7 +14,7 @@ pub struct GeneratorConfig {
     pub noise_dim: usize,
     /// Numbers in c, the code that samples are to tell of.
     pub code_dim: usize,
-    /// Units of each hidden layer.
+    /// Units of each hidden layer; of images, channels at the smallest side and after each doubling.
     pub hidden_dims: Vec<usize>,
 }
 
@@ -32,7 +32,9 @@ pub struct GanObjectiveConfig {
     pub beta: f64,
     /// The weight of a new batch in MINE's running mean.
     pub rate: f64,
-    /// Units of each hidden layer of the discriminator, and of MINE's network.
+    /// Units of each hidden layer of the discriminator; of images, channels of its convolutions.
+    pub discriminator_dims: Vec<usize>,
+    /// Units of each hidden layer of MINE's network.
     pub critic_dims: Vec<usize>,
     /// Whether the information's gradient is clipped to the length of the adversary's.
     pub adaptive_clipping: bool,
@@ -40,16 +42,24 @@ pub struct GanObjectiveConfig {
 
 impl Default for GanObjectiveConfig {
     fn default() -> Self {
-        GanObjectiveConfig { beta: 1.0, rate: 0.01, critic_dims: vec![128, 128], adaptive_clipping: true }
+        GanObjectiveConfig {
+            beta: 1.0,
+            rate: 0.01,
+            discriminator_dims: vec![128, 128],
+            critic_dims: vec![128, 128],
+            adaptive_clipping: true,
+        }
     }
 }
 
 /// The `[data]` section.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct ToyDataConfig {
-    /// DATA: `toy:25-gaussians` or `toy:spiral`.
+pub struct GanDataConfig {
+    /// DATA: `toy:25-gaussians`, `toy:spiral`, or `stacked:` and a directory of images.
     pub path: String,
+    /// Of stacked images: a model of the preset image-supervised, which tells what samples show.
+    pub classifier: String,
 }
 
 /// Everything that a run is made of.
@@ -63,7 +73,7 @@ pub struct GanConfig {
     /// What is played for.
     pub objective: GanObjectiveConfig,
     /// What is imitated.
-    pub data: ToyDataConfig,
+    pub data: GanDataConfig,
     /// How the players are trained.
     pub train: TrainConfig,
 }
@@ -74,7 +84,7 @@ impl Default for GanConfig {
             seed: 0,
             generator: GeneratorConfig::default(),
             objective: GanObjectiveConfig::default(),
-            data: ToyDataConfig::default(),
+            data: GanDataConfig::default(),
             train: TrainConfig {
                 batch_size: 256,
                 lr: 1e-3,
@@ -87,8 +97,10 @@ impl Default for GanConfig {
 }
 
 impl Sections for GanConfig {
-    const PRESETS: &'static [(&'static str, &'static str)] =
-        &[("mine-gan", include_str!("../../data/presets/mine-gan.toml"))];
+    const PRESETS: &'static [(&'static str, &'static str)] = &[
+        ("mine-gan", include_str!("../../data/presets/mine-gan.toml")),
+        ("mine-gan-stacked", include_str!("../../data/presets/mine-gan-stacked.toml")),
+    ];
     const USUAL: &'static str = "mine-gan";
     const MARKS: &'static [(&'static str, &'static str)] = &[("generator", "noise_dim"), ("generator", "code_dim")];
 
@@ -98,6 +110,7 @@ impl Sections for GanConfig {
         check_dim("generator.noise_dim", g.noise_dim, faults);
         check_dim("generator.code_dim", g.code_dim, faults);
         g.hidden_dims.iter().for_each(|&dim| check_dim("generator.hidden_dims", dim, faults));
+        o.discriminator_dims.iter().for_each(|&dim| check_dim("objective.discriminator_dims", dim, faults));
         o.critic_dims.iter().for_each(|&dim| check_dim("objective.critic_dims", dim, faults));
         let mut check = |ok: bool, key: &str, what: String| {
             if !ok {

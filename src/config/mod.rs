@@ -14,7 +14,7 @@ mod train;
 
 pub use bottleneck::{BottleneckConfig, BottleneckEncoderConfig, BottleneckObjectiveConfig, Information};
 pub use data::{Columns, Cut, DataConfig, OnBadFile, Sampler};
-pub use gan::{GanConfig, GanObjectiveConfig, GeneratorConfig, ToyDataConfig};
+pub use gan::{GanConfig, GanDataConfig, GanObjectiveConfig, GeneratorConfig};
 pub use image::{
     Architecture, DimConfig, DimEstimator, DimObjectiveConfig, ImageDataConfig, ImageEncoderConfig, LocalCriticKind,
 };

@@ -105,6 +105,19 @@ impl ImageExtractor {
         Ok(())
     }
 
+    /// The likeliest label of every image; none if the model was not trained with labels.
+    ///
+    /// # Errors
+    /// The images have another size than the model's.
+    pub fn labels(&self, set: &ImageSet) -> Result<Option<Vec<u32>>> {
+        let (all, mut labels): (Vec<usize>, _) = ((0..set.len()).collect(), Vec::new());
+        for some in all.chunks(AT_ONCE) {
+            let Some(told) = self.model.labels(&set.tensor(some, &self.device)?)? else { return Ok(None) };
+            labels.extend(told.to_vec1::<u32>()?);
+        }
+        Ok(Some(labels))
+    }
+
     /// [`ImageExtractor::extract`], kept in memory.
     ///
     /// # Errors

@@ -9,9 +9,11 @@ mod idx;
 mod loader;
 mod parquet;
 mod set;
+mod stacks;
 
 pub use loader::{ImageBatch, ImageLoader, batches};
 pub use set::{ImageSet, ImageSize, Images};
+pub use stacks::{PREFIX as STACKED, Spread, Stacks};
 
 use crate::error::{Error, Result};
 use std::path::Path;

@@ -132,3 +132,84 @@ fn rows(path: &Path) -> Result<Vec<(Vec<u8>, ImageSize, u32)>> {
     };
     found.into_par_iter().enumerate().map(decode).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::image::{ColorType, ImageEncoder, codecs::png::PngEncoder};
+    use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+    use std::fs::File;
+    use std::sync::Arc;
+
+    fn png(pixels: &[u8], width: u32, color: ColorType) -> Vec<u8> {
+        let mut file = Vec::new();
+        let height = pixels.len() as u32 / width / u32::from(color.channel_count());
+        PngEncoder::new(&mut file).write_image(pixels, width, height, color.into()).unwrap();
+        file
+    }
+
+    /// A file as the hub's data sets of images have it.
+    fn write(path: &Path, images: &[Vec<u8>], labels: &[i64], label: &str) {
+        let schema = format!(
+            "message m {{ OPTIONAL GROUP image {{ OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); }} OPTIONAL INT64 {label}; }}"
+        );
+        let schema = Arc::new(parse_message_type(&schema).unwrap());
+        let mut writer = SerializedFileWriter::new(File::create(path).unwrap(), schema, Default::default()).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let values: Vec<ByteArray> = images.iter().map(|bytes| bytes.clone().into()).collect();
+        column.typed::<ByteArrayType>().write_batch(&values, Some(&vec![2; values.len()]), None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&[], Some(&vec![1; values.len()]), None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(labels, Some(&vec![1; labels.len()]), None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn the_hubs_tables_of_images_are_read_and_told_apart_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let colours: Vec<u8> = (0..2 * 2 * 3).collect();
+        let other: Vec<u8> = colours.iter().map(|x| 200 - x).collect();
+        let of = |pixels: &[u8]| png(pixels, 2, ColorType::Rgb8);
+        write(&dir.path().join("train-00000-of-00001.parquet"), &[of(&colours), of(&other)], &[0, 2], "fine_label");
+        write(&dir.path().join("test-00000-of-00001.parquet"), &[of(&other)], &[1], "fine_label");
+        let images = crate::image::open(dir.path()).unwrap();
+        assert_eq!(images.train.size, ImageSize { height: 2, width: 2, channels: 3 });
+        assert_eq!((images.train.labels, images.test.labels, images.classes.len()), (vec![0, 2], vec![1], 3));
+        assert_eq!((images.train.pixels, images.test.pixels), ([colours, other.clone()].concat(), other));
+        // One file alone is all to train on; shades of grey have one number a pixel.
+        let alone = dir.path().join("alone");
+        std::fs::create_dir(&alone).unwrap();
+        write(&alone.join("data.parquet"), &[png(&[1, 2, 3], 1, ColorType::L8)], &[0], "label");
+        let images = crate::image::open(&alone).unwrap();
+        assert_eq!((images.train.pixels, images.train.size.channels, images.test.len()), (vec![1, 2, 3], 1, 0));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_table_of_images_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("train.parquet");
+        let (one, wide) = (png(&[0; 4], 2, ColorType::L8), png(&[0; 6], 3, ColorType::L8));
+        let fails = |part: &str| {
+            let said = crate::image::open(dir.path()).unwrap_err().to_string();
+            assert!(said.contains(part), "{said} has no {part}");
+        };
+        write(&file, &[one.clone(), wide], &[0, 1], "label");
+        fails("image 2 of those to train on: is 2 x 3 x 1");
+        write(&file, std::slice::from_ref(&one), &[-1], "label");
+        fails("row 1: its label is no number from 0");
+        write(&file, std::slice::from_ref(&one), &[0], "kind");
+        fails("has no column of labels; its columns are image, kind");
+        write(&file, &[one[..20].to_vec()], &[0], "label");
+        fails("row 1 cannot be read as an image");
+        std::fs::write(&file, b"PAR1 and no more").unwrap();
+        fails("train.parquet");
+    }
+}

@@ -132,12 +132,7 @@ impl OfImages for Bottleneck {
         let cross_entropy = candle_nn::loss::cross_entropy(&self.decoder.forward(&code)?, labels)?;
         sum.add(1.0, "cross_entropy", &cross_entropy)?;
         let information = match (&self.estimator, normal) {
-            (None, Some([mean, deviation])) => {
-                // KL(N(m, s^2) | N(0, 1)), summed over the code.
-                let variance = deviation.sqr()?;
-                let inside = ((mean.sqr()? + &variance)? - (variance.log()? + 1.0)?)?;
-                (inside.sum(D::Minus1)?.mean_all()? * 0.5)?
-            }
+            (None, Some([mean, deviation])) => divergence(&mean, &deviation)?,
             (Some(estimator), _) => {
                 let others = rolled(&pixels, stream)?;
                 let twin = estimator.fixed(&[&pixels, &others], [&code, &code])?;
@@ -165,6 +160,13 @@ impl OfImages for Bottleneck {
         sum.tell("information_z_y", told, images)?;
         Ok(Descent { objective: sum.objective()?, figures: sum.figures, z: code.detach() })
     }
+}
+
+/// KL(N(mean, deviation^2) | N(0, 1)), summed over the numbers of a code (B, K) and averaged over codes.
+fn divergence(mean: &Tensor, deviation: &Tensor) -> Result<Tensor> {
+    let variance = deviation.sqr()?;
+    let inside = ((mean.sqr()? + &variance)? - (variance.log()? + 1.0)?)?;
+    Ok((inside.sum(D::Minus1)?.mean_all()? * 0.5)?)
 }
 
 /// The entropy of labels, in nats.
@@ -264,6 +266,20 @@ mod tests {
         made.descent(&images, &labels, Phase::Train, &mut stream(1, "code", 1)).unwrap();
         assert_ne!(state()[0], first[0]);
         assert!(store.trainable().iter().all(|(name, _)| !name.contains("running")));
+    }
+
+    #[test]
+    fn the_divergence_is_that_of_the_densities() {
+        let [means, deviations] = [[0.7f64, -1.2, 0.0], [0.4, 1.5, 1.0]];
+        let row = |numbers: &[f64]| Tensor::new(numbers, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+        let got = divergence(&row(&means), &row(&deviations)).unwrap().to_scalar::<f64>().unwrap();
+        let normal = |x: f64, m: f64, s: f64| (-0.5 * ((x - m) / s).powi(2)).exp() / (s * std::f64::consts::TAU.sqrt());
+        let (step, mut want) = (1e-3, 0.0);
+        for (&m, &s) in means.iter().zip(&deviations) {
+            let points = (-20_000..20_000).map(|i| f64::from(i) * step).filter(|x| (x - m).abs() < 12.0 * s);
+            want += points.map(|x| normal(x, m, s) * (normal(x, m, s) / normal(x, 0.0, 1.0)).ln() * step).sum::<f64>();
+        }
+        assert!((got - want).abs() < 1e-6, "{got} {want}");
     }
 
     #[test]

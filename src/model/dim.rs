@@ -98,6 +98,16 @@ impl Dim {
     pub fn views(&self, images: &Tensor, phase: Phase) -> Result<Views> {
         self.encoder.forward(images, phase)
     }
+
+    /// The likeliest label (B) of each of images (B, H, W, C); none if it was not trained with labels.
+    ///
+    /// # Errors
+    /// The images have another size.
+    pub fn labels(&self, images: &Tensor) -> Result<Option<Tensor>> {
+        let Some(classifier) = &self.classifier else { return Ok(None) };
+        let y = self.views(images, Phase::Eval)?.y;
+        Ok(Some(classifier.forward(&y)?.argmax(D::Minus1)?))
+    }
 }
 
 impl OfImages for Dim {

@@ -1,7 +1,7 @@
 //! A generative adversarial network whose generator is paid for samples that tell of their code (Belghazi et al. 2018, section 5.1).
 //!
 //! ```text
-//! e, c normal -> G([e, c]) -> samples (B, 2)          D tells them from those of the data, T tells how much they say about c
+//! e, c normal -> G([e, c]) -> samples (B, numbers)    D tells them from those of the data, T tells how much they say about c
 //! G descends the adversarial loss - beta I(G([e, c]); c)
 //! ```
 //!
@@ -14,16 +14,17 @@ use super::dim::Sum;
 use super::estimator::Estimator;
 use crate::config::GanConfig;
 use crate::error::Result;
-use crate::nn::{Mlp, ParamStore};
+use crate::nn::{Discriminator, Generator, ParamStore, Phase, Samples};
 use crate::objective::{Bound, Surrogate, soft_plus};
 use crate::seed::Stream;
 use candle_core::{DType, Tensor, Var};
+use candle_nn::VarBuilder;
 
 /// The players.
 #[derive(Debug, Clone)]
 pub struct MineGan {
-    generator: Mlp,
-    discriminator: [Mlp; 2], // that learns, and its twin
+    generator: Generator,
+    discriminator: [Discriminator; 2], // that learns, and its twin
     estimator: Estimator,
     weights: Vec<(String, Var)>, // of the generator
     cfg: GanConfig,
@@ -31,47 +32,45 @@ pub struct MineGan {
 }
 
 impl MineGan {
-    /// The networks of a configuration, for samples of `numbers` numbers, with parameters of `store`.
+    /// The networks of a configuration, with parameters of `store`.
     ///
     /// Names: `generator`, `discriminator`, `estimator`.
     ///
     /// # Errors
     /// The parameters have other shapes.
-    pub fn new(cfg: &GanConfig, numbers: usize, store: &ParamStore) -> Result<Self> {
+    pub fn new(cfg: &GanConfig, samples: Samples, store: &ParamStore) -> Result<Self> {
         let (g, o) = (&cfg.generator, &cfg.objective);
-        let widths = |from: usize, hidden: &[usize], to: usize| -> Vec<usize> {
-            std::iter::once(from).chain(hidden.iter().copied()).chain([to]).collect()
-        };
         let (vb, frozen) = (store.builder(), store.frozen());
-        let generator = Mlp::new(&widths(g.noise_dim + g.code_dim, &g.hidden_dims, numbers), &vb.pp("generator"))?;
-        let against = widths(numbers, &o.critic_dims, 1);
+        let generator = Generator::new(samples, g.noise_dim + g.code_dim, &g.hidden_dims, &vb.pp("generator"))?;
         let discriminator =
-            [Mlp::new(&against, &vb.pp("discriminator"))?, Mlp::new(&against, &frozen.pp("discriminator"))?];
+            |vb: &VarBuilder| Discriminator::new(samples, &o.discriminator_dims, &vb.pp("discriminator"));
+        let discriminator = [discriminator(&vb)?, discriminator(&frozen)?];
         let size = (o.critic_dims[0], o.critic_dims.len());
-        let estimator = Estimator::new([numbers, g.code_dim], size, &vb.pp("estimator"), &frozen.pp("estimator"))?;
+        let estimator =
+            Estimator::new([samples.numbers(), g.code_dim], size, &vb.pp("estimator"), &frozen.pp("estimator"))?;
         let weights = store.trainable().into_iter().filter(|(name, _)| name.starts_with("generator")).collect();
         Ok(MineGan { generator, discriminator, estimator, weights, cfg: cfg.clone(), store: store.clone() })
     }
 
     /// Codes (B, `code_dim`) and the samples (B, numbers) that are made of them and of noise.
-    fn make(&self, n: usize, stream: &mut Stream) -> Result<(Tensor, Tensor)> {
+    fn make(&self, n: usize, phase: Phase, stream: &mut Stream) -> Result<(Tensor, Tensor)> {
         let device = self.store.device();
         let mut normal = |columns: usize| -> Result<Tensor> {
             let drawn: Vec<f32> = (0..n * columns).map(|_| stream.normal()).collect();
             Ok(Tensor::from_vec(drawn, (n, columns), device)?)
         };
         let (noise, code) = (normal(self.cfg.generator.noise_dim)?, normal(self.cfg.generator.code_dim)?);
-        let samples = self.generator.forward(&Tensor::cat(&[&noise, &code], 1)?)?;
+        let samples = self.generator.forward(&Tensor::cat(&[&noise, &code], 1)?, phase)?;
         Ok((code, samples))
     }
 
-    /// `n` samples.
+    /// `n` samples (n, numbers), one behind the other.
     ///
     /// # Errors
     /// None but the device's.
-    pub fn samples(&self, n: usize, stream: &mut Stream) -> Result<Vec<[f32; 2]>> {
-        let made = self.make(n, stream)?.1.detach().to_dtype(DType::F32)?.to_vec2::<f32>()?;
-        Ok(made.into_iter().map(|row| [row[0], row.get(1).copied().unwrap_or_default()]).collect())
+    pub fn samples(&self, n: usize, stream: &mut Stream) -> Result<Vec<f32>> {
+        let made = self.make(n, Phase::Eval, stream)?.1;
+        Ok(made.detach().to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?)
     }
 
     /// One round of the game on samples of the data (B, numbers).
@@ -79,7 +78,7 @@ impl MineGan {
     /// # Errors
     /// There are fewer than two.
     pub fn descent(&self, real: &Tensor, stream: &mut Stream) -> Result<Descent> {
-        let (code, made) = self.make(real.dim(0)?, stream)?;
+        let (code, made) = self.make(real.dim(0)?, Phase::Train, stream)?;
         let [learning, fixed] = &self.discriminator;
         let mut sum = Sum::default();
         let told = soft_plus(&learning.forward(real)?.neg()?)?.mean_all()?;
@@ -140,19 +139,25 @@ fn length(gradients: &[Tensor]) -> Result<f64> {
 mod tests {
     use super::*;
     use crate::config::{GanObjectiveConfig, GeneratorConfig};
+    use crate::image::ImageSize;
     use crate::seed::stream;
     use crate::toy::Toy;
     use candle_core::Device;
 
     fn game(objective: GanObjectiveConfig) -> (ParamStore, MineGan, Tensor) {
+        game_of(Samples::Points(2), objective)
+    }
+
+    fn game_of(samples: Samples, objective: GanObjectiveConfig) -> (ParamStore, MineGan, Tensor) {
         let store = ParamStore::new(3, &Device::Cpu);
         let generator = GeneratorConfig { noise_dim: 2, code_dim: 2, hidden_dims: vec![8, 8] };
-        let objective = GanObjectiveConfig { critic_dims: vec![8, 8], ..objective };
+        let objective = GanObjectiveConfig { critic_dims: vec![8, 8], discriminator_dims: vec![8, 8], ..objective };
         let cfg = GanConfig { generator, objective, ..GanConfig::default() };
-        let gan = MineGan::new(&cfg, 2, &store).unwrap();
+        let gan = MineGan::new(&cfg, samples, &store).unwrap();
         let mut s = stream(1, "real", 0);
-        let real: Vec<f32> = (0..32).flat_map(|_| Toy::Gaussians.draw(&mut s)).collect();
-        (store, gan, Tensor::from_vec(real, (32, 2), &Device::Cpu).unwrap())
+        let points = |_| Toy::Gaussians.draw(&mut s).map(|x| x / Toy::REACH);
+        let real: Vec<f32> = (0..16 * samples.numbers()).flat_map(points).collect();
+        (store, gan, Tensor::from_vec(real, (32, samples.numbers()), &Device::Cpu).unwrap())
     }
 
     fn figure(descent: &Descent, name: &str) -> f32 {
@@ -161,10 +166,11 @@ mod tests {
 
     #[test]
     fn each_player_descends_its_own_loss() {
-        for (part, name) in
-            [("generator", "generator_loss"), ("discriminator", "discriminator_loss"), ("estimator", "information")]
-        {
-            let (store, gan, real) = game(GanObjectiveConfig { beta: 0.0, ..Default::default() });
+        let kinds = [Samples::Points(2), Samples::Images(ImageSize { height: 8, width: 4, channels: 3 })];
+        let parts =
+            [("generator", "generator_loss"), ("discriminator", "discriminator_loss"), ("estimator", "information")];
+        for (samples, (part, name)) in kinds.into_iter().flat_map(|kind| parts.map(|part| (kind, part))) {
+            let (store, gan, real) = game_of(samples, GanObjectiveConfig { beta: 0.0, ..Default::default() });
             let round = || gan.descent(&real, &mut stream(1, "game", 0)).unwrap();
             let (before, grads) = (figure(&round(), name), round().objective.backward().unwrap());
             for (name, var) in store.trainable().iter().filter(|(name, _)| name.starts_with(part)) {
@@ -172,7 +178,10 @@ mod tests {
                 var.set(&(var.as_tensor().detach() - (grad * 0.01).unwrap()).unwrap()).unwrap();
             }
             let after = figure(&round(), name);
-            assert!(if part == "estimator" { after > before } else { after < before }, "{part}: {before} {after}");
+            assert!(
+                if part == "estimator" { after > before } else { after < before },
+                "{samples:?}, {part}: {before} {after}"
+            );
         }
     }
 

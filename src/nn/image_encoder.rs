@@ -1,13 +1,13 @@
 //! The encoder of images of Deep InfoMax (Hjelm et al. 2019, appendix A.3): strided convolutions, a fully connected layer, Y.
 
 use super::batch_norm::BatchNorm;
+use super::conv2d::Conv2d;
 use super::encoder::Phase;
 use super::linear::Linear;
-use super::store::uniform_by_fan_in;
 use crate::config::{Architecture, ImageEncoderConfig};
 use crate::error::{Error, Result};
 use crate::image::ImageSize;
-use crate::ops::conv2d::{Window, conv2d};
+use crate::ops::conv2d::Window;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
@@ -24,19 +24,10 @@ pub struct Views {
     pub y: Tensor,
 }
 
-/// A convolution with ReLU behind it, and batch norm between them where there is one.
-#[derive(Debug, Clone)]
-struct Conv {
-    weight: Tensor, // (O, C, k, k)
-    bias: Tensor,   // (O)
-    norm: Option<BatchNorm>,
-    window: Window,
-}
-
 /// The encoder.
 #[derive(Debug, Clone)]
 pub struct ImageEncoder {
-    convs: Vec<Conv>,
+    convs: Vec<Conv2d>,
     local: usize,
     fc: Linear,
     fc_norm: Option<BatchNorm>,
@@ -67,16 +58,8 @@ impl ImageEncoder {
         let (mut convs, mut sizes) = (Vec::new(), Sizes { local: [0, 0], conv: 0 });
         let (mut channels, mut side) = (size.channels, size.height);
         for (i, &outputs) in architecture.channels().iter().enumerate() {
-            let conv = vb.pp(format!("conv{i}"));
-            let start = uniform_by_fan_in(channels * kernel * kernel);
-            let norm =
-                architecture.batch_norm().then(|| BatchNorm::new(outputs, &vb.pp(format!("norm{i}")))).transpose()?;
-            convs.push(Conv {
-                weight: conv.get_with_hints((outputs, channels, kernel, kernel), "weight", start)?,
-                bias: conv.get_with_hints(outputs, "bias", start)?,
-                norm,
-                window,
-            });
+            let conv = Conv2d::new(channels, outputs, window, &vb.pp(format!("conv{i}")))?;
+            convs.push(if architecture.batch_norm() { conv.normed(&vb.pp(format!("norm{i}")))? } else { conv });
             (channels, side) = (outputs, window.out(side));
             if i == architecture.local() {
                 sizes.local = [side * side, channels];
@@ -126,7 +109,7 @@ impl ImageEncoder {
         let batch = images.dim(0)?;
         let (mut x, mut local) = (images.clone(), None);
         for (i, conv) in self.convs.iter().enumerate() {
-            x = conv.forward(&x, phase)?;
+            x = conv.forward_relu(&x, phase)?;
             if i == self.local {
                 local = Some(x.reshape((batch, self.sizes.local[0], self.sizes.local[1]))?);
             }
@@ -139,16 +122,6 @@ impl ImageEncoder {
         let y = self.y.forward(&fc)?;
         let local = local.unwrap_or_else(|| conv.clone());
         Ok(Views { local, conv, fc, y })
-    }
-}
-
-impl Conv {
-    fn forward(&self, x: &Tensor, phase: Phase) -> Result<Tensor> {
-        let conv = |relu| conv2d(x, &self.weight, &self.bias, self.window, relu);
-        let Some(norm) = &self.norm else { return conv(true) };
-        let y = conv(false)?; // (B, H, W, O)
-        let rows = y.flatten_to(2)?;
-        Ok(norm.forward(&rows, phase)?.relu()?.reshape(y.shape())?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod batch_norm;
 mod context;
+mod conv2d;
 mod critic;
 mod embedding;
 mod encoder;
@@ -9,6 +10,7 @@ mod heads;
 mod image_encoder;
 mod linear;
 mod local_critic;
+mod players;
 mod running;
 mod sentences;
 mod store;
@@ -16,6 +18,7 @@ mod transformer;
 
 pub use batch_norm::BatchNorm;
 pub use context::{Context, ContextStream};
+pub use conv2d::Conv2d;
 pub use critic::{Baseline, Critic, CriticKind, CriticSize};
 pub use embedding::{Embedding, Rows};
 pub use encoder::{ConvEncoder, Phase};
@@ -23,6 +26,7 @@ pub use heads::Heads;
 pub use image_encoder::{ImageEncoder, Views};
 pub use linear::{Linear, Mlp};
 pub use local_critic::LocalCritic;
+pub use players::{Discriminator, Generator, Samples};
 pub use sentences::SentenceEncoder;
 pub use store::ParamStore;
 pub use transformer::ATTENTION_HEADS;

@@ -4,4 +4,5 @@ mod markup;
 pub mod model_card;
 pub mod plot;
 pub mod probe_page;
+pub mod sheet;
 pub mod tensorboard;

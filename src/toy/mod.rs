@@ -20,9 +20,11 @@ pub enum Toy {
 /// The deviation of each Gaussian.
 const SPREAD: f64 = 0.05;
 
-/// Turns of the spiral, how far from the origin it ends, and how far points are off it.
-const TURNS: f64 = 2.5;
+/// How far from the origin the outermost modes are, and the spiral ends.
 const REACH: f64 = 4.0;
+
+/// Turns of the spiral, and how far points are off it.
+const TURNS: f64 = 2.5;
 const OFF: f64 = 0.1;
 
 /// Pieces that the spiral is cut into, equally long in angle times radius: what counts as its modes.
@@ -45,6 +47,9 @@ pub const LEAST: f64 = 0.1;
 impl Toy {
     /// Every distribution.
     pub const ALL: [Toy; 2] = [Toy::Gaussians, Toy::Spiral];
+
+    /// How far from the origin it reaches, nearly: what points are divided by for networks, which like numbers from -1 to 1.
+    pub const REACH: f32 = REACH as f32;
 
     /// A point.
     pub fn draw(self, stream: &mut Stream) -> [f32; 2] {

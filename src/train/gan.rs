@@ -4,22 +4,50 @@ use super::task::{Batch, Outcome, Task};
 use crate::config::GanConfig;
 use crate::data::Position;
 use crate::error::{Problem, Result};
+use crate::image::Stacks;
 use crate::model::MineGan;
-use crate::nn::{ParamStore, Phase};
+use crate::nn::{ParamStore, Phase, Samples};
 use crate::seed::{Stream, stream};
 use crate::toy::Toy;
 use crate::weights::write_model;
 use candle_core::{Device, Tensor};
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 
-/// Samples of a distribution, (B, 2).
-pub struct Samples(Tensor, u64);
+/// What a generator imitates.
+#[derive(Debug, Clone)]
+pub enum Imitated {
+    /// A distribution on the plane, whose points are divided by [`Toy::REACH`].
+    Toy(Toy),
+    /// Stacked images.
+    Stacks(Arc<Stacks>),
+}
 
-/// The game on a distribution on the plane.
+impl Imitated {
+    /// What its samples are.
+    pub fn samples(&self) -> Samples {
+        match self {
+            Imitated::Toy(_) => Samples::Points(2),
+            Imitated::Stacks(stacks) => Samples::Images(stacks.size()),
+        }
+    }
+
+    fn draw(&self, stream: &mut Stream) -> Vec<f32> {
+        match self {
+            Imitated::Toy(toy) => toy.draw(stream).map(|x| x / Toy::REACH).to_vec(),
+            Imitated::Stacks(stacks) => stacks.draw(stream),
+        }
+    }
+}
+
+/// Samples of what is imitated, (B, numbers).
+pub struct Real(Tensor, u64);
+
+/// The game.
 pub struct GanTask {
     config: GanConfig,
-    toy: Toy,
+    imitated: Imitated,
     store: ParamStore,
     game: MineGan,
     at: Position,
@@ -29,15 +57,15 @@ impl GanTask {
     /// A new game on `device`, with samples from `at` on.
     ///
     /// # Errors
-    /// None that a user can make.
-    pub fn new(config: &GanConfig, toy: Toy, at: Position, device: &Device) -> Result<Self> {
+    /// The networks are not for such samples.
+    pub fn new(config: &GanConfig, imitated: Imitated, at: Position, device: &Device) -> Result<Self> {
         let store = ParamStore::new(config.seed, device);
-        let game = MineGan::new(config, 2, &store)?;
-        Ok(GanTask { config: config.clone(), toy, store, game, at })
+        let game = MineGan::new(config, imitated.samples(), &store)?;
+        Ok(GanTask { config: config.clone(), imitated, store, game, at })
     }
 }
 
-impl Batch for Samples {
+impl Batch for Real {
     fn rows(&self) -> usize {
         self.0.dim(0).unwrap_or_default()
     }
@@ -47,7 +75,7 @@ impl Batch for Samples {
     }
 
     fn sources(&self) -> Vec<String> {
-        vec![format!("batch {} of the distribution", self.1)]
+        vec![format!("batch {} of what is imitated", self.1)]
     }
 
     fn skipped(&self) -> &[Problem] {
@@ -56,7 +84,7 @@ impl Batch for Samples {
 }
 
 impl Task for GanTask {
-    type Batch = Samples;
+    type Batch = Real;
 
     fn unit(&self) -> &'static str {
         "samples"
@@ -66,10 +94,11 @@ impl Task for GanTask {
         &self.store
     }
 
-    fn next_batch(&mut self) -> Result<Samples> {
+    fn next_batch(&mut self) -> Result<Real> {
         let (n, mut stream) = (self.config.train.batch_size, stream(self.config.seed, "toy", self.at.batch));
-        let points: Vec<f32> = (0..n).flat_map(|_| self.toy.draw(&mut stream)).collect();
-        let batch = Samples(Tensor::from_vec(points, (n, 2), self.store.device())?, self.at.batch);
+        let numbers: Vec<f32> = (0..n).flat_map(|_| self.imitated.draw(&mut stream)).collect();
+        let shape = (n, self.imitated.samples().numbers());
+        let batch = Real(Tensor::from_vec(numbers, shape, self.store.device())?, self.at.batch);
         self.at.batch += 1;
         Ok(batch)
     }
@@ -79,11 +108,11 @@ impl Task for GanTask {
     }
 
     /// None: no loss of one player says that the game goes well.
-    fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<Samples>>>> {
+    fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<Real>>>> {
         Ok(Box::new(std::iter::empty()))
     }
 
-    fn outcome(&self, batch: &Samples, _: Phase, stream: &mut Stream) -> Result<Outcome> {
+    fn outcome(&self, batch: &Real, _: Phase, stream: &mut Stream) -> Result<Outcome> {
         Outcome::of_descent(self.game.descent(&batch.0, stream)?)
     }
 
@@ -91,7 +120,7 @@ impl Task for GanTask {
         let config = json!({
             "model_type": "mine-gan",
             "format": 1,
-            "data": self.toy.to_string(),
+            "data": self.config.data.path,
             "generator": self.config.generator,
             "objective": self.config.objective,
         });

@@ -18,7 +18,7 @@ mod text;
 mod trainer;
 
 pub use audio::{AudioBatch, AudioTask};
-pub use gan::GanTask;
+pub use gan::{GanTask, Imitated};
 pub use health::{complaint, spread_and_rank};
 pub use image::{ImageMaterial, ImageTask};
 pub use init::begin;

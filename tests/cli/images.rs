@@ -134,7 +134,7 @@ fn the_bottleneck_tells_labels_and_forgets_images_as_beta_grows() {
 #[test]
 fn a_game_on_the_plane_resumes_exactly_and_draws_its_samples() {
     let place = Place::new();
-    let small = "--set generator.hidden_dims=[16] --set objective.critic_dims=[16] --set train.batch_size=32 \
+    let small = "--set generator.hidden_dims=[16] --set objective.critic_dims=[16] --set objective.discriminator_dims=[16] --set train.batch_size=32 \
                  --set train.checkpoint_every=10 --set train.log_every=5";
     let said = place.ok(&format!("pretrain toy:25-gaussians --preset mine-gan {small} --steps 20 --out whole --json"));
     let report: Value = serde_json::from_str(&said).unwrap();
@@ -148,6 +148,39 @@ fn a_game_on_the_plane_resumes_exactly_and_draws_its_samples() {
     assert_eq!(fs::read_to_string(place.at("whole/samples.csv")).unwrap().lines().count(), 10_001);
     assert!(fs::read_to_string(place.at("whole/samples.svg")).unwrap().starts_with("<svg"));
     place.fails("pretrain toy:ring --preset mine-gan --out ring", 2, &["toy:spiral"]);
+}
+
+#[test]
+fn stacked_images_are_told_apart_by_a_classifier() {
+    let place = place();
+    place.ok("pretrain squares --preset image-supervised --set encoder.fc_dim=32 --set train.batch_size=16 --set train.valid_every=10 \
+              --set train.checkpoint_every=10 --set train.lr=3e-3 --steps 20 --out judge");
+    let small = "--set generator.hidden_dims=[8,8] --set objective.discriminator_dims=[8,8] --set objective.critic_dims=[16] \
+                 --set train.batch_size=8 --set train.checkpoint_every=2 --set data.classifier=judge";
+    let run = format!("pretrain stacked:squares --preset mine-gan-stacked {small}");
+    let said = place.ok(&format!("{run} --steps 4 --out whole --json"));
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let concluded = &report["concluded"];
+    assert_eq!(figure(concluded, "modes"), 1000.0);
+    let (reached, divergence) = (figure(concluded, "modes_reached"), figure(concluded, "divergence"));
+    assert!((1.0..=1000.0).contains(&reached) && divergence > 0.0 && divergence <= 1000f64.ln() + 1e-9);
+    place.ok(&format!("{run} --steps 2 --out cut"));
+    place.ok("pretrain --resume --steps 4 --out cut");
+    for file in ["checkpoints/step-4/model.safetensors", "samples.png"] {
+        assert!(place.bytes(&format!("whole/{file}")) == place.bytes(&format!("cut/{file}")), "{file}");
+    }
+    place.fails(
+        "pretrain stacked:squares --preset mine-gan-stacked --out none",
+        2,
+        &["classifier", "image-supervised"],
+    );
+    place.ok("pretrain squares --preset dim-local --set objective.critic_dim=8 --set train.batch_size=8 --set train.valid_every=0 \
+              --steps 1 --out blind");
+    place.fails(
+        "pretrain stacked:squares --preset mine-gan-stacked --set data.classifier=blind --out none",
+        2,
+        &["trained without labels"],
+    );
 }
 
 #[test]

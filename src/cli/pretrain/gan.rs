@@ -1,27 +1,77 @@
-//! Generators of points on the plane, with MINE against mode collapse.
+//! Generators of points on the plane and of stacked images, with MINE against mode collapse.
 
 use super::images::start;
 use super::subject::{Job, Subject};
 use crate::config::{GanConfig, TrainConfig};
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::features::ImageExtractor;
+use crate::image::{self, STACKED, Stacks};
 use crate::model::MineGan;
 use crate::nn::ParamStore;
 use crate::report::plot::{Color, Figure, Panel, Series, Style};
+use crate::report::sheet::sheet;
 use crate::seed::stream;
-use crate::toy::Toy;
-use crate::train::{Finished, GanTask, Start, Task};
-use crate::weights::read_tensors;
+use crate::toy::{self, Toy};
+use crate::train::{Finished, GanTask, Imitated, Start, Task};
+use crate::weights::{DimModel, read_tensors};
+use candle_core::Device;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
 
-/// Samples that are counted, and those that are drawn.
+/// Samples of a run of stacked images that are counted, as in Srivastava et al. 2017.
+const COUNTED_STACKS: usize = 26_000;
+
+/// Points that are counted, and those that are drawn.
 const COUNTED: usize = 10_000;
 const DRAWN: usize = 2_000;
 
+/// Stacks that are made at once.
+const AT_ONCE: usize = 500;
+
+/// Images in a line and in a column of the picture of samples.
+const ACROSS: usize = 16;
+
+/// What a generator imitates, and what tells how well it does.
+pub(super) enum Judge {
+    Toy(Toy),
+    Stacks(Arc<Stacks>, Box<ImageExtractor>),
+}
+
+/// Whether DATA is for generators.
+pub(super) fn is_imitated(data: &Path) -> bool {
+    data.to_str().is_some_and(|text| text.starts_with(toy::PREFIX) || text.starts_with(STACKED))
+}
+
+impl GanConfig {
+    fn stacks(&self, dir: &str, job: &Job) -> Result<Judge> {
+        let images = image::open(Path::new(dir))?;
+        let remedy = "train one with `cpc pretrain DIR --preset image-supervised --out RUN`, and name it with \
+                      --set data.classifier=RUN";
+        if self.data.classifier.is_empty() {
+            return Err(Error::usage("stacked images are told apart by a classifier, and none is given", remedy));
+        }
+        let classifier = DimModel::open(Path::new(&self.data.classifier))?;
+        let judge = ImageExtractor::open(&classifier, job.device)?;
+        let few = image::ImageSet {
+            labels: images.train.labels[..1].to_vec(),
+            pixels: images.train.image(0).to_vec(),
+            size: images.train.size,
+        };
+        if judge.labels(&few)?.is_none() {
+            let what = format!("{} was trained without labels: it is no classifier", self.data.classifier);
+            return Err(Error::usage(what, remedy));
+        }
+        let stacks = Stacks::new(images.train, images.classes.len())?;
+        Ok(Judge::Stacks(Arc::new(stacks), Box::new(judge)))
+    }
+}
+
 impl Subject for GanConfig {
     type Task = GanTask;
-    type Material = Toy;
+    type Material = Judge;
 
     fn train(&self) -> &TrainConfig {
         &self.train
@@ -39,13 +89,20 @@ impl Subject for GanConfig {
         &mut self.data.path
     }
 
-    fn follow(&mut self, _: &GanConfig) {}
+    fn follow(&mut self, new: &GanConfig) {
+        self.data.clone_from(&new.data);
+    }
 
-    fn prepare(&mut self, job: &Job) -> Result<(GanTask, Start, Toy)> {
-        let toy: Toy = self.data.path.parse().map_err(|what: String| {
-            Error::usage(format!("DATA {what}"), "this preset imitates a distribution on the plane")
-        })?;
-        Ok((GanTask::new(self, toy, job.at(), job.device)?, start(job), toy))
+    fn prepare(&mut self, job: &Job) -> Result<(GanTask, Start, Judge)> {
+        let judge = match self.data.path.strip_prefix(STACKED) {
+            Some(dir) => self.stacks(dir, job)?,
+            None => Judge::Toy(self.data.path.parse().map_err(|what: String| {
+                let remedy = "this preset imitates a distribution on the plane, or stacked images (stacked:DIR)";
+                Error::usage(format!("DATA {what}"), remedy)
+            })?),
+        };
+        let task = GanTask::new(self, judge.imitated(), job.at(), job.device)?;
+        Ok((task, start(job), judge))
     }
 
     fn describe(&self, task: &GanTask) -> String {
@@ -56,15 +113,36 @@ impl Subject for GanConfig {
         )
     }
 
-    /// Modes that were reached and the share of samples near one; samples go to `samples.csv` and, drawn, to `samples.svg`.
-    fn conclude(&self, finished: &Finished, toy: &Toy) -> Result<BTreeMap<&'static str, f64>> {
-        let store = ParamStore::new(self.seed, &candle_core::Device::Cpu);
-        let game = MineGan::new(self, 2, &store)?;
+    /// How many modes were reached; samples are written and drawn.
+    fn conclude(&self, finished: &Finished, judge: &Judge) -> Result<BTreeMap<&'static str, f64>> {
+        let store = ParamStore::new(self.seed, &Device::Cpu);
+        let game = MineGan::new(self, judge.imitated().samples(), &store)?;
         let file = finished.model.join("model.safetensors");
         store.load(&read_tensors(&file)?, None, &file.display().to_string())?;
-        let samples = game.samples(COUNTED, &mut stream(self.seed, "samples", 0))?;
-        let coverage = toy.coverage(&samples);
         let run = finished.model.parent().unwrap_or(&finished.model);
+        match judge {
+            Judge::Toy(toy) => self.points(*toy, &game, run),
+            Judge::Stacks(stacks, classifier) => self.stacked(stacks, classifier, &game, run),
+        }
+    }
+}
+
+impl Judge {
+    fn imitated(&self) -> Imitated {
+        match self {
+            Judge::Toy(toy) => Imitated::Toy(*toy),
+            Judge::Stacks(stacks, _) => Imitated::Stacks(stacks.clone()),
+        }
+    }
+}
+
+impl GanConfig {
+    /// Modes that were reached and the share of samples near one; samples go to `samples.csv` and, drawn, to `samples.svg`.
+    fn points(&self, toy: Toy, game: &MineGan, run: &Path) -> Result<BTreeMap<&'static str, f64>> {
+        let samples = game.samples(COUNTED, &mut stream(self.seed, "samples", 0))?;
+        let samples: Vec<[f32; 2]> =
+            samples.chunks_exact(2).map(|point| [point[0], point[1]].map(|x| x * Toy::REACH)).collect();
+        let coverage = toy.coverage(&samples);
         let mut csv = String::from("x,y\n");
         for [x, y] in &samples {
             let _ = writeln!(csv, "{x},{y}");
@@ -91,6 +169,35 @@ impl Subject for GanConfig {
             ("modes", coverage.modes as f64),
             ("modes_reached", coverage.reached as f64),
             ("near_a_mode", coverage.near),
+        ]))
+    }
+
+    /// Triples of labels that were reached, and how far from even they are; some samples are drawn in `samples.png`.
+    fn stacked(
+        &self,
+        stacks: &Stacks,
+        classifier: &ImageExtractor,
+        game: &MineGan,
+        run: &Path,
+    ) -> Result<BTreeMap<&'static str, f64>> {
+        let (mut labels, mut s) = (Vec::new(), stream(self.seed, "samples", 0));
+        for i in 0..COUNTED_STACKS / AT_ONCE {
+            let made = game.samples(AT_ONCE, &mut s)?;
+            labels.extend(classifier.labels(&stacks.planes(&made))?.unwrap_or_default());
+            if i == 0 {
+                let n = made.len() / stacks.size().numbers();
+                let pixels = made.iter().map(|&x| ((x + 1.0) * 127.5).round() as u8).collect();
+                let set = image::ImageSet { size: stacks.size(), pixels, labels: vec![0; n] };
+                let lines: Vec<Vec<usize>> =
+                    (0..n.min(ACROSS * ACROSS)).collect::<Vec<_>>().chunks(ACROSS).map(<[usize]>::to_vec).collect();
+                durable::write(&run.join("samples.png"), &sheet(&set, &lines, false)?)?;
+            }
+        }
+        let spread = stacks.spread(&labels);
+        Ok(BTreeMap::from([
+            ("modes", spread.modes as f64),
+            ("modes_reached", spread.reached as f64),
+            ("divergence", spread.divergence),
         ]))
     }
 }

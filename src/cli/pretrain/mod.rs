@@ -12,7 +12,7 @@ use super::Terminal;
 use super::columns::{ColumnArgs, What};
 use crate::config::{BottleneckConfig, Config, DimConfig, GanConfig, Layers, OnBadFile, Sections, TextConfig};
 use crate::error::{Error, Result};
-use crate::image;
+use crate::image::{self, STACKED};
 use crate::text::Split;
 use crate::toy;
 use crate::weights::hub::RepoRef;
@@ -33,7 +33,7 @@ use toml::Value;
         text-demo, text-small and text2018.\n\n\
         Images are a directory of MNIST's four IDX files, plain or gzipped, or of parquet files of images (with one of the presets of Deep InfoMax: \
         dim-local, dim-global, dim-both, or image-supervised to compare with; or with ib, the information bottleneck). toy:25-gaussians and toy:spiral are points on the plane, \
-        for mine-gan.\n\n\
+        for mine-gan; stacked:DIR stacks three of DIR's images in the colours of one, for mine-gan-stacked.\n\n\
         The run directory gets config.toml (enough to repeat the run), metrics.jsonl and TensorBoard events, checkpoints/, and model/, \
         the model with the best validation loss. Ctrl-C writes a checkpoint; --resume goes on from it and ends in the same weights as a \
         run that was never stopped.\n\n\
@@ -56,7 +56,7 @@ pub struct Pretrain {
     #[arg(long, value_name = "RUN", required_unless_present = "print_config")]
     out: Option<PathBuf>,
     /// A named configuration: demo, small (the default), cpc2018 or big; of text text-demo, text-small (the default) or text2018; of images
-    /// dim-local (the default), dim-global, dim-both, image-supervised or ib; of toy: mine-gan
+    /// dim-local (the default), dim-global, dim-both, image-supervised or ib; of toy: mine-gan; of stacked: mine-gan-stacked
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// A TOML file of configuration, such as the config.toml of another run
@@ -116,11 +116,14 @@ pub struct Pretrain {
 
 /// A path as the configuration keeps it: absolute, so that a run can be resumed from anywhere. References stay.
 fn kept(path: &Path) -> Result<Value> {
-    if let Some(reference) = path.to_str().filter(|text| RepoRef::is_reference(text) || is_toy(path)) {
+    if let Some(reference) = path.to_str().filter(|text| RepoRef::is_reference(text) || text.starts_with(toy::PREFIX)) {
         return Ok(Value::String(reference.into()));
     }
-    let path = std::path::absolute(path).map_err(Error::io(path, "find"))?;
-    Ok(Value::String(path.display().to_string()))
+    let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io(path, "find"));
+    Ok(Value::String(match path.to_str().and_then(|text| text.strip_prefix(STACKED)) {
+        Some(dir) => format!("{STACKED}{}", absolute(Path::new(dir))?.display()),
+        None => absolute(path)?.display().to_string(),
+    }))
 }
 
 impl Pretrain {
@@ -227,7 +230,12 @@ impl Pretrain {
         }
         let Some(data) = &self.data else { return Ok(Kind::Audio) };
         let named = |ending: &str| data.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));
-        Ok(Kind::of([named("txt") || named("jsonl") && is_json_text(data)?, image::is_idx(data), false, is_toy(data)]))
+        Ok(Kind::of([
+            named("txt") || named("jsonl") && is_json_text(data)?,
+            image::is_idx(data),
+            false,
+            gan::is_imitated(data),
+        ]))
     }
 }
 
@@ -247,11 +255,6 @@ impl Kind {
         let kinds = [Kind::Text, Kind::Images, Kind::Bottleneck, Kind::Gan];
         kinds.into_iter().zip(is).find(|(_, is)| *is).map_or(Kind::Audio, |(kind, _)| kind)
     }
-}
-
-/// Whether DATA names a distribution on the plane.
-fn is_toy(data: &Path) -> bool {
-    data.to_str().is_some_and(|text| text.starts_with(toy::PREFIX))
 }
 
 /// Whether lines of JSON are documents, and not recordings: those have a `path`.

@@ -1,15 +1,11 @@
 //! A picture of images and those that a model takes for most alike.
 
 use crate::error::{Error, Result};
-use crate::image::{ImageSet, ImageSize};
-use image::{ColorType, ImageEncoder, codecs::png::PngEncoder};
+use crate::image::ImageSet;
+use crate::report::sheet::sheet;
 
 /// Neighbours in a line.
 const NEAREST: usize = 9;
-
-/// Pixels between images, and on each side of a pixel of theirs.
-const GAP: usize = 4;
-const ZOOM: usize = 2;
 
 /// A PNG of `shown` images, the first of each label in turn, one a line, with those whose features (N, `dim`) are at the smallest angle to its
 /// own.
@@ -40,7 +36,7 @@ pub fn neighbours(set: &ImageSet, features: &[f32], dim: usize, shown: usize) ->
             std::iter::once(i).chain(others.into_iter().take(NEAREST).map(|(_, j)| j)).collect()
         })
         .collect();
-    draw(set, &lines)
+    sheet(set, &lines, true)
 }
 
 /// So many images, one of each label after the other, in the order of the set.
@@ -51,35 +47,6 @@ fn chosen(labels: &[u32], shown: usize) -> Vec<usize> {
     let mut all: Vec<usize> = (0..most).flat_map(|label| of(label).take(each)).collect();
     all.truncate(shown);
     all
-}
-
-fn draw(set: &ImageSet, lines: &[Vec<usize>]) -> Result<Vec<u8>> {
-    let ImageSize { height, width, channels } = set.size;
-    let (tall, wide) = (height * ZOOM + GAP, width * ZOOM + GAP);
-    let across = lines.iter().map(Vec::len).max().unwrap_or(0);
-    // The image that is asked about stands a little apart.
-    let (rows, columns) = (lines.len() * tall + GAP, across * wide + 3 * GAP);
-    let mut canvas = vec![255u8; rows * columns * 3];
-    for (y, line) in lines.iter().enumerate() {
-        for (x, &image) in line.iter().enumerate() {
-            let (top, left) = (GAP + y * tall, GAP + x * wide + if x > 0 { GAP } else { 0 });
-            let pixels = set.image(image);
-            for row in 0..height * ZOOM {
-                for column in 0..width * ZOOM {
-                    let at = ((top + row) * columns + left + column) * 3;
-                    let pixel = (row / ZOOM * width + column / ZOOM) * channels;
-                    for colour in 0..3 {
-                        canvas[at + colour] = pixels[pixel + colour.min(channels - 1)];
-                    }
-                }
-            }
-        }
-    }
-    let mut png = Vec::new();
-    PngEncoder::new(&mut png)
-        .write_image(&canvas, columns as u32, rows as u32, ColorType::Rgb8.into())
-        .map_err(|e| Error::failed(format!("a picture cannot be made: {e}"), "report this as a fault of cpc"))?;
-    Ok(png)
 }
 
 #[cfg(test)]
