@@ -20,7 +20,7 @@ pub struct GeneratorConfig {
 
 impl Default for GeneratorConfig {
     fn default() -> Self {
-        GeneratorConfig { noise_dim: 3, code_dim: 3, hidden_dims: vec![128, 128] }
+        GeneratorConfig { noise_dim: 3, code_dim: 3, hidden_dims: vec![128; 3] }
     }
 }
 
@@ -45,21 +45,29 @@ impl Default for GanObjectiveConfig {
         GanObjectiveConfig {
             beta: 1.0,
             rate: 0.01,
-            discriminator_dims: vec![128, 128],
-            critic_dims: vec![128, 128],
+            discriminator_dims: vec![128; 3],
+            critic_dims: vec![128; 3],
             adaptive_clipping: true,
         }
     }
 }
 
 /// The `[data]` section.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GanDataConfig {
     /// DATA: `toy:25-gaussians`, `toy:spiral`, or `stacked:` and a directory of images.
     pub path: String,
     /// Of stacked images: a model of the preset image-supervised, which tells what samples show.
     pub classifier: String,
+    /// Stacks that are made and told when training is done; 26,000 in the papers.
+    pub counted: usize,
+}
+
+impl Default for GanDataConfig {
+    fn default() -> Self {
+        GanDataConfig { path: String::new(), classifier: String::new(), counted: 26_000 }
+    }
 }
 
 /// Everything that a run is made of.
@@ -119,6 +127,7 @@ impl Sections for GanConfig {
         };
         check((0.0..=1e6).contains(&o.beta), "objective.beta", format!("{} is not a number of at least 0", o.beta));
         check(o.rate > 0.0 && o.rate <= 1.0, "objective.rate", format!("{} is not above 0 and at most 1", o.rate));
+        check(self.data.counted > 0, "data.counted", "0 samples reach no modes; choose 1 or more".into());
         check(!o.critic_dims.is_empty(), "objective.critic_dims", "name at least one hidden layer".into());
         check(self.train.batch_size > 1, "train.batch_size", "1 sample has no others; choose 2 or more".into());
         check(self.train.init.is_empty(), "train.init", "these networks begin at random; leave it out".into());

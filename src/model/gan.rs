@@ -155,8 +155,7 @@ mod tests {
         let cfg = GanConfig { generator, objective, ..GanConfig::default() };
         let gan = MineGan::new(&cfg, samples, &store).unwrap();
         let mut s = stream(1, "real", 0);
-        let points = |_| Toy::Gaussians.draw(&mut s).map(|x| x / Toy::REACH);
-        let real: Vec<f32> = (0..16 * samples.numbers()).flat_map(points).collect();
+        let real: Vec<f32> = (0..16 * samples.numbers()).flat_map(|_| Toy::Gaussians.draw(&mut s)).collect();
         (store, gan, Tensor::from_vec(real, (32, samples.numbers()), &Device::Cpu).unwrap())
     }
 

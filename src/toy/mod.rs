@@ -48,9 +48,6 @@ impl Toy {
     /// Every distribution.
     pub const ALL: [Toy; 2] = [Toy::Gaussians, Toy::Spiral];
 
-    /// How far from the origin it reaches, nearly: what points are divided by for networks, which like numbers from -1 to 1.
-    pub const REACH: f32 = REACH as f32;
-
     /// A point.
     pub fn draw(self, stream: &mut Stream) -> [f32; 2] {
         match self {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// What a generator imitates.
 #[derive(Debug, Clone)]
 pub enum Imitated {
-    /// A distribution on the plane, whose points are divided by [`Toy::REACH`].
+    /// A distribution on the plane.
     Toy(Toy),
     /// Stacked images.
     Stacks(Arc<Stacks>),
@@ -35,7 +35,7 @@ impl Imitated {
 
     fn draw(&self, stream: &mut Stream) -> Vec<f32> {
         match self {
-            Imitated::Toy(toy) => toy.draw(stream).map(|x| x / Toy::REACH).to_vec(),
+            Imitated::Toy(toy) => toy.draw(stream).to_vec(),
             Imitated::Stacks(stacks) => stacks.draw(stream),
         }
     }

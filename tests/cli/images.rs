@@ -135,7 +135,7 @@ fn the_bottleneck_tells_labels_and_forgets_images_as_beta_grows() {
 fn a_game_on_the_plane_resumes_exactly_and_draws_its_samples() {
     let place = Place::new();
     let small = "--set generator.hidden_dims=[16] --set objective.critic_dims=[16] --set objective.discriminator_dims=[16] --set train.batch_size=32 \
-                 --set train.checkpoint_every=10 --set train.log_every=5";
+                 --set train.checkpoint_every=10 --set train.log_every=5 --set train.schedule=constant";
     let said = place.ok(&format!("pretrain toy:25-gaussians --preset mine-gan {small} --steps 20 --out whole --json"));
     let report: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(figure(&report["concluded"], "modes"), 25.0);
@@ -156,7 +156,7 @@ fn stacked_images_are_told_apart_by_a_classifier() {
     place.ok("pretrain squares --preset image-supervised --set encoder.fc_dim=32 --set train.batch_size=16 --set train.valid_every=10 \
               --set train.checkpoint_every=10 --set train.lr=3e-3 --steps 20 --out judge");
     let small = "--set generator.hidden_dims=[8,8] --set objective.discriminator_dims=[8,8] --set objective.critic_dims=[16] \
-                 --set train.batch_size=8 --set train.checkpoint_every=2 --set data.classifier=judge";
+                 --set train.batch_size=8 --set train.checkpoint_every=2 --set data.classifier=judge --set data.counted=600";
     let run = format!("pretrain stacked:squares --preset mine-gan-stacked {small}");
     let said = place.ok(&format!("{run} --steps 4 --out whole --json"));
     let report: Value = serde_json::from_str(&said).unwrap();

@@ -21,9 +21,6 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Samples of a run of stacked images that are counted, as in Srivastava et al. 2017.
-const COUNTED_STACKS: usize = 26_000;
-
 /// Points that are counted, and those that are drawn.
 const COUNTED: usize = 10_000;
 const DRAWN: usize = 2_000;
@@ -140,8 +137,7 @@ impl GanConfig {
     /// Modes that were reached and the share of samples near one; samples go to `samples.csv` and, drawn, to `samples.svg`.
     fn points(&self, toy: Toy, game: &MineGan, run: &Path) -> Result<BTreeMap<&'static str, f64>> {
         let samples = game.samples(COUNTED, &mut stream(self.seed, "samples", 0))?;
-        let samples: Vec<[f32; 2]> =
-            samples.chunks_exact(2).map(|point| [point[0], point[1]].map(|x| x * Toy::REACH)).collect();
+        let samples: Vec<[f32; 2]> = samples.chunks_exact(2).map(|point| [point[0], point[1]]).collect();
         let coverage = toy.coverage(&samples);
         let mut csv = String::from("x,y\n");
         for [x, y] in &samples {
@@ -181,10 +177,10 @@ impl GanConfig {
         run: &Path,
     ) -> Result<BTreeMap<&'static str, f64>> {
         let (mut labels, mut s) = (Vec::new(), stream(self.seed, "samples", 0));
-        for i in 0..COUNTED_STACKS / AT_ONCE {
-            let made = game.samples(AT_ONCE, &mut s)?;
+        for first in (0..self.data.counted).step_by(AT_ONCE) {
+            let made = game.samples(AT_ONCE.min(self.data.counted - first), &mut s)?;
             labels.extend(classifier.labels(&stacks.planes(&made))?.unwrap_or_default());
-            if i == 0 {
+            if first == 0 {
                 let n = made.len() / stacks.size().numbers();
                 let pixels = made.iter().map(|&x| ((x + 1.0) * 127.5).round() as u8).collect();
                 let set = image::ImageSet { size: stacks.size(), pixels, labels: vec![0; n] };
