@@ -3,8 +3,8 @@
 use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::report::model_card::{Card, TextCard, Training};
-use crate::weights::{ModelConfig, TextModelConfig};
+use crate::report::model_card::{About, Card, Training};
+use crate::weights::ModelConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -128,14 +128,15 @@ impl Details {
 }
 
 impl Details {
-    /// The card of a model of text to send to `repo`, `owner/name`: its README.md as it is if there is one, else one with these details.
+    /// The card of a model of `what`, text or images, to send to `repo`, `owner/name`: its README.md as it is if there is one, else what
+    /// `make` makes of these details.
     ///
     /// # Errors
     /// Details are given and there is a README.md, or they are of audio; or a file cannot be read.
-    pub fn text_card(&self, dir: &Path, config: &TextModelConfig, repo: &str) -> Result<Vec<u8>> {
+    pub fn card_of(&self, what: &str, dir: &Path, repo: &str, make: impl FnOnce(About) -> String) -> Result<Vec<u8>> {
         if !self.probe.is_empty() || !self.abx.is_empty() {
             return Err(Error::usage(
-                "--probe and --abx are reports of audio, and this is a model of text",
+                format!("--probe and --abx are reports of audio, and this is a model of {what}"),
                 "leave them out, and write what you measured into README.md beside the model",
             ));
         }
@@ -149,15 +150,14 @@ impl Details {
                 "write them into its header yourself, or move it away: then a card is made",
             ));
         }
-        let card = TextCard {
+        let about = About {
             name: repo.rsplit('/').next().unwrap_or(repo),
-            config,
             license: self.license.as_deref(),
             language: &self.language,
             datasets: &self.dataset,
             repo: Some(repo),
         };
-        Ok(card.markdown().into_bytes())
+        Ok(make(about).into_bytes())
     }
 }
 

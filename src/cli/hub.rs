@@ -4,8 +4,9 @@ use super::card::Details;
 use super::{Terminal, model, remote};
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::report::model_card::{About, ImageCard, TextCard};
 use crate::weights::hub::{Cached, Content, Fetched, Kind, RepoRef, Settings, cached, is_model_file};
-use crate::weights::{ModelDir, TextModel};
+use crate::weights::{DimModel, ModelDir, TextModel};
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 use serde_json::json;
@@ -194,8 +195,15 @@ impl Push {
         let here = remote::model(&self.model, terminal)?;
         if TextModel::is_at(&here.path) {
             let model = TextModel::open(&here.path)?;
-            let card = self.details.text_card(&model.path, &model.config, repo)?;
+            let make = |about: About| TextCard { about, config: &model.config }.markdown();
+            let card = self.details.card_of("text", &model.path, repo, make)?;
             return Ok((model.path, card, &["config.json", "tokenizer.json", "model.safetensors"]));
+        }
+        if DimModel::is_at(&here.path) {
+            let model = DimModel::open(&here.path)?;
+            let make = |about: About| ImageCard { about, config: &model.config }.markdown();
+            let card = self.details.card_of("images", &model.path, repo, make)?;
+            return Ok((model.path, card, &["config.json", "model.safetensors"]));
         }
         let model = model::open_here(here, terminal)?;
         // Whatever it was, a model directory is sent.

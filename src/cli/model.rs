@@ -4,7 +4,7 @@ use super::{Terminal, remote};
 use crate::error::{Error, Result};
 use crate::weights::hub::{Kind, RepoRef, Settings};
 use crate::weights::torch::is_torch_file;
-use crate::weights::{Pretrained, TextModel};
+use crate::weights::{DimModel, Pretrained, TextModel};
 use std::path::Path;
 
 /// Opens what a user gave as MODEL; what is on the hub is fetched, and called by its commit from then on.
@@ -18,6 +18,12 @@ pub(super) fn open_here(here: remote::Here, terminal: &Terminal) -> Result<Pretr
         return Err(Error::usage(
             format!("{}: is a model of text", here.name),
             "this takes models of audio; `cpc extract` and `cpc probe` take those of text",
+        ));
+    }
+    if DimModel::is_at(&here.path) {
+        return Err(Error::usage(
+            format!("{}: is a model of images", here.name),
+            "this takes models of audio; `cpc extract` and `cpc probe` take those of images",
         ));
     }
     let mut model = Pretrained::open(&here.path)?;

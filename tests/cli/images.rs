@@ -208,6 +208,9 @@ fn what_is_wrong_with_images_is_said_with_the_file() {
     assert!(!place.at("run").join("config.toml").exists());
     place.fails("pretrain squares --preset dim-local --set objective.beta=0 --out run", 2, &["nothing is learnt"]);
     place.ok(&format!("pretrain squares --preset dim-local {DIM} --steps 2 --out small"));
+    let card = place.ok("hub push small owner/squares --dry-run --license mit");
+    assert!(card.contains("vector Y of 8 numbers") && card.contains("extract hf:owner/squares DATA"), "{card}");
+    place.fails("convert small small.pt", 2, &["is a model of images"]);
     place.fails("extract small squares --layer c --out features", 2, &["none of conv, fc, y"]);
     place.fails("probe small", 2, &["no images to probe with"]);
     place.fails("probe small --data squares --labels speaker", 2, &["are for recordings and text"]);

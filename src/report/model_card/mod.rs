@@ -4,10 +4,12 @@
 //! given. Its PyTorch program is written for the one architecture, and gives the z and c of [`crate::features`].
 
 mod evaluation;
+mod image;
 mod strings;
 mod text;
 mod training;
 
+pub use image::ImageCard;
 pub use text::TextCard;
 pub use training::{Training, Validation};
 
@@ -17,6 +19,39 @@ use evaluation::Evaluation;
 use serde_json::Value;
 use std::fmt::Write;
 use strings::{called, percent, plain, repository, short, table, yaml};
+
+/// What the owner of a model says of it; what is not known is left out.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// What the model is called.
+    pub name: &'a str,
+    /// The hub's id of its license, such as `mit`.
+    pub license: Option<&'a str>,
+    /// ISO 639 codes of the languages that it was trained on.
+    pub language: &'a [String],
+    /// Data sets of the hub that it was trained on, `owner/name`.
+    pub datasets: &'a [String],
+    /// Its repository on the hub, `owner/name`; anything else is left out.
+    pub repo: Option<&'a str>,
+}
+
+impl About<'_> {
+    /// What the hub reads.
+    fn header(&self, tags: &[&str], pipeline: &str) -> String {
+        let list = |key: &str, values: &[String]| match values {
+            [] => String::new(),
+            _ => format!("{key}:\n{}", values.iter().map(|v| format!("- {}\n", yaml(v))).collect::<String>()),
+        };
+        let license = self.license.map_or(String::new(), |license| format!("license: {}\n", yaml(license)));
+        let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
+        format!(
+            "---\nlibrary_name: cpc-toolkit\npipeline_tag: {pipeline}\n{}{license}{}{}---\n",
+            list("tags", &tags),
+            list("language", self.language),
+            list("datasets", self.datasets)
+        )
+    }
+}
 
 /// What a card can say. Everything but the name and the architecture is optional; what is not known is left out.
 #[derive(Debug, Clone, Copy)]

@@ -1,25 +1,17 @@
 //! The card of a model of text.
 
-use super::strings::{plain, repository, yaml};
-use super::{CITATION, facts};
+use super::strings::{plain, repository};
+use super::{About, CITATION, facts};
 use crate::config::ContextKind;
 use crate::weights::TextModelConfig;
 
-/// What a card of a model of text can say; what is not known is left out.
+/// What a card of a model of text can say.
 #[derive(Debug, Clone, Copy)]
 pub struct TextCard<'a> {
-    /// What the model is called.
-    pub name: &'a str,
+    /// What its owner says of it.
+    pub about: About<'a>,
     /// Its architecture.
     pub config: &'a TextModelConfig,
-    /// The hub's id of its license, such as `mit`.
-    pub license: Option<&'a str>,
-    /// ISO 639 codes of the languages that it was trained on.
-    pub language: &'a [String],
-    /// Data sets of the hub that it was trained on, `owner/name`.
-    pub datasets: &'a [String],
-    /// Its repository on the hub, `owner/name`; anything else is left out.
-    pub repo: Option<&'a str>,
 }
 
 /// What it is, for whoever searches the hub.
@@ -31,11 +23,6 @@ const PYTORCH: &str = include_str!("text_model.py.txt");
 impl TextCard<'_> {
     /// The card as Markdown.
     pub fn markdown(&self) -> String {
-        let list = |key: &str, values: &[String]| match values {
-            [] => String::new(),
-            _ => format!("{key}:\n{}", values.iter().map(|v| format!("- {}\n", yaml(v))).collect::<String>()),
-        };
-        let license = self.license.map_or(String::new(), |license| format!("license: {}\n", yaml(license)));
         let (e, c, h) = (&self.config.encoder, &self.config.context, &self.config.heads);
         let context = match c.kind {
             ContextKind::Gru => "GRU",
@@ -55,7 +42,7 @@ impl TextCard<'_> {
             ("context", format!("{context} of {} over sentences, {} layer(s)", c.hidden_dim, c.num_layers)),
             ("prediction heads", format!("one matrix for each of K = {} sentences to come", h.steps)),
         ];
-        let repo = self.repo.and_then(repository);
+        let repo = self.about.repo.and_then(repository);
         let command = match repo {
             Some(repo) => format!("cpc extract hf:{repo} sentences.txt --out vectors"),
             None => "cpc extract MODEL sentences.txt --out vectors    # MODEL: the directory of this file".into(),
@@ -76,15 +63,13 @@ impl TextCard<'_> {
         .iter()
         .fold(PYTORCH.to_string(), |program, (mark, text)| program.replace(mark, text));
         format!(
-            "---\nlibrary_name: cpc-toolkit\npipeline_tag: feature-extraction\n{}{license}{}{}---\n\n# {}\n\nA model of contrastive predictive coding on text \
+            "{}\n# {}\n\nA model of contrastive predictive coding on text \
             ([van den Oord et al. 2018](https://arxiv.org/abs/1807.03748), section 3.3): it turns a sentence into a vector z of {} numbers, learnt without labels by telling the \
             sentences to come from others.\n\n## Architecture\n\n{}\n## Use\n\nWith [cpc](https://crates.io/crates/cpc-toolkit), a sentence a line:\n\n```sh\n{command}\n```\n\n\
             In PyTorch, without cpc:\n\n```python\n{program}```\n\n## Intended use and limits\n\n- It is meant for vectors of sentences: input of a classifier. It does not \
             generate text.\n- Words that it does not know are one unknown word; `cpc text expand` adds those of a file of word vectors.\n{CITATION}",
-            list("tags", &TAGS.map(String::from)),
-            list("language", self.language),
-            list("datasets", self.datasets),
-            plain(self.name),
+            self.about.header(&TAGS, "feature-extraction"),
+            plain(self.about.name),
             e.hidden_dim,
             facts(rows),
         )
@@ -108,14 +93,14 @@ mod tests {
             tokenizer_sha256: String::new(),
             origin: None,
         };
-        let card = TextCard {
+        let about = About {
             name: "a*b",
-            config: &config,
             license: Some("mit"),
             language: &["en".into()],
             datasets: &[],
             repo: Some("owner/name"),
         };
+        let card = TextCard { about, config: &config };
         let text = card.markdown();
         for words in [
             "license: \"mit\"",
@@ -130,6 +115,10 @@ mod tests {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(!text.contains("<<"), "{text}");
-        assert!(TextCard { repo: None, ..card }.markdown().contains("cpc extract MODEL sentences.txt"));
+        assert!(
+            TextCard { about: About { repo: None, ..about }, ..card }
+                .markdown()
+                .contains("cpc extract MODEL sentences.txt")
+        );
     }
 }

@@ -70,11 +70,11 @@ impl Training {
             batch_size: train.batch_size * train.accumulate,
             window_samples: data.window,
             num_negatives: Some(objective.num_negatives),
-            negatives_from: name(&objective.negatives_from),
-            sampler: name(&data.sampler),
-            optimizer: name(&train.optimizer),
+            negatives_from: choice(&objective.negatives_from),
+            sampler: choice(&data.sampler),
+            optimizer: choice(&train.optimizer),
             lr: Some(train.lr),
-            schedule: name(&train.schedule),
+            schedule: choice(&train.schedule),
             seed: Some(config.seed),
             init: train.init.clone(),
             ..Training::default()
@@ -90,6 +90,6 @@ impl Validation {
 }
 
 /// The name of a choice, as the configuration has it.
-fn name(choice: &impl Serialize) -> String {
+pub(super) fn choice(choice: &impl Serialize) -> String {
     serde_json::to_value(choice).ok().and_then(|v| v.as_str().map(str::to_string)).unwrap_or_default()
 }
