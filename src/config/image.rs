@@ -4,7 +4,6 @@ use super::layers::Sections;
 use super::model::check_dim;
 use super::train::TrainConfig;
 use crate::error::Problem;
-use crate::image::ImageSize;
 use serde::{Deserialize, Serialize};
 
 /// The convolutions of an encoder, as the authors' code names them.
@@ -25,9 +24,9 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// What [`Architecture::Auto`] is for images of a size; none if nothing fits.
-    pub fn of(self, size: ImageSize) -> Option<Architecture> {
-        let side = |n| size.height == n && size.width == n;
+    /// What [`Architecture::Auto`] is for images of a height and width; none if nothing fits.
+    pub fn of(self, size: [usize; 2]) -> Option<Architecture> {
+        let side = |n| size == [n, n];
         let fitting = [(28, Self::Basic28x28), (32, Self::Basic32x32), (64, Self::Basic64x64)];
         fitting.into_iter().find(|&(n, kind)| side(n) && (self == Self::Auto || self == kind)).map(|(_, kind)| kind)
     }

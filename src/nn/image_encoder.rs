@@ -82,7 +82,7 @@ impl ImageEncoder {
     /// # Errors
     /// None are.
     pub fn architecture(cfg: &ImageEncoderConfig, size: ImageSize) -> Result<Architecture> {
-        cfg.architecture.of(size).ok_or_else(|| {
+        cfg.architecture.of([size.height, size.width]).ok_or_else(|| {
             Error::usage(
                 format!("images of {size}: encoder.architecture has nothing for them"),
                 "images of 28 x 28, 32 x 32 and 64 x 64 can be encoded: bring them to one of these sizes, and leave \

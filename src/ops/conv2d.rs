@@ -37,11 +37,20 @@ impl Window {
 /// # Errors
 /// The window does not fit into the images.
 pub fn conv2d(images: &Tensor, weight: &Tensor, bias: &Tensor, window: Window, relu: bool) -> Result<Tensor> {
+    by(Form::of(images), images, [weight, bias], window, relu)
+}
+
+/// [`conv2d`] in the form that is named; `parameters` are weight and bias.
+///
+/// # Errors
+/// The window does not fit into the images; they are not of that form.
+pub fn by(form: Form, images: &Tensor, parameters: [&Tensor; 2], window: Window, relu: bool) -> Result<Tensor> {
+    let [weight, bias] = parameters;
     let [b, _, _, c, rows, columns] = fits(images, window)?;
     let outputs = weight.dim(0)?;
     // In the order of the patches: row, column, channel.
     let flat = weight.permute((0, 2, 3, 1))?.contiguous()?.reshape((outputs, window.kernel * window.kernel * c))?;
-    let out = match Form::of(images) {
+    let out = match form {
         Form::Fused => fused(images, &flat, bias, window, relu)?,
         Form::Composed => linear::composed(&patches(images, window)?, &flat, bias, relu)?,
     };

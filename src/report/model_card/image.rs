@@ -102,7 +102,7 @@ mod tests {
     fn it_says_what_the_model_is_and_how_to_use_it() {
         let mut run = DimConfig::default();
         let size = ImageSize { height: 28, width: 28, channels: 1 };
-        run.encoder.architecture = run.encoder.architecture.of(size).unwrap();
+        run.encoder.architecture = run.encoder.architecture.of([28, 28]).unwrap();
         let config = DimModelConfig::new(&run, size, 10);
         let about = About { name: "a*b", license: Some("mit"), language: &[], datasets: &[], repo: Some("owner/name") };
         let text = ImageCard { about, config: &config }.markdown();
