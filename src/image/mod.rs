@@ -1,7 +1,7 @@
 //! Images in, batches out. Nothing here knows a model.
 //!
-//! [`Images`] are a training and a test set, of IDX files as MNIST and Fashion-MNIST have them ([`idx`]) or of parquet files as the hub's
-//! image data sets are ([`parquet`]). An [`ImageLoader`] gives batches of an [`ImageSet`] in a random order; [`Stacks`] are three of them in the
+//! [`Images`] are a training and a test set, of IDX files as MNIST and Fashion-MNIST have them (`idx`) or of parquet files as the hub's
+//! image data sets are (`parquet`). An [`ImageLoader`] gives batches of an [`ImageSet`] in a random order; [`Stacks`] are three of them in the
 //! colours of one.
 
 #[cfg(test)]
