@@ -194,6 +194,10 @@ impl Pretrain {
             terminal.note(&format!("configuration: {} (--preset or --config replace it)", recipe.display()));
             layers.file = Some(recipe);
         }
+        let stacked = self.data.as_ref().and_then(|data| data.to_str()).is_some_and(|data| data.starts_with(STACKED));
+        if stacked && !self.resume && layers.preset.is_none() && layers.file.is_none() {
+            layers.preset = Some("mine-gan-stacked".into());
+        }
         match self.kind(&layers)? {
             Kind::Audio => subject::run::<Config>(self, layers, terminal),
             Kind::Text => subject::run::<TextConfig>(self, layers, terminal),
