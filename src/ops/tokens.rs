@@ -468,7 +468,8 @@ mod tests {
             };
             let (alone, among) = (encoded(&batch[which..=which]), encoded(&batch));
             for (a, b) in alone[0].iter().zip(&among[which]) {
-                prop_assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0), "{a} alone, {b} in a batch of {}", batch.len());
+                // Of up to 72 products, added in an order that the number of rows decides.
+                prop_assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} alone, {b} in a batch of {}", batch.len());
             }
         }
     }
