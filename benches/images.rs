@@ -4,7 +4,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)] // criterion_group makes public functions
 
-use candle_core::{Device, Tensor, Var};
+mod common;
+
+use candle_core::Tensor;
+use common::{CPU, backward, random};
 use cpc::config::{DimConfig, Layers, Sections};
 use cpc::image::ImageSize;
 use cpc::model::{Dim, OfImages};
@@ -14,19 +17,6 @@ use cpc::ops::{Form, layer_norm, linear};
 use cpc::seed::stream;
 use cpc::train::Optimizer;
 use criterion::{Criterion, criterion_group, criterion_main};
-use std::hint::black_box;
-
-const CPU: Device = Device::Cpu;
-
-fn random(shape: &[usize]) -> Var {
-    let mut s = stream(1, "bench", shape.len() as u64);
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| s.normal() * 0.1).collect();
-    Var::from_tensor(&Tensor::from_vec(values, shape, &CPU).unwrap()).unwrap()
-}
-
-fn backward(y: &Tensor) {
-    black_box(y.sum_all().unwrap().backward().unwrap());
-}
 
 fn ops(c: &mut Criterion) {
     cpc::memory::keep_large_blocks();

@@ -6,8 +6,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)] // criterion_group makes public functions
 
-use candle_core::{DType, Device, Tensor, Var};
+mod common;
+
+use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
+use common::{CPU, backward, random};
 use cpc::config::{TextConfig, TrainConfig};
 use cpc::model::CpcText;
 use cpc::nn::{ParamStore, Phase};
@@ -19,14 +22,7 @@ use cpc::train::Optimizer;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
-const CPU: Device = Device::Cpu;
 const VOCABULARY: usize = 20_000;
-
-fn random(shape: &[usize]) -> Var {
-    let mut s = stream(1, "bench", shape.len() as u64);
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| s.normal() * 0.1).collect();
-    Var::from_tensor(&Tensor::from_vec(values, shape, &CPU).unwrap()).unwrap()
-}
 
 /// Tokens and offsets of sentences of 8 to 32 tokens, the r-th most frequent token with a share of (r + 2.7)^-1.25.
 fn draw(sentences: usize, index: u64) -> (Vec<u32>, Vec<u32>) {
@@ -87,7 +83,6 @@ fn step(c: &mut Criterion) {
 }
 
 fn ops(c: &mut Criterion) {
-    let backward = |y: Tensor| black_box(y.sum_all().unwrap().backward().unwrap());
     let (ids, offsets) = draw(64 * 9, 0);
     let sentences = Sentences::new(&ids, &offsets).unwrap();
     for kernel in [1, 3] {
@@ -96,10 +91,10 @@ fn ops(c: &mut Criterion) {
         let rows = random(&[sentences.distinct().len(), 256]);
         let (weight, bias) = (random(&[512, 256, kernel]), random(&[512]));
         group.bench_function("fused", |b| {
-            b.iter(|| backward(tokens::fused(&rows, &weight, &bias, &sentences).unwrap()))
+            b.iter(|| backward(&tokens::fused(&rows, &weight, &bias, &sentences).unwrap()))
         });
         group.bench_function("composed", |b| {
-            b.iter(|| backward(tokens::composed(&rows, &weight, &bias, &sentences).unwrap()))
+            b.iter(|| backward(&tokens::composed(&rows, &weight, &bias, &sentences).unwrap()))
         });
         group.finish();
     }
@@ -108,8 +103,8 @@ fn ops(c: &mut Criterion) {
     group.sample_size(10);
     let (p, z) = (random(&[64, 6, 3, 512]), random(&[64, 9, 512]));
     let barred: Barred = (0..576 * 576).map(|i| u8::from(i / 576 == i % 576)).collect();
-    group.bench_function("fused", |b| b.iter(|| backward(all_pairs::fused(&p, &z, &barred, 0.1).unwrap())));
-    group.bench_function("composed", |b| b.iter(|| backward(all_pairs::composed(&p, &z, &barred, 0.1).unwrap())));
+    group.bench_function("fused", |b| b.iter(|| backward(&all_pairs::fused(&p, &z, &barred, 0.1).unwrap())));
+    group.bench_function("composed", |b| b.iter(|| backward(&all_pairs::composed(&p, &z, &barred, 0.1).unwrap())));
     group.finish();
 
     let mut group = c.benchmark_group("encode 20000 sentences");

@@ -5,7 +5,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)] // criterion_group makes public functions
 
-use candle_core::{Device, Tensor, Var};
+mod common;
+
+use candle_core::Tensor;
+use common::{CPU, backward, random};
 use cpc::config::{Config, ObjectiveConfig, TrainConfig};
 use cpc::model::CpcAudio;
 use cpc::nn::{ParamStore, Phase};
@@ -20,18 +23,6 @@ use cpc::train::Optimizer;
 use cpc::weights::ModelConfig;
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
-
-const CPU: Device = Device::Cpu;
-
-fn random(shape: &[usize]) -> Var {
-    let mut s = stream(1, "bench", shape.len() as u64);
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| s.normal() * 0.1).collect();
-    Var::from_tensor(&Tensor::from_vec(values, shape, &CPU).unwrap()).unwrap()
-}
-
-fn backward(y: &Tensor) {
-    black_box(y.sum_all().unwrap().backward().unwrap());
-}
 
 /// What the machine can do: 17.2 GFLOP in one product. A step of `small` does 44.3 GFLOP in products (convolutions 37.2, GRU 2.4,
 /// heads 4.4, W_ih included) beside the 2.2 of the scores, so `step/small` is at best 2.7 times this.
