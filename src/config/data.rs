@@ -1,4 +1,4 @@
-//! Where windows of audio come from and how batches are made of them.
+//! The source of audio windows, and how batches are formed from them.
 
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Sampler {
     /// Any windows of the corpus.
     Uniform,
-    /// Windows of one speaker: negatives then differ in what is said, not in who speaks (CPC_audio's default).
+    /// Windows of one speaker: negatives then differ in content, not in speaker (CPC_audio's default).
     SameSpeaker,
     /// Windows of one utterance.
     SameSequence,
@@ -21,9 +21,9 @@ pub enum Sampler {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cut {
-    /// A speaker's utterances, joined end to end (CPC_audio's way): nothing is lost but the last piece of a speaker.
+    /// A speaker's utterances, concatenated (as in CPC_audio): only the last, incomplete window of each speaker is lost.
     Joined,
-    /// One utterance: no window crosses a boundary, and utterances shorter than a window are left out (and counted).
+    /// One utterance: no window crosses a boundary. Utterances shorter than a window are skipped and counted.
     Utterance,
 }
 
@@ -31,23 +31,23 @@ pub enum Cut {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnBadFile {
-    /// Name all of them and stop, before the work as far as headers tell.
+    /// Report all of them and stop. Files whose headers already show the fault are reported before the work starts.
     Fail,
-    /// Leave them out, and say how many and which.
+    /// Skip them, and report how many and which.
     Skip,
 }
 
-/// Which columns of parquet data hold what; an empty name is the usual one.
+/// The column names of parquet data. An empty name selects the default.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Columns {
-    /// The recordings, `{bytes, path}`; usually `audio`.
+    /// The recordings, `{bytes, path}`; by default `audio`.
     pub audio: String,
-    /// Who speaks; usually the first there is of `speaker_id`, `speaker` and `client_id`.
+    /// The speaker; by default the first column present of `speaker_id`, `speaker` and `client_id`.
     pub speaker: String,
-    /// What an utterance is called; usually `id` if it tells all apart, else the name in `audio.path`.
+    /// The id of an utterance; by default `id` if its values are unique, otherwise the name in `audio.path`.
     pub id: String,
-    /// What a probe reads off; usually `label`. No part of a run's configuration.
+    /// The target of a probe; by default `label`. Not part of a run's configuration.
     #[serde(skip)]
     pub label: String,
 }
@@ -58,27 +58,27 @@ pub struct Columns {
 pub struct DataConfig {
     /// The corpus: a directory, a manifest or parquet files. Given as DATA on the command line.
     pub path: String,
-    /// A list of the utterances to train on; empty for all that are not validated on.
+    /// A list of the utterances to train on; empty for all that are not used for validation.
     pub train: String,
-    /// A list of the utterances to validate on; empty for a seeded share.
+    /// A list of the utterances to validate on; empty for a fraction drawn with the seed.
     pub valid: String,
-    /// Samples a second of the model's input; files of other rates are resampled. 16000 in the paper (section 3.1).
+    /// The sample rate of the model's input, in Hz; files with other rates are resampled. 16000 in the paper (section 3.1).
     pub sample_rate: u32,
-    /// Samples in a window: 20480 (1.28 s) in the paper (section 3.1) and CPC_audio.
+    /// Samples per window: 20480 (1.28 s) in the paper (section 3.1) and CPC_audio.
     pub window: usize,
     /// Which windows share a batch.
     pub sampler: Sampler,
     /// What windows are cut from.
     pub cut: Cut,
-    /// The share of utterances kept for validation where no list names them.
+    /// The fraction of utterances held out for validation if no list names them.
     pub valid_share: f64,
-    /// At most this many windows are validated on, spread evenly over the validation set.
+    /// The maximum number of validation windows, spread evenly over the validation set.
     pub valid_windows: usize,
     /// What to do about a file that cannot be read.
     pub on_bad_file: OnBadFile,
-    /// Batches read ahead.
+    /// Batches to prefetch.
     pub prefetch: usize,
-    /// Which columns of parquet data hold what.
+    /// The column names of parquet data.
     pub columns: Columns,
 }
 

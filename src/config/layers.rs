@@ -1,4 +1,4 @@
-//! Values from their layers: defaults, preset, file, settings, flags.
+//! Merging the layers of a configuration: defaults, preset, file, settings, flags.
 
 use crate::error::{Error, Problem, Result};
 use serde::Serialize;
@@ -6,16 +6,16 @@ use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// A configuration of sections, whose defaults name every key.
+/// A configuration made of sections. Its defaults contain every key.
 pub trait Sections: Default + Serialize + DeserializeOwned {
-    /// Named sets of overrides: (name, its TOML, whose first comment line says what it is).
+    /// Named sets of overrides: (name, TOML). The first comment line of the TOML describes the preset.
     const PRESETS: &'static [(&'static str, &'static str)];
-    /// The preset that is taken when none is named.
+    /// The default preset, used when none is named.
     const USUAL: &'static str;
-    /// Keys, by section and name, that no other kind of configuration has.
+    /// Keys, by section and name, that only this kind of configuration has.
     const MARKS: &'static [(&'static str, &'static str)];
 
-    /// Whether a configuration file is of this kind: by the preset that it names, or by its keys.
+    /// Whether a configuration file is of this kind, judged by the preset that it names or by its keys.
     fn is_at(path: &Path) -> bool {
         let table = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<Table>().ok());
         table.is_some_and(|table| {
@@ -25,37 +25,37 @@ pub trait Sections: Default + Serialize + DeserializeOwned {
         })
     }
 
-    /// Whether a preset is of this kind.
+    /// Whether a preset belongs to this kind of configuration.
     fn names(preset: &str) -> bool {
         Self::PRESETS.iter().any(|(name, _)| *name == preset)
     }
 
-    /// Adds every value that is out of range, or does not fit another, to `faults`.
+    /// Adds every value that is out of range or inconsistent with another value to `faults`.
     fn collect_faults(&self, faults: &mut Vec<Problem>);
 
-    /// The defaults under the layers, checked.
+    /// Merges the layers over the defaults and checks the result.
     ///
     /// # Errors
-    /// An unknown preset or a malformed `--set` is [`Error::Usage`]; unknown keys and values out of range are
-    /// [`Error::Config`], all of them at once.
+    /// An unknown preset or a malformed `--set` is [`Error::Usage`]. Unknown keys and values out of range are
+    /// [`Error::Config`], which lists all of them.
     fn resolve(layers: &Layers) -> Result<Self> {
         resolve(layers)
     }
 
-    /// Checks every value, and names all that are out of range.
+    /// Checks every value.
     ///
     /// # Errors
-    /// [`Error::Config`].
+    /// [`Error::Config`], which lists every value that is out of range.
     fn validate(&self) -> Result<()> {
         let mut faults = Vec::new();
         self.collect_faults(&mut faults);
         if faults.is_empty() { Ok(()) } else { Err(Error::Config(faults)) }
     }
 
-    /// The configuration as TOML, enough to repeat the run.
+    /// The configuration as TOML, sufficient to repeat the run.
     ///
     /// # Errors
-    /// None that a user can make.
+    /// No input of a user causes one.
     fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|e| Error::failed(format!("configuration: {e}"), "report this as a fault of cpc"))
     }
@@ -63,34 +63,34 @@ pub trait Sections: Default + Serialize + DeserializeOwned {
     /// Reads a run's `config.toml`.
     ///
     /// # Errors
-    /// As [`Sections::resolve`], and those of reading.
+    /// Those of [`Sections::resolve`], and I/O errors.
     fn read(path: &Path) -> Result<Self> {
         Self::resolve(&Layers { file: Some(path.to_path_buf()), ..Default::default() })
     }
 }
 
-/// Where values come from besides the defaults, weakest first.
+/// The sources of values besides the defaults, in order of increasing precedence.
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
     /// `--preset`.
     pub preset: Option<String>,
-    /// `--config`. Beside keys it may name the `preset` that it changes.
+    /// `--config`. In addition to keys, the file may name the `preset` that it overrides.
     pub file: Option<PathBuf>,
     /// `--set`, as `key=value` with a dotted key.
     pub set: Vec<String>,
-    /// Other flags, as dotted key and value; stronger than all.
+    /// Other flags, as dotted key and value; they take precedence over all other layers.
     pub flags: Vec<(&'static str, Value)>,
 }
 
 fn resolve<C: Sections>(layers: &Layers) -> Result<C> {
     let defaults = match Value::try_from(C::default()) {
         Ok(Value::Table(table)) => table,
-        _ => return Err(Error::failed("the defaults are no table", "report this as a fault of cpc")),
+        _ => return Err(Error::failed("the defaults are not a table", "report this as a fault of cpc")),
     };
     let mut table = defaults.clone();
     let mut faults = Vec::new();
     let mut lay = |over: Table, from: &str| merge(&mut table, over, "", from, &mut faults);
-    let mut preset = layers.preset.clone(); // of the command line, else of the file, else the usual one
+    let mut preset = layers.preset.clone(); // from the command line, else from the file, else the default preset
     let mut file = None;
     if let Some(path) = &layers.file {
         let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
@@ -118,7 +118,7 @@ fn resolve<C: Sections>(layers: &Layers) -> Result<C> {
     for (key, value) in &layers.flags {
         lay(nested(key, value.clone()), "a flag");
     }
-    // One section at a time, so that a bad type in one does not hide what is wrong in the others.
+    // One section at a time, so that a wrong type in one does not hide errors in the others.
     let mut config = Table::new();
     for (key, value) in table {
         let mut alone = defaults.clone();
@@ -144,7 +144,7 @@ fn parse(text: &str, from: &str) -> Result<Table> {
     })
 }
 
-/// `train.lr=1e-3`: the value is TOML, or else a string.
+/// Parses `train.lr=1e-3`. The value is TOML if it parses as such, otherwise a string.
 fn parse_setting(setting: &str) -> Result<Table> {
     let malformed =
         || Error::usage(format!("--set {setting}: not of the form key=value"), "write for example --set train.lr=1e-3");
@@ -166,14 +166,14 @@ fn nested(key: &str, value: Value) -> Table {
     table
 }
 
-/// Lays `over` on `table`. Every key must be there already: the defaults name them all.
+/// Merges `over` into `table`. Every key must be present already, since the defaults contain all keys.
 fn merge(table: &mut Table, over: Table, prefix: &str, from: &str, faults: &mut Vec<Problem>) {
     for (key, value) in over {
         let full = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         let known: Vec<String> = table.keys().cloned().collect();
         match (table.get_mut(&key), value) {
             (Some(Value::Table(inner)), Value::Table(over)) => merge(inner, over, &full, from, faults),
-            // An integer is a fine number; the other way round is for serde to refuse.
+            // An integer is accepted for a float. The reverse is left to serde, which rejects it.
             (Some(slot @ Value::Float(_)), Value::Integer(i)) => *slot = Value::Float(i as f64),
             (Some(slot), value) => *slot = value,
             (None, _) => {

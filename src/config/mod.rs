@@ -1,7 +1,7 @@
-//! The configuration: one struct a component, presets that override its defaults, and the layers above them.
+//! The configuration: one struct per component, presets that override its defaults, and the layers above them.
 //!
-//! A value comes from the first of these that names it: a flag, `--set key=value`, `--config FILE`, `--preset NAME`, the
-//! default. [`Sections::resolve`] puts them together and [`Sections::validate`] names everything that is wrong at once.
+//! A value comes from the first of these that sets it: a flag, `--set key=value`, `--config FILE`, `--preset NAME`, the
+//! default. [`Sections::resolve`] merges them, and [`Sections::validate`] reports all errors at once.
 
 mod bottleneck;
 mod data;
@@ -26,7 +26,7 @@ pub use train::{NegativesFrom, ObjectiveConfig, OptimizerKind, Schedule, TrainCo
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
 
-/// Everything that a run is made of.
+/// The complete configuration of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -40,7 +40,7 @@ pub struct Config {
     pub heads: HeadsConfig,
     /// What InfoNCE contrasts.
     pub objective: ObjectiveConfig,
-    /// Where windows come from.
+    /// The source of the windows.
     pub data: DataConfig,
     /// How the model is trained.
     pub train: TrainConfig,
@@ -65,7 +65,7 @@ impl Sections for Config {
         self.data.validate(faults);
         self.train.validate(faults);
         if faults.len() > before {
-            return; // what follows relates sections that must be sound by themselves
+            return; // the checks below relate sections to each other, and need each of them to be valid
         }
         let (frames, steps) = (self.encoder.frames(self.data.window), self.heads.steps);
         if frames <= steps {
