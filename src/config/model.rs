@@ -3,15 +3,15 @@
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
 
-/// How the encoder normalises its channels.
+/// How the encoder normalizes its channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NormKind {
-    /// Over the channels of each time step (CPC_audio's `layerNorm`): no statistics, the same in training and use.
+    /// Over the channels of each time step (CPC_audio's `layerNorm`): no running statistics, identical in training and inference.
     Channel,
     /// Over batch and time (CPC_audio's `batchNorm`).
     Batch,
-    /// Not at all.
+    /// No normalization.
     None,
 }
 
@@ -19,15 +19,15 @@ pub enum NormKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EncoderConfig {
-    /// Channels of every layer, and so the size of z. 512 in the paper (section 3.1), 256 in CPC_audio.
+    /// Channels of every layer, and therefore the dimension of z. 512 in the paper (section 3.1), 256 in CPC_audio.
     pub hidden_dim: usize,
-    /// The norm after each convolution.
+    /// The normalization after each convolution.
     pub norm: NormKind,
-    /// Taps of each convolution (the paper, section 3.1).
+    /// Kernel size of each convolution (the paper, section 3.1).
     pub kernels: Vec<usize>,
-    /// Strides of each convolution; their product is the hop between frames.
+    /// Stride of each convolution; their product is the hop between frames.
     pub strides: Vec<usize>,
-    /// Zeros before and after the input of each convolution (CPC_audio).
+    /// Zero padding on each side of the input of each convolution (CPC_audio).
     pub paddings: Vec<usize>,
 }
 
@@ -44,12 +44,12 @@ impl Default for EncoderConfig {
 }
 
 impl EncoderConfig {
-    /// Samples from one frame to the next: 160 for the paper's strides.
+    /// The hop between frames, in samples: 160 for the paper's strides.
     pub fn hop(&self) -> usize {
         self.strides.iter().product()
     }
 
-    /// Samples that one frame depends on: 465 for the paper's kernels.
+    /// The receptive field of one frame, in samples: 465 for the paper's kernels.
     pub fn receptive_field(&self) -> usize {
         let (mut field, mut jump) = (1, 1);
         for (kernel, stride) in self.kernels.iter().zip(&self.strides) {
@@ -59,8 +59,8 @@ impl EncoderConfig {
         field
     }
 
-    /// Zeros before the first sample that the first frame sees: 153 for the paper's layers with CPC_audio's paddings. Frame t sees samples
-    /// from `t * hop - lead` up to `t * hop - lead + receptive_field`.
+    /// The number of padding zeros that the first frame sees before the first sample: 153 for the paper's layers with CPC_audio's paddings.
+    /// Frame t sees samples from `t * hop - lead` up to `t * hop - lead + receptive_field`.
     pub fn lead(&self) -> usize {
         let (mut lead, mut jump) = (0, 1);
         for (padding, stride) in self.paddings.iter().zip(&self.strides) {
@@ -70,7 +70,7 @@ impl EncoderConfig {
         lead
     }
 
-    /// Frames that `samples` samples give.
+    /// The number of frames that `samples` samples produce.
     pub fn frames(&self, samples: usize) -> usize {
         self.kernels.iter().zip(&self.strides).zip(&self.paddings).fold(samples, |time, ((kernel, stride), padding)| {
             (time + 2 * padding).checked_sub(*kernel).map_or(0, |room| room / stride + 1)
@@ -87,7 +87,7 @@ impl EncoderConfig {
             if list.len() != n {
                 faults.push(Problem::new(
                     format!("encoder.{key}"),
-                    format!("lists {} layers, encoder.kernels {n}", list.len()),
+                    format!("lists {} layers, but encoder.kernels lists {n}", list.len()),
                 ));
             }
         }
@@ -98,7 +98,7 @@ impl EncoderConfig {
             ("paddings", in_range(&self.paddings, 0, 4096)),
         ] {
             if !ok {
-                faults.push(Problem::new(format!("encoder.{key}"), "holds a size out of range (at most 4096)"));
+                faults.push(Problem::new(format!("encoder.{key}"), "contains a size out of range (at most 4096)"));
             }
         }
         if self.kernels.iter().zip(&self.paddings).any(|(kernel, padding)| padding >= kernel) {
@@ -127,9 +127,9 @@ pub enum ContextKind {
 pub struct ContextConfig {
     /// The kind of recurrent layer.
     pub kind: ContextKind,
-    /// The size of c. 256 in the paper (section 3.1) and CPC_audio.
+    /// The dimension of c. 256 in the paper (section 3.1) and CPC_audio.
     pub hidden_dim: usize,
-    /// Layers. 1 in the paper.
+    /// Number of layers. 1 in the paper.
     pub num_layers: usize,
 }
 
@@ -149,20 +149,20 @@ impl ContextConfig {
     }
 }
 
-/// What is done to the inner product of a prediction and a latent of D numbers to make a score.
+/// How the inner product of a prediction and a D-dimensional latent is scaled to give a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScoreKind {
     /// Divided by D (CPC_audio).
     Mean,
-    /// As it is (the paper, equation 3).
+    /// Not scaled (the paper, equation 3).
     Sum,
-    /// Divided by the root of D: scores start at a spread near one, and learning starts at once.
+    /// Divided by the square root of D: initial scores have a spread near one, and learning starts immediately.
     Scaled,
 }
 
 impl ScoreKind {
-    /// Its name in a configuration.
+    /// The name in a configuration.
     pub fn name(self) -> &'static str {
         match self {
             ScoreKind::Mean => "mean",
@@ -171,7 +171,7 @@ impl ScoreKind {
         }
     }
 
-    /// What the inner product over `dim` numbers is multiplied by.
+    /// The factor by which the inner product over `dim` dimensions is multiplied.
     pub fn scale(self, dim: usize) -> f64 {
         match self {
             ScoreKind::Mean => 1.0 / dim as f64,
@@ -181,29 +181,29 @@ impl ScoreKind {
     }
 }
 
-/// What predicts z_{t+k} from c.
+/// The network that predicts z_{t+k} from c.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeadsKind {
-    /// One matrix a step (the paper, equation 3).
+    /// One matrix per step (the paper, equation 3).
     Linear,
-    /// One transformer layer a step (CPC_audio's `--rnnMode transformer`).
+    /// One transformer layer per step (CPC_audio's `--rnnMode transformer`).
     Transformer,
 }
 
-/// The `[heads]` section: one W_k a step.
+/// The `[heads]` section: one W_k per step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeadsConfig {
-    /// What a head is.
+    /// The kind of head.
     pub kind: HeadsKind,
-    /// K: how many frames ahead are predicted. 12 in the paper (section 3.1) and CPC_audio.
+    /// K: the number of future frames that are predicted. 12 in the paper (section 3.1) and CPC_audio.
     pub steps: usize,
-    /// How a score is made of an inner product.
+    /// How an inner product is scaled to a score.
     pub score: ScoreKind,
-    /// The positions that transformer heads are built for: the frames of a window less K, whatever is given here.
+    /// The number of positions that transformer heads are built for: the frames of a window minus K, regardless of the value given here.
     pub positions: usize,
-    /// Whether a linear head has a bias, as in the public ports of CPC on text; models of audio have none.
+    /// Whether a linear head has a bias, as in the public ports of CPC on text; audio models have none.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub bias: bool,
 }
@@ -214,7 +214,7 @@ impl Default for HeadsConfig {
     }
 }
 
-/// Attention holds a matrix of positions by positions.
+/// Attention stores a matrix of size positions x positions.
 const MOST_POSITIONS: usize = 4096;
 
 impl HeadsConfig {
@@ -228,7 +228,7 @@ impl HeadsConfig {
         }
     }
 
-    /// Adds to `faults` that these heads cannot go between contexts and latents of these sizes.
+    /// Adds a problem to `faults` if these heads cannot map contexts to latents of these dimensions.
     pub fn validate_sizes(&self, latent: usize, context: usize, faults: &mut Vec<Problem>) {
         if self.kind == HeadsKind::Transformer && (latent != context || !latent.is_multiple_of(8)) {
             faults.push(Problem::new(

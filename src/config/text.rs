@@ -8,17 +8,17 @@ use crate::error::Problem;
 use crate::text::Split;
 use serde::{Deserialize, Serialize};
 
-/// g_enc of sentences: embeddings of tokens, a convolution over them, ReLU, and the mean over the sentence.
+/// g_enc for sentences: token embeddings, a convolution over them, ReLU, and the mean over the sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SentenceEncoderConfig {
-    /// Tokens that are known: 20,000 in the paper. What the tokenizer turns out to have, whatever is given here.
+    /// Vocabulary size: 20,000 in the paper. The run uses the actual size of the tokenizer, whatever is given here.
     pub vocab_size: usize,
-    /// Numbers in a token's embedding: 620 in the paper.
+    /// Dimension of a token's embedding: 620 in the paper.
     pub embedding_dim: usize,
-    /// D, numbers in z: 2400 in the paper.
+    /// D, the dimension of z: 2400 in the paper.
     pub hidden_dim: usize,
-    /// Tokens that the convolution sees at once, an odd number; 1 in the authors' own setting.
+    /// Kernel size of the convolution in tokens, an odd number; 1 in the authors' own setting.
     pub kernel: usize,
 }
 
@@ -44,32 +44,32 @@ impl SentenceEncoderConfig {
     }
 }
 
-/// The `[data]` section: where sentences come from.
+/// The `[data]` section: the source of sentences.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TextDataConfig {
     /// DATA.
     pub path: String,
-    /// Text to validate on; empty for a share of the documents.
+    /// Text to validate on; empty for a fraction of the documents.
     pub valid: String,
-    /// The share of documents that are kept for validation, where `valid` is empty.
+    /// The fraction of documents held out for validation if `valid` is empty.
     pub valid_share: f64,
-    /// Windows validated on, at most.
+    /// The maximum number of validation windows.
     pub valid_windows: usize,
-    /// What a sentence is: a line, or what Unicode's rules find in prose.
+    /// What counts as a sentence: a line, or a sentence found in prose by Unicode's rules.
     pub split: Split,
-    /// The column of parquet data; empty for the only one of text, `text`, or `sentence`.
+    /// The column of parquet data; empty for the only text column, `text`, or `sentence`.
     pub column: String,
-    /// `bpe`, `wordpiece` or `word` to learn one from the text; or a `tokenizer.json`, or `hf:owner/name` to fetch one.
+    /// `bpe`, `wordpiece` or `word` to learn a tokenizer from the text; or a `tokenizer.json`; or `hf:owner/name` to download one.
     pub tokenizer: String,
-    /// Whether a tokenizer that is learnt puts text in small letters.
+    /// Whether a learned tokenizer converts text to lower case.
     pub lower_case: bool,
-    /// Tokens of a sentence; what is longer is cut.
+    /// The maximum number of tokens per sentence; longer sentences are truncated.
     pub max_tokens: usize,
-    /// The share of a sentence's tokens that are left out at random whenever it is learnt from, as word dropout in Iyyer et al. 2015: a
-    /// corpus that is read many times is learnt by heart without it. Not in the paper.
+    /// The fraction of a sentence's tokens that are dropped at random each time it is trained on, as word dropout in Iyyer et al. 2015.
+    /// Without it, a corpus that is read many times is memorized. Not in the paper.
     pub token_dropout: f64,
-    /// Sentences in a window. 9 with K = 3: what public ports, told by the authors, take (6 seen, 3 to come).
+    /// Sentences per window. 9 with K = 3: the setting of public ports, as given by the authors (6 seen, 3 to predict).
     pub window: usize,
     /// What to do about text that cannot be read.
     pub on_bad_file: OnBadFile,
@@ -126,7 +126,7 @@ impl TextDataConfig {
     }
 }
 
-/// Everything that a run on text is made of.
+/// The complete configuration of a run on text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TextConfig {
@@ -134,13 +134,13 @@ pub struct TextConfig {
     pub seed: u64,
     /// g_enc.
     pub encoder: SentenceEncoderConfig,
-    /// g_ar: a GRU of 2400 over sentences in the paper.
+    /// g_ar: in the paper, a GRU of 2400 units over sentences.
     pub context: ContextConfig,
-    /// W_k, for K = 3 sentences to come.
+    /// W_k, for K = 3 future sentences.
     pub heads: HeadsConfig,
-    /// What InfoNCE contrasts: every other sentence of the batch, unless a number is named.
+    /// What InfoNCE contrasts: every other sentence of the batch, unless a number of negatives is set.
     pub objective: ObjectiveConfig,
-    /// Where sentences come from.
+    /// The source of sentences.
     pub data: TextDataConfig,
     /// How the model is trained.
     pub train: TrainConfig,
@@ -183,14 +183,17 @@ impl Sections for TextConfig {
         self.data.validate(faults);
         self.train.validate(faults);
         if faults.len() > before {
-            return; // what follows relates sections that must be sound by themselves
+            return; // the checks below relate sections to each other, and need each of them to be valid
         }
         if self.heads.kind == HeadsKind::Transformer {
-            faults.push(Problem::new("heads.kind", "transformer heads are for audio; text has linear ones"));
+            faults.push(Problem::new(
+                "heads.kind",
+                "transformer heads are for audio only; text models have linear heads",
+            ));
         }
         if self.data.window <= self.heads.steps {
             let what = format!(
-                "{} sentences are too few for heads.steps = {}: a window has at least one more",
+                "{} sentences are too few for heads.steps = {}: a window needs at least one more than that",
                 self.data.window, self.heads.steps
             );
             faults.push(Problem::new("data.window", what));

@@ -1,4 +1,4 @@
-//! What is contrasted, and how it is trained.
+//! The contrastive objective, and how it is trained.
 
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
@@ -19,13 +19,13 @@ pub enum NegativesFrom {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObjectiveConfig {
-    /// N: negatives drawn for each position, shared by its K steps. 128 in CPC_audio. 0 takes every candidate.
+    /// N: negatives drawn for each position, shared by its K steps. 128 in CPC_audio. 0 uses every candidate.
     pub num_negatives: usize,
-    /// Where they are drawn from.
+    /// Where negatives are drawn from.
     pub negatives_from: NegativesFrom,
-    /// Never draw the frames that a position has to predict as its own negatives. CPC_audio does not care.
+    /// Never draw the frames that a position has to predict as its own negatives. CPC_audio does not exclude them.
     pub exclude_positive: bool,
-    /// Sentences that are word for word the one to come are not counted as its negatives. For text.
+    /// Sentences identical to the true future sentence are not counted as negatives. For text.
     pub mask_duplicates: bool,
 }
 
@@ -44,13 +44,13 @@ impl ObjectiveConfig {
     /// Adds every value out of range to `faults`.
     pub fn validate(&self, faults: &mut Vec<Problem>) {
         if self.num_negatives > 65_536 {
-            let what = format!("{} is more than 65536; 0 takes every candidate", self.num_negatives);
+            let what = format!("{} is more than 65536; 0 uses every candidate", self.num_negatives);
             faults.push(Problem::new("objective.num_negatives", what));
         }
     }
 }
 
-/// The rule that moves the parameters.
+/// The rule that updates the parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptimizerKind {
@@ -60,7 +60,7 @@ pub enum OptimizerKind {
     Adamw,
 }
 
-/// The learning rate over the steps, a pure function.
+/// The learning rate as a pure function of the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
@@ -76,17 +76,17 @@ pub enum Schedule {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
-    /// A model whose weights training starts from; empty for random ones.
+    /// A model whose weights training starts from; empty for random weights.
     pub init: String,
-    /// Take over Adam's moments of `init` too, which must then be a checkpoint.
+    /// Also load Adam's moments from `init`, which must then be a checkpoint.
     pub init_optimizer: bool,
-    /// Updates of the parameters.
+    /// Number of parameter updates.
     pub steps: u64,
-    /// Windows in a batch. 8 a GPU in the paper (section 3.1) and CPC_audio.
+    /// Windows per batch. 8 per GPU in the paper (section 3.1) and CPC_audio.
     pub batch_size: usize,
-    /// Batches whose gradients are added up before an update; negatives stay within each.
+    /// Batches whose gradients are accumulated before an update; negatives stay within each batch.
     pub accumulate: usize,
-    /// The rule that moves the parameters.
+    /// The rule that updates the parameters.
     pub optimizer: OptimizerKind,
     /// The learning rate: 2e-4 in the paper (section 3.1) and CPC_audio.
     pub lr: f64,
@@ -94,26 +94,26 @@ pub struct TrainConfig {
     pub betas: [f64; 2],
     /// Adam's epsilon (CPC_audio).
     pub eps: f64,
-    /// Decoupled weight decay, for `adamw` alone.
+    /// Decoupled weight decay, for `adamw` only.
     pub weight_decay: f64,
-    /// The learning rate over the steps.
+    /// The learning rate schedule.
     pub schedule: Schedule,
-    /// Steps over which the learning rate rises to `lr` in a straight line. CPC_audio has none by default, and some seeds then collapse within
-    /// the first steps: all z alike, accuracy at chance for good.
+    /// Steps over which the learning rate rises linearly to `lr`. CPC_audio has no warm-up by default, and some seeds then collapse within
+    /// the first steps: all z are the same, and accuracy stays at chance.
     pub warmup_steps: u64,
-    /// For the `step` schedule: steps between two falls.
+    /// For the `step` schedule: steps between two reductions.
     pub decay_every: u64,
-    /// For the `step` schedule: the factor of a fall.
+    /// For the `step` schedule: the factor of each reduction.
     pub decay_factor: f64,
-    /// The global norm that gradients are clipped to; 0 does not clip.
+    /// The global norm that gradients are clipped to; 0 disables clipping.
     pub clip_norm: f64,
-    /// Steps from one line of metrics to the next.
+    /// Steps between two lines of metrics.
     pub log_every: u64,
-    /// Steps from one validation to the next; 0 validates at the end alone.
+    /// Steps between two validations; 0 validates only at the end.
     pub valid_every: u64,
-    /// Steps from one checkpoint to the next; 0 writes one at the end alone.
+    /// Steps between two checkpoints; 0 writes one only at the end.
     pub checkpoint_every: u64,
-    /// Checkpoints kept, the last ones (the best model is kept beside them, in model/).
+    /// The number of most recent checkpoints to keep (the best model is kept separately, in model/).
     pub keep_last: usize,
 }
 
@@ -170,7 +170,7 @@ impl TrainConfig {
         let decay = (0.0..1e6).contains(&self.weight_decay);
         check(decay, "weight_decay", format!("{} is not a number of at least 0", self.weight_decay));
         let needless = self.weight_decay > 0.0 && self.optimizer == OptimizerKind::Adam;
-        check(!needless, "weight_decay", "does nothing with adam; set train.optimizer=adamw".into());
+        check(!needless, "weight_decay", "has no effect with adam; set train.optimizer=adamw".into());
         check(
             (0.0..1e12).contains(&self.clip_norm),
             "clip_norm",
