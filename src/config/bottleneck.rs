@@ -7,13 +7,13 @@ use super::train::TrainConfig;
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
 
-/// The `[encoder]` section: fully connected layers, blind to where pixels are.
+/// The `[encoder]` section: fully connected layers, which do not use the positions of pixels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BottleneckEncoderConfig {
     /// Units of each hidden layer.
     pub hidden_dims: Vec<usize>,
-    /// Numbers in Z: 256 in the papers.
+    /// Dimension of Z: 256 in the papers.
     pub code_dim: usize,
 }
 
@@ -23,42 +23,42 @@ impl Default for BottleneckEncoderConfig {
     }
 }
 
-/// How Z is made noisy, and how I(X; Z) is told.
+/// How noise enters Z, and how I(X; Z) is estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Information {
-    /// Z = m(X) + s(X) noise; the divergence from a standard normal, an upper bound (Alemi et al. 2017).
+    /// Z = m(X) + s(X) noise; estimated by the divergence from a standard normal, an upper bound (Alemi et al. 2017).
     Vib,
-    /// Z = m(X) + s(X) noise; MINE.
+    /// Z = m(X) + s(X) noise; estimated by MINE.
     MineGaussian,
-    /// Z = m(X) + noise; MINE.
+    /// Z = m(X) + noise; estimated by MINE.
     MineAdditive,
-    /// Z = m(X + noise): the noise goes through the encoder; MINE.
+    /// Z = m(X + noise): the noise passes through the encoder; estimated by MINE.
     MinePropagated,
 }
 
 impl Information {
-    /// Whether MINE tells it.
+    /// Whether I(X; Z) is estimated by MINE.
     pub fn by_mine(self) -> bool {
         self != Information::Vib
     }
 }
 
-/// The `[objective]` section: H(Y|Z) + beta I(X;Z), to be descended.
+/// The `[objective]` section: H(Y|Z) + beta I(X;Z), which is minimized.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BottleneckObjectiveConfig {
-    /// How Z is made noisy, and how I(X; Z) is told.
+    /// How noise enters Z, and how I(X; Z) is estimated.
     pub information: Information,
-    /// What a nat of I(X;Z) costs.
+    /// The cost of one nat of I(X;Z).
     pub beta: f64,
     /// Units of each of MINE's two hidden layers.
     pub critic_dim: usize,
     /// The weight of a new batch in MINE's running mean.
     pub rate: f64,
-    /// The standard deviation of the noise of `mine-propagated`, beside pixels from -1 to 1.
+    /// The standard deviation of the noise of `mine-propagated`, with pixels from -1 to 1.
     pub noise: f64,
-    /// Codes of an image whose classifications are averaged, in validation and test; 12 in Alemi et al. 2017.
+    /// The number of codes per image whose class probabilities are averaged, in validation and test; 12 in Alemi et al. 2017.
     pub samples: usize,
 }
 
@@ -75,7 +75,7 @@ impl Default for BottleneckObjectiveConfig {
     }
 }
 
-/// Everything that a run of the information bottleneck is made of.
+/// The complete configuration of a run of the information bottleneck.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BottleneckConfig {
@@ -83,9 +83,9 @@ pub struct BottleneckConfig {
     pub seed: u64,
     /// The encoder.
     pub encoder: BottleneckEncoderConfig,
-    /// What is descended.
+    /// The objective that is minimized.
     pub objective: BottleneckObjectiveConfig,
-    /// Where images come from.
+    /// The source of images.
     pub data: ImageDataConfig,
     /// How the model is trained.
     pub train: TrainConfig,
@@ -130,7 +130,15 @@ impl Sections for BottleneckConfig {
         check(o.rate > 0.0 && o.rate <= 1.0, "objective.rate", format!("{} is not above 0 and at most 1", o.rate));
         check((0.0..=1e3).contains(&o.noise), "objective.noise", format!("{} is not from 0 to 1000", o.noise));
         check((1..=1000).contains(&o.samples), "objective.samples", format!("{} is not from 1 to 1000", o.samples));
-        check(self.train.batch_size > 1, "train.batch_size", "1 image has no others; choose 2 or more".into());
-        check(self.train.init.is_empty(), "train.init", "models of images begin at random; leave it out".into());
+        check(
+            self.train.batch_size > 1,
+            "train.batch_size",
+            "a batch of 1 image has no other images to pair with; choose 2 or more".into(),
+        );
+        check(
+            self.train.init.is_empty(),
+            "train.init",
+            "image models start from random weights; remove this key".into(),
+        );
     }
 }

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GeneratorConfig {
-    /// Numbers in e, the noise.
+    /// Dimension of e, the noise.
     pub noise_dim: usize,
-    /// Numbers in c, the code that samples are to tell of.
+    /// Dimension of c, the code that the samples should carry information about.
     pub code_dim: usize,
-    /// Units of each hidden layer; of images, channels at the smallest side and after each doubling.
+    /// Units of each hidden layer; for images, channels at the smallest resolution and after each doubling.
     pub hidden_dims: Vec<usize>,
 }
 
@@ -28,15 +28,15 @@ impl Default for GeneratorConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GanObjectiveConfig {
-    /// What a nat of information is worth to the generator; 0 for a plain network.
+    /// The weight of the information, in nats, in the generator's objective; 0 for a plain GAN.
     pub beta: f64,
     /// The weight of a new batch in MINE's running mean.
     pub rate: f64,
-    /// Units of each hidden layer of the discriminator; of images, channels of its convolutions.
+    /// Units of each hidden layer of the discriminator; for images, channels of its convolutions.
     pub discriminator_dims: Vec<usize>,
     /// Units of each hidden layer of MINE's network.
     pub critic_dims: Vec<usize>,
-    /// Whether the information's gradient is clipped to the length of the adversary's.
+    /// Whether the gradient of the information is clipped to the norm of the adversarial gradient.
     pub adaptive_clipping: bool,
 }
 
@@ -56,11 +56,11 @@ impl Default for GanObjectiveConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GanDataConfig {
-    /// DATA: `toy:25-gaussians`, `toy:spiral`, or `stacked:` and a directory of images.
+    /// DATA: `toy:25-gaussians`, `toy:spiral`, or `stacked:` followed by a directory of images.
     pub path: String,
-    /// Of stacked images: a model of the preset image-supervised, which tells what samples show.
+    /// For stacked images: a model of the preset image-supervised, which classifies the samples.
     pub classifier: String,
-    /// Stacks that are made and told when training is done; 26,000 in the papers.
+    /// The number of stacks that are generated and classified after training; 26,000 in the papers.
     pub counted: usize,
 }
 
@@ -70,7 +70,7 @@ impl Default for GanDataConfig {
     }
 }
 
-/// Everything that a run is made of.
+/// The complete configuration of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GanConfig {
@@ -78,11 +78,11 @@ pub struct GanConfig {
     pub seed: u64,
     /// G.
     pub generator: GeneratorConfig,
-    /// What is played for.
+    /// The objective.
     pub objective: GanObjectiveConfig,
-    /// What is imitated.
+    /// The data that the generator imitates.
     pub data: GanDataConfig,
-    /// How the players are trained.
+    /// How the networks are trained.
     pub train: TrainConfig,
 }
 
@@ -127,9 +127,17 @@ impl Sections for GanConfig {
         };
         check((0.0..=1e6).contains(&o.beta), "objective.beta", format!("{} is not a number of at least 0", o.beta));
         check(o.rate > 0.0 && o.rate <= 1.0, "objective.rate", format!("{} is not above 0 and at most 1", o.rate));
-        check(self.data.counted > 0, "data.counted", "0 samples reach no modes; choose 1 or more".into());
+        check(self.data.counted > 0, "data.counted", "0 samples cover no modes; choose 1 or more".into());
         check(!o.critic_dims.is_empty(), "objective.critic_dims", "name at least one hidden layer".into());
-        check(self.train.batch_size > 1, "train.batch_size", "1 sample has no others; choose 2 or more".into());
-        check(self.train.init.is_empty(), "train.init", "these networks begin at random; leave it out".into());
+        check(
+            self.train.batch_size > 1,
+            "train.batch_size",
+            "a batch of 1 sample has no other samples to pair with; choose 2 or more".into(),
+        );
+        check(
+            self.train.init.is_empty(),
+            "train.init",
+            "these networks start from random weights; remove this key".into(),
+        );
     }
 }

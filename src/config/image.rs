@@ -1,4 +1,4 @@
-//! The configuration of Deep InfoMax (Hjelm et al. 2019): images in, a vector for each out.
+//! The configuration of Deep InfoMax (Hjelm et al. 2019), which maps each image to a vector.
 
 use super::layers::Sections;
 use super::model::check_dim;
@@ -6,25 +6,25 @@ use super::train::TrainConfig;
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
 
-/// The convolutions of an encoder, as the authors' code names them.
+/// The convolutional architecture of an encoder, named as in the authors' code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Architecture {
-    /// What fits the size of the images.
+    /// The architecture that fits the size of the images.
     #[serde(rename = "auto")]
     Auto,
-    /// 64 and 128 channels of 5/2/2.
+    /// Convolutions of 64 and 128 channels, kernel/stride/padding 5/2/2.
     #[serde(rename = "basic28x28")]
     Basic28x28,
-    /// 64, 128 and 256 channels of 4/2/1 with batch norm.
+    /// Convolutions of 64, 128 and 256 channels, kernel/stride/padding 4/2/1, with batch norm.
     #[serde(rename = "basic32x32")]
     Basic32x32,
-    /// 64, 128, 256 and 512 channels of 4/2/1 with batch norm.
+    /// Convolutions of 64, 128, 256 and 512 channels, kernel/stride/padding 4/2/1, with batch norm.
     #[serde(rename = "basic64x64")]
     Basic64x64,
 }
 
 impl Architecture {
-    /// What [`Architecture::Auto`] is for images of a height and width; none if nothing fits.
+    /// The architecture that [`Architecture::Auto`] stands for, given the height and width of the images; none if none fits.
     pub fn of(self, size: [usize; 2]) -> Option<Architecture> {
         let side = |n| size == [n, n];
         let fitting = [(28, Self::Basic28x28), (32, Self::Basic32x32), (64, Self::Basic64x64)];
@@ -54,7 +54,7 @@ impl Architecture {
         matches!(self, Self::Basic32x32 | Self::Basic64x64)
     }
 
-    /// The convolution, from 0, whose places are the local features: those of 7 x 7 or 8 x 8.
+    /// The index, from 0, of the convolution whose output gives the local features, at 7 x 7 or 8 x 8 locations.
     pub fn local(self) -> usize {
         if self == Self::Basic64x64 { 2 } else { 1 }
     }
@@ -66,9 +66,9 @@ impl Architecture {
 pub struct ImageEncoderConfig {
     /// The convolutions.
     pub architecture: Architecture,
-    /// Units of the fully connected layer behind them.
+    /// Units of the fully connected layer after the convolutions.
     pub fc_dim: usize,
-    /// Numbers in Y, what the encoder makes of an image: 64 in the paper.
+    /// Dimension of Y, the encoder's output for an image: 64 in the paper.
     pub latent_dim: usize,
 }
 
@@ -102,32 +102,32 @@ pub enum DimEstimator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LocalCriticKind {
-    /// Encode and dot product: the features of each place and Y are mapped to one space.
+    /// Encode and dot product: the features of each location and Y are mapped to a common space.
     Dot,
-    /// Concatenate and convolve: a network of the features of a place together with Y.
+    /// Concatenate and convolve: a network applied to the features of a location concatenated with Y.
     Concat,
 }
 
-/// The `[objective]` section: equation 8, `alpha * global + beta / M^2 * sum over places of local + gamma * prior`.
+/// The `[objective]` section: equation 8, `alpha * global + beta / M^2 * sum over locations of local + gamma * prior`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DimObjectiveConfig {
     /// How mutual information is estimated.
     pub estimator: DimEstimator,
-    /// The weight of the information between all places together and Y.
+    /// The weight of the information between all locations jointly and Y.
     pub alpha: f64,
-    /// The weight of the mean information between a place and Y.
+    /// The weight of the mean information between a location and Y.
     pub beta: f64,
-    /// The weight of making Y look like the prior, uniform in each number.
+    /// The weight of matching the distribution of Y to the prior, which is uniform in each dimension.
     pub gamma: f64,
     /// The form of the local critic.
     pub local_critic: LocalCriticKind,
-    /// Numbers that `dot` maps to: 2048 in the paper. `concat` has layers of 512, as the global critic.
+    /// Dimension of the common space of `dot`: 2048 in the paper. `concat` has layers of 512 units, like the global critic.
     pub critic_dim: usize,
-    /// The weight of the squared slope of the prior's discriminator: what keeps it from running ahead.
+    /// The weight of the squared gradient norm of the prior's discriminator, a penalty that keeps the discriminator from outpacing the encoder.
     pub gradient_penalty: f64,
-    /// The weight of the cross-entropy of labels that a linear layer reads off Y; 0 leaves labels alone. The encoder that is trained with
-    /// labels is what unsupervised ones are compared with.
+    /// The weight of the cross-entropy of labels that a linear layer predicts from Y; 0 ignores labels. The encoder that is trained with
+    /// labels is the baseline that unsupervised ones are compared with.
     pub labels: f64,
 }
 
@@ -176,9 +176,9 @@ impl DimObjectiveConfig {
 pub struct ImageDataConfig {
     /// DATA.
     pub path: String,
-    /// The share of the training images that are kept for validation.
+    /// The fraction of the training images that is held out for validation.
     pub valid_share: f64,
-    /// Images validated on, at most.
+    /// The maximum number of validation images.
     pub valid_images: usize,
 }
 
@@ -203,7 +203,7 @@ impl ImageDataConfig {
     }
 }
 
-/// Everything that a run of Deep InfoMax is made of.
+/// The complete configuration of a run of Deep InfoMax.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DimConfig {
@@ -211,11 +211,11 @@ pub struct DimConfig {
     pub seed: u64,
     /// The encoder.
     pub encoder: ImageEncoderConfig,
-    /// What is maximised.
+    /// The objective that is maximized.
     pub objective: DimObjectiveConfig,
-    /// Where images come from.
+    /// The source of images.
     pub data: ImageDataConfig,
-    /// How the model is trained: Adam of 1e-4, betas .5 and .999, batches of 64 (the authors' code).
+    /// How the model is trained: Adam with learning rate 1e-4 and betas .5 and .999, batches of 64 (the authors' code).
     pub train: TrainConfig,
 }
 
@@ -253,10 +253,10 @@ impl Sections for DimConfig {
         self.data.validate(faults);
         self.train.validate(faults);
         if self.train.batch_size < 2 {
-            faults.push(Problem::new("train.batch_size", "1 image has no others to be told from; choose 2 or more"));
+            faults.push(Problem::new("train.batch_size", "a batch of 1 image has no negatives; choose 2 or more"));
         }
         if !self.train.init.is_empty() {
-            faults.push(Problem::new("train.init", "models of images begin at random; leave it out"));
+            faults.push(Problem::new("train.init", "image models start from random weights; remove this key"));
         }
     }
 }
