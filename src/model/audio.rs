@@ -25,7 +25,7 @@ pub struct CpcAudio {
 }
 
 impl CpcAudio {
-    /// The model of a configuration, with parameters of `vb`.
+    /// The model of a configuration, with parameters from `vb`.
     pub fn new(cfg: &ModelConfig, vb: &VarBuilder) -> Result<Self> {
         let (latent, context) = (cfg.encoder.hidden_dim, cfg.context.hidden_dim);
         Ok(CpcAudio {
@@ -35,19 +35,19 @@ impl CpcAudio {
         })
     }
 
-    /// z and c of `samples` (B, T), from states of zeros.
+    /// z and c of `samples` (B, T), with zero initial states.
     pub fn forward(&self, samples: &Tensor, phase: Phase) -> Result<Latents> {
         let z = self.encoder.forward(&samples.unsqueeze(2)?, phase)?;
         let c = self.context.forward(&z)?;
         Ok(Latents { z, c })
     }
 
-    /// Encoder and context network for a signal that comes in pieces: what a trained model is used with.
+    /// Encoder and context network for a signal that arrives in pieces, for inference with a trained model.
     pub fn stream(&self) -> Result<(EncoderStream, ContextStream)> {
         Ok((self.encoder.stream()?, self.context.stream()?))
     }
 
-    /// InfoNCE of every step, with negatives drawn as `objective` says, and how many each position met.
+    /// InfoNCE of every step, with negatives drawn as `objective` specifies, and the number of negatives per position.
     pub fn contrast(
         &self,
         latents: &Latents,
@@ -74,7 +74,7 @@ mod tests {
     use crate::seed::stream;
     use candle_core::{DType, Device};
 
-    /// Every norm, kind of context and way to draw negatives, small.
+    /// Small models that cover every norm, kind of context network and source of negatives.
     fn cases() -> Vec<(Config, ObjectiveConfig)> {
         let norms = [NormKind::Channel, NormKind::Batch, NormKind::None];
         let ways = [

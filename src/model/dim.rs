@@ -1,13 +1,13 @@
-//! Deep InfoMax (Hjelm et al. 2019): an encoder whose Y is to tell of the image that it was made of.
+//! Deep InfoMax (Hjelm et al. 2019): an encoder whose output Y is trained to carry information about its input image.
 //!
 //! ```text
-//! image (B, H, W, C) -> convolutions -> places (B, M * M, C') -> fully connected -> Y (B, D)
-//! alpha * I(all places; Y)  +  beta / M^2 * sum over places I(place; Y)  -  gamma * divergence(sigmoid Y, uniform)      (equation 8)
+//! image (B, H, W, C) -> convolutions -> locations (B, M * M, C') -> fully connected -> Y (B, D)
+//! alpha * I(all locations; Y)  +  beta / M^2 * sum over locations I(location; Y)  -  gamma * divergence(sigmoid Y, uniform)   (equation 8)
 //! ```
 //!
-//! The negatives of an image are the places of all others of the batch. The divergence from the prior is told by a discriminator that is
-//! trained against the encoder: it descends its own loss, on Y without a graph, and the encoder descends the opposite, by a twin of the discriminator
-//! whose weights are constants. One backward pass of the sum gives each its own gradient.
+//! The negatives of an image are the locations of all other images of the batch. The divergence from the prior is estimated by a
+//! discriminator that is trained against the encoder. The discriminator minimizes its own loss on Y without a graph. The encoder minimizes
+//! the opposite, through a twin of the discriminator whose weights are constants. One backward pass of the sum gives each its own gradient.
 
 use super::{Descent, OfImages};
 use crate::config::{DimEstimator, DimObjectiveConfig, ImageEncoderConfig};
@@ -22,7 +22,7 @@ use candle_nn::VarBuilder;
 /// Units of the global critic: 512, 512, 1.
 const GLOBAL: CriticSize = CriticSize { hidden_dim: 512, layers: 2, embedding_dim: 0 };
 
-/// Units of the prior's discriminator, before the last.
+/// Units of the hidden layers of the prior's discriminator.
 const PRIOR: [usize; 2] = [1000, 200];
 
 impl DimEstimator {
@@ -35,7 +35,7 @@ impl DimEstimator {
     }
 }
 
-/// The encoder with what trains it.
+/// The encoder with the networks that it is trained with.
 #[derive(Debug, Clone)]
 pub struct Dim {
     encoder: ImageEncoder,
@@ -54,12 +54,12 @@ struct Prior {
 }
 
 impl Dim {
-    /// A model of images of a size with `classes` labels, with parameters of `vb`; `frozen` are the same without a graph.
+    /// A model for images of a given size with `classes` labels, with parameters from `vb`; `frozen` are the same parameters without a graph.
     ///
-    /// Names: `encoder`, `local`, `global`, `prior` and `classifier`; only those that the weights of the objective ask for.
+    /// Names: `encoder`, `local`, `global`, `prior` and `classifier`; only those that the weights of the objective require.
     ///
     /// # Errors
-    /// No encoder is for this size.
+    /// No encoder exists for this size.
     pub fn new(
         encoder: &ImageEncoderConfig,
         objective: &DimObjectiveConfig,
@@ -91,18 +91,18 @@ impl Dim {
         })
     }
 
-    /// What the encoder sees in images (B, H, W, C).
+    /// The encoder's outputs for images (B, H, W, C).
     ///
     /// # Errors
-    /// The images have another size.
+    /// The images have a different size.
     pub fn views(&self, images: &Tensor, phase: Phase) -> Result<Views> {
         self.encoder.forward(images, phase)
     }
 
-    /// The likeliest label (B) of each of images (B, H, W, C); none if it was not trained with labels.
+    /// The most likely label (B) of each of the images (B, H, W, C); none if the model was not trained with labels.
     ///
     /// # Errors
-    /// The images have another size.
+    /// The images have a different size.
     pub fn labels(&self, images: &Tensor) -> Result<Option<Tensor>> {
         let Some(classifier) = &self.classifier else { return Ok(None) };
         let y = self.views(images, Phase::Eval)?.y;
@@ -111,7 +111,7 @@ impl Dim {
 }
 
 impl OfImages for Dim {
-    /// Labels are looked at where their weight is above 0; `stream` draws from the prior.
+    /// Labels are used only if their weight is above 0. `stream` is used to draw from the prior.
     fn descent(&self, images: &Tensor, labels: &Tensor, phase: Phase, stream: &mut Stream) -> Result<Descent> {
         let views = self.encoder.forward(images, phase)?;
         let mut sum = Sum::default();
@@ -136,7 +136,7 @@ impl OfImages for Dim {
             let right = scores.argmax(D::Minus1)?.eq(&labels.to_dtype(DType::U32)?)?.to_dtype(scores.dtype())?;
             sum.figures.push(("labels_accuracy", right.mean_all()?.detach()));
         }
-        // The loss that is told and compared is without the prior's: an adversary's success says nothing about the encoder.
+        // The loss that is reported and compared excludes the prior's: an adversary's success carries no information about the encoder.
         let loss = sum.objective()?;
         sum.figures.insert(0, ("loss", loss.detach()));
         if let Some(prior) = &self.prior {
@@ -149,7 +149,7 @@ impl OfImages for Dim {
 }
 
 impl Prior {
-    /// What the encoder descends, and what the discriminator descends, on Y (B, D).
+    /// The loss of the encoder and the loss of the discriminator on Y (B, D).
     fn losses(&self, y: &Tensor, penalty: f64, stream: &mut Stream) -> Result<(Tensor, Tensor)> {
         let made = sigmoid(y)?;
         let drawn: Vec<f32> = (0..made.elem_count()).map(|_| stream.unit()).collect();
@@ -171,7 +171,7 @@ fn sigmoid(x: &Tensor) -> Result<Tensor> {
     Ok(((x / 2.0)?.tanh()? * 0.5)?.affine(1.0, 0.5)?)
 }
 
-/// Weighted parts of an objective, and what is told of them.
+/// The weighted terms of an objective, and the metrics to report.
 #[derive(Default)]
 pub(super) struct Sum {
     parts: Vec<Tensor>,
@@ -185,7 +185,7 @@ impl Sum {
         Ok(())
     }
 
-    /// A figure that is no part of the objective; `like` says on which device.
+    /// Adds a metric that is not part of the objective, on the device of `like`.
     pub fn tell(&mut self, name: &'static str, value: f64, like: &Tensor) -> Result<()> {
         self.figures.push((name, Tensor::full(value as f32, (), like.device())?));
         Ok(())
@@ -234,7 +234,7 @@ mod tests {
                         let descent = dim.descent(&images, &labels, Phase::Train, &mut stream(1, "prior", 0)).unwrap();
                         (descent.objective, None)
                     };
-                    // Before batch norm a bias does nothing, and to these bounds a constant in all scores does nothing.
+                    // Before batch norm a bias has no effect, and a constant added to all scores has no effect on these bounds.
                     let normed = |name: &str| {
                         size.channels == 3 && (name.contains("conv") || name.contains("fc.")) && name.ends_with("bias")
                     };
@@ -265,7 +265,7 @@ mod tests {
                 var.set(&(var.as_tensor().detach() - (grad * by).unwrap()).unwrap()).unwrap();
             }
         };
-        // What is good for the discriminator is bad for the encoder.
+        // A step that improves the discriminator's loss worsens the encoder's.
         step("prior", 0.01);
         assert!(figure("adversary_loss") < before[1] && figure("prior_loss") > before[0]);
         step("prior", -0.01);

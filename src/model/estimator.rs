@@ -1,4 +1,5 @@
-//! MINE inside a larger game (Belghazi et al. 2018): it ascends its bound on what others make, who are paid by the same bound.
+//! MINE as part of a larger objective (Belghazi et al. 2018): it maximizes its bound on the outputs of other networks, whose objectives
+//! contain the same bound.
 
 use crate::error::Result;
 use crate::nn::{Critic, CriticKind, CriticSize};
@@ -7,17 +8,18 @@ use crate::seed::Stream;
 use candle_core::{DType, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
 
-/// The network that learns, its twin whose weights are constants, and the logarithm of the running mean of e^T.
+/// The network that is trained, its twin whose weights are constants, and the logarithm of the running mean of e^T.
 #[derive(Debug, Clone)]
 pub(super) struct Estimator {
     learning: Critic,
     fixed: Critic,
-    /// The running mean's logarithm, and 1 once there is one (2): a buffer, so that a run goes on as if it had not stopped.
+    /// The logarithm of the running mean, and 1 once a running mean exists (2). A buffer, so that a resumed run continues as if it had not
+    /// stopped.
     running: Tensor,
 }
 
 impl Estimator {
-    /// For pairs of `dims` numbers, with so many units in each of so many hidden layers.
+    /// An estimator for pairs of vectors of dimensions `dims`, with `layers` hidden layers of `hidden_dim` units.
     pub fn new(
         dims: [usize; 2],
         (hidden_dim, layers): (usize, usize),
@@ -31,18 +33,18 @@ impl Estimator {
         Ok(Estimator { learning: critic(vb)?, fixed: critic(frozen)?, running })
     }
 
-    /// Rows (B, 2) of scores of the pairs (`xs[0]`, `ys[0]`), which belong together, and (`xs[1]`, `ys[1]`), which do not, by the network
-    /// that learns.
+    /// Rows (B, 2) of scores of the joint pairs (`xs[0]`, `ys[0]`) and of the independent pairs (`xs[1]`, `ys[1]`), from the network that is
+    /// trained.
     pub fn learning(&self, xs: &[&Tensor; 2], ys: [&Tensor; 2]) -> Result<Tensor> {
         rows(&self.learning, xs, ys)
     }
 
-    /// The same by the twin.
+    /// The same scores from the twin.
     pub fn fixed(&self, xs: &[&Tensor; 2], ys: [&Tensor; 2]) -> Result<Tensor> {
         rows(&self.fixed, xs, ys)
     }
 
-    /// MINE's surrogate of rows, whose running mean goes on from where it was.
+    /// MINE's surrogate loss of rows of scores; updates the running mean.
     pub fn learn(&self, rows: &Tensor, rate: f64) -> Result<Tensor> {
         let state = self.running.detach().to_dtype(DType::F32)?.to_vec1::<f32>()?;
         let mut surrogate = Surrogate::new(Bound::Mine { rate });
@@ -58,7 +60,7 @@ fn rows(critic: &Critic, xs: &[&Tensor; 2], ys: [&Tensor; 2]) -> Result<Tensor> 
     Ok(Tensor::stack(&[critic.pairs(xs[0], ys[0])?, critic.pairs(xs[1], ys[1])?], 1)?)
 }
 
-/// The rows moved on by a random number, none of them to its own place.
+/// The rows rotated by a random offset, so that none of them stays in place.
 pub(super) fn rolled(rows: &Tensor, stream: &mut Stream) -> Result<Tensor> {
     let n = rows.dim(0)?;
     let by = 1 + stream.below((n as u32).saturating_sub(1)) as usize;

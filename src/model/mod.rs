@@ -1,4 +1,4 @@
-//! What is trained: modules and an objective put together.
+//! The models that are trained: modules combined with an objective.
 
 use crate::error::Result;
 use crate::nn::Phase;
@@ -22,23 +22,23 @@ pub use dim::Dim;
 pub use gan::MineGan;
 pub use text::CpcText;
 
-/// What a model that has no steps to predict makes of a batch.
+/// The result of one batch, for a model that does not predict future steps.
 #[derive(Debug, Clone)]
 pub struct Descent {
-    /// What training descends, a scalar. Of adversaries it is the sum of what each descends by its own parameters, and its value means
-    /// nothing.
+    /// The objective that training minimizes, a scalar. For adversarial models it is the sum of the terms that each network minimizes over
+    /// its own parameters, and its value has no meaning.
     pub objective: Tensor,
-    /// What is told of it: scalars without gradients by name, `loss` among them.
+    /// The metrics to report: scalars without gradients, by name, including `loss`.
     pub figures: Vec<(&'static str, Tensor)>,
-    /// What the encoder made, (B, D), without gradients.
+    /// The output of the encoder, (B, D), without gradients.
     pub z: Tensor,
 }
 
-/// A model of labelled images.
+/// A model trained on labeled images.
 pub trait OfImages {
-    /// The objective on images (B, H, W, C) with numbers from 0 to 1 and labels (B); in [`Phase::Eval`] without chance but that of `stream`.
+    /// The objective on images (B, H, W, C) with values from 0 to 1 and labels (B). In [`Phase::Eval`] the only randomness is that of `stream`.
     ///
     /// # Errors
-    /// The images have another size, or are too few.
+    /// The images have a different size, or there are too few of them.
     fn descent(&self, images: &Tensor, labels: &Tensor, phase: Phase, stream: &mut Stream) -> Result<Descent>;
 }

@@ -4,10 +4,10 @@
 //! sentences (B, W) of tokens -> g_enc -> z (B, W, D) -> g_ar -> c (B, W, H) -> W_k c_t -> scores against z_{t+k} and other sentences
 //! ```
 //!
-//! Every position whose K sentences to come lie in the window predicts them, as in audio: in windows of 9 with K = 3, positions 1 to 6, of
-//! which the last has seen 6 sentences and predicts 3. A public port (CPC-NLP-PyTorch, told by an author) predicts from the sixth alone
-//! and contrasts with the last 3 sentences of each window: the same encoded sentences give here six times as many predictions and three
-//! times as many negatives.
+//! As in audio, every position whose K future sentences lie in the window predicts them. In windows of 9 with K = 3 these are positions 1 to
+//! 6; the last of them has seen 6 sentences and predicts 3. A public port (CPC-NLP-PyTorch, based on information from an author) predicts
+//! only from the sixth position and contrasts with the last 3 sentences of each window. Here, the same encoded sentences give six times as
+//! many predictions and three times as many negatives.
 
 use super::contrast::{Contrast, Latents};
 use crate::config::{ContextConfig, HeadsConfig, ObjectiveConfig, SentenceEncoderConfig};
@@ -19,7 +19,7 @@ use crate::seed::Stream;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
-/// Encoder of sentences, context network over them, and heads; names as those of audio models.
+/// Sentence encoder, context network over sentences, and heads. Parameters are named as in audio models.
 #[derive(Debug, Clone)]
 pub struct CpcText {
     encoder: SentenceEncoder,
@@ -28,10 +28,10 @@ pub struct CpcText {
 }
 
 impl CpcText {
-    /// The model of these sizes, with parameters of `vb`.
+    /// The model of these sizes, with parameters from `vb`.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// The parameters have different shapes.
     pub fn new(
         encoder: &SentenceEncoderConfig,
         context: &ContextConfig,
@@ -46,18 +46,18 @@ impl CpcText {
         })
     }
 
-    /// z (S, D) of sentences on their own.
+    /// z (S, D) of individual sentences, without context.
     ///
     /// # Errors
-    /// A token that is not known.
+    /// A token is not in the vocabulary.
     pub fn encode(&self, sentences: &Sentences) -> Result<Tensor> {
         Ok(self.encoder.forward(sentences)?.0)
     }
 
-    /// z and c of windows of `window` sentences each, from states of zeros, and the rows of the embedding that they used.
+    /// z and c of windows of `window` sentences each, with zero initial states, and the rows of the embedding that were used.
     ///
     /// # Errors
-    /// Those of [`CpcText::encode`]; the sentences are not whole windows.
+    /// Those of [`CpcText::encode`]; the number of sentences is not a multiple of the window.
     pub fn forward(&self, sentences: &Sentences, window: usize) -> Result<(Latents, Rows)> {
         let (z, rows) = self.encoder.forward(sentences)?;
         let (count, dim) = z.dims2()?;
@@ -66,9 +66,9 @@ impl CpcText {
         Ok((Latents { z, c }, rows))
     }
 
-    /// InfoNCE of every step, with negatives drawn as `objective` says, and how many each position met at least.
+    /// InfoNCE of every step, with negatives drawn as `objective` specifies, and the smallest number of negatives of any position.
     ///
-    /// Short sentences come more than once in a batch, and a repetition of the true future cannot be told from it: with `texts`
+    /// Short sentences occur more than once in a batch, and a repetition of the true future cannot be distinguished from it. With `texts`
     /// (B*W, [`Sentences::texts`]) it is not counted as a negative.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ mod tests {
         build(1, ContextKind::Gru, &ParamStore::new(1, &Device::Cpu), true)
     }
 
-    /// Three windows of five sentences of uneven lengths, the last of which is the one before it again.
+    /// Three windows of five sentences of different lengths; the last sentence repeats the one before it.
     fn sentences(seed: u64) -> Sentences {
         let mut random = stream(seed, "sentences", 0);
         let (mut ids, mut offsets) = (Vec::new(), vec![0]);
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn repetitions_of_the_true_future_are_negatives_unless_they_are_masked() {
-        // Every sentence is the same: with its repetitions masked nothing is left to tell it from.
+        // Every sentence is the same: with repetitions masked, no negatives remain.
         let model = frozen();
         let batch = Sentences::new(&[4; 15], &(0..16).collect::<Vec<u32>>()).unwrap();
         for (num_negatives, met) in [(0, 14), (5, 5)] {
@@ -178,7 +178,7 @@ mod tests {
                 (f64::from(loss.to_scalar::<f32>().unwrap()), n)
             };
             assert_eq!(value(true), (0.0, 0));
-            // All latents are alike, so that each of the 3 steps is a guess.
+            // All latents are the same, so each of the 3 steps is a guess.
             let (loss, n) = value(false);
             assert!((loss - 3.0 * (1.0 + met as f64).ln()).abs() < 1e-4 && n == met, "{loss} {n}");
         }
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_text_whose_sentences_follow_a_pattern_is_learnt() {
-        // Ten topics of five words; a window goes through topics in order from a random one, each sentence of three words of its topic.
+        // Ten topics of five words. A window goes through the topics in order from a random one; each sentence has three words of its topic.
         let windows = |step: u64| {
             let mut random = stream(7, "toy", step);
             let mut ids = Vec::new();
@@ -221,7 +221,7 @@ mod tests {
             optimizer.step(&grads, 1.0, 1e-2, &train).unwrap();
             accuracy.push(out.accuracy.mean_all().unwrap().to_scalar::<f32>().unwrap());
         }
-        // Chance is 1/16. A tenth of the 15 negatives are of the right topic, so that about 0.5 is the most.
+        // Chance is 1/16. A tenth of the 15 negatives belong to the correct topic, so the maximum is about 0.5.
         let last = accuracy[140..].iter().sum::<f32>() / 10.0;
         assert!(last > 0.35 && accuracy[0] < 0.2, "{} -> {last}", accuracy[0]);
     }
