@@ -1,13 +1,13 @@
-//! The information bottleneck: a code Z of images that tells their labels, and little else.
+//! The information bottleneck: a code Z of images that carries information about their labels, and little else.
 //!
 //! ```text
 //! image X -> fully connected -> Z (B, K), with noise -> linear -> scores of labels Y
 //! H(Y|Z) + beta I(X;Z)
 //! ```
 //!
-//! I(X;Z) is told by the divergence of q(Z|X) from a standard normal, which is above it (Alemi et al. 2017, "Deep variational information
-//! bottleneck", equation 17), or by MINE, which is below it (Belghazi et al. 2018, section 5.3). With MINE the estimator *ascends* its bound
-//! on codes without a graph, and the encoder *descends* the same bound, told by a twin of the estimator whose weights are constants. One
+//! I(X;Z) is estimated by the divergence of q(Z|X) from a standard normal, an upper bound (Alemi et al. 2017, "Deep variational information
+//! bottleneck", equation 17), or by MINE, a lower bound (Belghazi et al. 2018, section 5.3). With MINE, the estimator *maximizes* its bound
+//! on codes without a graph. The encoder *minimizes* the same bound, computed by a twin of the estimator whose weights are constants. One
 //! backward pass of the sum gives each its own gradient.
 
 use super::dim::Sum;
@@ -21,7 +21,8 @@ use crate::seed::Stream;
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
-/// What is taken off the encoder's numbers before softplus makes deviations of them: codes begin nearly without noise (the authors' code).
+/// Subtracted from the encoder's outputs before softplus turns them into deviations, so that codes initially have almost no noise (the
+/// authors' code).
 const SHARP: f64 = 5.0;
 
 /// Encoder, decoder and, with MINE, the estimator.
@@ -35,12 +36,13 @@ pub struct Bottleneck {
 }
 
 impl Bottleneck {
-    /// A model of images of `numbers` pixels with `classes` labels, with parameters of `vb`; `frozen` are the same without a graph.
+    /// A model for images of `numbers` pixel values with `classes` labels, with parameters from `vb`; `frozen` are the same parameters without
+    /// a graph.
     ///
     /// Names: `encoder`, `decoder`, `estimator`.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// The parameters have different shapes.
     pub fn new(
         encoder: &BottleneckEncoderConfig,
         objective: &BottleneckObjectiveConfig,
@@ -67,7 +69,8 @@ impl Bottleneck {
         })
     }
 
-    /// A code (B, K) of pixels (B, P) from -1 to 1, and the mean and deviation that it was drawn from, where it was.
+    /// A code (B, K) of pixels (B, P) from -1 to 1, and the mean and deviation that it was drawn from, if it was drawn from a normal
+    /// distribution with these.
     fn code(&self, pixels: &Tensor, stream: &mut Stream) -> Result<(Tensor, Option<[Tensor; 2]>)> {
         let noise = |like: &Tensor| -> Result<Tensor> {
             let drawn: Vec<f32> = (0..like.elem_count()).map(|_| stream.normal()).collect();
@@ -93,7 +96,7 @@ impl Bottleneck {
         }
     }
 
-    /// The logarithm of the mean probability of each label (B, L) over codes of an image.
+    /// The logarithm of the probability of each label (B, L), averaged over several codes of each image.
     fn averaged(&self, pixels: &Tensor, stream: &mut Stream) -> Result<Tensor> {
         let mut sum: Option<Tensor> = None;
         for _ in 0..self.cfg.samples {
@@ -108,10 +111,10 @@ impl Bottleneck {
         Ok((sum / self.cfg.samples as f64)?.log()?)
     }
 
-    /// How many of images (B, H, W, C) with labels (B) are told wrongly, by the mean over codes.
+    /// The number of images (B, H, W, C) with labels (B) that are misclassified, by the mean over codes.
     ///
     /// # Errors
-    /// Images of another size.
+    /// The images have a different size.
     pub fn errors(&self, images: &Tensor, labels: &Tensor, stream: &mut Stream) -> Result<usize> {
         let said = self.averaged(&pixels(images)?, stream)?.argmax(D::Minus1)?;
         let wrong = said.ne(&labels.to_dtype(DType::U32)?)?.to_dtype(DType::F32)?.sum_all()?;
@@ -119,7 +122,7 @@ impl Bottleneck {
     }
 }
 
-/// (B, P) from -1 to 1 of images (B, H, W, C) from 0 to 1.
+/// Pixels (B, P) from -1 to 1 of images (B, H, W, C) from 0 to 1.
 fn pixels(images: &Tensor) -> Result<Tensor> {
     Ok(images.flatten_from(1)?.affine(2.0, -1.0)?)
 }
@@ -141,7 +144,7 @@ impl OfImages for Bottleneck {
                     let rows = estimator.learning(&[&pixels, &others], [&made, &made])?;
                     sum.add(1.0, "estimator_loss", &estimator.learn(&rows, self.cfg.rate)?)?;
                 }
-                // What is descended by the encoder, and told, is the bound of Donsker and Varadhan itself.
+                // The encoder minimizes, and the metrics report, the Donsker-Varadhan bound itself.
                 Surrogate::new(Bound::Dv).loss(&twin, None)?.neg()?
             }
             (None, None) => cross_entropy.zeros_like()?,
@@ -153,7 +156,7 @@ impl OfImages for Bottleneck {
             let wrong = self.errors(images, labels, stream)?;
             sum.tell("error", wrong as f64 / images.dim(0)? as f64, images)?;
         }
-        // I(Z;Y) is at least the labels' entropy less the cross-entropy of telling them.
+        // I(Z;Y) is at least the entropy of the labels minus the cross-entropy of classifying them.
         let labels = labels.to_vec1::<u32>()?;
         sum.tell("entropy_y", entropy(&labels), images)?;
         let told = entropy(&labels) - f64::from(cross_entropy.to_dtype(DType::F32)?.to_scalar::<f32>()?);
@@ -162,7 +165,7 @@ impl OfImages for Bottleneck {
     }
 }
 
-/// KL(N(mean, deviation^2) | N(0, 1)), summed over the numbers of a code (B, K) and averaged over codes.
+/// KL(N(mean, deviation^2) | N(0, 1)), summed over the dimensions of a code (B, K) and averaged over codes.
 fn divergence(mean: &Tensor, deviation: &Tensor) -> Result<Tensor> {
     let variance = deviation.sqr()?;
     let inside = ((mean.sqr()? + &variance)? - (variance.log()? + 1.0)?)?;
@@ -241,7 +244,7 @@ mod tests {
             step("estimator", -0.05);
             assert!((told("information_x_z") - before).abs() < 1e-5);
         }
-        // With nothing but information at stake, the encoder makes less of it.
+        // If the objective consists of almost only the information, a step of the encoder reduces it.
         let (store, made) = model(Information::MineAdditive, 1e4);
         let (images, labels) = batch();
         let at = || made.descent(&images, &labels, Phase::Eval, &mut stream(1, "code", 0)).unwrap();

@@ -1,4 +1,4 @@
-//! Predictions against what comes: the end of every model of CPC, whatever its input.
+//! Predictions scored against the actual future: the last stage of every CPC model, whatever its input.
 
 use crate::config::{HeadsConfig, ObjectiveConfig};
 use crate::error::{Error, Result};
@@ -12,9 +12,9 @@ use candle_nn::VarBuilder;
 /// z (B, T', D) and c (B, T', H).
 #[derive(Debug, Clone)]
 pub struct Latents {
-    /// What the encoder makes of each frame, or sentence.
+    /// The encoder's output for each frame or sentence.
     pub z: Tensor,
-    /// What the context network makes of all up to each.
+    /// The context network's output for all frames or sentences up to and including each.
     pub c: Tensor,
 }
 
@@ -27,18 +27,18 @@ pub(super) struct Contrast {
 }
 
 impl Contrast {
-    /// Heads from contexts of `context` numbers to latents of `latent`; `vb` stands at `wPrediction.predictors`.
+    /// Heads that map `context`-dimensional contexts to `latent`-dimensional latents; `vb` is at the prefix `wPrediction.predictors`.
     pub fn new(cfg: &HeadsConfig, context: usize, latent: usize, vb: VarBuilder) -> Result<Self> {
         let heads = Heads::new(cfg, context, latent, vb)?;
         Ok(Contrast { heads, steps: cfg.steps, scale: cfg.score.scale(latent) })
     }
 
-    /// InfoNCE of every step, with negatives drawn as `objective` says, and how many each position met at least.
+    /// InfoNCE of every step, with negatives drawn as `objective` specifies, and the smallest number of negatives of any position.
     ///
-    /// Where `texts` (B*T) is given, latents that have the number of a position's true future are not counted as its negatives.
+    /// If `texts` (B*T) is given, latents with the same number as a position's true future are not counted as its negatives.
     ///
     /// # Errors
-    /// The window holds no position with all its futures.
+    /// No position of the window has all its futures inside the window.
     pub fn contrast(
         &self,
         latents: &Latents,
@@ -81,13 +81,13 @@ impl Contrast {
         frames.checked_sub(self.steps).filter(|&positions| positions > 0).ok_or_else(|| {
             Error::failed(
                 format!("a window of {frames} holds no position with {} futures", self.steps),
-                "take longer windows (data.window), or fewer steps (heads.steps)",
+                "use longer windows (data.window), or fewer steps (heads.steps)",
             )
         })
     }
 
-    /// What to add to sampled scores (B, P, K, 1 + N): -1e9 for negatives that repeat the true future, and how many negatives the
-    /// poorest position keeps.
+    /// The terms to add to sampled scores (B, P, K, 1 + N): -1e9 for negatives that repeat the true future, 0 elsewhere. Also the smallest
+    /// number of negatives that any position keeps.
     fn repetitions(&self, negatives: &Negatives, texts: &[u32], positions: usize, frames: usize) -> (Vec<f32>, usize) {
         let (n, mut fewest) = (negatives.number, negatives.number);
         let mut add = Vec::with_capacity(negatives.rows.len() / n * self.steps * (1 + n));

@@ -44,7 +44,7 @@ impl Estimator {
         rows(&self.fixed, xs, ys)
     }
 
-    /// MINE's surrogate loss of rows of scores; updates the running mean.
+    /// MINE's surrogate loss of rows of scores. The running mean continues from its previous value.
     pub fn learn(&self, rows: &Tensor, rate: f64) -> Result<Tensor> {
         let state = self.running.detach().to_dtype(DType::F32)?.to_vec1::<f32>()?;
         let mut surrogate = Surrogate::new(Bound::Mine { rate });

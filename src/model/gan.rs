@@ -1,13 +1,15 @@
-//! A generative adversarial network whose generator is paid for samples that tell of their code (Belghazi et al. 2018, section 5.1).
+//! A generative adversarial network whose generator is rewarded for samples that carry information about their code (Belghazi et al. 2018,
+//! section 5.1).
 //!
 //! ```text
-//! e, c normal -> G([e, c]) -> samples (B, numbers)    D tells them from those of the data, T tells how much they say about c
-//! G descends the adversarial loss - beta I(G([e, c]); c)
+//! e, c normal -> G([e, c]) -> samples (B, numbers)    D distinguishes them from the data, T estimates their information about c
+//! G minimizes the adversarial loss - beta I(G([e, c]); c)
 //! ```
 //!
-//! A generator that has collapsed makes the same samples of different codes: the information is low, and G is paid to make it higher. D and T
-//! learn on samples without a graph; G learns through twins of theirs whose weights are constants. The information's gradient can have
-//! any length, and would drown the adversary's: it is made no longer than that (adaptive clipping, equation 18 of the paper).
+//! A collapsed generator produces the same samples for different codes. The information is then low, and G is rewarded for increasing it.
+//! D and T are trained on samples without a graph; G is trained through twins of D and T whose weights are constants. The gradient of the
+//! information can have any norm and could dominate the adversarial gradient. Its norm is therefore clipped to that of the adversarial
+//! gradient (adaptive clipping, equation 18 of the paper).
 
 use super::Descent;
 use super::dim::Sum;
@@ -20,11 +22,11 @@ use crate::seed::Stream;
 use candle_core::{DType, Tensor, Var};
 use candle_nn::VarBuilder;
 
-/// The players.
+/// Generator, discriminator and estimator.
 #[derive(Debug, Clone)]
 pub struct MineGan {
     generator: Generator,
-    discriminator: [Discriminator; 2], // that learns, and its twin
+    discriminator: [Discriminator; 2], // the trained one and its twin
     estimator: Estimator,
     weights: Vec<(String, Var)>, // of the generator
     cfg: GanConfig,
@@ -32,12 +34,12 @@ pub struct MineGan {
 }
 
 impl MineGan {
-    /// The networks of a configuration, with parameters of `store`.
+    /// The networks of a configuration, with parameters from `store`.
     ///
     /// Names: `generator`, `discriminator`, `estimator`.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// The parameters have different shapes.
     pub fn new(cfg: &GanConfig, samples: Samples, store: &ParamStore) -> Result<Self> {
         let (g, o) = (&cfg.generator, &cfg.objective);
         let (vb, frozen) = (store.builder(), store.frozen());
@@ -52,7 +54,7 @@ impl MineGan {
         Ok(MineGan { generator, discriminator, estimator, weights, cfg: cfg.clone(), store: store.clone() })
     }
 
-    /// Codes (B, `code_dim`) and the samples (B, numbers) that are made of them and of noise.
+    /// Codes (B, `code_dim`) and the samples (B, numbers) generated from them and from noise.
     fn make(&self, n: usize, phase: Phase, stream: &mut Stream) -> Result<(Tensor, Tensor)> {
         let device = self.store.device();
         let mut normal = |columns: usize| -> Result<Tensor> {
@@ -64,19 +66,19 @@ impl MineGan {
         Ok((code, samples))
     }
 
-    /// `n` samples (n, numbers), one behind the other.
+    /// `n` samples (n, numbers), row-major.
     ///
     /// # Errors
-    /// None but the device's.
+    /// Only errors of the device.
     pub fn samples(&self, n: usize, stream: &mut Stream) -> Result<Vec<f32>> {
         let made = self.make(n, Phase::Eval, stream)?.1;
         Ok(made.detach().to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?)
     }
 
-    /// One round of the game on samples of the data (B, numbers).
+    /// The objective of one training step of all three networks, on samples of the data (B, numbers).
     ///
     /// # Errors
-    /// There are fewer than two.
+    /// There are fewer than two samples.
     pub fn descent(&self, real: &Tensor, stream: &mut Stream) -> Result<Descent> {
         let (code, made) = self.make(real.dim(0)?, Phase::Train, stream)?;
         let [learning, fixed] = &self.discriminator;
@@ -104,7 +106,7 @@ impl MineGan {
         } else {
             own
         };
-        // What is descended has this gradient by its weights, and no other meaning.
+        // The objective has this gradient with respect to the generator's weights; its value has no other meaning.
         let mut objective = sum.objective()?;
         for ((_, weight), gradient) in self.weights.iter().zip(gradient) {
             objective = (objective + (weight.as_tensor() * gradient)?.sum_all()?)?;
@@ -113,7 +115,7 @@ impl MineGan {
         Ok(Descent { objective, figures: sum.figures, z: made.detach() })
     }
 
-    /// The gradients of a loss by the generator's weights, detached.
+    /// The gradients of a loss with respect to the generator's weights, detached.
     fn gradients(&self, loss: &Tensor) -> Result<Vec<Tensor>> {
         let grads = loss.backward()?;
         let of = |(_, weight): &(String, Var)| -> Result<Tensor> {
@@ -126,7 +128,7 @@ impl MineGan {
     }
 }
 
-/// The length of all gradients together.
+/// The global norm of the gradients.
 fn length(gradients: &[Tensor]) -> Result<f64> {
     let mut squares = 0.0;
     for gradient in gradients {
@@ -196,7 +198,7 @@ mod tests {
         let (own, both) = (gradients(&plain), gradients(&paid));
         let more: Vec<Tensor> = both.iter().zip(&own).map(|(b, o)| (b - o).unwrap()).collect();
         let (own, more) = (length(&own).unwrap(), length(&more).unwrap());
-        assert!((more - own).abs() < 1e-3 * own, "{more} beside {own}");
+        assert!((more - own).abs() < 1e-3 * own, "{more}, expected {own}");
         assert!(length(&gradients(&drowned)).unwrap() > 100.0 * own);
     }
 }

@@ -1,10 +1,11 @@
-//! A test of whole models: the gradient of every parameter is there, and is the slope of the loss.
+//! A gradient check of whole models: every parameter has a gradient, and the gradient matches the slope of the loss.
 
 use crate::nn::Rows;
 use candle_core::{Tensor, Var};
 
-/// Asserts that every parameter has a gradient that is finite and not 0, but for those that `idle` names, and that along the gradient the
-/// f32 `loss` rises by its norm. Beside the loss come the rows of a table that it used, if there is one.
+/// Asserts that every parameter has a gradient that is finite and non-zero, except for those that `idle` accepts. Also asserts that the
+/// directional derivative of the f32 `loss` along the gradient equals the norm of the gradient. `loss` also returns the rows of a table
+/// that it used, if there is one.
 pub fn slope(
     params: &[(String, Var)],
     loss: impl Fn() -> (Tensor, Option<Rows>),
@@ -19,7 +20,7 @@ pub fn slope(
         let grad = match rows.as_ref().filter(|rows| rows.name == *name) {
             None => grads.get(var).unwrap_or_else(|| panic!("{name} has no gradient")).detach(),
             Some(rows) => {
-                assert!(grads.get(var).is_none(), "{name} has a gradient beside that of its rows");
+                assert!(grads.get(var).is_none(), "{name} has a gradient in addition to that of its rows");
                 let at = Tensor::from_slice(&rows.ids, rows.ids.len(), var.device()).unwrap();
                 let grad = grads.get(&rows.values).unwrap_or_else(|| panic!("the rows of {name} have no gradient"));
                 var.as_tensor().zeros_like().unwrap().detach().index_add(&at, &grad.detach(), 0).unwrap()
