@@ -23,7 +23,7 @@ pub struct AudioTask {
 }
 
 impl AudioTask {
-    /// A new model on `device` with data from `at` on.
+    /// A new model on `device`, with training data starting at position `at`.
     pub fn new(
         config: &Config,
         train: Arc<Windows>,

@@ -1,8 +1,8 @@
-//! Checkpoints: everything that a run needs to go on as if it had never stopped.
+//! Checkpoints: everything that a run needs to resume as if it had never stopped.
 //!
-//! `checkpoints/step-N/` is a model directory with two files more: `optimizer.safetensors` (Adam's moments) and `state.json`
-//! (the step, the place in the data, the best validation so far). Random streams are functions of the seed and the step, so the
-//! seed is all there is to keep of them. A checkpoint is made under another name and renamed: it is whole or not there.
+//! `checkpoints/step-N/` is a model directory with two additional files: `optimizer.safetensors` (Adam's moments) and `state.json`
+//! (the step, the position in the data, the best validation so far). Random streams are functions of the seed and the step, so only
+//! the seed has to be stored. A checkpoint is written under a temporary name and then renamed, so it is either complete or absent.
 
 use super::optimizer::Optimizer;
 use super::task::Task;
@@ -16,31 +16,31 @@ use std::path::{Path, PathBuf};
 /// The best validation of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Updates made before it.
+    /// Number of updates made before it.
     pub step: u64,
     /// Its mean loss over the K steps.
     pub loss: f64,
 }
 
-/// What `state.json` says.
+/// The contents of `state.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// The version of this format: 1.
     pub format: u32,
-    /// Updates made.
+    /// Number of updates made.
     pub step: u64,
-    /// Updates before the run that Adam's moments come from (`--resume-optimizer`).
+    /// Number of updates made before this run, of which Adam's moments are the result (`--resume-optimizer`).
     #[serde(default)]
     pub updates_before: u64,
-    /// The seed that every random stream follows from, with the step or the place in the data.
+    /// The seed that determines every random stream, together with the step or the position in the data.
     pub seed: u64,
-    /// The next batch of training data.
+    /// The position of the next batch of training data.
     pub position: Position,
     /// The best validation so far.
     pub best: Option<Best>,
 }
 
-/// The directories `checkpoints/step-N` of a run, by N.
+/// The directories `checkpoints/step-N` of a run, sorted by N.
 pub fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let dir = run.join("checkpoints");
     if !dir.exists() {
@@ -58,7 +58,7 @@ pub fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Writes `checkpoints/step-N`, and then removes all but the last `keep`.
+/// Writes `checkpoints/step-N`, then removes all except the last `keep` checkpoints.
 pub fn write(run: &Path, task: &impl Task, optimizer: &Optimizer, state: &State, keep: usize) -> Result<PathBuf> {
     let dir = run.join("checkpoints");
     std::fs::create_dir_all(&dir).map_err(Error::io(&dir, "create"))?;
@@ -75,22 +75,26 @@ pub fn write(run: &Path, task: &impl Task, optimizer: &Optimizer, state: &State,
     Ok(path)
 }
 
-/// The state of a checkpoint.
+/// Reads the state of a checkpoint.
 pub fn read_state(path: &Path) -> Result<State> {
     let file = path.join("state.json");
     let text = std::fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
     let state: State = serde_json::from_str(&text).map_err(|e| damaged(&file, &e.to_string()))?;
-    if state.format != 1 { Err(damaged(&file, "a format that this cpc does not know")) } else { Ok(state) }
+    if state.format != 1 {
+        Err(damaged(&file, "a format that this version of cpc does not support"))
+    } else {
+        Ok(state)
+    }
 }
 
 fn damaged(file: &Path, what: &str) -> Error {
     Error::failed(
         format!("{}: {what}", file.display()),
-        "remove this checkpoint and resume again, from the one before it",
+        "remove this checkpoint and resume again from the previous one",
     )
 }
 
-/// Puts the weights and moments of a checkpoint into a task and its optimizer.
+/// Loads the weights and moments of a checkpoint into a task and its optimizer.
 pub fn load(path: &Path, state: &State, task: &impl Task, optimizer: &mut Optimizer) -> Result<()> {
     let weights = read_tensors(&path.join("model.safetensors"))?;
     task.params().load(&weights, None, &path.display().to_string())?;

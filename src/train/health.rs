@@ -1,4 +1,4 @@
-//! The collapse alarm: numbers that tell a model which learns from one that has given up, and words for them.
+//! The collapse alarm: metrics that distinguish a model that is learning from one that has collapsed, and messages for them.
 
 use super::metrics::ValidLine;
 use crate::error::Result;
@@ -6,7 +6,8 @@ use candle_core::{D, DType, Tensor};
 
 /// The mean standard deviation of the dimensions of `z` (.., D), and the participation ratio of its covariance.
 ///
-/// The ratio tr(C)^2 / |C|^2 counts the directions that z uses: D if all alike, 1 if it varies along one alone, 0 if not at all.
+/// The ratio tr(C)^2 / |C|^2 counts the directions that z uses: D if all are used equally, 1 if z varies along only one, 0 if z does not
+/// vary.
 pub fn spread_and_rank(z: &Tensor) -> Result<(f64, f64)> {
     let dim = z.dim(D::Minus1)?;
     let rows = z.detach().reshape(((), dim))?.to_dtype(DType::F32)?;
@@ -20,21 +21,25 @@ pub fn spread_and_rank(z: &Tensor) -> Result<(f64, f64)> {
     Ok((spread, if squares > 0.0 { trace * trace / squares } else { 0.0 }))
 }
 
-/// Steps after which a bad figure is no longer that of a beginner: rank and accuracy start low.
+/// Steps after which a low rank or accuracy is a fault. Both start low, so earlier values are not reported.
 const PATIENCE: u64 = 2_000;
 
-/// Steps after which z that hardly varies, with accuracy at chance, will not come to life any more.
+/// Steps after which a model whose z hardly varies, with accuracy at chance, will not recover.
 const EARLY: u64 = 300;
 
-/// Nats below that of guessing at which a loss shows that something is learnt, however few validation windows tell of the accuracy.
+/// Nats below the loss at chance at which a loss shows that the model has learned something, even if there are too few validation windows
+/// for the accuracy to show it.
 const LEARNT: f64 = 0.1;
 
-/// What is wrong with a model, in words; nothing if it is well.
+/// A message that describes what is wrong with a model; none if it is healthy.
 pub fn complaint(line: &ValidLine) -> Option<String> {
     let Some(&first) = line.figures.accuracy_per_step.first() else {
         let dead = line.spread < 1e-4;
         return dead.then(|| {
-            format!("collapse: what is made of all images is the same (mean standard deviation {:.1e})", line.spread)
+            format!(
+                "collapse: the encoder's output is the same for all images (mean standard deviation {:.1e})",
+                line.spread
+            )
         });
     };
     let guessing = -line.figures.chance.ln();
@@ -46,13 +51,13 @@ pub fn complaint(line: &ValidLine) -> Option<String> {
         ))
     } else if line.step >= PATIENCE && line.effective_rank < 1.5 {
         Some(format!(
-            "collapse: z varies along {:.1} directions only; lower train.lr, or start again from another seed",
+            "collapse: z varies along only {:.1} directions; lower train.lr, or start again with another seed",
             line.effective_rank
         ))
     } else if line.step >= PATIENCE && at_chance {
         Some(format!(
             "nothing learnt after {} steps: accuracy at k = 1 is {:.4}, chance {:.4}; try heads.score=scaled, a higher train.lr, \
-             or look at the data with `cpc info`",
+             or check the data with `cpc info`",
             line.step, first, line.figures.chance
         ))
     } else {
@@ -81,7 +86,7 @@ mod tests {
     fn each_way_to_fail_has_its_words_and_health_has_none() {
         let line = |step, accuracy, spread, effective_rank| ValidLine {
             step,
-            // One of 128: guessing costs 4.852 nats.
+            // One of 128: the loss at chance is 4.852 nats.
             figures: Figures::new(vec![if accuracy > 0.01 { 4.0 } else { 4.85 }], vec![accuracy], 127.0),
             spread,
             effective_rank,
@@ -91,7 +96,7 @@ mod tests {
         assert_eq!(complaint(&line(5000, 0.2, 0.5, 30.0)), None);
         assert_eq!(complaint(&line(100, 0.008, 0.07, 1.4)), None);
         let mut lucky = line(300, 0.008, 0.07, 1.4);
-        lucky.figures.loss = 4.3; // few windows, none of them right, and yet well below guessing
+        lucky.figures.loss = 4.3; // few windows, none classified correctly, yet the loss is well below chance
         assert_eq!(complaint(&lucky), None);
         assert!(complaint(&line(300, 0.008, 0.07, 1.4)).unwrap().starts_with("collapse"));
         assert!(complaint(&line(5000, 0.008, 0.5, 30.0)).unwrap().starts_with("nothing learnt"));

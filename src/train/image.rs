@@ -1,4 +1,4 @@
-//! Models of images as training tasks.
+//! Image models as training tasks.
 
 use super::task::{Batch, Outcome, Task};
 use crate::data::Position;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A model of images, its graph-free twin for validation, and the loader. `C` is what its `config.json` says.
+/// An image model, its graph-free twin for validation, and the loader. `C` is the type of its `config.json`.
 pub struct ImageTask<M, C> {
     config: C,
     store: ParamStore,
@@ -25,18 +25,18 @@ pub struct ImageTask<M, C> {
     batch: usize,
 }
 
-/// What of a set of images is trained and validated on.
+/// A set of images, split into training and validation images.
 pub struct ImageMaterial {
     /// The set.
     pub set: Arc<ImageSet>,
-    /// Which are trained on.
+    /// Indices of the training images.
     pub train: Vec<usize>,
-    /// Which are validated on; none for no validation.
+    /// Indices of the validation images; empty for no validation.
     pub valid: Vec<usize>,
 }
 
 impl ImageMaterial {
-    /// A seeded share of a set is kept for validation, of which at most `most` are used.
+    /// Holds out the fraction `share` of a set for validation, drawn with the seed, and uses at most `most` of the held-out images.
     pub fn split(set: ImageSet, share: f64, most: usize, seed: u64) -> Self {
         let n = set.len();
         let mut all: Vec<usize> = (0..n).collect();
@@ -52,7 +52,7 @@ impl ImageMaterial {
 }
 
 impl<M: OfImages, C: Serialize> ImageTask<M, C> {
-    /// A task of a model and its twin in `store`, with batches of `batch` images from `at` on.
+    /// A task for a model and its twin in `store`, with batches of `batch` images starting at position `at`.
     ///
     /// # Errors
     /// There are too few images for a batch.
@@ -67,7 +67,7 @@ impl<M: OfImages, C: Serialize> ImageTask<M, C> {
     ) -> Result<Self> {
         let ImageMaterial { set, train, valid } = material;
         let loader = ImageLoader::new(set.clone(), train, batch, seed, at)?;
-        // A batch of one has no others.
+        // A batch of one image has no negatives.
         let valid = if valid.len() < 2 { Vec::new() } else { valid };
         Ok(ImageTask { config, store, model, twin, loader, set, valid, batch })
     }

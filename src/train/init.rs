@@ -1,4 +1,4 @@
-//! Beginning from the weights of another model (`--init`), and from Adam's moments of a checkpoint (`--resume-optimizer`).
+//! Starting from the weights of another model (`--init`), and from Adam's moments in a checkpoint (`--resume-optimizer`).
 
 use super::trainer::Start;
 use crate::config::{HeadsConfig, TrainConfig};
@@ -9,13 +9,13 @@ use crate::weights::cpc_audio::{HEADS, rescaled};
 use candle_core::Tensor;
 use std::collections::HashMap;
 
-/// Puts the weights of `init` into `params`, and says what the trainer begins with.
+/// Loads the weights of `init` into `params`, and returns what the trainer starts from.
 ///
-/// Weights without prediction heads leave those of `params` as they are. Heads that were trained with another kind of score
-/// are multiplied so that the scores stay what they were.
+/// If `init` has no prediction heads, those of `params` are unchanged. Heads that were trained with another kind of score
+/// are rescaled so that the scores stay the same.
 ///
 /// # Errors
-/// The model has other sizes; moments are wanted that it does not have, or that belong to another kind of score.
+/// The model has different sizes; moments are requested that it does not have, or that belong to another kind of score.
 pub fn begin(init: &Pretrained, params: &ParamStore, heads: &HeadsConfig, train: &TrainConfig) -> Result<Start> {
     let from = &init.origin.reference;
     let old = init.config.heads.score;
@@ -24,7 +24,7 @@ pub fn begin(init: &Pretrained, params: &ParamStore, heads: &HeadsConfig, train:
             format!("--resume-optimizer: the moments of {from} belong to other prediction heads"),
             match init.has_heads() {
                 true => format!("add --set heads.score={}, the kind of score that they were trained with", old.name()),
-                false => "leave --resume-optimizer out: the weights have no prediction heads to go on with".into(),
+                false => "omit --resume-optimizer: the weights have no prediction heads to resume with".into(),
             },
         ));
     }

@@ -1,6 +1,6 @@
 //! Training: the loop, the optimizer, the run directory.
 //!
-//! A [`Trainer`] trains any [`Task`]; [`AudioTask`] is CPC on audio. What a run writes is in [`metrics`], [`checkpoint`] and
+//! A [`Trainer`] trains any [`Task`]; [`AudioTask`] is CPC on audio. The output of a run is defined in [`metrics`], [`checkpoint`] and
 //! [`run_dir`].
 
 mod audio;

@@ -1,11 +1,11 @@
-//! The run directory: what `--out` names.
+//! The run directory, given by `--out`.
 
 use super::checkpoint::{self, State};
 use crate::durable;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// What a run writes into its directory; nothing else there is ever touched.
+/// The files and directories that a run writes into its directory; nothing else there is ever touched.
 const OURS: [&str; 4] = ["config.toml", "metrics.jsonl", "checkpoints", "model"];
 
 fn ours(run: &Path) -> Result<Vec<PathBuf>> {
@@ -20,10 +20,10 @@ fn ours(run: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Refuses a directory that cannot take a new run: cheap, to be called before long work.
+/// Rejects a directory that cannot hold a new run. The check is cheap, and is to be called before long work.
 ///
 /// # Errors
-/// A run is there and `overwrite` is false; something else than a directory is there.
+/// The directory already contains a run and `overwrite` is false; the path is not a directory.
 pub fn check_new(run: &Path, overwrite: bool) -> Result<()> {
     if run.exists() && !run.is_dir() {
         return Err(Error::usage(format!("--out {}: is a file", run.display()), "choose a directory"));
@@ -31,13 +31,13 @@ pub fn check_new(run: &Path, overwrite: bool) -> Result<()> {
     if run.exists() && !overwrite && !ours(run)?.is_empty() {
         return Err(Error::usage(
             format!("--out {}: there is a run already", run.display()),
-            "go on with it by --resume, replace it by --overwrite, or choose another directory",
+            "resume it with --resume, replace it with --overwrite, or choose another directory",
         ));
     }
     Ok(())
 }
 
-/// Makes the directory of a new run with its `config.toml`, and with `overwrite` removes what an old run left there.
+/// Creates the directory of a new run with its `config.toml`. With `overwrite`, removes the files that an old run left there.
 pub fn create(run: &Path, config: &str, overwrite: bool) -> Result<()> {
     check_new(run, overwrite)?;
     std::fs::create_dir_all(run).map_err(Error::io(run, "create"))?;
@@ -48,15 +48,15 @@ pub fn create(run: &Path, config: &str, overwrite: bool) -> Result<()> {
     durable::write(&run.join("config.toml"), config.as_bytes())
 }
 
-/// The last checkpoint of a run, if it has come to one.
+/// The last checkpoint of a run, if it has written one.
 ///
 /// # Errors
-/// There is no run, or its last checkpoint is damaged.
+/// There is no run in the directory, or its last checkpoint is damaged.
 pub fn latest(run: &Path) -> Result<Option<(PathBuf, State)>> {
     if !run.join("config.toml").exists() {
         return Err(Error::usage(
-            format!("--resume --out {}: there is no run to go on with", run.display()),
-            "leave out --resume to start one, or check the path",
+            format!("--resume --out {}: there is no run to resume", run.display()),
+            "omit --resume to start one, or check the path",
         ));
     }
     match checkpoint::list(run)?.pop() {

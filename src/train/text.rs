@@ -26,7 +26,7 @@ pub struct TextTask {
 }
 
 impl TextTask {
-    /// A new model on `device` with data from `at` on.
+    /// A new model on `device`, with training data starting at position `at`.
     ///
     /// # Errors
     /// The text has too few windows for a batch.
