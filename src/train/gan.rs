@@ -1,4 +1,4 @@
-//! A game of generator, discriminator and estimator as a training task.
+//! A GAN of generator, discriminator and estimator as a training task.
 
 use super::task::{Batch, Outcome, Task};
 use crate::config::GanConfig;
@@ -15,17 +15,17 @@ use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a generator imitates.
+/// The data that a generator imitates.
 #[derive(Debug, Clone)]
 pub enum Imitated {
-    /// A distribution on the plane.
+    /// A distribution in the plane.
     Toy(Toy),
     /// Stacked images.
     Stacks(Arc<Stacks>),
 }
 
 impl Imitated {
-    /// What its samples are.
+    /// The kind of its samples.
     pub fn samples(&self) -> Samples {
         match self {
             Imitated::Toy(_) => Samples::Points(2),
@@ -41,10 +41,10 @@ impl Imitated {
     }
 }
 
-/// Samples of what is imitated, (B, numbers).
+/// Samples of the data, (B, numbers), and the index of the batch.
 pub struct Real(Tensor, u64);
 
-/// The game.
+/// The training task of a GAN.
 pub struct GanTask {
     config: GanConfig,
     imitated: Imitated,
@@ -54,10 +54,10 @@ pub struct GanTask {
 }
 
 impl GanTask {
-    /// A new game on `device`, with samples from `at` on.
+    /// A new GAN on `device`, with samples starting at position `at`.
     ///
     /// # Errors
-    /// The networks are not for such samples.
+    /// The networks do not fit such samples.
     pub fn new(config: &GanConfig, imitated: Imitated, at: Position, device: &Device) -> Result<Self> {
         let store = ParamStore::new(config.seed, device);
         let game = MineGan::new(config, imitated.samples(), &store)?;
@@ -75,7 +75,7 @@ impl Batch for Real {
     }
 
     fn sources(&self) -> Vec<String> {
-        vec![format!("batch {} of what is imitated", self.1)]
+        vec![format!("batch {} of the imitated data", self.1)]
     }
 
     fn skipped(&self) -> &[Problem] {
@@ -107,7 +107,7 @@ impl Task for GanTask {
         self.at
     }
 
-    /// None: no loss of one player says that the game goes well.
+    /// No batches: the loss of a single network does not show whether training goes well.
     fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<Real>>>> {
         Ok(Box::new(std::iter::empty()))
     }

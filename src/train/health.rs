@@ -21,7 +21,7 @@ pub fn spread_and_rank(z: &Tensor) -> Result<(f64, f64)> {
     Ok((spread, if squares > 0.0 { trace * trace / squares } else { 0.0 }))
 }
 
-/// Steps after which a low rank or accuracy is a fault. Both start low, so earlier values are not reported.
+/// Steps after which a low rank or accuracy is a fault; both start low in a healthy run.
 const PATIENCE: u64 = 2_000;
 
 /// Steps after which a model whose z hardly varies, with accuracy at chance, will not recover.

@@ -1,4 +1,4 @@
-//! What a run tells of itself: a line of `metrics.jsonl` an interval, and TensorBoard scalars beside it.
+//! The metrics that a run writes: one line of `metrics.jsonl` per interval, and the same values as TensorBoard scalars.
 
 use crate::durable;
 use crate::error::{Error, Result};
@@ -9,24 +9,24 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-/// What is told of batches: loss and accuracy by step k with what chance would give, and figures by name.
+/// Metrics of batches: loss and accuracy of each step k with the accuracy at chance, and metrics by name.
 #[derive(Debug, Default, Clone, PartialEq, Serialize)]
 pub struct Figures {
-    /// Mean over the K steps, in nats; or the figure of that name.
+    /// Mean over the K steps, in nats; or the metric named `loss`.
     pub loss: f64,
-    /// In nats, of each step k.
+    /// Loss of each step k, in nats.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub loss_per_step: Vec<f64>,
-    /// The share of positions whose true future scores highest, of each step k.
+    /// The fraction of positions whose true future scores highest, for each step k.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accuracy_per_step: Vec<f64>,
-    /// log(N + 1) - loss of each step k: a lower bound on the mutual information of c_t and z_{t+k}, in nats.
+    /// log(N + 1) - loss, for each step k: a lower bound on the mutual information of c_t and z_{t+k}, in nats.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bound_per_step: Vec<f64>,
-    /// What guessing gives: 1 / (N + 1); 0 without steps.
+    /// The accuracy at chance: 1 / (N + 1); 0 for models without steps.
     #[serde(skip_serializing_if = "is_zero")]
     pub chance: f64,
-    /// Figures by name, of models without steps.
+    /// Metrics by name, for models without steps.
     #[serde(flatten)]
     pub named: BTreeMap<&'static str, f64>,
 }
@@ -36,7 +36,7 @@ fn is_zero(x: &f64) -> bool {
 }
 
 impl Figures {
-    /// The figures of losses and accuracies by step against `negatives` negatives.
+    /// The metrics for losses and accuracies of each step, with `negatives` negatives.
     pub fn new(loss: Vec<f64>, accuracy: Vec<f64>, negatives: f64) -> Self {
         let candidates = negatives + 1.0;
         Figures {
@@ -49,7 +49,7 @@ impl Figures {
         }
     }
 
-    /// The figures of values in the order of [`Measured::values`](super::task::Measured).
+    /// The metrics for values in the order of [`Measured::values`](super::task::Measured).
     pub(super) fn of(values: &[f64], steps: usize, names: &[&'static str], negatives: f64) -> Self {
         if steps > 0 {
             let (loss, rest) = values.split_at(steps.min(values.len()));
@@ -60,50 +60,50 @@ impl Figures {
     }
 }
 
-/// A line of training: means over the batches since the last line, unless it says otherwise.
+/// A line of training metrics: means over the batches since the last line, unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainLine {
-    /// Updates made.
+    /// Number of updates made.
     pub step: u64,
     /// The epoch of the last batch, from 0.
     pub epoch: u64,
     /// The learning rate of the last update.
     pub lr: f64,
-    /// The figures.
+    /// The metrics.
     #[serde(flatten)]
     pub figures: Figures,
     /// The global norm of the last update's gradient, before clipping.
     pub grad_norm: f64,
-    /// The median of a whole step, in seconds.
+    /// The median duration of a complete step, in seconds.
     pub step_seconds: f64,
-    /// What the trainer waited for data, in seconds a step.
+    /// The mean time that the trainer waited for data, in seconds per step.
     pub data_wait_seconds: f64,
-    /// Data trained on, in its unit, for each second of wall-clock time.
+    /// The amount of data trained on, in its unit, per second of wall-clock time.
     #[serde(skip)]
     pub rate: f64,
-    /// The most memory that the process ever had resident; 0 where the system does not tell.
+    /// The peak resident memory of the process, in bytes; 0 where the system does not report it.
     pub peak_rss_bytes: u64,
 }
 
-/// A line of validation.
+/// A line of validation metrics.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ValidLine {
-    /// Updates made before it.
+    /// Number of updates made before it.
     pub step: u64,
-    /// The figures, means over the validation windows.
+    /// The metrics, means over the validation windows.
     #[serde(flatten)]
     pub figures: Figures,
     /// The mean standard deviation of the dimensions of z.
     pub spread: f64,
-    /// How many directions z uses: the participation ratio of the eigenvalues of its covariance.
+    /// The number of directions that z uses: the participation ratio of the eigenvalues of its covariance.
     pub effective_rank: f64,
-    /// Windows validated on.
+    /// Number of validation windows.
     pub windows: usize,
-    /// What it took.
+    /// The duration of the validation, in seconds.
     pub seconds: f64,
 }
 
-/// Writes the lines of a run.
+/// Writes the metrics of a run.
 pub struct Metrics {
     path: PathBuf,
     lines: File,
@@ -112,8 +112,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Opens the metrics of a run directory that goes on after `step` updates: lines of later steps, which will be run again,
-    /// are taken away.
+    /// Opens the metrics of a run directory for a run that resumes after `step` updates. Lines of later steps, which will be run again,
+    /// are removed.
     pub fn open(run: &Path, step: u64, unit: &'static str) -> Result<Self> {
         let path = run.join("metrics.jsonl");
         if path.exists() {
@@ -149,7 +149,7 @@ impl Metrics {
         Ok(())
     }
 
-    /// Writes a line of training.
+    /// Writes a line of training metrics.
     pub fn train(&mut self, line: &TrainLine) -> Result<()> {
         let mut value = to_json(line)?;
         value[format!("{}_per_second", self.unit)] = line.rate.into();
@@ -166,7 +166,7 @@ impl Metrics {
         self.events.scalar(&format!("speed/{}_per_second", self.unit), line.step, line.rate)
     }
 
-    /// Writes a line of validation.
+    /// Writes a line of validation metrics.
     pub fn valid(&mut self, line: &ValidLine) -> Result<()> {
         self.line(to_json(line)?, "valid")?;
         self.figures("valid", line.step, &line.figures)?;
@@ -179,7 +179,7 @@ fn to_json(line: &impl Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(line).map_err(|e| Error::failed(format!("metrics: {e}"), "report this as a fault of cpc"))
 }
 
-/// The most memory that this process ever had resident, in bytes, where the system tells (Linux); else 0.
+/// The peak resident memory of this process, in bytes, where the system reports it (Linux); otherwise 0.
 pub fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or_default();

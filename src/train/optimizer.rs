@@ -1,8 +1,8 @@
 //! Adam and AdamW over a parameter store, with global-norm clipping and a state that can be saved.
 //!
-//! Of a table whose rows a batch looked up ([`Rows`]) only those rows and their moments move: see [`crate::ops::adam`] for what
-//! this means. Their gradients count in the global norm as all others do, and batches that are added up merge their rows. The moments
-//! of a table are stored whole, as those of any parameter.
+//! If a batch looked up rows of a table ([`Rows`]), only those rows and their moments are updated: see [`crate::ops::adam`] for the
+//! consequences. Their gradients count in the global norm like all others, and accumulated batches merge their rows. The moments of a
+//! table are stored for all rows, as for any other parameter.
 
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::error::{Error, Result};
@@ -24,13 +24,13 @@ struct Slot {
 pub struct Optimizer {
     slots: Vec<Slot>,
     steps: u64,
-    before: u64, // updates behind the moments that the run began with
+    before: u64, // number of updates that produced the moments the run started with
 }
 
 /// The gradient of one parameter.
 enum Grad {
     Whole(Tensor),
-    Rows(Arc<[u32]>, Tensor), // of some rows, ascending, (U, M)
+    Rows(Arc<[u32]>, Tensor), // of some rows: ascending ids, values (U, M)
 }
 
 impl Grad {
@@ -63,11 +63,11 @@ impl Grad {
     }
 }
 
-/// Gradients by the place of their parameter; none where a batch did not reach it.
+/// Gradients in the order of the parameters; none where a batch did not involve the parameter.
 pub struct Gradients(Vec<Option<Grad>>);
 
 impl Gradients {
-    /// The global norm, a scalar where the gradients are.
+    /// The global norm, a scalar on the device of the gradients.
     pub fn norm(&self) -> Result<Tensor> {
         let squares = self.0.iter().flatten().map(|g| g.values().sqr()?.sum_all());
         let squares = squares.collect::<candle_core::Result<Vec<_>>>()?;
@@ -90,7 +90,7 @@ impl Gradients {
 }
 
 impl Optimizer {
-    /// An optimizer of every parameter of `store`, with moments of zero.
+    /// An optimizer for every parameter of `store`, with all moments zero.
     pub fn new(store: &ParamStore) -> Result<Self> {
         let slot = |(name, param): (String, Var)| -> Result<Slot> {
             let zeros = || Var::zeros(param.shape(), param.dtype(), param.device());
@@ -99,7 +99,7 @@ impl Optimizer {
         Ok(Optimizer { slots: store.trainable().into_iter().map(slot).collect::<Result<_>>()?, steps: 0, before: 0 })
     }
 
-    /// The gradients of the parameters, detached, out of a backward pass; `rows` are those that its batch looked up.
+    /// The gradients of the parameters from a backward pass, detached; `rows` are those that the batch looked up.
     pub fn collect(&self, mut grads: GradStore, rows: &[Rows]) -> Result<Gradients> {
         let mut one = |slot: &Slot| -> Result<Option<Grad>> {
             let mut sum = grads.remove(&slot.param).map(|g| Grad::Whole(g.detach()));
@@ -117,7 +117,7 @@ impl Optimizer {
         Ok(Gradients(self.slots.iter().map(&mut one).collect::<Result<_>>()?))
     }
 
-    /// One update. `scale` multiplies the gradients (1 / batches that were added up); then they are clipped to the global norm
+    /// One update. The gradients are multiplied by `scale` (1 / number of accumulated batches), then clipped to the global norm
     /// `cfg.clip_norm` if it is above 0. Nothing is read back to the host.
     pub fn step(&mut self, grads: &Gradients, scale: f64, lr: f64, cfg: &TrainConfig) -> Result<()> {
         let Some(first) = self.slots.first() else { return Ok(()) };
@@ -153,17 +153,17 @@ impl Optimizer {
         self.slots.iter().flat_map(both).collect()
     }
 
-    /// Updates of this run so far.
+    /// Number of updates in this run so far.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Updates that were made before this run: Adam's correction for moments that start at zero counts them too.
+    /// Number of updates made before this run. They count in Adam's correction for moments that start at zero (bias correction).
     pub fn updates_before(&self) -> u64 {
         self.before
     }
 
-    /// Takes over a state that was saved after `steps` updates of the run, and `before` updates before it.
+    /// Loads a state that was saved after `steps` updates of the run, which had been preceded by `before` updates.
     pub fn load(&mut self, tensors: &HashMap<String, Tensor>, steps: u64, before: u64, from: &str) -> Result<()> {
         for slot in &self.slots {
             for (var, key) in [(&slot.m, format!("m.{}", slot.name)), (&slot.v, format!("v.{}", slot.name))] {
@@ -171,8 +171,8 @@ impl Optimizer {
                     Some(t) if t.shape() == var.shape() => var.set(&t.to_device(var.device())?)?,
                     _ => {
                         return Err(Error::failed(
-                            format!("{from}: {key} is missing or of another shape"),
-                            "go on from another checkpoint",
+                            format!("{from}: {key} is missing or has a different shape"),
+                            "resume from another checkpoint",
                         ));
                     }
                 }
@@ -198,7 +198,7 @@ mod tests {
         let loss = (w * Tensor::new(&[30f32, 40.0], &Device::Cpu).unwrap()).unwrap().sum_all().unwrap();
         let grads = optimizer.collect(loss.backward().unwrap(), &[]).unwrap();
         assert_eq!(grads.norm().unwrap().to_scalar::<f32>().unwrap(), 50.0);
-        // With a large epsilon the step is in proportion to the gradient.
+        // With a large epsilon the step is proportional to the gradient.
         let cfg = TrainConfig { clip_norm, betas: [0.0, 0.0], eps: 1e6, ..Default::default() };
         optimizer.step(&grads, 1.0, 1e6, &cfg).unwrap();
         store.tensors()["w"].to_vec1::<f32>().unwrap()
@@ -212,7 +212,7 @@ mod tests {
         assert!(close(&stepped(500.0), [-30.0, -40.0]));
     }
 
-    /// A table of 30 rows of 4 and a plain weight, whose loss weighs the looked-up rows by `weights` and the weight by 3.
+    /// A 30 x 4 table and an ordinary weight. The loss weights the looked-up rows by random values with the seed `weights`, and the weight by 3.
     struct Lookup {
         store: ParamStore,
         table: Embedding,
@@ -252,7 +252,7 @@ mod tests {
         let squares: f64 = ids.iter().flat_map(|&i| each[i as usize].iter().map(|g| g * g)).sum::<f64>() + 4.0 * 9.0;
         let norm = f64::from(grads.norm().unwrap().to_scalar::<f32>().unwrap());
         assert!((norm - squares.sqrt()).abs() < 1e-5 * norm, "{norm} is not {}", squares.sqrt());
-        // With a large epsilon the step is in proportion to the gradient, here shortened to a norm of 0.5.
+        // With a large epsilon the step is proportional to the gradient, which is clipped here to a norm of 0.5.
         let cfg = TrainConfig { clip_norm: 0.5, betas: [0.0, 0.0], eps: 1e6, ..Default::default() };
         lookup.optimizer.step(&grads, 1.0, 1e6, &cfg).unwrap();
         for (i, ((after, before), each)) in lookup.values().iter().zip(&before).zip(&each).enumerate() {

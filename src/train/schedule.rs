@@ -1,11 +1,11 @@
-//! The learning rate, a pure function of the step.
+//! The learning rate as a pure function of the step.
 
 use crate::config::{Schedule, TrainConfig};
 
 /// The learning rate of update `step`, counted from 0.
 ///
-/// It rises in a straight line over `warmup_steps`; then `cosine` falls to 0 at the last step, `step` by `decay_factor` every
-/// `decay_every` steps, and `constant` stays.
+/// It rises linearly over `warmup_steps`. Then `cosine` decays to 0 at the last step, `step` is multiplied by `decay_factor` every
+/// `decay_every` steps, and `constant` does not change.
 pub fn learning_rate(cfg: &TrainConfig, step: u64) -> f64 {
     if step < cfg.warmup_steps {
         return cfg.lr * (step + 1) as f64 / cfg.warmup_steps as f64;

@@ -1,4 +1,4 @@
-//! What the trainer trains: a model with its data and objective, of whatever kind.
+//! The interface between the trainer and what it trains: a model of any kind, with its data and objective.
 
 use crate::data::Position;
 use crate::error::{Problem, Result};
@@ -9,11 +9,11 @@ use crate::seed::Stream;
 use candle_core::{DType, Tensor};
 use std::path::Path;
 
-/// What one batch gave.
+/// The result of one batch.
 pub struct Outcome {
-    /// What training descends, a scalar.
+    /// The objective that training minimizes, a scalar.
     pub objective: Tensor,
-    /// What is told of it.
+    /// The metrics to report.
     pub measured: Measured,
     /// The latents (.., D), detached.
     pub z: Tensor,
@@ -21,24 +21,24 @@ pub struct Outcome {
     pub rows: Vec<Rows>,
 }
 
-/// Figures of a batch, where it was computed.
+/// Metrics of a batch, on the device where they were computed.
 #[derive(Debug, Clone)]
 pub struct Measured {
-    /// Losses of the steps, then accuracies of the steps, then what `names` names (F).
+    /// Losses of the steps, then accuracies of the steps, then the metrics listed in `names` (F).
     pub values: Tensor,
-    /// Steps k.
+    /// Number of steps k.
     pub steps: usize,
-    /// Names of figures, of which `loss` is the one that says which model is best.
+    /// Names of the metrics. The one named `loss` decides which model is best.
     pub names: Vec<&'static str>,
-    /// Negatives that each position met: chance is an accuracy of 1 / (negatives + 1).
+    /// Number of negatives per position: the accuracy at chance is 1 / (negatives + 1).
     pub negatives: usize,
 }
 
 impl Outcome {
-    /// Of CPC: loss and accuracy of each step k, of which the sum of the losses is descended.
+    /// The outcome of CPC: loss and accuracy of each step k. The objective is the sum of the losses.
     ///
     /// # Errors
-    /// None but the device's.
+    /// Only errors of the device.
     pub fn of_steps(per_step: &PerStep, negatives: usize, z: Tensor, rows: Vec<Rows>) -> Result<Self> {
         let steps = per_step.loss.dim(0)?;
         let values = Tensor::cat(&[per_step.loss.detach(), per_step.accuracy.to_dtype(per_step.loss.dtype())?], 0)?;
@@ -46,10 +46,10 @@ impl Outcome {
         Ok(Outcome { objective: per_step.loss.sum_all()?, measured, z, rows })
     }
 
-    /// Of a model without steps.
+    /// The outcome of a model without steps.
     ///
     /// # Errors
-    /// None but the device's.
+    /// Only errors of the device.
     pub fn of_descent(descent: Descent) -> Result<Self> {
         let (names, values): (Vec<_>, Vec<_>) = descent.figures.into_iter().unzip();
         let values = values.iter().map(|v| v.to_dtype(DType::F32)).collect::<candle_core::Result<Vec<_>>>()?;
@@ -58,15 +58,15 @@ impl Outcome {
     }
 }
 
-/// A batch, as far as the trainer looks into it.
+/// The properties of a batch that the trainer uses.
 pub trait Batch {
-    /// Rows.
+    /// Number of rows.
     fn rows(&self) -> usize;
-    /// How much it holds, in the task's unit.
+    /// The amount of data, in the task's unit.
     fn amount(&self) -> f64;
-    /// Where it came from, for messages.
+    /// The sources of the data, for messages.
     fn sources(&self) -> Vec<String>;
-    /// What could not be read and was replaced.
+    /// Files that could not be read and were replaced.
     fn skipped(&self) -> &[Problem];
 }
 
@@ -75,22 +75,22 @@ pub trait Task {
     /// A batch of its data.
     type Batch: Batch;
 
-    /// The unit of [`Batch::amount`], as a metric calls it: `audio_seconds`.
+    /// The unit of [`Batch::amount`], as used in metric names, e.g. `audio_seconds`.
     fn unit(&self) -> &'static str;
 
     /// The parameters.
     fn params(&self) -> &ParamStore;
 
-    /// The next training batch; waits for it.
+    /// Waits for the next training batch and returns it.
     fn next_batch(&mut self) -> Result<Self::Batch>;
 
-    /// Where the training data stands: what to hand to a new task to go on with the next batch.
+    /// The position in the training data: a new task that starts at it continues with the next batch.
     fn position(&self) -> Position;
 
-    /// The validation batches, the same at each call; none if there is no validation data.
+    /// The validation batches, the same in each call; none if there is no validation data.
     fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<Self::Batch>>>>;
 
-    /// The objective on a batch; in [`Phase::Eval`] without a graph. `stream` is for negatives.
+    /// The objective and metrics of a batch; in [`Phase::Eval`] without a graph. `stream` is used to draw negatives.
     fn outcome(&self, batch: &Self::Batch, phase: Phase, stream: &mut Stream) -> Result<Outcome>;
 
     /// Writes the model into a directory that exists.

@@ -16,34 +16,34 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Who wants to hear how training goes.
+/// Receives notifications about the progress of training.
 pub trait Observer {
     /// An update was made.
     fn step(&mut self, _step: u64) {}
-    /// A line of training was written.
+    /// A line of training metrics was written.
     fn train(&mut self, _line: &TrainLine) {}
-    /// A validation was made; `best` says whether it is the best so far.
+    /// A validation was completed; `best` is true if it is the best so far.
     fn valid(&mut self, _line: &ValidLine, _best: bool) {}
-    /// Something that the user should know.
+    /// A warning for the user.
     fn warning(&mut self, _text: &str) {}
 }
 
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Finished {
-    /// Updates made in all.
+    /// The total number of updates.
     pub steps: u64,
-    /// The last line of training.
+    /// The last line of training metrics.
     pub train: Option<TrainLine>,
-    /// The best validation since the run was started or resumed, whose model is in `model/`.
+    /// The best validation since the run was started or resumed; its model is in `model/`.
     pub valid: Option<ValidLine>,
-    /// Where the model is.
+    /// The path of the model.
     pub model: PathBuf,
-    /// Files that could not be read and were left out.
+    /// Files that could not be read and were skipped.
     pub skipped: Vec<Problem>,
 }
 
-/// An update whose figures have not been read from the device yet.
+/// An update whose metrics have not been read from the device yet.
 struct Pending {
     step: u64,
     measured: Measured,
@@ -66,19 +66,19 @@ pub struct Trainer<'a, T: Task> {
     skipped: Vec<Problem>,
 }
 
-/// What a trainer begins with, besides the weights of its task.
+/// The initial state of a trainer, in addition to the weights of its task.
 #[derive(Debug, Clone)]
 pub enum Start {
-    /// Nothing.
+    /// No state.
     Fresh,
-    /// Adam's moments from another run, and the name of where they come from.
+    /// Adam's moments from another run, and the name of their source.
     Moments(Moments, String),
     /// A checkpoint of this run.
     Checkpoint(PathBuf, State),
 }
 
 impl<'a, T: Task> Trainer<'a, T> {
-    /// A trainer at the beginning of a run, or at the checkpoint that it goes on from.
+    /// A trainer at the start of a run, or at the checkpoint from which it resumes.
     pub fn new(
         task: T,
         config: &TrainConfig,
@@ -103,11 +103,11 @@ impl<'a, T: Task> Trainer<'a, T> {
         Ok(Trainer { task, config, seed, run, observer, optimizer, metrics, best, valid, pending, sources, skipped })
     }
 
-    /// Trains to the last step, or until `stop` is raised.
+    /// Trains to the last step, or until `stop` is set.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] after `stop`, with a checkpoint written; a loss or weight that is not finite, with the step and the
-    /// files of its batch; whatever the data or the disk refuse.
+    /// [`Error::Interrupted`] after `stop`, once a checkpoint is written; a loss or weight that is not finite, with the step and the
+    /// files of its batch; any error of the data or the disk.
     pub fn train(&mut self, stop: &AtomicBool) -> Result<Finished> {
         let every = |n: u64, step: u64| n > 0 && step.is_multiple_of(n);
         let mut clock = Clock::start();
@@ -133,7 +133,7 @@ impl<'a, T: Task> Trainer<'a, T> {
                 if stopped {
                     return Err(Error::Interrupted {
                         kept: format!(
-                            "{} is written; go on with `cpc pretrain --resume --out {}`",
+                            "{} is written; resume with `cpc pretrain --resume --out {}`",
                             kept.display(),
                             self.run.display()
                         ),
@@ -154,7 +154,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         })
     }
 
-    /// One update: `accumulate` batches forward and backward, then the optimizer. Nothing is read from the device.
+    /// One update: forward and backward passes on `accumulate` batches, then an optimizer step. Nothing is read from the device.
     fn update(&mut self, clock: &mut Clock) -> Result<Gradients> {
         let step = self.optimizer.steps();
         let parts = self.config.accumulate;
@@ -180,7 +180,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         Ok(grads)
     }
 
-    /// Reads the figures of the updates since the last time, and stops at the first that is not finite.
+    /// Reads the metrics of the updates since the last call, and returns an error for the first that is not finite.
     fn settle(&mut self) -> Result<Option<Figures>> {
         let values: Vec<&Tensor> = self.pending.iter().map(|p| &p.measured.values).collect();
         let (Some(first), false) = (self.pending.first(), values.is_empty()) else { return Ok(None) };
@@ -224,7 +224,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         Ok(line)
     }
 
-    /// A pass over the validation windows, always with the same negatives; keeps the model if it is the best.
+    /// A pass over the validation windows, always with the same negatives. Saves the model if it is the best so far.
     fn validate(&mut self) -> Result<()> {
         let began = Instant::now();
         let (mut sums, mut negatives, mut rows) = (Vec::new(), 0.0, 0usize);
@@ -279,7 +279,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         self.task.write_model(&dir)
     }
 
-    /// Writes a checkpoint, after making sure that it is worth going on from.
+    /// Writes a checkpoint, after verifying that losses and weights are finite.
     fn checkpoint(&mut self) -> Result<PathBuf> {
         self.settle()?;
         let sums = self
@@ -319,11 +319,11 @@ fn diverged(what: &str, sources: &[String]) -> Error {
     let files = if sources.is_empty() { String::new() } else { format!(" (its batch: {})", sources.join(", ")) };
     Error::failed(
         format!("{what}{files}"),
-        "the last checkpoint is intact; look at these files, lower train.lr or set train.clip_norm=1, and --resume",
+        "the last checkpoint is intact; check these files, lower train.lr or set train.clip_norm=1, and --resume",
     )
 }
 
-/// Times of the steps since the last line.
+/// Times of the steps since the last line of metrics.
 struct Clock {
     began: Instant,
     last: Instant,
