@@ -1,4 +1,4 @@
-//! What a trained model sees in images: a row an image.
+//! Features of images from a trained model, one row per image.
 
 use crate::error::Result;
 use crate::image::ImageSet;
@@ -9,13 +9,13 @@ use candle_core::{DType, Device, Tensor};
 use std::fmt;
 use std::str::FromStr;
 
-/// Images that are encoded at once.
+/// Number of images encoded at once.
 const AT_ONCE: usize = 256;
 
-/// What of the encoder is taken.
+/// The encoder output used as features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageLayer {
-    /// The last convolution, all places one behind the other.
+    /// The last convolution, all locations concatenated.
     Conv,
     /// The fully connected layer.
     Fc,
@@ -52,7 +52,7 @@ impl FromStr for ImageLayer {
     }
 }
 
-/// Makes features of images.
+/// Extracts features of images.
 #[derive(Debug)]
 pub struct ImageExtractor {
     model: Dim,
@@ -63,7 +63,7 @@ impl ImageExtractor {
     /// A trained model on a device.
     ///
     /// # Errors
-    /// Its tensors are not those of its sizes.
+    /// Its tensors do not match its sizes.
     pub fn open(model: &DimModel, device: &Device) -> Result<Self> {
         let store = ParamStore::new(0, device);
         let extractor = ImageExtractor::build(model, &store)?;
@@ -71,10 +71,10 @@ impl ImageExtractor {
         Ok(extractor)
     }
 
-    /// The same network with the weights that training begins with, to compare with.
+    /// The same network with the initial weights of training, as a baseline.
     ///
     /// # Errors
-    /// The sizes cannot be built.
+    /// No model can be built with these sizes.
     pub fn untrained(model: &DimModel, seed: u64, device: &Device) -> Result<Self> {
         ImageExtractor::build(model, &ParamStore::new(seed, device))
     }
@@ -85,10 +85,10 @@ impl ImageExtractor {
         Ok(ImageExtractor { model, device: store.device().clone() })
     }
 
-    /// The features of every image, one behind the other, and how many numbers each has; `each` is told of rows as they come.
+    /// Extracts the features of every image. `each` is called with rows as they are computed, row-major, and with their dimension.
     ///
     /// # Errors
-    /// The images have another size than the model's; what `each` returns.
+    /// The images do not have the size that the model expects; the errors of `each`.
     pub fn extract(
         &self,
         set: &ImageSet,
@@ -105,10 +105,10 @@ impl ImageExtractor {
         Ok(())
     }
 
-    /// The likeliest label of every image; none if the model was not trained with labels.
+    /// The most likely label of every image; none if the model was not trained with labels.
     ///
     /// # Errors
-    /// The images have another size than the model's.
+    /// The images do not have the size that the model expects.
     pub fn labels(&self, set: &ImageSet) -> Result<Option<Vec<u32>>> {
         let (all, mut labels): (Vec<usize>, _) = ((0..set.len()).collect(), Vec::new());
         for some in all.chunks(AT_ONCE) {
@@ -118,10 +118,10 @@ impl ImageExtractor {
         Ok(Some(labels))
     }
 
-    /// [`ImageExtractor::extract`], kept in memory.
+    /// The result of [`ImageExtractor::extract`], kept in memory: rows and their dimension.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`ImageExtractor::extract`].
     pub fn rows(&self, set: &ImageSet, layer: ImageLayer) -> Result<(Vec<f32>, usize)> {
         let (mut all, mut width) = (Vec::new(), 0);
         self.extract(set, layer, |rows, dim| {

@@ -1,4 +1,4 @@
-//! `index.json`: what lies in a directory of features, and what made it.
+//! `index.json`: the contents of a feature directory, and what produced it.
 
 use super::{Extractor, Layer, Timing};
 use crate::data::Utterance;
@@ -8,53 +8,53 @@ use crate::weights::Pretrained;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// The name of the index in a directory of features.
+/// The file name of the index in a feature directory.
 pub const FILE_NAME: &str = "index.json";
 
 /// How features are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// A `.npy` (T, D) float32 for each utterance, laid out as the input tree.
+    /// One float32 `.npy` file (T, D) per utterance, in the same tree as the input.
     Npy,
-    /// One `.safetensors` for each layer, with a tensor (T, D) for each utterance.
+    /// One `.safetensors` file per layer, with a tensor (T, D) per utterance.
     Safetensors,
-    /// One `.parquet` for each layer: utterance, speaker, frame, time, vector.
+    /// One `.parquet` file per layer: utterance, speaker, frame, time, vector.
     Parquet,
 }
 
-/// What is done to the features of each utterance, over its frames.
+/// Normalization of the features of each utterance, over its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalize {
-    /// Nothing.
+    /// No normalization.
     None,
-    /// Their mean is subtracted.
+    /// The mean is subtracted.
     Mean,
-    /// Their mean is subtracted, and they are divided by their standard deviation.
+    /// The mean is subtracted, and the result is divided by the standard deviation.
     MeanVar,
 }
 
-/// What features were made with: the same settings give the same features.
+/// The settings that features were extracted with: the same settings give the same features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Made {
-    /// Where the model was.
+    /// The location of the model.
     pub model: String,
-    /// SHA-256 of the model's weights, in hexadecimal: what the hub shows of `model.safetensors`.
+    /// SHA-256 of the model's weights, in hexadecimal: the hash that the hub shows for `model.safetensors`.
     pub model_sha256: String,
     /// The layers.
     pub layers: Vec<LayerInfo>,
-    /// How they are stored.
+    /// How the features are stored.
     pub format: Format,
-    /// What was done to each utterance.
+    /// The normalization of each utterance.
     pub normalize: Normalize,
-    /// When frames are.
+    /// The timing of the frames.
     #[serde(flatten)]
     pub timing: Timing,
 }
 
 impl Made {
-    /// What will be made with a model: `extractor` is that of `model`.
+    /// The settings of an extraction with a model; `extractor` must be that of `model`.
     ///
     /// # Errors
     /// A tensor operation fails.
@@ -71,7 +71,7 @@ impl Made {
         })
     }
 
-    /// Whether both make the same features; where the model lies does not matter.
+    /// Whether both give the same features; the location of the model is ignored.
     pub fn same(&self, other: &Made) -> bool {
         *self == Made { model: self.model.clone(), ..other.clone() }
     }
@@ -84,12 +84,12 @@ pub struct LayerInfo {
     pub name: String,
     /// D.
     pub dim: usize,
-    /// Its folder (`.` where there is one layer) or its file, below the directory.
+    /// Its folder (`.` if there is only one layer) or its file, relative to the directory.
     pub path: String,
 }
 
 impl LayerInfo {
-    /// Where a layer goes, one of `many` or alone.
+    /// The entry of a layer; `many` is true if there are several layers.
     pub fn new(layer: Layer, dim: usize, format: Format, many: bool) -> Self {
         let path = match format {
             Format::Npy if many => layer.file_name(),
@@ -104,21 +104,21 @@ impl LayerInfo {
 /// One utterance of the features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Indexed {
-    /// Its id, as label files name it.
+    /// Its id, as used in label files.
     pub id: String,
-    /// Who speaks.
+    /// The speaker.
     pub speaker: String,
     /// T.
     pub frames: usize,
-    /// The length of the audio.
+    /// The duration of the audio, in seconds.
     pub seconds: f64,
-    /// The `.npy` below the layer's folder; for other formats the id is the key.
+    /// The `.npy` file, relative to the layer's folder; for other formats the id is the key.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub file: Option<String>,
 }
 
 impl Indexed {
-    /// An utterance of a corpus, its length counted at `rate`, whose features are in `file`.
+    /// An utterance of a corpus whose features are in `file`. Its length is in samples at `rate`.
     pub fn new(utterance: &Utterance, speaker: &str, frames: u64, rate: u32, file: String) -> Self {
         Indexed {
             id: utterance.id.clone(),
@@ -133,12 +133,12 @@ impl Indexed {
 /// The index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Index {
-    /// Whether every utterance is there; otherwise the same command goes on.
+    /// Whether all utterances are present; if not, running the same command again resumes the extraction.
     pub complete: bool,
-    /// What made the features.
+    /// The settings of the extraction.
     #[serde(flatten)]
     pub made: Made,
-    /// Files that were left out, and why.
+    /// Files that were skipped, and why.
     #[serde(default)]
     pub left_out: Vec<String>,
     /// The utterances, in the order of the input.
@@ -146,10 +146,10 @@ pub struct Index {
 }
 
 impl Index {
-    /// The index of a directory, if there is one.
+    /// Reads the index of a directory, if there is one.
     ///
     /// # Errors
-    /// It cannot be read, or is not one.
+    /// The file cannot be read, or is not an index.
     pub fn read(dir: &Path) -> Result<Option<Index>> {
         let path = dir.join(FILE_NAME);
         let text = match std::fs::read_to_string(&path) {
@@ -161,7 +161,7 @@ impl Index {
         index.map(Some).map_err(|e| Error::bad_file(&path, format!("not an index that `cpc extract` wrote: {e}")))
     }
 
-    /// Writes the index of a directory, whole or not at all.
+    /// Writes the index of a directory atomically.
     pub fn write(&self, dir: &Path) -> Result<()> {
         let path = dir.join(FILE_NAME);
         let json = serde_json::to_vec_pretty(self)

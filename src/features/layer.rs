@@ -1,4 +1,4 @@
-//! Which of a model's outputs are features.
+//! The outputs of a model that can be used as features.
 
 use crate::error::{Error, Result};
 use crate::weights::ModelConfig;
@@ -8,19 +8,19 @@ use std::str::FromStr;
 /// An output of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Layer {
-    /// z: what the encoder makes of the samples around each frame.
+    /// z: the encoder's output, computed from the samples around each frame.
     Z,
-    /// c: what the context network makes of all frames up to each.
+    /// c: the context network's output, computed from all frames up to and including each.
     C,
     /// `c:N`: the N-th layer of a deep context network, counted from 1.
     Context(usize),
 }
 
 impl Layer {
-    /// The size of its features, D or H.
+    /// The dimension of its features, D or H.
     ///
     /// # Errors
-    /// A usage error if the context network is not so deep.
+    /// A usage error if the context network has fewer layers.
     pub fn dim(self, model: &ModelConfig) -> Result<usize> {
         match self {
             Layer::Z => Ok(model.encoder.hidden_dim),
@@ -32,7 +32,7 @@ impl Layer {
         }
     }
 
-    /// The name of its folder or file: `c:2` is `c2`, since not every system has names with colons.
+    /// The name of its folder or file: `c2` for `c:2`, since not every system allows colons in names.
     pub fn file_name(self) -> String {
         self.to_string().replace(':', "")
     }

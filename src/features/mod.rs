@@ -1,7 +1,7 @@
-//! Frozen features: what a trained model makes of audio, from a stream or from whole files.
+//! Frozen features: the outputs of a trained model for audio, from a stream or from whole files.
 //!
-//! A [`Stream`] takes samples as they come and gives frames as they become final; everything else is made of it.
-//! An [`Extractor`] holds a model and the layers that are wanted, and starts streams. [`extract`] writes the features of corpora to a
+//! A [`Stream`] accepts samples as they arrive and returns frames as they become final; everything else is built on it.
+//! An [`Extractor`] holds a model and the requested layers, and creates streams. [`extract`] writes the features of corpora to a
 //! directory with an [`Index`]; a [`FeatureSet`] reads them back.
 
 mod extract;

@@ -1,4 +1,4 @@
-//! Vectors of sentences in a `.parquet` file, each beside its sentence.
+//! Sentence vectors in a `.parquet` file, each stored with its sentence.
 
 use super::tables::{full_disk, list_of_floats, properties, text_column, write_lists};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A file that is being written: columns `sentence` (string) and `vector` (a list of float32).
+/// A file being written, with columns `sentence` (string) and `vector` (a list of float32).
 pub(super) struct SentenceTable {
     path: PathBuf,
     out: SerializedFileWriter<File>,
@@ -19,7 +19,7 @@ pub(super) struct SentenceTable {
 }
 
 impl SentenceTable {
-    /// Begins a file of vectors of `dim` numbers.
+    /// Creates a file of `dim`-dimensional vectors.
     pub(super) fn create(path: &Path, dim: usize) -> Result<Self> {
         let schema = || {
             let fields = vec![Arc::new(text_column("sentence")?), Arc::new(list_of_floats("vector")?)];
@@ -31,7 +31,7 @@ impl SentenceTable {
         Ok(SentenceTable { path: path.to_path_buf(), out: out.map_err(&fault)?, dim })
     }
 
-    /// Writes sentences with their vectors (S, D) as a row group.
+    /// Writes sentences and their vectors (S, D) as a row group.
     pub(super) fn write(&mut self, sentences: &[String], vectors: &[f32]) -> Result<()> {
         let texts: Vec<ByteArray> = sentences.iter().map(|s| ByteArray::from(s.as_str())).collect();
         self.group(&texts, vectors).map_err(full_disk(&self.path))
@@ -51,7 +51,7 @@ impl SentenceTable {
         Ok(())
     }
 
-    /// Ends the file.
+    /// Completes the file.
     pub(super) fn finish(self) -> Result<()> {
         let file = self.out.into_inner().map_err(full_disk(&self.path))?;
         file.sync_all().map_err(Error::io(&self.path, "write"))

@@ -1,4 +1,4 @@
-//! Features to read: what `cpc extract` wrote, or a directory of `.npy` files of any other tool.
+//! Reading features: the output of `cpc extract`, or a directory of `.npy` files from any other tool.
 
 use super::index::{FILE_NAME, Format, Index};
 use super::npy::NpyFile;
@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// Frames of many utterances.
+/// The frames of a set of utterances.
 #[derive(Debug, Clone)]
 pub struct FeatureSet {
     path: PathBuf,
@@ -25,22 +25,22 @@ pub struct FeatureSet {
 /// One utterance of a set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Utterance {
-    /// Its id, as label files name it.
+    /// Its id, as used in label files.
     pub id: String,
-    /// Who speaks, if the index or the folders tell.
+    /// The speaker, if known from the index or the folders.
     pub speaker: Option<String>,
     /// T.
     pub frames: usize,
-    /// The length of the audio, if the index tells.
+    /// The duration of the audio in seconds, if the index states it.
     pub seconds: Option<f64>,
 }
 
 impl FeatureSet {
-    /// Opens a directory that `cpc extract` wrote (`layer` chooses if there are several), any directory of `.npy` files (T, D), or a
+    /// Opens a directory that `cpc extract` wrote (`layer` selects one of several layers), any directory of `.npy` files (T, D), or a
     /// `.safetensors` file of tensors (T, D).
     ///
     /// # Errors
-    /// Names what is missing or of another shape, all files at once; an extraction that was not finished.
+    /// Files that are missing or have a different shape, all of them listed; an extraction that was not finished.
     pub fn open(path: &Path, layer: Option<&str>) -> Result<FeatureSet> {
         let metadata = std::fs::metadata(path).map_err(Error::io(path, "open"))?;
         let dir = if metadata.is_dir() { path } else { path.parent().unwrap_or(path) };
@@ -48,12 +48,12 @@ impl FeatureSet {
             Some(index) if metadata.is_dir() => indexed(path, index, layer),
             None if metadata.is_dir() => match layer {
                 Some(layer) => Err(Error::usage(
-                    format!("--layer {layer}: {} has no {FILE_NAME} that tells layers apart", path.display()),
+                    format!("--layer {layer}: {} has no {FILE_NAME} that lists layers", path.display()),
                     "give the folder of the layer",
                 )),
                 None => loose(path),
             },
-            // A single file: what is beside it may tell who speaks.
+            // A single file: an index in the same directory may give the speakers.
             index => tensors(path, index.as_ref()),
         }
     }
@@ -63,7 +63,7 @@ impl FeatureSet {
         let dim = found.first().map_or(0, |(_, file)| file.dim);
         let mut problems = Vec::new();
         for (utterance, file) in found.iter().filter(|(_, file)| file.dim != dim) {
-            let what = format!("has {} dimensions, {} has {dim}", file.dim, found[0].0.id);
+            let what = format!("has {} dimensions, but {} has {dim}", file.dim, found[0].0.id);
             problems.push(Problem::new(format!("{}: {}", path.display(), utterance.id), what));
         }
         if !problems.is_empty() {
@@ -84,7 +84,7 @@ impl FeatureSet {
         &self.utterances
     }
 
-    /// Where an utterance is in [`FeatureSet::utterances`].
+    /// The index of an utterance in [`FeatureSet::utterances`].
     pub fn find(&self, id: &str) -> Option<usize> {
         self.by_id.get(id).copied()
     }
@@ -94,15 +94,15 @@ impl FeatureSet {
         self.dim
     }
 
-    /// Frames a second, if the index tells.
+    /// The frame rate in frames per second, if the index states it.
     pub fn frame_rate(&self) -> Option<f64> {
         self.frame_rate
     }
 
-    /// The frames of an utterance, (T, D) row after row, in place of what `rows` holds.
+    /// Reads the frames of an utterance, (T, D) row-major, and replaces the contents of `rows` with them.
     ///
     /// # Errors
-    /// The file is gone or cut off; a number in it is not finite.
+    /// The file is missing or truncated; a value in it is not finite.
     pub fn read(&self, index: usize, rows: &mut Vec<f32>) -> Result<()> {
         let utterance = &self.utterances[index];
         self.files[index].read(rows)?;
@@ -121,7 +121,7 @@ fn indexed(dir: &Path, index: Index, layer: Option<&str>) -> Result<FeatureSet> 
     if !index.complete {
         return Err(Error::failed(
             format!("{}: the extraction was not finished", dir.display()),
-            "run the same `cpc extract` again; it goes on where it was",
+            "run the same `cpc extract` again; it resumes where it stopped",
         ));
     }
     let layers = &index.made.layers;
@@ -144,8 +144,10 @@ fn indexed(dir: &Path, index: Index, layer: Option<&str>) -> Result<FeatureSet> 
                 let file = path.join(u.file.as_deref().unwrap_or_default());
                 match NpyFile::open(&file) {
                     Ok(npy) if npy.rows != u.frames || npy.dim != chosen.dim => {
-                        let what =
-                            format!("is {} x {}, {FILE_NAME} says {} x {}", npy.rows, npy.dim, u.frames, chosen.dim);
+                        let what = format!(
+                            "is {} x {}, but {FILE_NAME} says {} x {}",
+                            npy.rows, npy.dim, u.frames, chosen.dim
+                        );
                         problems.push(Problem::new(file.display(), what));
                     }
                     Ok(npy) => {
@@ -164,13 +166,13 @@ fn indexed(dir: &Path, index: Index, layer: Option<&str>) -> Result<FeatureSet> 
         }
         Format::Safetensors => tensors(&path, Some(&index)),
         Format::Parquet => Err(Error::usage(
-            format!("{} holds parquet, which is for other tools", dir.display()),
+            format!("{} holds parquet, a format that is written for other tools", dir.display()),
             "extract with --format npy or safetensors",
         )),
     }
 }
 
-/// Any directory of `.npy` files: ids are the names of files if these are unique, otherwise paths; the first folder is the speaker.
+/// Any directory of `.npy` files. Ids are file names if these are unique, otherwise paths; the first folder is the speaker.
 fn loose(dir: &Path) -> Result<FeatureSet> {
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in WalkDir::new(dir).follow_links(true).sort_by_file_name() {
@@ -182,7 +184,7 @@ fn loose(dir: &Path) -> Result<FeatureSet> {
     }
     if files.is_empty() {
         return Err(Error::failed(
-            format!("{}: there are no features in it: neither {FILE_NAME} nor a .npy file", dir.display()),
+            format!("{}: contains no features: neither {FILE_NAME} nor a .npy file", dir.display()),
             "make features with `cpc extract MODEL INPUT --out DIR`",
         ));
     }
@@ -211,16 +213,16 @@ fn loose(dir: &Path) -> Result<FeatureSet> {
     if problems.is_empty() { FeatureSet::new(dir, found, None) } else { Err(Error::BadFiles(problems)) }
 }
 
-/// A file with a tensor for each utterance.
+/// A file with one tensor per utterance.
 fn tensors(path: &Path, index: Option<&Index>) -> Result<FeatureSet> {
-    let broken = |what: String| Error::bad_file(path, format!("not a whole safetensors file of features: {what}"));
+    let broken = |what: String| Error::bad_file(path, format!("not a complete safetensors file of features: {what}"));
     let mut file = File::open(path).map_err(Error::io(path, "open"))?;
     let held = file.metadata().map_err(Error::io(path, "read"))?.len();
     let mut length = [0; 8];
     file.read_exact(&mut length).map_err(|_| broken(format!("it has {held} bytes")))?;
     let length = u64::from_le_bytes(length);
     if length.saturating_add(8) > held {
-        return Err(broken("its header is cut off".into()));
+        return Err(broken("its header is truncated".into()));
     }
     let mut header = Vec::new();
     (&mut file).take(length).read_to_end(&mut header).map_err(Error::io(path, "read"))?;
@@ -234,11 +236,11 @@ fn tensors(path: &Path, index: Option<&Index>) -> Result<FeatureSet> {
             return Err(broken(format!("{id} has the shape {:?}; features are (frames, dimensions)", info.shape)));
         };
         if info.dtype != Dtype::F32 || dim == 0 {
-            return Err(broken(format!("{id} is {:?} of {dim} dimensions; features are F32", info.dtype)));
+            return Err(broken(format!("{id} is {:?} with {dim} dimensions; features are F32", info.dtype)));
         }
         let bytes = frames.checked_mul(dim).and_then(|n| n.checked_mul(4));
         if to.checked_sub(from) != bytes || (to as u64).saturating_add(8 + length) > held {
-            return Err(broken(format!("{id} is cut off")));
+            return Err(broken(format!("{id} is truncated")));
         }
         let known = speakers.get(id.as_str());
         let utterance = Utterance {

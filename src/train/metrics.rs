@@ -1,4 +1,4 @@
-//! The metrics that a run writes: one line of `metrics.jsonl` per interval, and the same values as TensorBoard scalars.
+//! The metrics that a run writes: one line of `metrics.jsonl` per interval, and TensorBoard scalars.
 
 use crate::durable;
 use crate::error::{Error, Result};
