@@ -1,8 +1,8 @@
-//! Features of whole recordings, into a directory.
+//! Extracts features of whole recordings to a directory.
 //!
-//! Every utterance goes through a [`Stream`](super::Stream) piece by piece, so memory does not grow with its length. Short
-//! utterances are shared out among threads; a long one has all threads to itself. A finished utterance is a finished file: work that
-//! was stopped goes on where it was.
+//! Every utterance is processed piece by piece through a [`Stream`](super::Stream), so memory does not grow with its length. Short
+//! utterances are distributed among threads; a long one uses all threads. Each finished utterance is a finished file, so an interrupted
+//! extraction resumes where it stopped.
 
 use super::index::{Format, Index, Indexed, LayerInfo, Made};
 use super::npy::file_size;
@@ -18,29 +18,29 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Seconds of audio in a piece: the activations of a piece are some megabytes.
+/// Seconds of audio per piece: the activations of a piece take a few megabytes.
 const PIECE_SECONDS: u64 = 2;
 
-/// The folder in which files that hold several utterances are prepared.
+/// The folder for the parts of files that hold several utterances.
 const PARTS: &str = ".parts";
 
-/// One utterance on its way: where it is read from and where its features go.
+/// One utterance to extract: its source and the destination of its features.
 #[derive(Debug)]
 struct Job<'a> {
     utterance: &'a Utterance,
     speaker: &'a str,
-    /// Below the layer's folder, with `/`.
+    /// Relative to the layer's folder, with `/` as separator.
     file: String,
     frames: u64,
 }
 
 /// Extracts the features of corpora to `dir`.
 ///
-/// `progress` is told the seconds of audio that are done, from several threads; `stop` ends the work after the pieces at hand.
+/// `progress` is called from several threads with the seconds of audio that are done. `stop` ends the work after the current pieces.
 ///
 /// # Errors
-/// Ids that name two utterances, utterances shorter than what a frame sees, files that cannot be read: all of them by name, unless they
-/// are to be skipped. A directory that holds other features. [`Error::Interrupted`] after `stop`.
+/// Ids shared by two utterances. Utterances shorter than the receptive field of a frame, and files that cannot be read, all listed by name,
+/// unless they are to be skipped. A directory that holds other features. [`Error::Interrupted`] after `stop`.
 pub fn extract(
     extractor: &Extractor,
     made: &Made,
@@ -88,10 +88,10 @@ pub fn extract(
     end(dir, made, &work.parts, done.iter().map(utterance).collect(), left_out)
 }
 
-/// Features of samples that come from anywhere, such as standard input, as the only utterance of a directory.
+/// Extracts features of samples from any source, such as standard input, as the only utterance of a directory.
 ///
 /// # Errors
-/// What `next` refuses; too few samples for a frame; a directory that holds other features.
+/// The errors of `next`; too few samples for a frame; a directory that holds other features.
 pub fn extract_samples(
     extractor: &Extractor,
     made: &Made,
@@ -122,7 +122,7 @@ pub fn extract_samples(
     end(dir, made, &parts, vec![utterance], Vec::new())
 }
 
-/// Joins the parts if they are to be one file, and writes the index.
+/// Joins the parts if the format is a single file, and writes the index.
 fn end(dir: &Path, made: &Made, parts: &[PathBuf], utterances: Vec<Indexed>, left_out: Vec<String>) -> Result<Index> {
     let mut index = Index { complete: true, made: made.clone(), left_out, utterances };
     if made.format != Format::Npy {
@@ -139,7 +139,7 @@ fn end(dir: &Path, made: &Made, parts: &[PathBuf], utterances: Vec<Indexed>, lef
     Ok(index)
 }
 
-/// Says in the directory what will be made in it.
+/// Prepares the directory and writes an incomplete index with the settings of the extraction.
 fn begin(dir: &Path, made: &Made) -> Result<()> {
     fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
     match Index::read(dir)? {
@@ -152,7 +152,7 @@ fn begin(dir: &Path, made: &Made) -> Result<()> {
             let others = fs::read_dir(dir).map_err(Error::io(dir, "read"))?.count();
             if others > 0 {
                 return Err(Error::usage(
-                    format!("{} is not empty, and holds no features", dir.display()),
+                    format!("{} is not empty, and contains no features", dir.display()),
                     "choose an empty or new directory for --out",
                 ));
             }
@@ -161,7 +161,7 @@ fn begin(dir: &Path, made: &Made) -> Result<()> {
     }
 }
 
-/// The folder that each layer's `.npy` files are written to.
+/// The folder to which the `.npy` files of each layer are written.
 fn parts(dir: &Path, made: &Made) -> Vec<PathBuf> {
     let folder = |layer: &LayerInfo| match made.format {
         Format::Npy => dir.join(&layer.path),
@@ -170,7 +170,7 @@ fn parts(dir: &Path, made: &Made) -> Vec<PathBuf> {
     made.layers.iter().map(folder).collect()
 }
 
-/// What there is to do, and what cannot be done.
+/// The utterances to extract, and the problems of those that cannot be extracted.
 fn jobs<'a>(extractor: &Extractor, corpora: &'a [Corpus]) -> Result<(Vec<Job<'a>>, Vec<Problem>)> {
     let encoder = &extractor.config().encoder;
     let rate = f64::from(extractor.config().sample_rate);
@@ -181,10 +181,7 @@ fn jobs<'a>(extractor: &Extractor, corpora: &'a [Corpus]) -> Result<(Vec<Job<'a>
         for utterance in &corpus.utterances {
             if let Some(other) = seen.insert(&utterance.id, &utterance.place) {
                 let what = format!("`{}` names {other} and {}", utterance.id, utterance.place);
-                return Err(Error::failed(
-                    what,
-                    "extract them one after the other, or give a manifest with an `id` for each",
-                ));
+                return Err(Error::failed(what, "extract them separately, or give a manifest with an `id` for each"));
             }
             if utterance.samples < field {
                 let what = format!(
@@ -205,15 +202,15 @@ fn jobs<'a>(extractor: &Extractor, corpora: &'a [Corpus]) -> Result<(Vec<Job<'a>
     Ok((jobs, problems))
 }
 
-/// The `.npy` of each utterance, given its name in the input's tree and its id: the name in the tree, or the id where two utterances
-/// would have one name (of two formats, two sections, or two inputs).
+/// The `.npy` file of each utterance, given its name in the input tree and its id. It is the name in the tree, or the id if two utterances
+/// would have the same name (two formats, two sections, or two inputs).
 pub(crate) fn file_names<'a>(utterances: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<String> {
     let mut names: HashMap<&str, usize> = HashMap::new();
     utterances.clone().for_each(|(name, _)| *names.entry(name).or_default() += 1);
     utterances.map(|(name, id)| inside(if names[name] > 1 { id } else { name }) + ".npy").collect()
 }
 
-/// A path that stays inside the directory that it is joined to.
+/// Makes a name into a relative path that stays inside the directory it is joined to.
 fn inside(name: &str) -> String {
     let parts = Path::new(name).components().filter_map(|c| match c {
         Component::Normal(part) => Some(part.to_string_lossy().replace(':', "_")),
@@ -234,7 +231,9 @@ impl Work<'_> {
     fn go_on(&self) -> Result<()> {
         match self.stop.load(Ordering::Relaxed) {
             false => Ok(()),
-            true => Err(Error::Interrupted { kept: "finished utterances are kept; the same command goes on".into() }),
+            true => {
+                Err(Error::Interrupted { kept: "finished utterances are kept; run the same command to resume".into() })
+            }
         }
     }
 
@@ -260,7 +259,7 @@ impl Work<'_> {
         self.extractor.stream().run(alone, next, |frames| files.take(id, &frames))?;
         let frames = files.finish(self.made.normalize)?;
         if frames != job.frames {
-            let what = format!("{frames} frames came of {samples} samples, {} should have", job.frames);
+            let what = format!("{samples} samples gave {frames} frames instead of {}", job.frames);
             return Err(Error::failed(format!("{place}: {what}"), "report this as a fault of cpc"));
         }
         Ok(())

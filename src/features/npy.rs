@@ -1,7 +1,7 @@
-//! Features of one utterance in a `.npy` file: (T, D), row after row.
+//! Features of one utterance in a `.npy` file: (T, D), row-major.
 //!
-//! Written in little-endian float32 behind a header of a fixed length, so that the number of rows can be filled in at the end. Read
-//! back by rows; files of other tools may be float64 or float16 too.
+//! Written in little-endian float32 after a header of fixed length, so that the number of rows can be filled in at the end. Read
+//! back by rows; files of other tools may also be float64 or float16.
 
 use crate::error::{Error, Result};
 use npyz::{DType, NpyHeader, Order, TypeChar};
@@ -9,10 +9,10 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// The length of a header that is written, a multiple of 64 as the format asks for.
+/// The length in bytes of a written header, a multiple of 64 as the format requires.
 pub(super) const HEADER: usize = 128;
 
-/// The header of (rows, dim) float32.
+/// The header of a float32 array (rows, dim).
 fn header(rows: u64, dim: usize) -> [u8; HEADER] {
     let mut bytes = [b' '; HEADER];
     bytes[..10].copy_from_slice(b"\x93NUMPY\x01\x00\x76\x00"); // version 1.0, 118 more bytes
@@ -22,12 +22,12 @@ fn header(rows: u64, dim: usize) -> [u8; HEADER] {
     bytes
 }
 
-/// How many bytes a written file of (rows, dim) has.
+/// The size in bytes of a written file of (rows, dim).
 pub(super) fn file_size(rows: u64, dim: usize) -> u64 {
     HEADER as u64 + rows * dim as u64 * 4
 }
 
-/// A file of rows that is being written.
+/// A file of rows being written.
 #[derive(Debug)]
 pub struct NpyWriter {
     path: PathBuf,
@@ -38,7 +38,7 @@ pub struct NpyWriter {
 }
 
 impl NpyWriter {
-    /// Begins a file, in place of what is there.
+    /// Creates a file, replacing an existing one.
     pub fn create(path: &Path, dim: usize) -> Result<Self> {
         let file = File::options().read(true).write(true).create(true).truncate(true).open(path);
         let mut file = BufWriter::with_capacity(1 << 17, file.map_err(Error::io(path, "create"))?);
@@ -46,14 +46,14 @@ impl NpyWriter {
         Ok(NpyWriter { path: path.to_path_buf(), file, dim, rows: 0, bytes: Vec::new() })
     }
 
-    /// Adds rows (n, dim).
+    /// Appends rows (n, dim).
     pub fn write(&mut self, rows: &[f32]) -> Result<()> {
         to_bytes(rows, &mut self.bytes);
         self.rows += (rows.len() / self.dim.max(1)) as u64;
         self.file.write_all(&self.bytes).map_err(Error::io(&self.path, "write"))
     }
 
-    /// Changes every row that was written, in place.
+    /// Applies `change` to every written row, in place.
     pub fn map(&mut self, mut change: impl FnMut(&mut [f32])) -> Result<()> {
         let path = self.path.clone();
         let io = |doing| Error::io(&path, doing);
@@ -75,7 +75,7 @@ impl NpyWriter {
         Ok(())
     }
 
-    /// Fills in the number of rows and gives it. The file is complete, but under the name it was begun with.
+    /// Fills in the number of rows and returns it. The file is then complete, still under the name it was created with.
     pub fn finish(mut self) -> Result<u64> {
         let done = self.file.flush().and_then(|()| {
             let file = self.file.get_mut();
@@ -87,7 +87,7 @@ impl NpyWriter {
     }
 }
 
-/// A file of rows to read from, or the part of one.
+/// A file of rows to read from, or a part of one.
 #[derive(Debug, Clone)]
 pub struct NpyFile {
     path: PathBuf,
@@ -110,7 +110,8 @@ impl NpyFile {
     /// Reads the header.
     ///
     /// # Errors
-    /// Names the file: it is no `.npy`, not of two dimensions, not of floats, stored by columns, or shorter than its header says.
+    /// The file is not a `.npy` file, not two-dimensional, not of floats, stored by columns, or shorter than its header declares. The error
+    /// names the file.
     pub fn open(path: &Path) -> Result<Self> {
         let mut file = BufReader::new(File::open(path).map_err(Error::io(path, "open"))?);
         let header =
@@ -142,13 +143,13 @@ impl NpyFile {
         let held = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
         if held < (rows as u64).saturating_mul(file.row_bytes()).saturating_add(start) {
             return bad(format!(
-                "is cut off: {held} bytes do not hold the {rows} x {dim} numbers that its header promises"
+                "is cut off: {held} bytes do not hold the {rows} x {dim} numbers that its header declares"
             ));
         }
         Ok(file)
     }
 
-    /// Rows of float32 that begin at byte `start` of a file of any kind.
+    /// Rows of float32 that start at byte `start` of a file of any format.
     pub(super) fn within(path: &Path, rows: usize, dim: usize, start: u64) -> Self {
         NpyFile { path: path.to_path_buf(), rows, dim, kind: Kind::F32, start }
     }
@@ -162,12 +163,12 @@ impl NpyFile {
         (self.dim as u64).saturating_mul(size)
     }
 
-    /// Reads every row in place of what `rows` holds.
+    /// Reads all rows, replacing the contents of `rows`.
     pub fn read(&self, rows: &mut Vec<f32>) -> Result<()> {
         self.read_range(0, self.rows, rows)
     }
 
-    /// Reads `n` rows from `first` on in place of what `rows` holds.
+    /// Reads `n` rows starting at `first`, replacing the contents of `rows`.
     pub fn read_range(&self, first: usize, n: usize, rows: &mut Vec<f32>) -> Result<()> {
         let mut bytes = vec![0; n * self.row_bytes() as usize];
         let mut file = File::open(&self.path).map_err(Error::io(&self.path, "open"))?;
@@ -179,7 +180,7 @@ impl NpyFile {
     }
 }
 
-/// Float32 in little-endian order, in place of what `bytes` holds.
+/// Converts to little-endian float32, replacing the contents of `bytes`.
 pub(crate) fn to_bytes(rows: &[f32], bytes: &mut Vec<u8>) {
     bytes.clear();
     bytes.resize(rows.len() * 4, 0);
@@ -216,7 +217,7 @@ mod tests {
         let mut rows = vec![9.0];
         file.read_range(4, 2, &mut rows).unwrap();
         assert_eq!(((file.rows, file.dim), rows), ((10, 3), values[12..18].iter().map(|v| v + 1.0).collect()));
-        // The same bytes as candle's and numpy's readers expect.
+        // The bytes are what candle's and numpy's readers expect.
         let tensor = candle_core::Tensor::read_npy(&path).unwrap();
         assert_eq!(tensor.dims(), [10, 3]);
     }

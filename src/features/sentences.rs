@@ -1,4 +1,4 @@
-//! Vectors of sentences by a trained text model: z, a row a sentence, in the order of the file.
+//! Sentence vectors from a trained text model: z, one row per sentence, in the order of the file.
 
 use super::index::Format;
 use super::npy::NpyWriter;
@@ -14,16 +14,16 @@ use candle_core::{DType, Device};
 use rayon::prelude::*;
 use std::path::Path;
 
-/// Sentences that are encoded at once.
+/// Number of sentences encoded at once.
 const AT_ONCE: usize = 4096;
 
-/// Where vectors go.
+/// The output file of vectors.
 enum Out {
     Npy(NpyWriter),
     Parquet(SentenceTable),
 }
 
-/// Makes vectors of sentences.
+/// Extracts sentence vectors.
 pub struct SentenceExtractor {
     model: CpcText,
     tokenizer: Tokenizer,
@@ -35,7 +35,7 @@ impl SentenceExtractor {
     /// A trained model on a device.
     ///
     /// # Errors
-    /// Its tensors are not those of its sizes.
+    /// Its tensors do not match its sizes.
     pub fn open(model: TextModel, device: &Device) -> Result<Self> {
         let store = ParamStore::new(0, device);
         let (tensors, reference) = (model.tensors.clone(), model.reference.clone());
@@ -44,30 +44,30 @@ impl SentenceExtractor {
         Ok(extractor)
     }
 
-    /// The same network with the weights that training begins with, to compare with.
+    /// The same network with the initial weights of training, as a baseline.
     ///
     /// # Errors
-    /// The sizes cannot be built.
+    /// No model can be built with these sizes.
     pub fn untrained(model: TextModel, seed: u64, device: &Device) -> Result<Self> {
         SentenceExtractor::build(model, &ParamStore::new(seed, device))
     }
 
-    /// The network of a model with the weights of `store`.
+    /// The network of a model with the weights in `store`.
     fn build(TextModel { config, tokenizer, .. }: TextModel, store: &ParamStore) -> Result<Self> {
         let model = CpcText::new(&config.encoder, &config.context, &config.heads, &store.frozen())?;
         Ok(SentenceExtractor { model, tokenizer, max_tokens: config.max_tokens, dim: config.encoder.hidden_dim })
     }
 
-    /// D, the numbers of a vector.
+    /// D, the dimension of a vector.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// The vectors of sentences, one behind the other (S * D). A sentence of unknown words alone has the vector of the unknown
+    /// The vectors of sentences (S, D), row-major. A sentence that contains only unknown words has the vector of the unknown
     /// token.
     ///
     /// # Errors
-    /// A sentence has no token, as the tokenizer has none for unknown words.
+    /// A sentence has no tokens, because the tokenizer has no token for unknown words.
     pub fn vectors(&self, sentences: &[String]) -> Result<Vec<f32>> {
         let mut all = Vec::with_capacity(sentences.len() * self.dim);
         for some in sentences.chunks(AT_ONCE) {
@@ -81,7 +81,7 @@ impl SentenceExtractor {
                     let short: String = sentence.chars().take(60).collect();
                     Error::failed(
                         format!("the sentence {short:?} {what}"),
-                        "take it out, or use a model that knows its words",
+                        "remove it, or use a model whose vocabulary contains its words",
                     )
                 })
             };
@@ -98,11 +98,11 @@ impl SentenceExtractor {
         Ok(all)
     }
 
-    /// Writes the vectors of a text's sentences to `path`, whole or not at all: a `.npy` of (N, D), or a `.parquet` of `sentence` and
-    /// `vector`. `progress` is told how many are done.
+    /// Writes the vectors of a text's sentences to `path` atomically: a `.npy` file (N, D), or a `.parquet` file with the columns
+    /// `sentence` and `vector`. `progress` is called with the number of sentences done.
     ///
     /// # Errors
-    /// The text cannot be read, it has no sentence, or the file cannot be written.
+    /// The text cannot be read, it contains no sentences, or the file cannot be written.
     pub fn write(&self, source: &Source, path: &Path, format: Format, progress: &dyn Fn(u64)) -> Result<Counts> {
         let unfinished = durable::unfinished(path)?;
         let mut out = match format {
@@ -132,7 +132,7 @@ impl SentenceExtractor {
         })?;
         flush(&mut waiting)?;
         if counts.sentences == 0 {
-            return Err(Error::bad_file(source.files().first().map_or(Path::new(""), |p| p), "has no sentence in it"));
+            return Err(Error::bad_file(source.files().first().map_or(Path::new(""), |p| p), "contains no sentences"));
         }
         match out {
             Out::Npy(out) => drop(out.finish()?),

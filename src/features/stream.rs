@@ -1,7 +1,7 @@
-//! Features of a signal that comes in pieces.
+//! Features of a signal that arrives in pieces.
 //!
-//! Encoder and context network look back only, but for the last samples of a frame's receptive field. So a frame is final as soon as
-//! these have come, and the frames of any pieces, put together, are those of the whole signal.
+//! Encoder and context network only look back, except for the last samples of a frame's receptive field. So a frame is final as soon as
+//! these samples have arrived, and the frames of all pieces, concatenated, are those of the whole signal.
 
 use super::Layer;
 use crate::error::{Error, Result};
@@ -13,20 +13,20 @@ use crate::weights::{ModelConfig, Pretrained};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-/// When frames are.
+/// The timing of frames.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
-    /// Samples a second of the signal.
+    /// The sample rate of the signal, in Hz.
     pub sample_rate: u32,
     /// Samples from one frame to the next.
     pub hop: usize,
-    /// Samples that a frame sees.
+    /// The receptive field of a frame, in samples.
     pub receptive_field: usize,
-    /// Frames a second.
+    /// Frames per second.
     pub frame_rate: f64,
-    /// The middle of what frame 0 sees, in seconds; frame t is `t / frame_rate` later.
+    /// The center of the receptive field of frame 0, in seconds; frame t is `t / frame_rate` later.
     pub first_frame_seconds: f64,
-    /// From the first sample of a frame's hop (sample `t * hop`) until it is final, in milliseconds.
+    /// The time from the first sample of a frame's hop (sample `t * hop`) until the frame is final, in milliseconds.
     pub delay_ms: f64,
 }
 
@@ -46,13 +46,13 @@ impl Timing {
         }
     }
 
-    /// The middle of what frame `t` sees, in seconds.
+    /// The center of the receptive field of frame `t`, in seconds.
     pub fn seconds(&self, t: u64) -> f64 {
         self.first_frame_seconds + t as f64 / self.frame_rate
     }
 }
 
-/// A model and which of its outputs are wanted.
+/// A model and the requested layers.
 #[derive(Debug, Clone)]
 pub struct Extractor {
     config: ModelConfig,
@@ -63,7 +63,7 @@ impl Extractor {
     /// A trained model, on a device. It may lack prediction heads.
     ///
     /// # Errors
-    /// The weights are not the model's; a layer that it does not have.
+    /// The weights do not match the model; it does not have a requested layer.
     pub fn open(model: &Pretrained, layers: &[Layer], device: &Device) -> Result<Self> {
         let store = ParamStore::new(0, device);
         CpcAudio::new(&model.config, &store.builder())?;
@@ -71,12 +71,12 @@ impl Extractor {
         Extractor::new(&model.config, &store, layers)
     }
 
-    /// A model of the same shape with random weights, as training would start from: the baseline of an evaluation.
+    /// A model of the same shape with the random weights that training would start from: a baseline for evaluation.
     pub fn untrained(config: &ModelConfig, seed: u64, layers: &[Layer]) -> Result<Self> {
         Extractor::new(config, &ParamStore::new(seed, &Device::Cpu), layers)
     }
 
-    /// A model with the parameters of a store, which makes those that it lacks.
+    /// A model with the parameters of a store, which initializes those that are missing.
     pub fn new(config: &ModelConfig, store: &ParamStore, layers: &[Layer]) -> Result<Self> {
         let (encoder, context) = CpcAudio::new(config, &store.frozen())?.stream()?;
         let dims = layers.iter().map(|l| l.dim(config)).collect::<Result<Vec<_>>>()?;
@@ -91,38 +91,38 @@ impl Extractor {
         self.start.clone()
     }
 
-    /// What the model is.
+    /// The configuration of the model.
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }
 
-    /// The wanted layers.
+    /// The requested layers.
     pub fn layers(&self) -> &[Layer] {
         &self.start.layers
     }
 
-    /// The sizes of the wanted layers' features.
+    /// The dimensions of the requested layers' features.
     pub fn dims(&self) -> &[usize] {
         &self.start.dims
     }
 
-    /// When frames are.
+    /// The timing of frames.
     pub fn timing(&self) -> Timing {
         Timing::new(&self.config)
     }
 }
 
-/// Some consecutive frames: for each wanted layer (T, dim), row after row.
+/// Consecutive frames: for each requested layer (T, dim), row-major.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Frames {
     /// T.
     pub count: usize,
-    /// The rows of each wanted layer, in the order in which they were asked for.
+    /// The rows of each requested layer, in the order of the request.
     pub layers: Vec<Vec<f32>>,
 }
 
 impl Frames {
-    /// Puts `later` frames behind these.
+    /// Appends the frames of `later`.
     pub fn extend(&mut self, later: &Frames) {
         self.layers.resize(later.layers.len().max(self.layers.len()), Vec::new());
         self.count += later.count;
@@ -130,7 +130,7 @@ impl Frames {
     }
 }
 
-/// One signal on its way through a model.
+/// The state of one signal that is being processed by a model.
 ///
 /// ```no_run
 /// # fn main() -> cpc::error::Result<()> {
@@ -141,7 +141,7 @@ impl Frames {
 /// let extractor = Extractor::open(&model, &[Layer::C], &candle_core::Device::Cpu)?;
 /// let mut stream = extractor.stream();
 /// for piece in [[0.0; 160], [0.1; 160], [0.0; 160]] {
-///     let frames = stream.push(&piece)?; // what became final: 0, 1 or more frames
+///     let frames = stream.push(&piece)?; // the frames that became final: 0, 1 or more
 ///     assert_eq!(frames.layers[0].len(), frames.count * extractor.dims()[0]);
 /// }
 /// let rest = stream.finish()?;
@@ -158,16 +158,16 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Takes samples in [-1, 1] at the model's rate, any number of them, and gives the frames that are final with them.
+    /// Accepts any number of samples in [-1, 1] at the model's rate, and returns the frames that they make final.
     ///
     /// # Errors
-    /// Samples that are not finite; nothing of the piece is taken then.
+    /// A sample is not finite; in that case no part of the piece is processed.
     pub fn push(&mut self, samples: &[f32]) -> Result<Frames> {
         let z = self.encode(samples, true)?;
         self.context(z)
     }
 
-    /// The end of the signal: the last frames, which see the zeros behind it. The stream is then at its start again.
+    /// Ends the signal and returns the last frames, which see the zeros after its end. The stream is then reset.
     pub fn finish(&mut self) -> Result<Frames> {
         let z = self.encoder.finish(true)?;
         let frames = self.context(z);
@@ -175,7 +175,7 @@ impl Stream {
         frames
     }
 
-    /// Forgets the signal: the next sample is the first of another.
+    /// Discards the signal: the next sample is the first of a new one.
     pub fn reset(&mut self) {
         self.encoder.reset();
         if let Some(context) = &mut self.context {
@@ -183,10 +183,10 @@ impl Stream {
         }
     }
 
-    /// Pushes the pieces that `next` gives until it gives an empty one, finishes, and hands frames to `take`.
+    /// Pushes the pieces that `next` returns until it returns an empty one, then finishes. Frames are passed to `take`.
     ///
-    /// `alone` stays on this thread; otherwise the encoder works on a piece, on all threads, while the context network works on the
-    /// one before.
+    /// With `alone`, all work is done on this thread. Otherwise the encoder processes a piece on all threads while the context network
+    /// processes the previous one.
     pub fn run(
         &mut self,
         alone: bool,
@@ -236,7 +236,7 @@ fn encode(encoder: &mut EncoderStream, samples: &[f32], alone: bool) -> Result<V
     }
 }
 
-/// The wanted layers of frames with these latents (T, D).
+/// The requested layers of frames with these latents (T, D).
 fn frames(context: Option<&mut ContextStream>, layers: &[Layer], z: Vec<f32>, latent: usize) -> Result<Frames> {
     let count = z.len() / latent;
     let outputs = context.map_or(Ok(Vec::new()), |context| context.push(&z))?;

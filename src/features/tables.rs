@@ -1,4 +1,4 @@
-//! One file with all utterances: `.safetensors` or `.parquet`, joined from their parts without holding them.
+//! One file with all utterances, `.safetensors` or `.parquet`, joined from their parts without loading all of them into memory.
 
 use super::index::{Format, Indexed};
 use super::npy::{NpyFile, to_bytes};
@@ -18,10 +18,10 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Rows of a piece, and of a row group of parquet.
+/// Rows read at once, and the minimum rows of a parquet row group (except the last).
 const ROWS: usize = 16_384;
 
-/// Joins the parts of `utterances` in `folder` to the file `path`, whole or not at all.
+/// Joins the parts of `utterances` in `folder` into the file `path`, atomically.
 pub(super) fn join(format: Format, path: &Path, folder: &Path, utterances: &[Indexed], timing: &Timing) -> Result<()> {
     let unfinished = durable::unfinished(path)?;
     match format {
@@ -60,7 +60,7 @@ fn safetensors(path: &Path, folder: &Path, utterances: &[Indexed]) -> Result<()>
     out.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io())
 }
 
-/// The error for what parquet refuses to write.
+/// Converts a parquet write error.
 pub(super) fn full_disk(path: &Path) -> impl Fn(ParquetError) -> Error {
     move |e| {
         Error::failed(
@@ -70,7 +70,7 @@ pub(super) fn full_disk(path: &Path) -> impl Fn(ParquetError) -> Error {
     }
 }
 
-/// Floats hardly compress; names repeat, and dictionaries take care of them.
+/// Floats hardly compress, so there is no compression. Names repeat, and dictionary encoding handles them.
 pub(super) fn properties() -> WriterProperties {
     WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
@@ -103,11 +103,12 @@ pub(super) fn write_lists(
     values: &[f32],
     dim: usize,
 ) -> std::result::Result<usize, ParquetError> {
-    let begins: Vec<i16> = (0..values.len()).map(|i| i16::from(i % dim != 0)).collect(); // 0 where a list begins
+    let begins: Vec<i16> = (0..values.len()).map(|i| i16::from(i % dim != 0)).collect(); // 0 where a list starts
     writer.write_batch(values, Some(&vec![1; values.len()]), Some(&begins))
 }
 
-/// `utterance`, `speaker`: strings; `frame`: from 0; `time`: seconds, the middle of what the frame sees; `vector`: a list of float32.
+/// `utterance`, `speaker`: strings; `frame`: from 0; `time`: the center of the frame's receptive field, in seconds; `vector`: a list of
+/// float32.
 fn schema() -> std::result::Result<Schema, ParquetError> {
     let fields = vec![
         Arc::new(text_column("utterance")?),
@@ -189,7 +190,7 @@ impl Group {
     }
 }
 
-/// The `.npy` parts of utterances, in the order of an index.
+/// The `.npy` parts of utterances, in the order of the index.
 fn open_parts<'a>(
     folder: &'a Path,
     utterances: &'a [Indexed],

@@ -1,4 +1,4 @@
-//! The features of one utterance on their way to disk: whole under their names, or not there.
+//! Writes the features of one utterance to disk atomically: files under their final names are complete.
 
 use super::Frames;
 use super::index::Normalize;
@@ -9,14 +9,14 @@ use std::fs;
 use std::path::PathBuf;
 use tempfile::TempPath;
 
-/// The files of one utterance, a layer each, under temporary names.
+/// The files of one utterance, one per layer, under temporary names.
 pub(crate) struct Writing {
     files: Vec<(NpyWriter, TempPath, PathBuf)>,
     moments: Vec<Moments>,
 }
 
 impl Writing {
-    /// Begins the file `file` of each layer's folder, which have `dims` numbers a frame.
+    /// Creates the file `file` in each layer's folder, for features of dimensions `dims`.
     pub(crate) fn create(folders: &[PathBuf], file: &str, dims: &[usize]) -> Result<Self> {
         let mut files = Vec::with_capacity(folders.len());
         for (folder, &dim) in folders.iter().zip(dims) {
@@ -35,7 +35,7 @@ impl Writing {
             if rows.iter().any(|v| !v.is_finite()) {
                 return Err(Error::failed(
                     format!("{id}: the model's output is not finite"),
-                    "its training diverged; take an earlier checkpoint",
+                    "its training diverged; use an earlier checkpoint",
                 ));
             }
             moments.add(rows);
@@ -44,7 +44,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Normalises, gives the files their names, and says how many frames they have.
+    /// Normalizes, renames the files to their final names, and returns the number of frames.
     pub(crate) fn finish(self, normalize: Normalize) -> Result<u64> {
         let mut rows = 0;
         for ((mut file, unfinished, path), moments) in self.files.into_iter().zip(&self.moments) {
@@ -82,7 +82,7 @@ impl Moments {
         }
     }
 
-    /// The mean, and one over the standard deviation if it is wanted (1 for a dimension that does not vary).
+    /// The mean, and the reciprocal of the standard deviation if `variance` is true (1 otherwise, and for a dimension that does not vary).
     fn finish(&self, variance: bool) -> (Vec<f32>, Vec<f32>) {
         let n = self.rows.max(1) as f64;
         let mean: Vec<f64> = self.sums.iter().map(|s| s / n).collect();
