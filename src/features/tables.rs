@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Rows read at once, and the minimum rows of a parquet row group (except the last).
+/// Rows read at once, and rows after which a parquet row group is written.
 const ROWS: usize = 16_384;
 
 /// Joins the parts of `utterances` in `folder` into the file `path`, atomically.
@@ -70,7 +70,7 @@ pub(super) fn full_disk(path: &Path) -> impl Fn(ParquetError) -> Error {
     }
 }
 
-/// Floats hardly compress, so there is no compression. Names repeat, and dictionary encoding handles them.
+/// Floats hardly compress. Names repeat, and dictionary encoding handles them.
 pub(super) fn properties() -> WriterProperties {
     WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)

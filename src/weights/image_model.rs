@@ -1,4 +1,4 @@
-//! A model directory of images: `config.json` and `model.safetensors`.
+//! The model directory of an image model: `config.json` and `model.safetensors`.
 
 use super::model_dir::{Origin, model_type, place, read_config};
 use super::tensors::{read_tensors, sha256_of, write_tensors};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// What `config.json` of a model of Deep InfoMax says.
+/// The `config.json` of a Deep InfoMax model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DimModelConfig {
@@ -24,22 +24,22 @@ pub struct DimModelConfig {
     pub format: u32,
     /// The size of the images.
     pub size: ImageSize,
-    /// Labels that there were in training.
+    /// The number of labels in training.
     pub classes: usize,
     /// The encoder.
     pub encoder: ImageEncoderConfig,
-    /// What it was trained by: which critics there are.
+    /// The objective it was trained with, which determines the critics.
     pub objective: DimObjectiveConfig,
-    /// Where a copied model came from.
+    /// The origin of a copied model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
 }
 
 impl DimModelConfig {
-    /// What `config.json` calls such a model.
+    /// The `model_type` of such a model in `config.json`.
     pub const MODEL_TYPE: &'static str = "dim";
 
-    /// The model of a run on images of a size with `classes` labels.
+    /// The model of a run on images of a given size with `classes` labels.
     pub fn new(cfg: &DimConfig, size: ImageSize, classes: usize) -> Self {
         DimModelConfig {
             model_type: Self::MODEL_TYPE.into(),
@@ -53,21 +53,21 @@ impl DimModelConfig {
     }
 }
 
-/// A trained model of images.
+/// A trained image model.
 #[derive(Debug, Clone)]
 pub struct DimModel {
     /// The sizes.
     pub config: DimModelConfig,
     /// Every parameter by name, on the CPU.
     pub tensors: HashMap<String, Tensor>,
-    /// What was asked for.
+    /// The reference that the model was requested by.
     pub reference: String,
     /// The directory.
     pub path: PathBuf,
 }
 
 impl DimModel {
-    /// Whether there is a model of images at `path`, a model directory or a run directory.
+    /// Whether there is an image model at `path`, a model directory or a run directory.
     pub fn is_at(path: &Path) -> bool {
         model_type(path).as_deref() == Some(DimModelConfig::MODEL_TYPE)
     }
@@ -75,7 +75,7 @@ impl DimModel {
     /// Opens a model directory, or the `model/` of a run directory.
     ///
     /// # Errors
-    /// Says which file is missing or what in it cannot be read.
+    /// A file is missing or cannot be read; the error names it and the fault.
     pub fn open(path: &Path) -> Result<DimModel> {
         let dir = place(path);
         let config = read_config(&dir, DimModelConfig::MODEL_TYPE, |config: &DimModelConfig, faults| {
@@ -87,16 +87,16 @@ impl DimModel {
         Ok(DimModel { config, tensors, reference: path.display().to_string(), path: dir })
     }
 
-    /// SHA-256 of the tensors as `model.safetensors` has them, in hexadecimal.
+    /// SHA-256 of the tensors in the format of `model.safetensors`, in hexadecimal.
     ///
     /// # Errors
-    /// The tensors cannot be written as such.
+    /// The tensors cannot be written in that format.
     pub fn sha256(&self) -> Result<String> {
         sha256_of(&self.tensors, &self.reference)
     }
 }
 
-/// What `config.json` of a model of the information bottleneck says.
+/// The `config.json` of an information bottleneck model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BottleneckModelConfig {
@@ -106,16 +106,16 @@ pub struct BottleneckModelConfig {
     pub format: u32,
     /// The size of the images.
     pub size: ImageSize,
-    /// Labels.
+    /// The number of labels.
     pub classes: usize,
     /// The encoder.
     pub encoder: BottleneckEncoderConfig,
-    /// What it was trained by.
+    /// The objective it was trained with.
     pub objective: BottleneckObjectiveConfig,
 }
 
 impl BottleneckModelConfig {
-    /// The model of a run on images of a size with `classes` labels.
+    /// The model of a run on images of a given size with `classes` labels.
     pub fn new(cfg: &BottleneckConfig, size: ImageSize, classes: usize) -> Self {
         BottleneckModelConfig {
             model_type: "ib".into(),
@@ -128,10 +128,10 @@ impl BottleneckModelConfig {
     }
 }
 
-/// Writes a model of any configuration into an existing directory, each file whole or not at all, the weights last.
+/// Writes a model of any configuration into an existing directory, each file atomically, the weights last.
 ///
 /// # Errors
-/// The disk refuses.
+/// Writing to disk fails.
 pub fn write_model(dir: &Path, config: &impl Serialize, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
     durable::write_json(&dir.join("config.json"), config)?;
     write_tensors(&dir.join("model.safetensors"), tensors)

@@ -1,4 +1,4 @@
-//! Where weights are kept: model directories, checkpoints of PyTorch, and the Hugging Face hub.
+//! Sources and destinations of weights: model directories, PyTorch checkpoints, and the Hugging Face hub.
 
 pub mod cpc_audio;
 pub mod hub;

@@ -1,4 +1,4 @@
-//! A model directory: `config.json` and `model.safetensors`. What every command takes as MODEL.
+//! A model directory: `config.json` and `model.safetensors`. Every command accepts one as MODEL.
 
 use super::tensors::{read_tensors, write_tensors};
 use crate::config::{Config, ContextConfig, EncoderConfig, HeadsConfig, HeadsKind};
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// Where a model came from.
+/// The origin of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// What was asked for.
+    /// The reference that the model was requested by.
     pub reference: String,
-    /// What was found there: `model directory`, or a kind of checkpoint.
+    /// The layout that was found: `model directory`, or a kind of checkpoint.
     pub layout: String,
 }
 
-/// What `config.json` says: enough to build the model that the weights belong to.
+/// The contents of `config.json`: sufficient to build the model that the weights belong to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
@@ -27,7 +27,7 @@ pub struct ModelConfig {
     pub model_type: String,
     /// The version of this format: 1.
     pub format: u32,
-    /// Samples a second of the input.
+    /// The sample rate of the input, in Hz.
     pub sample_rate: u32,
     /// g_enc.
     pub encoder: EncoderConfig,
@@ -35,7 +35,7 @@ pub struct ModelConfig {
     pub context: ContextConfig,
     /// W_k.
     pub heads: HeadsConfig,
-    /// Where a converted model came from.
+    /// The origin of a converted model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
 }
@@ -59,7 +59,7 @@ impl ModelConfig {
     }
 }
 
-/// The directory of the model at `path`: its own, or the `model/` of a run directory.
+/// The directory of the model at `path`: `path` itself, or the `model/` of a run directory.
 pub(super) fn place(path: &Path) -> PathBuf {
     let inside = path.join("model");
     if !path.join("config.json").exists() && inside.join("config.json").exists() { inside } else { path.to_path_buf() }
@@ -72,8 +72,8 @@ pub(super) fn model_type(path: &Path) -> Option<String> {
     json["model_type"].as_str().map(String::from)
 }
 
-/// Reads the `config.json` of a model of this type, in format 1. `check` names what is out of range, and gives the type and the format that
-/// it says.
+/// Reads the `config.json` of a model of this type, in format 1. `check` collects values that are out of range, and returns the type and the
+/// format that the file states.
 pub(super) fn read_config<C: DeserializeOwned>(
     dir: &Path,
     model_type: &str,
@@ -82,7 +82,7 @@ pub(super) fn read_config<C: DeserializeOwned>(
     let file = dir.join("config.json");
     if dir.is_dir() && !file.exists() {
         return Err(Error::failed(
-            format!("{}: not a model directory: there is no config.json in it", dir.display()),
+            format!("{}: not a model directory: it contains no config.json", dir.display()),
             "give a run directory, its model/, or one of its checkpoints/",
         ));
     }
@@ -90,14 +90,14 @@ pub(super) fn read_config<C: DeserializeOwned>(
     let wrong = |what: String| {
         Error::failed(
             format!("{}: {what}", file.display()),
-            "copy or download the model again, or use the cpc that wrote it",
+            "copy or download the model again, or use the version of cpc that wrote it",
         )
     };
     let config: C = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
     let mut faults = Vec::new();
     let (said, format) = check(&config, &mut faults);
     if format != 1 || said != model_type {
-        return Err(wrong(format!("{said} of format {format} is not known to this cpc")));
+        return Err(wrong(format!("{said} of format {format} is not supported by this version of cpc")));
     }
     match faults.first() {
         Some(fault) => Err(wrong(fault.to_string())),
@@ -118,7 +118,7 @@ impl ModelDir {
     /// Opens a model directory, or the `model/` of a run directory.
     ///
     /// # Errors
-    /// Says which file is missing or what in it cannot be read.
+    /// A file is missing or cannot be read; the error names it and the fault.
     pub fn open(path: &Path) -> Result<ModelDir> {
         let path = place(path);
         Ok(ModelDir { config: ModelDir::read_config(&path)?, path })
@@ -127,7 +127,7 @@ impl ModelDir {
     /// Reads the `config.json` of a directory.
     ///
     /// # Errors
-    /// It is missing, or says what this crate does not know.
+    /// The file is missing, or has contents that this crate does not support.
     pub fn read_config(dir: &Path) -> Result<ModelConfig> {
         read_config(dir, "cpc-audio", |config: &ModelConfig, faults| {
             config.encoder.validate(faults);
@@ -138,12 +138,12 @@ impl ModelDir {
         })
     }
 
-    /// Its weights by name, on the CPU.
+    /// The weights by name, on the CPU.
     pub fn tensors(&self) -> Result<HashMap<String, Tensor>> {
         read_tensors(&self.path.join("model.safetensors"))
     }
 
-    /// Writes a model into an existing directory, each file whole or not at all, the weights last.
+    /// Writes a model into an existing directory, each file atomically, the weights last.
     pub fn write(path: &Path, config: &ModelConfig, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
         durable::write_json(&path.join("config.json"), config)?;
         write_tensors(&path.join("model.safetensors"), tensors)

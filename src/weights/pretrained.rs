@@ -1,6 +1,6 @@
-//! MODEL, as every command takes it: a trained model, wherever it lies.
+//! MODEL, as accepted by every command: a trained model, wherever it is stored.
 //!
-//! A reference is resolved once, to a configuration and tensors under this crate's names, and remembers where they came from.
+//! A reference is resolved once, to a configuration and to tensors under this crate's names. Their origin is recorded.
 
 use super::cpc_audio::{self, Foreign, Moments};
 use super::model_dir::{ModelConfig, ModelDir, Origin};
@@ -11,16 +11,16 @@ use candle_core::Tensor;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// A trained model: its sizes, its tensors and where it came from.
+/// A trained model: its sizes, its tensors and its origin.
 #[derive(Debug, Clone)]
 pub struct Pretrained {
     /// The sizes.
     pub config: ModelConfig,
     /// Every parameter and buffer by name, on the CPU. The prediction heads may be missing: released weights often lack them.
     pub tensors: HashMap<String, Tensor>,
-    /// Where it came from.
+    /// The origin of the model.
     pub origin: Origin,
-    /// What of a foreign checkpoint was left out: its name, and why.
+    /// The parts of a foreign checkpoint that were ignored: name and reason.
     pub ignored: Vec<(String, String)>,
     /// The file or directory on this machine.
     pub path: PathBuf,
@@ -28,11 +28,11 @@ pub struct Pretrained {
 }
 
 impl Pretrained {
-    /// Opens a model directory, a run directory (its best model), a `.safetensors` with `config.json` beside it, a checkpoint of
-    /// CPC_audio, or a directory of such checkpoints (its last).
+    /// Opens a model directory, a run directory (its best model), a `.safetensors` file next to a `config.json`, a CPC_audio
+    /// checkpoint, or a directory of such checkpoints (the last one).
     ///
     /// # Errors
-    /// Says what is missing, what is damaged, or what the file is instead.
+    /// A file is missing or damaged, or is of another kind; the error states which.
     pub fn open(path: &Path) -> Result<Pretrained> {
         let reference = path.display().to_string();
         if path.is_dir() {
@@ -50,15 +50,15 @@ impl Pretrained {
         if !path.exists() {
             return Err(Error::failed(
                 format!("{reference}: there is no such file or directory"),
-                "give a model directory, a run directory, or a checkpoint of CPC_audio",
+                "give a model directory, a run directory, or a CPC_audio checkpoint",
             ));
         }
         if is_torch_file(path)? {
             return Pretrained::checkpoint(path, reference);
         }
         Err(Error::failed(
-            format!("{reference}: neither a .safetensors nor a file of PyTorch"),
-            "give a model directory, a run directory, or a checkpoint of CPC_audio",
+            format!("{reference}: neither a .safetensors file nor a PyTorch file"),
+            "give a model directory, a run directory, or a CPC_audio checkpoint",
         ))
     }
 
@@ -85,12 +85,12 @@ impl Pretrained {
         Ok(Pretrained { config, tensors, origin, ignored, path: path.to_path_buf(), moments })
     }
 
-    /// Whether it has prediction heads, which training needs and features do not.
+    /// Whether it has prediction heads, which are needed for training but not for features.
     pub fn has_heads(&self) -> bool {
         self.tensors.keys().any(|name| name.starts_with(cpc_audio::HEADS))
     }
 
-    /// Adam's moments: of a checkpoint of this crate or of CPC_audio.
+    /// Adam's moments, from a checkpoint of this crate or of CPC_audio.
     ///
     /// # Errors
     /// There are none, or they cannot be read.
@@ -101,8 +101,8 @@ impl Pretrained {
         let (file, state) = (self.path.join("optimizer.safetensors"), self.path.join("state.json"));
         if !file.exists() || !state.exists() {
             return Err(Error::usage(
-                format!("--resume-optimizer: {} has no state of an optimizer", self.origin.reference),
-                "give --init a checkpoint (RUN/checkpoints/step-N, or CPC_audio's checkpoint_N.pt), or leave --resume-optimizer out",
+                format!("--resume-optimizer: {} has no optimizer state", self.origin.reference),
+                "give --init a checkpoint (RUN/checkpoints/step-N, or CPC_audio's checkpoint_N.pt), or omit --resume-optimizer",
             ));
         }
         let text = std::fs::read_to_string(&state).map_err(Error::io(&state, "read"))?;
@@ -111,13 +111,13 @@ impl Pretrained {
         Ok(Moments { tensors: read_tensors(&file)?, steps: count("step") + count("updates_before") })
     }
 
-    /// SHA-256 of the tensors as `model.safetensors` would hold them, in hexadecimal: the same for a checkpoint and for what it is converted
-    /// to, and what the hub shows of that file.
+    /// SHA-256 of the tensors in the format of `model.safetensors`, in hexadecimal. It is the same for a checkpoint and for the model converted
+    /// from it, and equals the hash that the hub shows for that file.
     pub fn sha256(&self) -> Result<String> {
         sha256_of(&self.tensors, &self.origin.reference)
     }
 
-    /// Writes it as a model directory, whole or not at all, in place of what was there.
+    /// Writes it as a model directory atomically, replacing any existing one.
     pub fn write(&self, dir: &Path) -> Result<()> {
         let config = ModelConfig { origin: Some(self.origin.clone()), ..self.config.clone() };
         crate::durable::write_dir(dir, |tmp| ModelDir::write(tmp, &config, &ordered(&self.tensors)))

@@ -14,19 +14,19 @@ pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<
     durable::write(path, &to_safetensors(tensors, &path.display().to_string())?)
 }
 
-/// SHA-256 of the `.safetensors` file that tensors would be, in hexadecimal; `from` begins an error's message.
+/// SHA-256 of the `.safetensors` file of these tensors, in hexadecimal; error messages start with `from`.
 pub fn sha256_of(tensors: &HashMap<String, Tensor>, from: &str) -> Result<String> {
     Ok(sha256(&to_safetensors(&ordered(tensors), from)?))
 }
 
-/// Tensors by name, in the order of their names.
+/// Tensors by name, sorted by name.
 pub fn ordered(tensors: &HashMap<String, Tensor>) -> BTreeMap<String, Tensor> {
     tensors.iter().map(|(name, tensor)| (name.clone(), tensor.clone())).collect()
 }
 
-/// The bytes of a `.safetensors` file; `to` begins an error's message.
+/// The bytes of a `.safetensors` file; error messages start with `to`.
 ///
-/// The one metadata key is `format = pt`, which other readers of such files ask for.
+/// The only metadata key is `format = pt`, which other readers of such files require.
 pub fn to_safetensors(tensors: &BTreeMap<String, Tensor>, to: &str) -> Result<Vec<u8>> {
     let mut data = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
@@ -53,6 +53,6 @@ pub fn to_safetensors(tensors: &BTreeMap<String, Tensor>, to: &str) -> Result<Ve
 pub fn read_tensors(path: &Path) -> Result<HashMap<String, Tensor>> {
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
     candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu).map_err(|e| {
-        Error::failed(format!("{}: not a whole safetensors file: {e}", path.display()), "copy or download it again")
+        Error::failed(format!("{}: not a complete safetensors file: {e}", path.display()), "copy or download it again")
     })
 }

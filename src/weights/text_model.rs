@@ -1,4 +1,4 @@
-//! A model directory of text: `config.json`, `model.safetensors`, and the `tokenizer.json` that its embeddings belong to.
+//! The model directory of a text model: `config.json`, `model.safetensors`, and the `tokenizer.json` that its embeddings belong to.
 
 use super::model_dir::{Origin, model_type, place, read_config};
 use super::tensors::{read_tensors, sha256_of, write_tensors};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// What `config.json` of a text model says.
+/// The `config.json` of a text model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextModelConfig {
@@ -25,17 +25,17 @@ pub struct TextModelConfig {
     pub context: ContextConfig,
     /// W_k.
     pub heads: HeadsConfig,
-    /// Tokens of a sentence; what is longer is cut.
+    /// The maximum number of tokens per sentence; longer sentences are truncated.
     pub max_tokens: usize,
     /// SHA-256 of `tokenizer.json`.
     pub tokenizer_sha256: String,
-    /// Where a copied model came from.
+    /// The origin of a copied model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
 }
 
 impl TextModelConfig {
-    /// What `config.json` calls such a model.
+    /// The `model_type` of such a model in `config.json`.
     pub const MODEL_TYPE: &'static str = "cpc-text";
 
     /// The model of a run.
@@ -59,9 +59,9 @@ pub struct TextModel {
     pub config: TextModelConfig,
     /// Every parameter by name, on the CPU.
     pub tensors: HashMap<String, Tensor>,
-    /// What makes tokens of sentences.
+    /// The tokenizer of sentences.
     pub tokenizer: Tokenizer,
-    /// What was asked for.
+    /// The reference that the model was requested by.
     pub reference: String,
     /// The directory.
     pub path: PathBuf,
@@ -76,7 +76,7 @@ impl TextModel {
     /// Opens a model directory, or the `model/` of a run directory.
     ///
     /// # Errors
-    /// Says which file is missing, what in it cannot be read, or that the tokenizer is not the model's.
+    /// A file is missing or cannot be read, in which case the error names it and the fault; the tokenizer is not the model's.
     pub fn open(path: &Path) -> Result<TextModel> {
         let dir = place(path);
         let config = read_config(&dir, TextModelConfig::MODEL_TYPE, |config: &TextModelConfig, faults| {
@@ -90,25 +90,25 @@ impl TextModel {
         if tokenizer.sha256() != config.tokenizer_sha256 || tokenizer.size() > config.encoder.vocab_size {
             return Err(Error::failed(
                 format!("{}: is not the tokenizer that the model was trained with", file.display()),
-                "take tokenizer.json from where the model came from: each id has to mean the same token",
+                "use the tokenizer.json that came with the model: each id has to mean the same token",
             ));
         }
         let tensors = read_tensors(&dir.join("model.safetensors"))?;
         Ok(TextModel { config, tensors, tokenizer, reference: path.display().to_string(), path: dir })
     }
 
-    /// SHA-256 of the tensors as `model.safetensors` has them, in hexadecimal.
+    /// SHA-256 of the tensors in the format of `model.safetensors`, in hexadecimal.
     ///
     /// # Errors
-    /// The tensors cannot be written as such.
+    /// The tensors cannot be written in that format.
     pub fn sha256(&self) -> Result<String> {
         sha256_of(&self.tensors, &self.reference)
     }
 
-    /// Writes a model into an existing directory, each file whole or not at all, the weights last.
+    /// Writes a model into an existing directory, each file atomically, the weights last.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// Writing to disk fails.
     pub fn write(
         dir: &Path,
         config: &TextModelConfig,
