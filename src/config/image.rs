@@ -90,9 +90,9 @@ impl ImageEncoderConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DimEstimator {
-    /// Donsker and Varadhan (equation 2).
+    /// Donsker-Varadhan (equation 2).
     Dv,
-    /// Jensen and Shannon (equation 4).
+    /// Jensen-Shannon (equation 4).
     Jsd,
     /// Noise-contrastive (equation 5).
     Infonce,

@@ -146,8 +146,9 @@ fn parse(text: &str, from: &str) -> Result<Table> {
 
 /// Parses `train.lr=1e-3`. The value is TOML if it parses as such, otherwise a string.
 fn parse_setting(setting: &str) -> Result<Table> {
-    let malformed =
-        || Error::usage(format!("--set {setting}: not of the form key=value"), "write for example --set train.lr=1e-3");
+    let malformed = || {
+        Error::usage(format!("--set {setting}: not of the form key=value"), "write, for example, --set train.lr=1e-3")
+    };
     let (key, value) = setting.split_once('=').ok_or_else(malformed)?;
     let (key, value) = (key.trim(), value.trim());
     if key.is_empty() || key.split('.').any(str::is_empty) || value.is_empty() {
@@ -177,7 +178,7 @@ fn merge(table: &mut Table, over: Table, prefix: &str, from: &str, faults: &mut 
             (Some(slot @ Value::Float(_)), Value::Integer(i)) => *slot = Value::Float(i as f64),
             (Some(slot), value) => *slot = value,
             (None, _) => {
-                faults.push(Problem::new(&full, format!("unknown key ({from}); known here: {}", known.join(", "))));
+                faults.push(Problem::new(&full, format!("unknown key ({from}); known keys: {}", known.join(", "))));
             }
         }
     }

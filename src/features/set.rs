@@ -185,7 +185,7 @@ fn loose(dir: &Path) -> Result<FeatureSet> {
     if files.is_empty() {
         return Err(Error::failed(
             format!("{}: contains no features: neither {FILE_NAME} nor a .npy file", dir.display()),
-            "make features with `cpc extract MODEL INPUT --out DIR`",
+            "extract features with `cpc extract MODEL INPUT --out DIR`",
         ));
     }
     let relative = |path: &Path| {
