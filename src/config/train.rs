@@ -68,7 +68,7 @@ pub enum Schedule {
     Constant,
     /// From `lr` after the warm-up to 0 at the last step, along a half cosine.
     Cosine,
-    /// Times `decay_factor` every `decay_every` steps.
+    /// Multiplied by `decay_factor` every `decay_every` steps.
     Step,
 }
 

@@ -96,7 +96,7 @@ impl Bottleneck {
         }
     }
 
-    /// The logarithm of the probability of each label (B, L), averaged over several codes of each image.
+    /// The logarithm of the mean probability of each label (B, L), with the mean taken over the codes of an image.
     fn averaged(&self, pixels: &Tensor, stream: &mut Stream) -> Result<Tensor> {
         let mut sum: Option<Tensor> = None;
         for _ in 0..self.cfg.samples {

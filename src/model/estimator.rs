@@ -13,8 +13,8 @@ use candle_nn::{Init, VarBuilder};
 pub(super) struct Estimator {
     learning: Critic,
     fixed: Critic,
-    /// The logarithm of the running mean, and 1 once a running mean exists (2). A buffer, so that a resumed run continues as if it had not
-    /// stopped.
+    /// A pair (2): the logarithm of the running mean, and 1 once a running mean exists. It is a buffer, so that a resumed run continues as if
+    /// it had not stopped.
     running: Tensor,
 }
 

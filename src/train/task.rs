@@ -66,7 +66,7 @@ pub trait Batch {
     fn amount(&self) -> f64;
     /// The sources of the data, for messages.
     fn sources(&self) -> Vec<String>;
-    /// Files that could not be read and were replaced.
+    /// What could not be read and was replaced.
     fn skipped(&self) -> &[Problem];
 }
 
