@@ -4,12 +4,12 @@
 //! m = b1 m + (1 - b1) g    v = b2 v + (1 - b2) g^2
 //! p = p - lr * decay * p - lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)
 //! ```
-//! The gradient is scaled first by `scale`, a tensor of one element, so that clipping needs no value on the host.
+//! The gradient is first scaled by `scale`, a tensor of one element, so that clipping needs no value on the host.
 //!
-//! [`AdamStep::apply_rows`] does this to some rows of a table and leaves the others, with their moments, as they are to the bit: the
-//! lazy Adam of PyTorch's `SparseAdam`. It differs from the dense step in what a row misses while no batch holds its token: its
-//! moments do not fade, it does not coast on them, and AdamW does not shrink it. Bias is corrected by the steps of the run, not
-//! by those of the row, as `SparseAdam` does; epsilon is added as above, where `SparseAdam` adds it before the correction.
+//! [`AdamStep::apply_rows`] does this to some rows of a table and leaves the others, with their moments, bitwise unchanged: the lazy Adam of
+//! PyTorch's `SparseAdam`. It differs from the dense step for a row whose token is in no batch: the moments of that row do not decay, they do
+//! not move it, and AdamW does not shrink it. The bias correction uses the steps of the run, not those of the row, as in `SparseAdam`. Epsilon
+//! is added as above, whereas `SparseAdam` adds it before the correction.
 
 use super::function::Form;
 use super::simd::kernel;
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var};
 use rayon::prelude::*;
 
-/// The numbers of one step.
+/// The hyperparameters and the number of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamStep {
     /// The learning rate.
@@ -40,7 +40,7 @@ impl AdamStep {
         (1.0 - self.beta1.powf(t), 1.0 - self.beta2.powf(t))
     }
 
-    /// Moves `p` and its moments `m` and `v` by one step along `grad` (all of one shape) times `scale` (one element).
+    /// Updates `p` and its moments `m` and `v` by one step for the gradient `grad` (all of one shape) times `scale` (one element).
     pub fn apply(&self, p: &Var, m: &Var, v: &Var, grad: &Tensor, scale: &Tensor) -> Result<()> {
         match Form::of(p) {
             Form::Fused => self.fused(p, m, v, grad, scale),
@@ -48,11 +48,11 @@ impl AdamStep {
         }
     }
 
-    /// Moves the rows `ids` (U, ascending) of the table `p` (V, M) and of its moments by one step along `grad` (U, M) times `scale`;
-    /// touches no other row.
+    /// Updates the rows `ids` (U, ascending) of the table `p` (V, M) and of its moments by one step for the gradient `grad` (U, M) times
+    /// `scale`; touches no other row.
     ///
     /// # Errors
-    /// `ids` are not ascending rows of the table, or not as many as `grad` has.
+    /// If `ids` are not ascending rows of the table, or differ in number from the rows of `grad`.
     pub fn apply_rows(&self, p: &Var, m: &Var, v: &Var, ids: &[u32], grad: &Tensor, scale: &Tensor) -> Result<()> {
         let (rows, _) = p.dims2()?;
         let inside = ids.last().is_none_or(|&last| (last as usize) < rows);
@@ -69,7 +69,7 @@ impl AdamStep {
         }
     }
 
-    /// [`AdamStep::apply_rows`] by candle's operations: the rows are taken out, moved, and put back.
+    /// [`AdamStep::apply_rows`] built from candle operations: the rows are selected, updated, and written back.
     fn composed_rows(&self, p: &Var, m: &Var, v: &Var, ids: &[u32], grad: &Tensor, scale: &Tensor) -> Result<()> {
         let at = Tensor::from_slice(ids, (ids.len(), 1), p.device())?;
         let everywhere = at.broadcast_as((ids.len(), p.dim(1)?))?.contiguous()?;
@@ -83,7 +83,7 @@ impl AdamStep {
         Ok(())
     }
 
-    /// [`AdamStep::apply`] by candle's operations.
+    /// [`AdamStep::apply`] built from candle operations.
     pub fn composed(&self, p: &Var, m: &Var, v: &Var, grad: &Tensor, scale: &Tensor) -> Result<()> {
         let (c1, c2) = self.corrections();
         let grad = grad.detach().broadcast_mul(&scale.detach())?;
@@ -119,7 +119,7 @@ impl AdamStep {
     }
 }
 
-/// Floats that one task takes.
+/// Floats per task.
 const CHUNK: usize = 32_768;
 
 fn slices<'a>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
@@ -136,7 +136,7 @@ fn slices_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> candle_core::
     }
 }
 
-/// Where to write: chunks of a whole table, or its named rows (ascending), each with the place where it begins.
+/// Where to write: chunks of a whole table, or its given rows (ascending), each with the offset at which it begins.
 fn pieces<'a>(table: &'a mut [f32], rows: Option<(&[u32], usize)>) -> Vec<(usize, &'a mut [f32])> {
     let Some((rows, width)) = rows else {
         return table.chunks_mut(CHUNK).enumerate().map(|(i, piece)| (i * CHUNK, piece)).collect();
@@ -152,12 +152,12 @@ fn pieces<'a>(table: &'a mut [f32], rows: Option<(&[u32], usize)>) -> Vec<(usize
     out
 }
 
-/// The named rows of a table with this layout.
+/// The given rows, with the row width of a table with this layout.
 fn of_width<'a>(rows: Option<&'a [u32]>, table: &Layout) -> Option<(&'a [u32], usize)> {
     rows.map(|rows| (rows, table.dims().last().copied().unwrap_or(1)))
 }
 
-/// `m = decay * m + (1 - decay) * (scale * g)`, or of its square.
+/// `m = decay * m + (1 - decay) * (scale * g)`, or with the square of `scale * g`.
 struct Moment<'a> {
     decay: f32,
     scale: f32,
@@ -266,7 +266,7 @@ mod tests {
         }
     }
 
-    /// A table and its moments, (9, 5), not zero.
+    /// A table and its moments, (9, 5), all nonzero.
     fn table() -> [Var; 3] {
         let var = |seed| Var::from_tensor(&random(&[9, 5], seed).to_dtype(DType::F32).unwrap()).unwrap();
         let v = var(3);

@@ -1,8 +1,8 @@
-//! Scores of predictions against every latent of a batch.
+//! Scores of predictions against all latents of a batch.
 //!
-//! For position (b, t) and step k the true future is row b*T + t + k of the flattened z. The first column is its score, the others
-//! are those of all rows; a row that is *barred* for this future scores -1e9, which leaves nothing of it after the exponential.
-//! One product makes them all, and two make the gradients.
+//! For position (b, t) and step k the true future is row b*T + t + k of the flattened z. The first column is its score, the others are the
+//! scores of all rows. A row that is *barred* for this future scores -1e9, so it vanishes after the exponential. One matrix product computes
+//! all scores, and two compute the gradients.
 
 use super::function::{Floats, Form, function};
 use super::matrix::{View, ViewMut, multiply};
@@ -11,10 +11,11 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// The score of what is barred.
+/// The score of a barred row.
 const NEVER: f32 = -1e9;
 
-/// Of every row of z as the true future, which rows are no negatives: (B*T, B*T), row-major, 1 for barred. The future itself always is.
+/// For each row of z as the true future, the rows that are not negatives: (B*T, B*T), row-major, 1 for barred. The future itself is always
+/// barred.
 pub type Barred = Arc<[u8]>;
 
 #[derive(Clone, Copy)]
@@ -33,7 +34,7 @@ impl Sizes {
         let all = batch * time;
         if (z_batch, z_dim) != (batch, dim) || time < positions + steps || barred.len() != all * all {
             let what = format!(
-                "predictions {:?}, z {:?} and a mask of {} do not fit",
+                "predictions {:?}, z {:?} and a mask of {} elements do not match",
                 predictions.shape(),
                 z.shape(),
                 barred.len()
@@ -43,7 +44,7 @@ impl Sizes {
         Ok(Sizes { batch, positions, steps, dim, time })
     }
 
-    /// Rows of scores: positions times steps.
+    /// Number of rows of scores: batch times positions times steps.
     fn rows(&self) -> usize {
         self.batch * self.positions * self.steps
     }
@@ -55,7 +56,7 @@ impl Sizes {
     }
 }
 
-/// (B, P, K, 1 + B*T): the score `scale * p . z` of the true future first, then those of all rows of z.
+/// (B, P, K, 1 + B*T): the score `scale * p . z` of the true future first, then the scores of all rows of z.
 ///
 /// `predictions` (B, P, K, D), `z` (B, T, D) with T >= P + K.
 pub fn all_pairs(predictions: &Tensor, z: &Tensor, barred: &Barred, scale: f64) -> Result<Tensor> {
@@ -65,7 +66,7 @@ pub fn all_pairs(predictions: &Tensor, z: &Tensor, barred: &Barred, scale: f64) 
     }
 }
 
-/// [`all_pairs`] by candle's operations.
+/// [`all_pairs`] built from candle operations.
 pub fn composed(predictions: &Tensor, z: &Tensor, barred: &Barred, scale: f64) -> Result<Tensor> {
     let sizes = Sizes::of(predictions, z, barred)?;
     let Sizes { batch, positions, steps, dim, time } = sizes;
@@ -143,7 +144,7 @@ mod tests {
             let bar = |i: usize| u8::from(i / all == i % all || s.below(4) == 0);
             let barred: Barred = (0..all * all).map(bar).collect();
             let inputs = [random(&[batch, positions, steps, dim], 1), random(&[batch, time, dim], 2)];
-            // What is barred has no gradient, so the scores are compared as the loss sees them.
+            // Barred scores have no gradient, so the scores are compared through the loss.
             let loss = |scores: Result<Tensor>| cross_entropy::composed(&scores?);
             let composed = |t: &[Tensor]| loss(composed(&t[0], &t[1], &barred, 0.4));
             same(|t| loss(fused(&t[0], &t[1], &barred, 0.4)), composed, &inputs);

@@ -1,10 +1,10 @@
-//! Checks that every op's tests share: random inputs, closeness, gradients against finite differences.
+//! Checks shared by the tests of all ops: random inputs, closeness, gradients against finite differences.
 
 use crate::error::Result;
 use crate::seed::stream;
 use candle_core::{DType, Device, Tensor, Var};
 
-/// Standard normal numbers of a shape, f64 on the CPU.
+/// Standard normal values of the given shape, f64 on the CPU.
 pub(crate) fn random(shape: &[usize], seed: u64) -> Tensor {
     let mut s = stream(seed, "test", 0);
     let data: Vec<f64> = (0..shape.iter().product()).map(|_| f64::from(s.normal())).collect();
@@ -22,7 +22,7 @@ pub(crate) fn close(a: &Tensor, b: &Tensor, tolerance: f64) {
     }
 }
 
-/// A scalar of an output that gives every element a different weight.
+/// Reduces an output to a scalar in which every element has a different weight.
 fn weigh(y: &Tensor) -> Tensor {
     let w = random(y.dims(), 99).to_dtype(y.dtype()).unwrap();
     (y * w).unwrap().sum_all().unwrap()
@@ -36,7 +36,7 @@ fn gradients(f: &impl Fn(&[Tensor]) -> Result<Tensor>, inputs: &[Tensor]) -> (Te
     (y, vars.iter().map(|v| grads.get(v).expect("no gradient for an input").clone()).collect())
 }
 
-/// Asserts that `f`'s gradients in f64 are its finite differences (of up to 40 elements of every input).
+/// Asserts that the gradients of `f` in f64 match its finite differences (for up to 40 elements of each input).
 pub(crate) fn finite_differences(f: impl Fn(&[Tensor]) -> Result<Tensor>, inputs: &[Tensor]) {
     let (_, grads) = gradients(&f, inputs);
     let value = |inputs: &[Tensor]| weigh(&f(inputs).unwrap()).to_scalar::<f64>().unwrap();

@@ -1,14 +1,14 @@
 //! Strided 1-D convolution over (B, T, C): time second, channels last.
 //!
-//! In this layout the window of output step t is one run of `kernel * channels_in` floats, so the matrix of all windows
-//! is a view of the input with overlapping rows: im2col without a copy. Forward is one product for an item, the
-//! gradient of the weight another with the same view, and that of the input `ceil(kernel / stride)` accumulating
-//! products into rows that do not overlap. Windows that reach into the zero padding are copied out; they are few.
+//! In this layout the window of output step t is one contiguous run of `kernel * channels_in` floats, so the matrix of all windows is a view of
+//! the input with overlapping rows: im2col without a copy. Forward is one product per item, the gradient of the weight is another product with
+//! the same view, and the gradient of the input is `ceil(kernel / stride)` accumulating products into rows that do not overlap. Windows that
+//! reach into the zero padding are copied out; they are few.
 //!
-//! `y[t] = b + sum_{j, c} W[:, c, j] x[t * stride + j - padding, c]`, as PyTorch's `Conv1d`.
+//! `y[t] = b + sum_{j, c} W[:, c, j] x[t * stride + j - padding, c]`, as in PyTorch's `Conv1d`.
 //!
-//! Where the kernel is two strides long, as in all layers of CPC but the first, two output rows take three products instead of four,
-//! and so do both gradients: see `taps`.
+//! Where the kernel is two strides long, as in all layers of CPC except the first, two output rows take three products instead of four, and so
+//! do both gradients: see `taps`.
 
 use super::matrix::{View, ViewMut, multiply};
 use super::taps::{Taps, combine};
@@ -52,7 +52,7 @@ impl ConvShape {
         first.min(end)..end.min(self.time_out())
     }
 
-    /// The part of `rows` inside the interior, and what is left of it on both sides.
+    /// The part of `rows` inside the interior, and the remaining rows on both sides.
     fn parts(&self, rows: Range<usize>) -> (Range<usize>, impl Iterator<Item = usize> + use<>) {
         let inner = self.interior();
         let inside = inner.start.clamp(rows.start, rows.end)..inner.end.clamp(rows.start, rows.end);
@@ -60,7 +60,7 @@ impl ConvShape {
         (inside.clone(), (rows.start..inside.start).chain(inside.end..rows.end))
     }
 
-    /// Where the window of step t meets the input: (first float of the window, range of floats of the item).
+    /// Where the window of step t overlaps the input: (first float of the window, range of floats of the item).
     fn overlap(&self, t: usize) -> (usize, Range<usize>) {
         let start = t * self.stride; // in the padded input
         let from = start.max(self.padding);
@@ -87,7 +87,7 @@ impl ConvShape {
         View::new(&x[from.min(x.len())..], rows.len(), self.width(), self.stride * self.channels_in)
     }
 
-    /// Adds the products of output rows `rows` of one item `x` (time_in, C_in) to `y` (rows, C_out), rows of bias, on one thread.
+    /// Adds the products for output rows `rows` of one item `x` (time_in, C_in) to `y` (rows, C_out), whose rows hold the bias, on one thread.
     pub(super) fn forward(&self, x: &[f32], taps: &Taps, rows: Range<usize>, y: &mut [f32]) -> Result<()> {
         let out = self.channels_out;
         let (inside, edges) = self.parts(rows.clone());
@@ -124,7 +124,7 @@ impl ConvShape {
         if in_pairs {
             self.add_weight_pairs(x, dy, inside.start, inside.len() / 2, &mut dw)?;
         }
-        // Each thread makes the rows of some taps, so that every sum is made by one thread in one order.
+        // Each thread computes the rows of some taps, so that every sum is computed by one thread in a fixed order.
         let per_task = width.div_ceil(rayon::current_num_threads()).next_multiple_of(16);
         dw.par_chunks_mut(per_task * out).enumerate().try_for_each(|(task, dw)| {
             let (from, n) = (task * per_task, dw.len() / out);
@@ -142,8 +142,8 @@ impl ConvShape {
         Ok(dw)
     }
 
-    /// Adds the gradient of the weight from `2 * pairs` output rows from `first` on of every item, two at a time:
-    /// `dA = (x_0 - x_1) g_0 + m`, `dB = m + (x_2 - x_1) g_1` with `m = x_1 (g_0 + g_1)`.
+    /// Adds the gradient of the weight from `2 * pairs` output rows of each item, starting at `first`, two at a time: `dA = (x_0 - x_1) g_0 +
+    /// m`, `dB = m + (x_2 - x_1) g_1` with `m = x_1 (g_0 + g_1)`.
     fn add_weight_pairs(&self, x: &[f32], dy: &[f32], first: usize, pairs: usize, dw: &mut [f32]) -> Result<()> {
         let (out, step) = (self.channels_out, self.stride * self.channels_in);
         let (per_x, per_y) = (self.time_in * self.channels_in, self.time_out() * out);
@@ -179,7 +179,7 @@ impl ConvShape {
         )
     }
 
-    /// The gradient of the weight as PyTorch has it, (C_out, C_in, kernel).
+    /// The gradient of the weight in PyTorch's layout, (C_out, C_in, kernel).
     pub(super) fn grad_weight(&self, x: &[f32], dy: &[f32]) -> Result<Vec<f32>> {
         let packed = self.grad_packed(x, dy)?;
         let (out, inputs) = (self.channels_out, self.channels_in);
@@ -194,7 +194,7 @@ impl ConvShape {
         Ok(weight)
     }
 
-    /// The gradient of the input, into `dx` (B, time_in, C_in) of zeros, from `dy` (B, time_out, C_out).
+    /// Writes the gradient of the input into `dx` (B, time_in, C_in), which must be zeros, from `dy` (B, time_out, C_out).
     pub(super) fn grad_input(&self, taps: &Taps, dy: &[f32], dx: &mut [f32]) -> Result<()> {
         let (out, width, step) = (self.channels_out, self.width(), self.stride * self.channels_in);
         let (per_x, per_y) = (self.time_in * self.channels_in, self.time_out() * out);
@@ -206,14 +206,14 @@ impl ConvShape {
             if !inside.is_empty() {
                 let first = (inside.start * self.stride - self.padding) * self.channels_in;
                 let (dx, dy) = (&mut dx[first..], &dy[inside.start * out..inside.end * out]);
-                // Stretch t of the input gets A of output row t and B of the one before.
+                // Segment t of the input gets A of output row t and B of the row before.
                 let pairs = if taps.in_pairs() { (inside.len() - 1) / 2 } else { 0 };
                 if pairs > 0 {
                     taps.grad_pairs(step, dy, &mut dx[step..(2 * pairs + 1) * step], alone)?;
                 }
                 for (i, from) in (0..width).step_by(step).enumerate() {
                     let n = step.min(width - from);
-                    // Of A, all rows but those of stretches 1 to 2 pairs; of B those before.
+                    // For A, all rows except those of segments 1 to 2 pairs; for B, those before.
                     let done = if pairs == 0 { 0..0 } else { 1 - i..2 * pairs + 1 - i };
                     for rows in [0..done.start, done.end..inside.len()].into_iter().filter(|r| !r.is_empty()) {
                         let dy = View::new(&dy[rows.start * out..], rows.len(), out, out)?;
@@ -250,10 +250,10 @@ impl ConvShape {
     }
 }
 
-/// The convolution by candle's operations, with right gradients on every device.
+/// The convolution built from candle operations, with correct gradients on every device.
 ///
-/// `x` (B, T, C_in), `weight` (C_out, C_in, kernel), `bias` (C_out); gives (B, time_out, C_out). Time is cut into
-/// strides, and the output is a sum of products over the `ceil(kernel / stride)` strides that a window covers.
+/// For `x` (B, T, C_in), `weight` (C_out, C_in, kernel) and `bias` (C_out), returns (B, time_out, C_out). Time is cut into strides, and the
+/// output is a sum of products over the `ceil(kernel / stride)` strides that a window covers.
 pub fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor, stride: usize, padding: usize) -> Result<Tensor> {
     let (batch, time_in, channels_in) = x.dims3()?;
     let (channels_out, _, kernel) = weight.dims3()?;
@@ -278,6 +278,6 @@ pub fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor, stride: usize, paddi
             None => part,
         });
     }
-    let y = y.ok_or_else(|| Error::Tensor(candle_core::Error::Msg("a kernel of no taps".into())))?;
+    let y = y.ok_or_else(|| Error::Tensor(candle_core::Error::Msg("a kernel with no taps".into())))?;
     Ok(y.broadcast_add(bias)?.reshape((batch, time_out, channels_out))?)
 }

@@ -1,7 +1,8 @@
-//! Convolutions of images with ReLU behind them or without: products of the patches that a window meets.
+//! Convolutions of images, with or without ReLU: products with the patches under a sliding window.
 //!
-//! Images are (B, H, W, C), channels last, so that a row of a patch is one run of memory. The patches of a few images are laid out as the rows of a
-//! matrix that stays in cache, and so are their gradients: the matrix of a whole batch would be many times larger than its images.
+//! Images are (B, H, W, C), channels last, so that a row of a patch is contiguous in memory. The patches of a few images at a time are laid out
+//! as the rows of a matrix that stays in cache, and so are their gradients. The matrix of a whole batch would be many times larger than its
+//! images.
 
 use super::function::{Floats, Form, function};
 use super::linear;
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
 
-/// Numbers of patches that are laid out at once, about: two megabytes of them.
+/// Approximate number of patch elements laid out at once: two megabytes.
 const AT_ONCE: usize = 1 << 19;
 
 /// A square window that moves over images.
@@ -19,31 +20,31 @@ const AT_ONCE: usize = 1 << 19;
 pub struct Window {
     /// Its height and width.
     pub kernel: usize,
-    /// How far it moves, in both directions.
+    /// Its step, in both directions.
     pub stride: usize,
     /// Rows and columns of zeros on each side.
     pub padding: usize,
 }
 
 impl Window {
-    /// How often it fits into `size` rows or columns.
+    /// The number of its positions along `size` rows or columns.
     pub fn out(self, size: usize) -> usize {
         (size + 2 * self.padding).checked_sub(self.kernel).map_or(0, |rest| rest / self.stride + 1)
     }
 }
 
-/// (B, H', W', O) of images (B, H, W, C), `weight` (O, C, k, k) and `bias` (O); nothing below zero if `relu`.
+/// Returns (B, H', W', O) for images (B, H, W, C), `weight` (O, C, k, k) and `bias` (O), followed by ReLU if `relu`.
 ///
 /// # Errors
-/// The window does not fit into the images.
+/// If the window does not fit into the images.
 pub fn conv2d(images: &Tensor, weight: &Tensor, bias: &Tensor, window: Window, relu: bool) -> Result<Tensor> {
     by(Form::of(images), images, [weight, bias], window, relu)
 }
 
-/// [`conv2d`] in the form that is named; `parameters` are weight and bias.
+/// [`conv2d`] in the given form; `parameters` are weight and bias.
 ///
 /// # Errors
-/// The window does not fit into the images; they are not of that form.
+/// If the window does not fit into the images, or the images are not valid for that form.
 pub fn by(form: Form, images: &Tensor, parameters: [&Tensor; 2], window: Window, relu: bool) -> Result<Tensor> {
     let [weight, bias] = parameters;
     let [b, _, _, c, rows, columns] = fits(images, window)?;
@@ -67,12 +68,12 @@ fn fits(images: &Tensor, window: Window) -> Result<[usize; 6]> {
     Ok([b, h, w, c, rows, columns])
 }
 
-/// The patches that the window meets, as the rows of a matrix (B * H' * W', k * k * C), by candle's operations: for each place in the window,
-/// the strided rows and columns that it sees.
+/// The patches under the window as the rows of a matrix (B * H' * W', k * k * C), built from candle operations: for each position in the
+/// window, the strided rows and columns that it covers.
 fn patches(images: &Tensor, window: Window) -> Result<Tensor> {
     let Window { kernel, stride, padding } = window;
     let [b, h, w, c, rows, columns] = fits(images, window)?;
-    // To a multiple of the stride, with room for the last place of the window.
+    // Rounded to a multiple of the stride, with room for the last position of the window.
     let whole = |out: usize| (out + (kernel - 1) / stride) * stride;
     let pad = |t: &Tensor, dim: usize, size: usize, whole: usize| -> Result<Tensor> {
         let padded = t.pad_with_zeros(dim, padding, whole.saturating_sub(size + padding))?;
@@ -92,7 +93,7 @@ fn patches(images: &Tensor, window: Window) -> Result<Tensor> {
     Ok(Tensor::cat(&places, D::Minus1)?)
 }
 
-/// A run of memory of a patch row and where it lies in the image, both in elements.
+/// A contiguous run of a patch row and its location in the image, both in elements.
 struct Run {
     patch: usize,
     image: usize,
@@ -122,13 +123,13 @@ fn runs([_, h, w, c, rows, columns]: [usize; 6], window: Window, mut each: impl 
     }
 }
 
-/// The sizes of a convolution on the CPU, and what of them a few images are.
+/// The sizes of a convolution on the CPU, and of a group of images.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
     fits: [usize; 6],
     window: Window,
     outputs: usize,
-    /// Images that are worked on at once.
+    /// Images processed at once.
     group: usize,
 }
 
@@ -137,22 +138,22 @@ impl Sizes {
         self.fits[1] * self.fits[2] * self.fits[3]
     }
 
-    /// Patches of an image.
+    /// Patches per image.
     fn patches(&self) -> usize {
         self.fits[4] * self.fits[5]
     }
 
-    /// Numbers of a patch.
+    /// Elements per patch.
     fn patch(&self) -> usize {
         self.window.kernel * self.window.kernel * self.fits[3]
     }
 
-    /// Numbers that an image becomes.
+    /// Output elements per image.
     fn made(&self) -> usize {
         self.patches() * self.outputs
     }
 
-    /// Lays out the patches of some images.
+    /// Lays out the patches of the given images.
     fn lay_out(&self, images: &[f32]) -> Vec<f32> {
         let each = self.patches() * self.patch();
         let mut laid = vec![0.0; images.len() / self.image() * each];
@@ -164,7 +165,7 @@ impl Sizes {
         laid
     }
 
-    /// Adds what is laid out to where it came from.
+    /// Adds laid-out patches back to the image elements they came from.
     fn gather(&self, laid: &[f32], images: &mut [f32]) {
         let each = self.patches() * self.patch();
         for (laid, image) in laid.chunks_exact(each).zip(images.chunks_exact_mut(self.image())) {
@@ -187,7 +188,7 @@ impl Sizes {
         Ok(())
     }
 
-    /// The gradients of weight and bias by some images; that of the images is added to `d`, if it is wanted.
+    /// The gradients of weight and bias from the given images; the gradient of the images is added to `d`, if requested.
     fn backward(
         &self,
         images: &[f32],
@@ -223,7 +224,7 @@ fn fused(images: &Tensor, weight: &Tensor, bias: &Tensor, window: Window, relu: 
     let (fits, outputs) = (fits(&images, window)?, weight.dim(0)?);
     let batch = fits[0];
     let sizes = Sizes { fits, window, outputs, group: 1 };
-    // As many as stay in cache, in equal groups.
+    // As many images as stay in cache, in equal groups.
     let most = (AT_ONCE / (sizes.patches() * sizes.patch()).max(1)).clamp(1, batch.max(1));
     let sizes = Sizes { group: batch.div_ceil(batch.div_ceil(most).next_multiple_of(2)).max(1), ..sizes };
     let mut out = vec![0.0f32; batch * sizes.made()];
@@ -257,7 +258,7 @@ fn fused(images: &Tensor, weight: &Tensor, bias: &Tensor, window: Window, relu: 
                 }
             })
             .collect::<Result<_>>()?;
-        // In the order of the images, whatever thread was first.
+        // In the order of the images, whichever thread finished first.
         let mut sums = sums.into_iter();
         let (mut dw, mut db) = sums.next().unwrap_or_default();
         for (w, b) in sums {
@@ -308,7 +309,7 @@ mod tests {
 
     #[test]
     fn groups_of_images_add_up_to_the_batch() {
-        // 40 images of 14 x 14 x 16 under windows of 5: four groups.
+        // 40 images of 14 x 14 x 16 with windows of 5: four groups.
         let window = Window { kernel: 5, stride: 2, padding: 2 };
         let inputs = [random(&[40, 14, 14, 16], 1), random(&[8, 16, 5, 5], 2), random(&[8], 3)];
         same(

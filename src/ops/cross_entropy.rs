@@ -1,4 +1,4 @@
-//! Cross-entropy of scores whose first column is the right one: `logsumexp(row) - row[0]`, stable for any scores.
+//! Cross-entropy of scores whose first column is the true class: `logsumexp(row) - row[0]`, numerically stable for any scores.
 
 use super::function::{Floats, Form, function};
 use super::simd::{exp, kernel, sum1};
@@ -6,7 +6,7 @@ use crate::error::Result;
 use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
 
-/// Cross-entropy of every row of `scores` (.., 1 + N) with its first column as the target: (..), in nats.
+/// Cross-entropy of each row of `scores` (.., 1 + N) with its first column as the target: (..), in nats.
 pub fn first_is_true(scores: &Tensor) -> Result<Tensor> {
     match Form::of(scores) {
         Form::Fused => fused(scores),
@@ -14,7 +14,7 @@ pub fn first_is_true(scores: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// [`first_is_true`] by candle's operations.
+/// [`first_is_true`] built from candle operations.
 pub fn composed(scores: &Tensor) -> Result<Tensor> {
     let max = scores.detach().max_keepdim(D::Minus1)?;
     let shifted = scores.broadcast_sub(&max)?;
@@ -22,7 +22,7 @@ pub fn composed(scores: &Tensor) -> Result<Tensor> {
     Ok((log_sum - shifted.narrow(D::Minus1, 0, 1)?.squeeze(D::Minus1)?)?)
 }
 
-/// Rows that one task takes.
+/// Rows per task.
 const ROWS: usize = 256;
 
 /// [`first_is_true`] on the CPU in f32.

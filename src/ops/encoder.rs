@@ -1,8 +1,8 @@
-//! A stack of strided convolution, normalisation and ReLU as one differentiable operation: g_enc.
+//! A stack of layers, each a strided convolution, normalization and ReLU, as one differentiable operation: g_enc.
 //!
-//! Fused, the whole stack is one node of the graph: no layer's activations are copied or zeroed by the graph, each block
-//! of rows is normalised while it is in cache, and the waveform, a constant, gets no gradient.
-//! Composed, it is [`conv::composed`] and the norms of [`super::norm`] layer by layer.
+//! In the fused form the whole stack is one node of the graph: no layer's activations are copied or zeroed by the graph, each block of rows is
+//! normalized while it is in cache, and the waveform, a constant, gets no gradient. In the composed form it is [`conv::composed`] and the norms
+//! of [`super::norm`], layer by layer.
 
 use super::conv::{self, ConvShape};
 use super::function::{Floats, Form, function};
@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-/// How a layer is normalised.
+/// How a layer is normalized.
 #[derive(Debug, Clone)]
 pub enum Norm {
-    /// Not at all.
+    /// No normalization.
     None,
     /// Over the channels of each time step.
     Channel,
@@ -34,7 +34,7 @@ pub struct Layer {
     pub bias: Tensor,
     /// Gain and shift of the norm, (C_out) each; ignored without a norm.
     pub affine: Option<(Tensor, Tensor)>,
-    /// The norm.
+    /// The normalization.
     pub norm: Norm,
     /// Input steps from one output step to the next.
     pub stride: usize,
@@ -45,7 +45,7 @@ pub struct Layer {
 /// A layer's statistics over one batch: mean and *unbiased* variance, (C) each.
 pub type BatchStatistics = (Tensor, Tensor);
 
-/// z (B, T', C) of `x` (B, T, C_in), and the batch statistics of every layer that is normalised by them.
+/// Returns z (B, T', C) for `x` (B, T, C_in), and the batch statistics of every layer that is normalized by them.
 ///
 /// # Errors
 /// If `x` is too short for one output step.
@@ -56,7 +56,7 @@ pub fn encode(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatisti
     }
 }
 
-/// [`encode`] by candle's operations.
+/// [`encode`] built from candle operations.
 pub fn composed(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistics>)> {
     let mut x = x.clone();
     let mut statistics = Vec::new();
@@ -93,8 +93,8 @@ struct Kept {
     normed: Normed,
     taps: Taps,
     gain: Option<Vec<f32>>,
-    xhat: Vec<f32>, // (B, T_out, C_out): normalised, before gain and ReLU
-    rstd: Vec<f32>, // one a row (channel norm) or a channel (batch norm)
+    xhat: Vec<f32>, // (B, T_out, C_out): normalized, before gain and ReLU
+    rstd: Vec<f32>, // one per row (channel norm) or per channel (batch norm)
     out: Vec<f32>,  // (B, T_out, C_out)
 }
 
@@ -106,7 +106,7 @@ enum Normed {
     Fixed,
 }
 
-/// Rows of a block: about 1 MB of activations, so that the block is normalised while it is in cache.
+/// Rows per block: about 1 MB of activations, so that the block is normalized while it is in cache.
 fn block_rows(channels: usize) -> usize {
     (262_144 / channels.max(1)).max(16)
 }
@@ -125,14 +125,14 @@ fn blocks<'a>(data: &'a mut [f32], shape: &ConvShape) -> impl Iterator<Item = (u
 }
 
 impl Kept {
-    /// One layer forward; `x` (B, T_in, C_in). Returns the layer and its batch statistics.
+    /// Runs one layer forward on `x` (B, T_in, C_in). Returns the layer and its batch statistics.
     fn forward(x: &[f32], time_in: usize, layer: &Layer) -> Result<(Kept, Option<BatchStatistics>)> {
         let (channels_out, channels_in, kernel) = layer.weight.dims3()?;
         let shape =
             ConvShape { time_in, channels_in, channels_out, kernel, stride: layer.stride, padding: layer.padding };
         let (time_out, per_x, channels) = (shape.time_out(), time_in * channels_in, channels_out);
         if time_out == 0 || !x.len().is_multiple_of(per_x) {
-            let what = format!("{time_in} steps of {channels_in} channels are no input for {shape:?}");
+            let what = format!("{time_in} steps of {channels_in} channels are not a valid input for {shape:?}");
             return Err(Error::Tensor(candle_core::Error::Msg(what)));
         }
         let batch = x.len() / per_x;
@@ -160,7 +160,7 @@ impl Kept {
             rstd = floats(v)?.iter().map(|v| 1.0 / (v + norm::EPS as f32).sqrt()).collect();
         }
         let fixed = if normed == Normed::Fixed { (mean.clone(), rstd.clone()) } else { Default::default() };
-        // Pass 1: convolution, and all that needs no other block.
+        // Pass 1: the convolution, and everything that needs no other block.
         let mut row_rstd = if normed == Normed::Channel { &mut rstd[..] } else { &mut [] };
         let mut tasks = Vec::new();
         for ((item, first, y), (_, _, out)) in blocks(&mut xhat, &shape).zip(blocks(&mut out, &shape)) {
@@ -184,7 +184,7 @@ impl Kept {
                 Ok(None)
             })
             .collect::<Result<_>>()?;
-        // Pass 2, batch norm alone: the blocks' moments make the batch's.
+        // Pass 2, for batch norm only: the moments of the blocks are combined into those of the batch.
         let mut statistics = None;
         if normed == Normed::Batch {
             let (m, variance, n) = combine(moments.into_iter().flatten(), channels);
@@ -202,7 +202,7 @@ impl Kept {
         Ok((Kept { shape, normed, taps, gain, xhat, rstd, out }, statistics))
     }
 
-    /// From the gradient of `out` to that of the convolution's output, in place, with the sums for the vectors.
+    /// Turns the gradient of `out` into that of the convolution's output, in place, and returns the sums for the vectors.
     fn backward_norm(&self, grad: &mut [f32]) -> Sums {
         let channels = self.shape.channels_out;
         let rows = block_rows(channels) / 4; // smaller: three buffers share the cache
@@ -277,7 +277,7 @@ fn combine(parts: impl Iterator<Item = (usize, (Vec<f32>, Vec<f32>))>, channels:
 pub fn fused(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistics>)> {
     let x = x.contiguous()?;
     let (batch, time_in, _) = x.dims3()?;
-    // Parameters go through one tensor of weights and one of vectors: a function has three inputs.
+    // The parameters are passed as one tensor of weights and one of vectors, because a function has three inputs.
     let mut weights = Vec::new();
     let mut vectors = Vec::new();
     for layer in layers {
@@ -354,8 +354,8 @@ mod tests {
         (&[(4, 2, 1), (4, 2, 1), (4, 2, 1)], 3, 41, 5),
         (&[(3, 2, 0), (5, 1, 2)], 2, 17, 3), // a kernel that is not twice its stride
         (&[(2, 3, 0), (7, 2, 4)], 2, 31, 2), // gaps between windows; padding over a stride
-        (&[(10, 5, 3)], 1, 10, 1),           // hardly any window without padding
-        (&[(3, 1, 1)], 2, 1, 4),             // none
+        (&[(10, 5, 3)], 1, 10, 1),           // almost every window reaches into the padding
+        (&[(3, 1, 1)], 2, 1, 4),             // no window without padding
     ];
 
     fn inputs(case: &Case) -> Vec<Tensor> {

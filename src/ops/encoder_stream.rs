@@ -1,8 +1,8 @@
-//! The encoder on a signal that comes in pieces: g_enc without a batch, a graph or an end.
+//! The encoder on a signal that arrives in pieces: g_enc without a batch, without a graph, and for a signal of unknown length.
 //!
-//! Each layer keeps the input rows that later outputs still need, at most a kernel less a stride of them, and gives every output
-//! row as soon as its window is whole. The zeros before the signal are there from the start, those behind it come with
-//! [`EncoderStream::finish`]; so all pieces together give the rows that [`encode`](super::encoder::encode) gives for the whole.
+//! Each layer keeps the input rows that later outputs still need, at most kernel minus stride of them, and returns each output row as soon as
+//! its window is complete. The zeros before the signal are there from the start; those after it are added by [`EncoderStream::finish`]. So all
+//! pieces together give the rows that [`encode`](super::encoder::encode) gives for the whole signal.
 
 use super::conv::ConvShape;
 use super::encoder::{self, Layer, Norm};
@@ -15,24 +15,24 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Output rows of a piece of work for one thread: enough that laying out the weight is little beside it.
+/// Output rows per unit of work for one thread: enough to make the cost of packing the weight small in comparison.
 const BLOCK_ROWS: usize = 512;
 
-/// An encoder that goes on where the last piece ended. Clones share the weights.
+/// An encoder that resumes where the last piece ended. Clones share the weights.
 #[derive(Debug, Clone)]
 pub struct EncoderStream {
     layers: Vec<Pending>,
 }
 
-/// A layer with the input rows that are not used up.
+/// A layer with the input rows that are still needed.
 #[derive(Debug, Clone)]
 struct Pending {
     layer: Arc<Ready>,
     rows: Vec<f32>, // (n, C_in)
-    skip: usize,    // rows to come that no window needs (strides longer than kernels)
+    skip: usize,    // rows still to arrive that no window needs (strides longer than kernels)
 }
 
-/// A layer made ready for many pieces.
+/// A layer prepared for many pieces.
 #[derive(Debug)]
 struct Ready {
     channels_in: usize,
@@ -52,12 +52,12 @@ enum ReadyForm {
 #[derive(Debug)]
 struct Fused {
     taps: Taps,
-    packed: Packed, // of the weight by tap, for few rows
+    packed: Packed, // the weight by tap, for few rows
     bias: Vec<f32>,
     norm: ReadyNorm,
 }
 
-/// What follows the convolution, with ReLU behind it.
+/// The norm that follows the convolution; ReLU comes after it.
 #[derive(Debug)]
 enum ReadyNorm {
     None,
@@ -65,7 +65,7 @@ enum ReadyNorm {
         gain: Vec<f32>,
         shift: Vec<f32>,
     },
-    /// Statistics, gain and shift, one of each a channel, in one scale and one shift.
+    /// Statistics, gain and shift of each channel, folded into one scale and one shift.
     Fixed {
         scale: Vec<f32>,
         shift: Vec<f32>,
@@ -76,7 +76,7 @@ impl EncoderStream {
     /// A stream before its first sample.
     ///
     /// # Errors
-    /// A layer that is normalised by the statistics of its batch: give it [`Norm::Fixed`] ones.
+    /// If a layer is normalized by the statistics of its batch: give it [`Norm::Fixed`] statistics.
     pub fn new(layers: &[Layer]) -> Result<Self> {
         let pending = |layer: &Layer| -> Result<Pending> {
             let layer = Ready::new(layer)?;
@@ -85,18 +85,18 @@ impl EncoderStream {
         Ok(EncoderStream { layers: layers.iter().map(pending).collect::<Result<_>>()? })
     }
 
-    /// Takes input rows (n, C_in) and gives the output rows (m, C) that are final with them; on this thread `alone`, or on all.
+    /// Takes input rows (n, C_in) and returns the output rows (m, C) that they complete; on this thread if `alone`, else on all threads.
     pub fn push(&mut self, rows: &[f32], alone: bool) -> Result<Vec<f32>> {
         let Some(first) = self.layers.first_mut() else { return Ok(rows.to_vec()) };
         if !rows.len().is_multiple_of(first.layer.channels_in) {
-            let what = format!("{} floats are no rows of {}", rows.len(), first.layer.channels_in);
+            let what = format!("{} floats are not whole rows of {}", rows.len(), first.layer.channels_in);
             return Err(Error::Tensor(candle_core::Error::Msg(what)));
         }
         first.rows.extend_from_slice(rows);
         self.advance(0, alone)
     }
 
-    /// Lets what pends at layer `from` flow through it and all above.
+    /// Passes the pending rows of layer `from` through that layer and all above it.
     fn advance(&mut self, from: usize, alone: bool) -> Result<Vec<f32>> {
         let mut last = Vec::new();
         for i in from..self.layers.len() {
@@ -107,7 +107,7 @@ impl EncoderStream {
         Ok(last)
     }
 
-    /// The end of the signal: the output rows whose windows reach into the zeros behind it. The stream is then at its start again.
+    /// Ends the signal and returns the output rows whose windows reach into the zeros after it. The stream is then back at its start.
     pub fn finish(&mut self, alone: bool) -> Result<Vec<f32>> {
         let mut rows = Vec::new();
         for i in 0..self.layers.len() {
@@ -119,7 +119,7 @@ impl EncoderStream {
         Ok(rows)
     }
 
-    /// Forgets what came: the stream is at its start again.
+    /// Discards all pending rows: the stream is back at its start.
     pub fn reset(&mut self) {
         for layer in &mut self.layers {
             layer.rows = layer.layer.zeros();
@@ -129,7 +129,7 @@ impl EncoderStream {
 }
 
 impl Pending {
-    /// Puts the output rows whose windows are whole behind `out`, and drops the input rows that no later window needs.
+    /// Appends the output rows whose windows are complete to `out`, and drops the input rows that no later window needs.
     fn advance(&mut self, out: &mut Vec<f32>, alone: bool) -> Result<()> {
         let Pending { layer, rows, skip } = self;
         let c = layer.channels_in;
@@ -164,7 +164,7 @@ impl Ready {
             Form::Fused => ReadyForm::Fused(Box::new(Fused::new(layer)?)),
         };
         if matches!(layer.norm, Norm::Batch) {
-            let what = "a stream has no batch to take statistics of".to_string();
+            let what = "a stream has no batch to compute statistics over".to_string();
             return Err(Error::Tensor(candle_core::Error::Msg(what)));
         }
         Ok(Ready { channels_in, channels_out, kernel, stride: layer.stride, padding: layer.padding, form })
@@ -202,7 +202,7 @@ impl Fused {
         Ok(Fused { packed, bias: floats(&layer.bias)?, norm, taps })
     }
 
-    /// Puts the `n` output rows of the windows in `x` behind `out`.
+    /// Appends the `n` output rows of the windows in `x` to `out`.
     fn forward(&self, layer: &Ready, x: &[f32], n: usize, out: &mut Vec<f32>, alone: bool) -> Result<()> {
         let c = layer.channels_out;
         let step = layer.stride * layer.channels_in;
@@ -218,7 +218,7 @@ impl Fused {
         }
     }
 
-    /// From the bias to the output, rows `y` of the windows from the beginning of `x` on.
+    /// Turns rows `y`, which hold the bias, into the output for the windows that begin at the start of `x`.
     fn block(&self, layer: &Ready, x: &[f32], y: &mut [f32]) -> Result<()> {
         let (c, step, width) = (layer.channels_out, layer.stride * layer.channels_in, layer.kernel * layer.channels_in);
         let n = y.len() / c;
@@ -263,7 +263,7 @@ mod tests {
     fn stacks() -> Vec<Vec<Layer>> {
         let unit = || Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
         vec![
-            // CPC's shapes, every norm; and odd ones: kernels shorter than strides, or not a multiple of them.
+            // CPC's shapes with every norm, and unusual ones: kernels shorter than strides, or not a multiple of them.
             vec![
                 layer(1, 16, 10, 5, 3, Norm::Channel),
                 layer(16, 16, 8, 4, 2, Norm::Channel),
@@ -281,7 +281,7 @@ mod tests {
         ]
     }
 
-    /// The rows of `x` (T, C_in) cut into pieces of these lengths, over and over.
+    /// The output for the rows of `x` (T, C_in), cut into pieces of these lengths in rotation.
     fn in_pieces(stream: &mut EncoderStream, x: &[f32], channels: usize, pieces: &[usize], alone: bool) -> Vec<f32> {
         let (mut rows, mut at) = (Vec::new(), 0);
         for piece in pieces.iter().cycle() {

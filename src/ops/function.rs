@@ -1,15 +1,14 @@
-//! A differentiable function with a backward pass of our own.
+//! A differentiable function with a custom backward pass.
 //!
-//! The output is computed first, by any means (slices, detached tensors, any device); [`function`] then puts it into
-//! candle's graph with a closure that makes the inputs' gradients of the output's. What backward needs is what the
-//! closure captured.
+//! The output is computed first, by any means (slices, detached tensors, any device); [`function`] then inserts it into candle's graph with a
+//! closure that computes the gradients of the inputs from that of the output. The closure captures everything that backward needs.
 
 use crate::error::{Error, Result};
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp3, DType, Layout, MetalStorage, Shape, Storage, Tensor};
 use parking_lot::RwLockReadGuard;
 
-/// From the gradient of the output to the gradients of the three inputs; `None` for a constant.
+/// Maps the gradient of the output to the gradients of the three inputs; `None` for a constant.
 type Backward = Box<dyn Fn(&Tensor) -> Result<[Option<Tensor>; 3]> + Send + Sync>;
 
 struct Function {
@@ -35,7 +34,7 @@ impl CustomOp3 for Function {
     ) -> Computed<CpuStorage> {
         match &*self.output.storage_and_layout().0 {
             Storage::Cpu(s) => Ok((s.clone(), self.output.shape().clone())),
-            _ => candle_core::bail!("the output is not where the inputs are"),
+            _ => candle_core::bail!("the output is not on the device of the inputs"),
         }
     }
 
@@ -51,7 +50,7 @@ impl CustomOp3 for Function {
         let (storage, layout) = self.output.storage_and_layout();
         match &*storage {
             Storage::Cuda(s) => Ok((s.try_clone(layout)?, self.output.shape().clone())),
-            _ => candle_core::bail!("the output is not where the inputs are"),
+            _ => candle_core::bail!("the output is not on the device of the inputs"),
         }
     }
 
@@ -67,7 +66,7 @@ impl CustomOp3 for Function {
         let (storage, layout) = self.output.storage_and_layout();
         match &*storage {
             Storage::Metal(s) => Ok((s.try_clone(layout)?, self.output.shape().clone())),
-            _ => candle_core::bail!("the output is not where the inputs are"),
+            _ => candle_core::bail!("the output is not on the device of the inputs"),
         }
     }
 
@@ -87,9 +86,9 @@ impl CustomOp3 for Function {
     }
 }
 
-/// `output`, detached and contiguous, as a function of `inputs` whose gradients `backward` makes of the output's.
+/// `output`, detached and contiguous, as a function of `inputs` whose gradients `backward` computes from that of the output.
 ///
-/// `backward` must give every input that is tracked a gradient of its shape; `None` is for constants.
+/// `backward` must return a gradient of the same shape for each tracked input; `None` is for constants.
 pub fn function(
     inputs: [&Tensor; 3],
     output: Tensor,
@@ -130,17 +129,17 @@ impl std::ops::Deref for Floats<'_> {
     }
 }
 
-/// Which of its two forms an op takes.
+/// Which of its two forms an op uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Written for the CPU, with its own backward: fast.
+    /// Written for the CPU, with its own backward pass; fast.
     Fused,
-    /// Made of candle's operations: runs on every device, and in f64.
+    /// Built from candle operations; runs on every device, and in f64.
     Composed,
 }
 
 impl Form {
-    /// Fused for f32 on the CPU, unless the environment says `CPC_OPS=composed`.
+    /// Fused for f32 on the CPU, unless the environment sets `CPC_OPS=composed`.
     pub fn of(t: &Tensor) -> Form {
         static COMPOSED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
         let composed = *COMPOSED.get_or_init(|| std::env::var("CPC_OPS").is_ok_and(|v| v == "composed"));

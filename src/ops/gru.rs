@@ -1,9 +1,9 @@
-//! The gated recurrent unit (Cho et al. 2014), as PyTorch's `nn.GRU` has it: gates r, z, n in this order.
+//! The gated recurrent unit (Cho et al. 2014), as in PyTorch's `nn.GRU`, with gates r, z, n in this order.
 //!
 //! ```text
 //! r = sigmoid(x_r + h_r)    z = sigmoid(x_z + h_z)    n = tanh(x_n + r * h_n)    h' = (1 - z) * n + z * h
 //! ```
-//! where x_. and h_. are the input's and the recurrent projections with their biases.
+//! where x_. and h_. are the input and the recurrent projections, including their biases.
 
 use super::recurrent::{Cell, State};
 use super::simd::{kernel, sigmoid, tanh};

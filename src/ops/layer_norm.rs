@@ -1,4 +1,4 @@
-//! Layer norm (Ba et al. 2016) of rows: every row to mean 0 and variance 1, then a gain and a shift for each column.
+//! Layer norm (Ba et al. 2016) of rows: each row is normalized to mean 0 and variance 1, then each column gets a gain and a shift.
 
 use super::function::{Floats, Form, function};
 use super::norm::EPS;
@@ -7,13 +7,13 @@ use crate::error::Result;
 use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
 
-/// Rows that one task takes.
+/// Rows per task.
 const ROWS: usize = 64;
 
-/// (N, C) of `x` (N, C), `gain` (C) and `shift` (C); the variance is the biased one, eps 1e-5, as in PyTorch.
+/// Returns (N, C) for `x` (N, C), `gain` (C) and `shift` (C). The variance is the biased one and eps is 1e-5, as in PyTorch.
 ///
 /// # Errors
-/// The shapes do not fit.
+/// If the shapes do not match.
 pub fn layer_norm(x: &Tensor, gain: &Tensor, shift: &Tensor) -> Result<Tensor> {
     match Form::of(x) {
         Form::Fused => fused(x, gain, shift),
@@ -21,7 +21,7 @@ pub fn layer_norm(x: &Tensor, gain: &Tensor, shift: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// [`layer_norm`] by candle's operations.
+/// [`layer_norm`] built from candle operations.
 pub fn composed(x: &Tensor, gain: &Tensor, shift: &Tensor) -> Result<Tensor> {
     let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
     let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPS)?.sqrt()?;

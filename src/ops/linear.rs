@@ -1,7 +1,7 @@
-//! A layer of a network: `y = x W' + b`, with ReLU or without, as one operation.
+//! A linear layer, `y = x W' + b`, with or without ReLU, as one operation.
 //!
-//! candle would make it of a product, a sum and a comparison, each with a pass over memory forward and two back; here the bias is what the
-//! product begins with, and ReLU is undone on the gradient before the products back.
+//! In candle it would be a product, a sum and a comparison, each with one pass over memory forward and two backward. Here the product is
+//! accumulated onto the bias, and the gradient is masked by ReLU before the backward products.
 
 use super::function::{Floats, Form, function};
 use super::matrix::{View, ViewMut, multiply};
@@ -11,13 +11,13 @@ use crate::error::Result;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-/// Elements that one task takes in a pass over memory.
+/// Elements per task in a pass over memory.
 const BLOCK: usize = 1 << 15;
 
-/// (N, O) of `x` (N, I), `weight` (O, I) and `bias` (O); nothing below zero if `relu`.
+/// Returns (N, O) for `x` (N, I), `weight` (O, I) and `bias` (O), followed by ReLU if `relu`.
 ///
 /// # Errors
-/// The shapes do not fit.
+/// If the shapes do not match.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
     match Form::of(x) {
         Form::Fused => fused(x, weight, bias, relu),
@@ -25,7 +25,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<
     }
 }
 
-/// [`linear`] by candle's operations.
+/// [`linear`] built from candle operations.
 pub fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
     let y = x.matmul(&weight.t()?)?.broadcast_add(bias)?;
     Ok(if relu { y.relu()? } else { y })
@@ -86,10 +86,10 @@ pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<T
     function([&x, &weight, &bias], y, backward)
 }
 
-/// `onto + x W'`: (N, O) of `x` (N, I), `weight` (O, I) and `onto` (N, O).
+/// Returns `onto + x W'`, (N, O), for `x` (N, I), `weight` (O, I) and `onto` (N, O).
 ///
 /// # Errors
-/// The shapes do not fit.
+/// If the shapes do not match.
 pub fn linear_onto(x: &Tensor, weight: &Tensor, onto: &Tensor) -> Result<Tensor> {
     match Form::of(x) {
         Form::Fused => fused_onto(x, weight, onto),
@@ -128,7 +128,7 @@ fn fused_onto(x: &Tensor, weight: &Tensor, onto: &Tensor) -> Result<Tensor> {
 }
 
 kernel! {
-    /// `grad` where `y` is above zero, else 0: what ReLU lets back.
+    /// `grad` where `y` is above zero, else 0: the backward pass of ReLU.
     pub(super) fn where_positive<'a>(grad: &'a [f32], y: &'a [f32], out: &'a mut [f32]) {
         for ((d, &g), &y) in out.iter_mut().zip(grad).zip(y) {
             *d = if y > 0.0 { g } else { 0.0 };

@@ -1,9 +1,9 @@
-//! Long short-term memory (Hochreiter and Schmidhuber 1997), as PyTorch's `nn.LSTM` has it: gates i, f, g, o in this order.
+//! Long short-term memory (Hochreiter and Schmidhuber 1997), as in PyTorch's `nn.LSTM`, with gates i, f, g, o in this order.
 //!
 //! ```text
 //! i, f, o = sigmoid(x + h)    g = tanh(x_g + h_g)    c' = f * c + i * g    h' = o * tanh(c')
 //! ```
-//! where x and h are the input's and the recurrent projections with their biases.
+//! where x and h are the input and the recurrent projections, including their biases.
 
 use super::recurrent::{Cell, State};
 use super::simd::{kernel, sigmoid, tanh};

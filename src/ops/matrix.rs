@@ -1,15 +1,15 @@
 //! Products of strided matrices: the one place where the `gemm` crate is called.
 //!
-//! A strided convolution, a recurrent layer's projections and their gradients are all products of *views*: matrices
-//! whose rows may overlap in memory (the windows of a convolution) or be far apart. [`View`] and [`ViewMut`] check
-//! their bounds when they are made, so that [`multiply`] is safe.
+//! A strided convolution, a recurrent layer's projections and their gradients are all products of *views*: matrices whose rows may overlap in
+//! memory (the windows of a convolution) or be far apart. [`View`] and [`ViewMut`] check their bounds when they are created, so that
+//! [`multiply`] is safe.
 
 use super::simd::arch;
 use crate::error::{Error, Result};
 use gemm::Parallelism;
 use pulp::{Simd, WithSimd};
 
-/// What matrices are of: f32, or f64.
+/// The element type of a matrix: f32 or f64.
 pub trait Element: Copy + Send + Sync + 'static {
     /// 1.
     const ONE: Self;
@@ -45,7 +45,7 @@ pub struct ViewMut<'a, T = f32> {
 fn check(len: usize, rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Result<()> {
     if rows > 0 && cols > 0 && (rows - 1) * row_stride + (cols - 1) * col_stride >= len {
         let what =
-            format!("a {rows} x {cols} view with strides {row_stride} and {col_stride} leaves its {len} elements");
+            format!("a {rows} x {cols} view with strides {row_stride} and {col_stride} exceeds its {len} elements");
         return Err(Error::Tensor(candle_core::Error::Msg(what)));
     }
     Ok(())
@@ -88,7 +88,7 @@ impl<'a, T: Element> ViewMut<'a, T> {
 /// `dst = lhs * rhs`, or `dst += lhs * rhs` if `accumulate`; on one thread if `alone`, else on rayon's pool.
 ///
 /// # Errors
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn multiply<T: Element>(dst: ViewMut<T>, accumulate: bool, lhs: View<T>, rhs: View<T>, alone: bool) -> Result<()> {
     if lhs.cols != rhs.rows || dst.rows != lhs.rows || dst.cols != rhs.cols {
         let what = format!(
@@ -102,8 +102,8 @@ pub fn multiply<T: Element>(dst: ViewMut<T>, accumulate: bool, lhs: View<T>, rhs
     }
     let threads = if alone { 1 } else { rayon::current_num_threads() };
     let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
-    // SAFETY: every view checked at its making that its last element lies inside its slice; the slices live through the
-    // call, `dst` is borrowed mutably and so apart from the others, and its rows do not overlap (row_stride >= cols).
+    // SAFETY: every view checked when it was created that its last element lies inside its slice; the slices outlive the call, `dst` is
+    // borrowed mutably and so does not alias the others, and its rows do not overlap (row_stride >= cols).
     unsafe {
         gemm::gemm(
             dst.rows,
@@ -130,15 +130,15 @@ pub fn multiply<T: Element>(dst: ViewMut<T>, accumulate: bool, lhs: View<T>, rhs
     Ok(())
 }
 
-/// Up to so many rows a product with a [`Packed`] matrix is faster than [`multiply`], which lays it out anew.
+/// Up to this number of rows, a product with a [`Packed`] matrix is faster than [`multiply`], which packs the matrix again.
 pub(super) const FEW_ROWS: usize = 16;
 
-/// Columns of a panel of [`Packed`].
+/// Columns per panel of [`Packed`].
 const PANEL: usize = 32;
 
-/// A matrix laid out for products with a few rows at a time: the recurrent weight of a layer, used at every step.
+/// A matrix packed for products with a few rows at a time: the recurrent weight of a layer, used at every step.
 ///
-/// Panels of 32 columns, each a run of rows; the last is filled up with zeros. [`multiply`] would lay it out anew at each call.
+/// Panels of 32 columns, each stored row by row; the last is padded with zeros. [`multiply`] would pack the matrix again at each call.
 #[derive(Debug, Clone)]
 pub struct Packed {
     panels: Vec<f32>,
@@ -147,7 +147,7 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Lays out a matrix.
+    /// Packs a matrix.
     pub fn new(matrix: View) -> Self {
         let View { data, rows, cols, row_stride, col_stride } = matrix;
         let mut panels = vec![0.0; rows * cols.next_multiple_of(PANEL)];
@@ -164,10 +164,10 @@ impl Packed {
     /// `dst += lhs * self`, on one thread.
     ///
     /// # Errors
-    /// If the shapes do not fit, or `lhs` is transposed.
+    /// If the shapes do not match, or `lhs` is transposed.
     pub fn multiply_add(&self, dst: ViewMut, lhs: View) -> Result<()> {
         if lhs.cols != self.rows || dst.rows != lhs.rows || dst.cols != self.cols || lhs.col_stride != 1 {
-            return Err(Error::Tensor(candle_core::Error::Msg("a product with a packed matrix does not fit".into())));
+            return Err(Error::Tensor(candle_core::Error::Msg("shapes do not match in a product with a packed matrix".into())));
         }
         if self.rows > 0 {
             arch().dispatch(Panels { packed: self, dst, lhs });
@@ -209,7 +209,7 @@ impl WithSimd for Panels<'_, '_> {
 }
 
 impl Packed {
-    /// `N` rows at once as long as there are so many, their sums of `V` registers each in registers; then 4, 2, 1.
+    /// `N` rows at once while that many remain, with the sums (`V` registers per row) kept in registers; then 4, 2, 1.
     #[inline(always)]
     fn rows_at_once<S: Simd, const N: usize, const V: usize>(&self, simd: S, dst: &mut ViewMut, lhs: View) {
         let mut r = 0;
@@ -239,7 +239,7 @@ impl Packed {
     }
 }
 
-/// The distance of `n` rows of `k` floats that end with a slice of `len`.
+/// The stride of `n` rows of `k` floats that end where a slice of length `len` ends.
 #[inline(always)]
 fn lhs_stride(len: usize, k: usize, n: usize) -> usize {
     if n > 1 { (len - k) / (n - 1) } else { 0 }
@@ -262,7 +262,7 @@ fn panel_sums<S: Simd, const N: usize, const V: usize>(
     // Plain loops throughout: a closure would be compiled without the vector instructions of this function.
     for i in 0..k {
         for n in 0..N {
-            // SAFETY: n < N and i < k, so that the index is less than (N - 1) * stride + k, which was checked above.
+            // SAFETY: n < N and i < k, so the index is less than (N - 1) * stride + k, which was checked above.
             let x = simd.splat_f32s(unsafe { *lhs.get_unchecked(n * stride + i) });
             for v in 0..V {
                 sums[n][v] = simd.mul_add_e_f32s(x, panel[i * V + v], sums[n][v]);

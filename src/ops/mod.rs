@@ -1,12 +1,12 @@
 //! The hot differentiable operations, forward and backward.
 //!
-//! Each has two forms. The *composed* one is made of candle operations whose gradients are right; it runs on any device
-//! and in any float type, and it is the reference. The *fused* one is for f32 on the CPU: its arithmetic is a few large
-//! matrix products and short loops over memory that is in cache. [`Form`] chooses; `CPC_OPS=composed` in the environment
-//! forces the composed forms everywhere. Tests hold both against each other and against finite differences.
+//! Each has two forms. The *composed* form is built from candle operations whose gradients are correct; it runs on any device and in any float
+//! type, and it is the reference. The *fused* form is for f32 on the CPU: its arithmetic is a few large matrix products and short loops over
+//! memory that is in cache. [`Form`] chooses between them; `CPC_OPS=composed` in the environment forces the composed forms everywhere. Tests
+//! compare the two forms with each other and with finite differences.
 //!
-//! Some of candle 0.11's own operations are not used here because they train wrongly: `conv1d` (its weight gradient is wrong
-//! for batches above one), `candle_nn::LayerNorm` and `softmax_last_dim` (they cut the graph), `unfold`.
+//! Some of candle 0.11's own operations are not used here because they train incorrectly: `conv1d` (its weight gradient is wrong for batch
+//! sizes above one), `candle_nn::LayerNorm` and `softmax_last_dim` (they break the graph), `unfold`.
 
 pub mod adam;
 pub mod all_pairs;

@@ -1,9 +1,8 @@
-//! Normalisation followed by ReLU, on rows of channels (rows, C).
+//! Normalization followed by ReLU, on rows of channels (rows, C).
 //!
-//! Channel norm (CPC_audio's `ChannelNorm`) normalises each time step over its channels, with the *unbiased* variance;
-//! batch norm (Ioffe and Szegedy 2015) each channel over the batch and time, with the biased variance, and keeps running
-//! statistics of the unbiased one, as PyTorch does. Both: `out = relu(gain * xhat + shift)`, eps 1e-5.
-//! The kernels here work on blocks of rows that are still in cache.
+//! Channel norm (CPC_audio's `ChannelNorm`) normalizes each time step over its channels, with the *unbiased* variance. Batch norm (Ioffe and
+//! Szegedy 2015) normalizes each channel over the batch and time, with the biased variance, and keeps running statistics of the unbiased one,
+//! as PyTorch does. For both, `out = relu(gain * xhat + shift)` with eps 1e-5. The kernels here work on blocks of rows that are still in cache.
 
 use super::simd::{kernel, sum1, sum2};
 use crate::error::Result;
@@ -13,7 +12,7 @@ use candle_core::{D, Tensor};
 pub const EPS: f64 = 1e-5;
 
 kernel! {
-    /// `out = relu(gain * y + shift)` row by row; no gain or shift is ReLU alone.
+    /// `out = relu(gain * y + shift)` row by row; without gain and shift it is ReLU alone.
     pub(super) fn relu_rows<'a>(y: &'a [f32], affine: Option<(&'a [f32], &'a [f32])>, out: &'a mut [f32]) {
         match affine {
             None => out.iter_mut().zip(y).for_each(|(o, &v)| *o = v.max(0.0)),
@@ -62,7 +61,7 @@ kernel! {
 }
 
 kernel! {
-    /// Normalises every row of `y` over its channels in place, and keeps 1 / standard deviation a row.
+    /// Normalizes each row of `y` over its channels in place, and keeps 1 / standard deviation of each row.
     pub(super) fn channel_rows<'a>(y: &'a mut [f32], channels: usize, rstd: &'a mut [f32]) {
         let n = channels as f32;
         for (row, rstd) in y.chunks_exact_mut(channels).zip(rstd) {
@@ -76,7 +75,7 @@ kernel! {
 }
 
 kernel! {
-    /// Scales every channel: `xhat = (y - mean) * rstd`, in place.
+    /// Normalizes each channel: `xhat = (y - mean) * rstd`, in place.
     pub(super) fn batch_rows<'a>(y: &'a mut [f32], mean: &'a [f32], rstd: &'a [f32]) {
         for row in y.chunks_exact_mut(mean.len()) {
             for ((v, &m), &r) in row.iter_mut().zip(mean).zip(rstd) {
@@ -86,7 +85,7 @@ kernel! {
     }
 }
 
-/// The mean and the sum of squared deviations of every channel over the rows of a block.
+/// The mean and the sum of squared deviations of each channel over the rows of a block.
 pub(super) fn block_moments(y: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
     let (mut mean, mut squares) = (vec![0.0; channels], vec![0.0; channels]);
     add_moments(y, &mut mean, &mut squares);
@@ -108,13 +107,13 @@ kernel! {
     }
 }
 
-/// Sums over the rows of a block that backward needs, each (C).
+/// Sums over the rows of a block that backward needs, (C) each.
 pub(super) struct Sums {
-    /// Of the gradient of the gain.
+    /// The gradient of the gain.
     pub gain: Vec<f32>,
-    /// Of the gradient of the shift.
+    /// The gradient of the shift.
     pub shift: Vec<f32>,
-    /// Of the gradient of the convolution's bias.
+    /// The gradient of the convolution's bias.
     pub bias: Vec<f32>,
 }
 
@@ -123,7 +122,7 @@ impl Sums {
         Sums { gain: vec![0.0; channels], shift: vec![0.0; channels], bias: vec![0.0; channels] }
     }
 
-    /// Adds another block's sums.
+    /// Adds the sums of another block.
     pub(super) fn add(&mut self, other: &Sums) {
         for (a, b) in [(&mut self.gain, &other.gain), (&mut self.shift, &other.shift), (&mut self.bias, &other.bias)] {
             a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
@@ -158,7 +157,7 @@ kernel! {
 }
 
 kernel! {
-    /// Backward through channel norm of a block: `grad` of xhat becomes that of y.
+    /// Backward through channel norm of a block: turns `grad` from the gradient of xhat into that of y.
     ///
     /// `dy = rstd * (dxhat - mean(dxhat) - xhat * sum(dxhat * xhat) / (C - 1))`: the variance is unbiased.
     pub(super) fn channel_rows_backward<'a>(grad: &'a mut [f32], xhat: &'a [f32], channels: usize, rstd: &'a [f32]) {
@@ -174,8 +173,8 @@ kernel! {
 }
 
 kernel! {
-    /// Backward through batch norm of a block: `dy = rstd * (dxhat - mean - xhat * along)`, all four a channel; with zeros for
-    /// `mean` and `along` it is that of fixed statistics.
+    /// Backward through batch norm of a block: `dy = rstd * (dxhat - mean - xhat * along)`, with `rstd`, `mean` and `along` per channel. With
+    /// zeros for `mean` and `along` it is the backward pass for fixed statistics.
     pub(super) fn batch_rows_backward<'a>(grad: &'a mut [f32], xhat: &'a [f32], rstd: &'a [f32], mean: &'a [f32], along: &'a [f32]) {
         for (grad, xhat) in grad.chunks_exact_mut(rstd.len()).zip(xhat.chunks_exact(rstd.len())) {
             for ((((g, &x), &r), &m), &a) in grad.iter_mut().zip(xhat).zip(rstd).zip(mean).zip(along) {
@@ -186,7 +185,7 @@ kernel! {
 }
 
 kernel! {
-    /// Adds the sum of every channel of a block to `total`.
+    /// Adds the sum of each channel of a block to `total`.
     pub(super) fn add_columns<'a>(rows: &'a [f32], total: &'a mut [f32]) {
         for row in rows.chunks_exact(total.len()) {
             total.iter_mut().zip(row).for_each(|(t, v)| *t += v);
@@ -194,7 +193,7 @@ kernel! {
     }
 }
 
-/// Channel norm by candle's operations: `y` (.., C) to xhat.
+/// Channel norm built from candle operations: maps `y` (.., C) to xhat.
 pub fn composed_channel(y: &Tensor) -> Result<Tensor> {
     let centred = y.broadcast_sub(&y.mean_keepdim(D::Minus1)?)?;
     let n = y.dim(D::Minus1)? as f64;
@@ -202,7 +201,7 @@ pub fn composed_channel(y: &Tensor) -> Result<Tensor> {
     Ok(centred.broadcast_div(&(variance + EPS)?.sqrt()?)?)
 }
 
-/// Batch norm by candle's operations: `y` (B, T, C) with a mean and a biased variance (1, 1, C) to xhat.
+/// Batch norm built from candle operations: maps `y` (B, T, C) with a mean and a biased variance (1, 1, C) to xhat.
 pub fn composed_batch(y: &Tensor, mean: &Tensor, variance: &Tensor) -> Result<Tensor> {
     Ok(y.broadcast_sub(mean)?.broadcast_div(&(variance + EPS)?.sqrt()?)?)
 }

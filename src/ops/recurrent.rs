@@ -1,9 +1,9 @@
 //! A recurrent layer as one differentiable operation: g_ar.
 //!
-//! The input projections of all steps are one product made by the caller, `gates_x` (B, T, G*H). The layer then runs its
-//! own loop over time, keeps what backward needs, and backward runs the loop in reverse and ends in one product for the
-//! recurrent weight. There is no graph of T nodes in either form: composed, the loop runs on detached tensors.
-//! What one step computes is a [`Cell`]: see [`super::gru`] and [`super::lstm`].
+//! The input projections of all steps, `gates_x` (B, T, G*H), are one product computed by the caller. The layer then runs its own loop over
+//! time and keeps what backward needs. Backward runs the loop in reverse and ends with one product for the recurrent weight. Neither form
+//! builds a graph of T nodes: in the composed form the loop runs on detached tensors. What one step computes is a [`Cell`]: see [`super::gru`]
+//! and [`super::lstm`].
 
 use super::function::{Floats, Form, function};
 use super::matrix::{Packed, View, ViewMut, multiply};
@@ -31,29 +31,29 @@ impl State {
 
 /// One step of a recurrent layer, on rows of floats and on tensors.
 pub trait Cell: Send + Sync + Copy + 'static {
-    /// Gates: `gates_x` has `GATES * H` columns.
+    /// Number of gates: `gates_x` has `GATES * H` columns.
     const GATES: usize;
     /// What a step keeps for backward, in units of H floats; the first of them is the previous h.
     const KEPT: usize;
 
-    /// One row of one step. `gx` and `gh` (G*H) are the input's and the recurrent projections with their biases; `kept`
-    /// (KEPT*H) holds the previous h in its first H floats; `c` (H) is the cell, replaced; `h` (H) the output.
+    /// One row of one step. `gx` and `gh` (G*H) are the input and the recurrent projections, including their biases; `kept` (KEPT*H) holds the
+    /// previous h in its first H floats; `c` (H) is the cell, updated in place; `h` (H) is the output.
     fn step(gx: &[f32], gh: &[f32], kept: &mut [f32], c: &mut [f32], h: &mut [f32]);
 
-    /// The step backward. `dh` (H) comes in as the gradient of h and goes out as what of it passes to the previous h
-    /// directly; `dc` (H) likewise for the cell; `dgx` and `dgh` (G*H) are filled.
+    /// The step backward. On entry `dh` (H) is the gradient of h; on return it is the part that passes directly to the previous h. `dc` (H) is
+    /// the same for the cell. `dgx` and `dgh` (G*H) are filled.
     fn step_backward(kept: &[f32], dh: &mut [f32], dc: &mut [f32], dgx: &mut [f32], dgh: &mut [f32]);
 
-    /// [`Cell::step`] on tensors: `gx`, `gh` (B, G*H), the state; gives the new state and what backward needs.
+    /// [`Cell::step`] on tensors: `gx`, `gh` (B, G*H) and the state; returns the new state and what backward needs.
     fn step_tensors(gx: &Tensor, gh: &Tensor, state: &State) -> candle_core::Result<(State, Vec<Tensor>)>;
 
-    /// [`Cell::step_backward`] on tensors: gives (dgx, dgh, dh, dc).
+    /// [`Cell::step_backward`] on tensors: returns (dgx, dgh, dh, dc).
     fn step_tensors_backward(kept: &[Tensor], dh: &Tensor, dc: &Tensor) -> candle_core::Result<[Tensor; 4]>;
 }
 
-/// h (B, T, H) and the last state of a layer over `gates_x` (B, T, G*H), with `w_hh` (G*H, H) and `b_hh` (G*H).
+/// Returns h (B, T, H) and the last state of a layer over `gates_x` (B, T, G*H), with `w_hh` (G*H, H) and `b_hh` (G*H).
 ///
-/// The state that comes in and the one that goes out are constants: no gradient passes through them.
+/// The initial and the returned state are constants: no gradient passes through them.
 pub fn run<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &State) -> Result<(Tensor, State)> {
     match Form::of(gates_x) {
         Form::Fused => fused::<C>(gates_x, w_hh, b_hh, initial),
@@ -61,7 +61,7 @@ pub fn run<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &St
     }
 }
 
-/// [`run`] by candle's operations on detached tensors, with its backward written by hand.
+/// [`run`] built from candle operations on detached tensors, with a hand-written backward pass.
 pub fn composed<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &State) -> Result<(Tensor, State)> {
     let (_, time, _) = gates_x.dims3()?;
     let (gx, w, b) = (gates_x.detach(), w_hh.detach(), b_hh.detach());
@@ -99,13 +99,13 @@ pub fn composed<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial
     Ok((function([gates_x, w_hh, b_hh], output, backward)?, state))
 }
 
-/// [`run`] on the CPU in f32. Items are independent, so each thread runs the whole loop over its share of the batch.
+/// [`run`] on the CPU in f32. Batch items are independent, so each thread runs the whole loop over its share of the batch.
 pub fn fused<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &State) -> Result<(Tensor, State)> {
     let (gates_x, w_hh, b_hh) = (gates_x.contiguous()?, w_hh.contiguous()?, b_hh.contiguous()?);
     let (batch, time, columns) = gates_x.dims3()?;
     let (_, hidden) = w_hh.dims2()?;
     if columns != C::GATES * hidden || b_hh.elem_count() != columns || batch == 0 {
-        let what = format!("gates {:?} do not fit a hidden size of {hidden}", gates_x.shape());
+        let what = format!("gates {:?} do not match a hidden size of {hidden}", gates_x.shape());
         return Err(Error::Tensor(candle_core::Error::Msg(what)));
     }
     let width = C::KEPT * hidden;

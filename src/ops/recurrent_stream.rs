@@ -1,7 +1,7 @@
-//! Recurrent layers on a sequence that comes in pieces: g_ar without a batch, a graph or an end.
+//! Recurrent layers on a sequence that arrives in pieces: g_ar without a batch, without a graph, and for a sequence of unknown length.
 //!
-//! The layers' weights are laid out once; each piece goes on from the state after the last one. Fused on the CPU it is the loop of
-//! [`recurrent::fused`] for one sequence, without what only backward needs; composed it is [`recurrent::run`] from state to state.
+//! The layers' weights are packed once; each piece resumes from the state after the last one. In the fused form on the CPU it is the loop of
+//! [`recurrent::fused`] for one sequence, without what only backward needs. In the composed form it is [`recurrent::run`] from state to state.
 
 use super::function::Form;
 use super::matrix::{FEW_ROWS, Packed, View, ViewMut, multiply};
@@ -11,7 +11,7 @@ use candle_core::Tensor;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// The parameters of a recurrent layer, as PyTorch has them.
+/// The parameters of a recurrent layer, as in PyTorch.
 #[derive(Debug, Clone)]
 pub struct Parameters {
     /// (G*H, D).
@@ -25,7 +25,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// The input's projections of all steps, (B, T, G*H), of `x` (B, T, D).
+    /// The input projections of all steps, (B, T, G*H), for `x` (B, T, D).
     pub fn gates(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, time, inputs) = x.dims3()?;
         let gates = x.reshape((batch * time, inputs))?.matmul(&self.w_ih.t()?)?.broadcast_add(&self.b_ih)?;
@@ -33,7 +33,7 @@ impl Parameters {
     }
 }
 
-/// A recurrent layer that goes on where the last piece ended. Clones share the weights.
+/// A recurrent layer that resumes where the last piece ended. Clones share the weights.
 #[derive(Debug, Clone)]
 pub struct RecurrentStream<C: Cell> {
     form: Ready,
@@ -58,7 +58,7 @@ struct Weights {
 }
 
 impl<C: Cell> RecurrentStream<C> {
-    /// A layer in a state of zeros.
+    /// A layer whose state is zero.
     pub fn new(layer: &Parameters) -> Result<Self> {
         let (_, inputs) = layer.w_ih.dims2()?;
         let (gates, hidden) = layer.w_hh.dims2()?;
@@ -80,12 +80,12 @@ impl<C: Cell> RecurrentStream<C> {
         Ok(RecurrentStream { form, inputs, hidden, cell: PhantomData })
     }
 
-    /// Takes rows (T, D) and gives the outputs (T, H).
+    /// Takes rows (T, D) and returns the outputs (T, H).
     pub fn push(&mut self, rows: &[f32]) -> Result<Vec<f32>> {
         let (inputs, hidden) = (self.inputs, self.hidden);
         let time = rows.len() / inputs;
         if time == 0 || rows.len() != time * inputs {
-            let what = format!("{} floats are no rows of {inputs}", rows.len());
+            let what = format!("{} floats are not whole rows of {inputs}", rows.len());
             return if rows.is_empty() { Ok(Vec::new()) } else { Err(Error::Tensor(candle_core::Error::Msg(what))) };
         }
         match &mut self.form {
@@ -103,7 +103,7 @@ impl<C: Cell> RecurrentStream<C> {
         }
     }
 
-    /// Back to a state of zeros.
+    /// Resets the state to zero.
     pub fn reset(&mut self) {
         match &mut self.form {
             Ready::Fused { h, c, .. } => {

@@ -1,9 +1,9 @@
-//! Scores of predictions against their own futures and against sampled negatives.
+//! Scores of predictions against their true futures and against sampled negatives.
 //!
-//! For position (b, t), step k and prediction p = W_k c_t the scores are `scale * p . z` with z the true z_{t+k} first and
-//! then the latents of N negatives. A position's negatives serve all its K steps (as in CPC_audio), so each latent that is
-//! fetched meets K predictions: fused, this does 129 dot products for a position and step where the product with all latents
-//! of the batch does B * T, and copies nothing.
+//! For position (b, t), step k and prediction p = W_k c_t the scores are `scale * p . z` with z the true z_{t+k} first and then the latents of
+//! N negatives. The negatives of a position are used for all its K steps (as in CPC_audio), so each latent that is fetched is multiplied with K
+//! predictions. The fused form does 129 dot products per position and step, where the product with all latents of the batch does B * T, and it
+//! copies nothing.
 
 #![allow(clippy::needless_range_loop, clippy::type_complexity)] // registers are arrays
 
@@ -15,7 +15,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// The negatives of a batch of windows: for each of its `batch * positions` positions, N rows of the flattened z (B*T, D).
+/// The negatives of a batch of windows: for each of its `batch * positions` positions, N row indices into the flattened z (B*T, D).
 #[derive(Debug, Clone)]
 pub struct Negatives {
     /// (B, positions, N), row-major.
@@ -24,7 +24,7 @@ pub struct Negatives {
     pub number: usize,
 }
 
-/// (B, P, K, 1 + N): the score of the true future first, then those of the negatives.
+/// (B, P, K, 1 + N): the score of the true future first, then the scores of the negatives.
 ///
 /// `predictions` (B, P, K, D), `z` (B, T, D) with T >= P + K: the future of position t at step k (from 1) is z_{t+k}.
 pub fn sampled_scores(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64) -> Result<Tensor> {
@@ -44,7 +44,7 @@ fn check(predictions: &Tensor, z: &Tensor, negatives: &Negatives) -> Result<(usi
         && negatives.rows.iter().all(|&row| (row as usize) < batch * time);
     if !fits {
         let what = format!(
-            "predictions {:?}, z {:?} and {} x {} negatives do not fit",
+            "predictions {:?}, z {:?} and {} x {} negatives do not match",
             predictions.shape(),
             z.shape(),
             negatives.rows.len() / negatives.number.max(1),
@@ -55,7 +55,7 @@ fn check(predictions: &Tensor, z: &Tensor, negatives: &Negatives) -> Result<(usi
     Ok((batch, positions, steps, dim, time))
 }
 
-/// [`sampled_scores`] by candle's operations: a product with all z a step, of which the sampled columns are picked.
+/// [`sampled_scores`] built from candle operations: one product with all z per step, from which the sampled columns are gathered.
 pub fn composed(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64) -> Result<Tensor> {
     let (batch, positions, steps, dim, time) = check(predictions, z, negatives)?;
     let all = z.reshape((batch * time, dim))?.t()?.contiguous()?;
@@ -78,19 +78,19 @@ pub fn composed(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: 
 struct Dots<'a> {
     p: &'a [f32],    // (K, D)
     z: &'a [f32],    // (rows, D)
-    rows: &'a [u32], // of the latents
+    rows: &'a [u32], // rows of the latents
     dim: usize,
     scale: f32,
     scores: &'a mut [f32], // (K, stride), filled from column 1
     stride: usize,
 }
 
-/// Heads and latents that meet in registers at once.
+/// Heads and latents held in registers at once.
 const HEADS: usize = 6;
 const LATENTS: usize = 2;
 
-// Plain loops fill the arrays of registers below: `map` and `from_fn` would call closures that are compiled without the vector
-// instructions of the function around them.
+// Plain loops fill the arrays of registers below: `map` and `from_fn` would call closures that are compiled without the vector instructions of
+// the surrounding function.
 #[inline(always)]
 fn dot_block<S: Simd, const P: usize, const Z: usize>(simd: S, p: [&[f32]; P], z: [&[f32]; Z]) -> [[f32; Z]; P] {
     let mut sums = [[simd.splat_f32s(0.0); Z]; P];
@@ -167,7 +167,7 @@ impl WithSimd for Dots<'_> {
     }
 }
 
-/// The score of one true future, by the arithmetic of the negatives, so that equal latents get equal scores.
+/// The score of one true future, with the same arithmetic as for the negatives, so that equal latents get equal scores.
 struct Dot<'a>(&'a [f32], &'a [f32]);
 
 impl WithSimd for Dot<'_> {
@@ -183,7 +183,7 @@ impl WithSimd for Dot<'_> {
 struct Backward<'a> {
     p: &'a [f32],    // (K, D)
     z: &'a [f32],    // (rows, D)
-    rows: &'a [u32], // latents, one a column of g
+    rows: &'a [u32], // latents, one per column of g
     g: &'a [f32],    // (K, rows) with `stride`
     stride: usize,
     dim: usize,
@@ -213,7 +213,7 @@ impl WithSimd for Backward<'_> {
 }
 
 impl Backward<'_> {
-    /// `dp` of `P` heads from k on: two registers of each are summed over all latents before they are written.
+    /// `dp` of the `P` heads from k: two registers of each are summed over all latents before they are written.
     #[inline(always)]
     fn grad_heads<S: Simd, const P: usize>(&mut self, simd: S, k: usize) {
         let dim = self.dim;
@@ -245,7 +245,7 @@ impl Backward<'_> {
         }
     }
 
-    /// What `P` heads from k on add to `dz`.
+    /// The contribution of the `P` heads from k to `dz`.
     #[inline(always)]
     fn grad_latents<S: Simd, const P: usize>(&mut self, simd: S, k: usize) {
         let dim = self.dim;
@@ -305,7 +305,7 @@ pub fn fused(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64
         let grad = grad.contiguous()?;
         let (g, p, z) = (Floats::of(&grad)?, Floats::of(&p)?, Floats::of(&latents)?);
         let (g, p, z): (&[f32], &[f32], &[f32]) = (&g, &p, &z);
-        // Any position may be a negative of any other: each thread sums dz on its own, and the sums are added in order.
+        // Any position may be a negative of any other, so each thread sums dz separately, and the sums are added in order.
         let share = (batch * positions).div_ceil(rayon::current_num_threads()).max(1);
         let mut dp = vec![0.0f32; batch * positions * steps * dim];
         let parts: Vec<Vec<f32>> = dp
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn fused_equals_composed_equals_finite_differences() {
-        // Heads and dimensions that fill no register, one that does, odd numbers of negatives, none at all.
+        // Heads and dimensions that do not fill a register, one case that does, odd numbers of negatives, and no negatives.
         for (b, p, k, d, n) in [(2, 3, 2, 5, 3), (2, 7, 12, 16, 8), (3, 4, 5, 35, 1), (1, 2, 1, 64, 9), (2, 2, 2, 3, 0)]
         {
             let (inputs, negatives) = case(b, p, k, d, n);

@@ -1,7 +1,7 @@
-//! Elementwise mathematics in forms that vectorise, run with the widest instructions that the processor has.
+//! Elementwise math in forms that vectorize, run with the widest vector instructions of the processor.
 //!
-//! The functions are free of branches and calls, so that a plain loop over them, run inside [`vectorized`], becomes
-//! AVX-512, AVX2 or NEON code. Each is within a few units in the last place of the exact value (see the tests).
+//! The functions have no branches or calls, so a plain loop over them, run inside [`vectorized`], becomes AVX-512, AVX2 or NEON code. Each is
+//! within a few units in the last place of the exact value (see the tests).
 
 #![allow(clippy::excessive_precision)] // coefficients as Cephes prints them
 
@@ -13,8 +13,8 @@ pub fn arch() -> pulp::Arch {
     *ARCH.get_or_init(pulp::Arch::new)
 }
 
-/// Runs `f` compiled for the widest vectors of this processor. A closure is so compiled only where the compiler inlines it, and it
-/// does not inline long ones: those are to be a [`kernel`](crate::ops::simd) instead.
+/// Runs `f` compiled for the widest vectors of this processor. A closure is compiled this way only if the compiler inlines it, and it does not
+/// inline long ones: write those as a [`kernel`](crate::ops::simd) instead.
 #[inline(always)]
 pub fn vectorized<F: pulp::NullaryFnOnce>(f: F) -> F::Output {
     arch().dispatch(f)
@@ -84,7 +84,7 @@ pub fn tanh(x: f32) -> f32 {
     if x.abs() < 0.625 { small } else { large.copysign(x) }
 }
 
-/// How many partial sums a reduction keeps, so that it vectorises.
+/// Number of partial sums a reduction keeps, so that it vectorizes.
 const LANES: usize = 16;
 
 /// The sum of `f` over pairs of elements of `a` and `b`, in 16 interleaved partial sums (a fixed order).

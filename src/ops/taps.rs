@@ -1,13 +1,13 @@
-//! A convolution's weight, laid out for its products, and the products themselves.
+//! The weight of a convolution, laid out for its products, and the products themselves.
 //!
-//! Where the kernel is two strides long, y_t = A x_t + B x_(t+1) with x_t the t-th stretch of a stride, and two rows take three
-//! products instead of four (Winograd 1980, F(2, 2)):
+//! Where the kernel is two strides long, y_t = A x_t + B x_(t+1) with x_t the t-th segment of one stride, and two rows take three products
+//! instead of four (Winograd 1980, F(2, 2)):
 //!
 //! ```text
 //! m = (A + B) x_1        y_0 = A (x_0 - x_1) + m        y_1 = m + B (x_2 - x_1)
 //! ```
 //!
-//! The gradient of the input is of the same form, with B first: stretch t gets A of output row t and B of the one before.
+//! The gradient of the input has the same form, with B first: segment t gets A of output row t and B of the row before.
 
 use super::conv::ConvShape;
 use super::matrix::{View, ViewMut, multiply};
@@ -26,7 +26,7 @@ pub(super) struct Taps {
 }
 
 impl Taps {
-    /// From PyTorch's weight (C_out, C_in, kernel).
+    /// Lays out PyTorch's weight (C_out, C_in, kernel).
     pub(super) fn new(shape: &ConvShape, weight: &[f32]) -> Self {
         let out = shape.channels_out;
         let by_output = shape.pack(weight);
@@ -54,13 +54,13 @@ impl Taps {
         View::new(&self.by_tap, self.width(), self.out, self.out)
     }
 
-    /// Whether the kernel is two strides long, so that rows go in pairs.
+    /// Whether the kernel is two strides long, so that rows are processed in pairs.
     pub(super) fn in_pairs(&self) -> bool {
         self.sum.is_some()
     }
 
-    /// Adds to rows `y` (n, C_out), which all begin alike (with the bias), the products with the windows that begin `step` floats apart in
-    /// `x`, on one thread.
+    /// Adds the products with the windows that begin `step` floats apart in `x` to rows `y` (n, C_out), on one thread. All rows must have the
+    /// same initial value (the bias).
     pub(super) fn add_windows(&self, x: &[f32], step: usize, y: &mut [f32]) -> Result<()> {
         let c = self.out;
         let n = y.len() / c;
@@ -81,8 +81,8 @@ impl Taps {
         Ok(())
     }
 
-    /// The gradient of stretches 1, 2, ... of the input, into `dx` (2 pairs, step) of zeros, from output rows 0, 1, ... `dy` (at least
-    /// 2 pairs + 1, C_out).
+    /// Writes the gradient of segments 1, 2, ... of the input into `dx` (2 pairs, step), which must be zeros, from output rows 0, 1, ... `dy`
+    /// (at least 2 pairs + 1, C_out).
     pub(super) fn grad_pairs(&self, step: usize, dy: &[f32], dx: &mut [f32], alone: bool) -> Result<()> {
         let Some((sum, _)) = &self.sum else { return Ok(()) };
         let weight = self.by_output()?;
@@ -91,12 +91,12 @@ impl Taps {
     }
 }
 
-/// F(2, 2): adds `y_t = first x_t + last x_(t+1)` to rows `y` (2 pairs, `out`), which begin alike in every pair, from stretches of `step`
-/// floats of `x`; the weights are (step, out): the first, the sum of both, the last.
+/// F(2, 2): adds `y_t = first x_t + last x_(t+1)` to rows `y` (2 pairs, `out`), from segments of `step` floats of `x`. The two rows of each
+/// pair must have the same initial value. The weights are (step, out): the first, the sum of both, the last.
 fn add_pairs(x: &[f32], step: usize, weights: [View; 3], y: &mut [f32], out: usize, alone: bool) -> Result<()> {
     let pairs = y.len() / (2 * out);
     debug_assert!(y.chunks_exact(2 * out).all(|pair| pair[..out] == pair[out..]));
-    // The middle product, and with it what the rows begin with, is in both.
+    // The middle product, and with it the initial value of the rows, is in both.
     let [first, sum, last] = weights;
     let middle = View::new(&x[step..], pairs, step, 2 * step)?;
     multiply(ViewMut::new(y, pairs, out, 2 * out)?, true, middle, sum, alone)?;
@@ -117,7 +117,7 @@ fn add_pairs(x: &[f32], step: usize, weights: [View; 3], y: &mut [f32], out: usi
 fn transpose(matrix: &[f32], rows: usize) -> Vec<f32> {
     let columns = matrix.len() / rows;
     let mut out = vec![0.0; matrix.len()];
-    // Sixteen columns at a time: a line of the cache is read once.
+    // Sixteen columns at a time, so that each cache line is read once.
     out.par_chunks_mut(16 * rows).enumerate().for_each(|(block, out)| {
         for (r, row) in matrix.chunks_exact(columns).enumerate() {
             for (j, v) in row[block * 16..].iter().take(16).enumerate() {
@@ -129,7 +129,7 @@ fn transpose(matrix: &[f32], rows: usize) -> Vec<f32> {
 }
 
 kernel! {
-    /// Of every two stretches, `stride` floats apart: `width` floats of the one at `t` plus `times` those of the one at 1.
+    /// For every two segments, `stride` floats apart: `width` floats of the one at `t` plus `times` those of the one at 1.
     pub(super) fn combine<'a>(x: &'a [f32], t: usize, times: f32, out: &'a mut [f32], width: usize, stride: usize) {
         for (i, out) in out.chunks_exact_mut(width).enumerate() {
             let at = |t: usize| &x[(2 * i + t) * stride..][..width];

@@ -4,13 +4,13 @@
 //! ```text
 //! y[t] = relu(b + sum_j W[:, :, j] E[token(t + j - k/2)])        z[s] = mean of y[t] over the tokens t of sentence s
 //! ```
-//! with nothing, that is zeros, where a tap reaches over an end of the sentence. Sentences lie one after the other without padding,
-//! so none is computed and none is averaged over (a public port of the paper divides by a fixed 32 tokens).
+//! with zeros where a tap reaches past either end of the sentence. Sentences are concatenated without padding, so padding is neither computed
+//! nor averaged over (a public port of the paper divides by a fixed 32 tokens).
 //!
-//! A tap of a convolution commutes with the lookup: `W_j E[token]` is made once for each *distinct* token of the batch, of
-//! which there are a fifth to a tenth as many as tokens, and a token's output is the sum of k of those rows. With k = 1, the authors'
-//! own setting, bias and ReLU commute as well, and a sentence is the mean of rows. Backward goes the same way: gradients are
-//! gathered for each distinct token, and three products of that size do the rest.
+//! A tap of a convolution commutes with the lookup: `W_j E[token]` is computed once for each *distinct* token of the batch, and a token's
+//! output is the sum of k of those rows. There are a fifth to a tenth as many distinct tokens as tokens. With k = 1, the authors' own setting,
+//! bias and ReLU commute as well, and a sentence is the mean of rows. Backward works the same way: gradients are gathered for each distinct
+//! token, and three products of that size do the rest.
 
 use super::function::{Floats, Form, function};
 use super::matrix::{View, ViewMut, multiply};
@@ -23,11 +23,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The tokens of a batch of sentences: which there are, and where each stands. Clones share them.
+/// The tokens of a batch of sentences: the distinct tokens, and the positions of each. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Sentences {
     distinct: Arc<[u32]>, // (U), ascending
-    index: Arc<[u32]>,    // (N), of each token its place in `distinct`
+    index: Arc<[u32]>,    // (N), the place of each token in `distinct`
     offsets: Arc<[u32]>,  // (S + 1)
 }
 
@@ -39,7 +39,7 @@ impl Sentences {
     /// Sentence i is `ids[offsets[i]..offsets[i + 1]]`.
     ///
     /// # Errors
-    /// `offsets` do not go from 0 to the end of `ids` in steps of at least one token.
+    /// If `offsets` do not go from 0 to the end of `ids` in steps of at least one token.
     pub fn new(ids: &[u32], offsets: &[u32]) -> Result<Self> {
         let whole = offsets.first() == Some(&0) && offsets.last().is_some_and(|&end| end as usize == ids.len());
         if !whole || offsets.windows(2).any(|pair| pair[0] >= pair[1]) {
@@ -52,17 +52,17 @@ impl Sentences {
         Ok(Sentences { distinct: distinct.into(), index, offsets: offsets.into() })
     }
 
-    /// The distinct tokens, ascending: whose embeddings [`encode`] takes.
+    /// The distinct tokens, ascending; [`encode`] takes their embeddings.
     pub fn distinct(&self) -> &Arc<[u32]> {
         &self.distinct
     }
 
-    /// Sentences.
+    /// Number of sentences.
     pub fn count(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// For each sentence the first that consists of the same tokens: itself, unless it is a repetition.
+    /// For each sentence, the first sentence with the same tokens: itself, unless it is a repetition.
     pub fn texts(&self) -> Vec<u32> {
         let mut first = HashMap::with_capacity(self.count());
         (0..self.count()).map(|s| *first.entry(&self.index[self.tokens(s)]).or_insert(s as u32)).collect()
@@ -72,12 +72,12 @@ impl Sentences {
         self.offsets[sentence] as usize..self.offsets[sentence + 1] as usize
     }
 
-    /// Of each token its sentence, (N).
+    /// The sentence of each token, (N).
     fn owners(&self) -> Vec<u32> {
         (0..self.count()).flat_map(|s| self.tokens(s).map(move |_| s as u32)).collect()
     }
 
-    /// The places of every distinct token, in the order of the tokens: (where each one's begin (U + 1), places (N)).
+    /// The positions of each distinct token, in token order: (where each token's positions begin (U + 1), positions (N)).
     fn places(&self) -> (Vec<u32>, Vec<u32>) {
         let mut starts = vec![0u32; self.distinct.len() + 1];
         self.index.iter().for_each(|&u| starts[u as usize + 1] += 1);
@@ -94,7 +94,7 @@ impl Sentences {
     }
 }
 
-/// The sizes of one call: distinct tokens, embedding, outputs, taps.
+/// The sizes of one call: distinct tokens, embedding dimensions, output dimensions, taps.
 #[derive(Clone, Copy)]
 struct Sizes {
     rows: usize,
@@ -107,7 +107,7 @@ fn check(rows: &Tensor, weight: &Tensor, bias: &Tensor, sentences: &Sentences) -
     let ((n, inputs), (dim, w_inputs, taps)) = (rows.dims2()?, weight.dims3()?);
     if n != sentences.distinct.len() || inputs != w_inputs || bias.dims() != [dim] || taps % 2 == 0 {
         return Err(unfit(format!(
-            "{n} x {inputs} embeddings of {} tokens, a weight {:?} (an odd kernel last) and a bias {:?} do not fit",
+            "{n} x {inputs} embeddings of {} tokens, a weight {:?} (an odd kernel last) and a bias {:?} do not match",
             sentences.distinct.len(),
             weight.dims(),
             bias.dims()
@@ -116,9 +116,9 @@ fn check(rows: &Tensor, weight: &Tensor, bias: &Tensor, sentences: &Sentences) -
     Ok(Sizes { rows: n, inputs, dim, taps })
 }
 
-/// z (S, D) of sentences, from the embeddings of their distinct tokens: `rows` (U, M), `weight` (D, M, k) with k odd, `bias` (D).
+/// Returns z (S, D) of sentences, from the embeddings `rows` (U, M) of their distinct tokens, `weight` (D, M, k) with k odd, and `bias` (D).
 ///
-/// What a sentence gives depends on that sentence alone.
+/// The z of a sentence depends on that sentence alone.
 pub fn encode(rows: &Tensor, weight: &Tensor, bias: &Tensor, sentences: &Sentences) -> Result<Tensor> {
     match Form::of(rows) {
         Form::Fused => fused(rows, weight, bias, sentences),
@@ -126,12 +126,12 @@ pub fn encode(rows: &Tensor, weight: &Tensor, bias: &Tensor, sentences: &Sentenc
     }
 }
 
-/// [`encode`] by candle's operations: a product a tap, picked rows, and sums by `index_add`.
+/// [`encode`] built from candle operations: one product per tap, selected rows, and sums by `index_add`.
 pub fn composed(rows: &Tensor, weight: &Tensor, bias: &Tensor, sentences: &Sentences) -> Result<Tensor> {
     let Sizes { rows: nothing, inputs, dim, taps } = check(rows, weight, bias, sentences)?;
     let (device, dtype) = (rows.device(), rows.dtype());
     let tokens = sentences.index.len();
-    let rows = Tensor::cat(&[rows, &Tensor::zeros((1, inputs), dtype, device)?], 0)?; // the last is what lies outside
+    let rows = Tensor::cat(&[rows, &Tensor::zeros((1, inputs), dtype, device)?], 0)?; // the last row is for positions outside
     let owners = sentences.owners();
     let mut y: Option<Tensor> = None;
     for j in 0..taps {
@@ -147,7 +147,7 @@ pub fn composed(rows: &Tensor, weight: &Tensor, bias: &Tensor, sentences: &Sente
             None => part,
         });
     }
-    let y = y.ok_or_else(|| unfit("a kernel of no taps".into()))?.broadcast_add(bias)?.relu()?;
+    let y = y.ok_or_else(|| unfit("a kernel with no taps".into()))?.broadcast_add(bias)?.relu()?;
     let share: Vec<f64> = owners.iter().map(|&s| 1.0 / sentences.tokens(s as usize).len() as f64).collect();
     let y =
         y.broadcast_mul(&Tensor::from_vec(share, (tokens, 1), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)?;
@@ -155,7 +155,7 @@ pub fn composed(rows: &Tensor, weight: &Tensor, bias: &Tensor, sentences: &Sente
     Ok(z.index_add(&Tensor::from_vec(owners, tokens, device)?, &y, 0)?)
 }
 
-/// Rows that one task takes: few, because some tokens are a thousand times as frequent as others.
+/// Rows per task: few, because some tokens are a thousand times as frequent as others.
 const ROWS: usize = 16;
 
 /// [`encode`] on the CPU in f32.
@@ -167,7 +167,7 @@ pub fn fused(rows: &Tensor, weight: &Tensor, bias: &Tensor, sentences: &Sentence
     let bias_values = bias.to_vec1::<f32>()?;
     let products = sizes.products(&Floats::of(&rows)?, &packed)?;
     let mut z = vec![0.0f32; sentences.count() * dim];
-    // The outputs whose signs backward needs: of distinct tokens with one tap, else of all.
+    // The outputs whose signs backward needs: those of the distinct tokens with one tap, else those of all tokens.
     let kept = if taps == 1 {
         let mut y = products;
         y.par_chunks_mut(ROWS * dim).for_each(|y| add_relu(y, &bias_values));
@@ -202,7 +202,7 @@ pub fn fused(rows: &Tensor, weight: &Tensor, bias: &Tensor, sentences: &Sentence
 }
 
 impl Sizes {
-    /// A weight (D, M, k) with taps first: (k*D, M).
+    /// Reorders a weight (D, M, k) with taps first: (k*D, M).
     fn pack(&self, weight: &[f32]) -> Vec<f32> {
         if self.taps == 1 {
             return weight.to_vec();
@@ -216,7 +216,7 @@ impl Sizes {
         packed
     }
 
-    /// The way back of [`Sizes::pack`].
+    /// The inverse of [`Sizes::pack`].
     fn unpack(&self, packed: Vec<f32>) -> Vec<f32> {
         if self.taps == 1 {
             return packed;
@@ -231,7 +231,7 @@ impl Sizes {
         weight
     }
 
-    /// `W_j E[u]` of every distinct token and tap: (U, k, D).
+    /// `W_j E[u]` for each distinct token and tap: (U, k, D).
     fn products(&self, rows: &[f32], packed: &[f32]) -> Result<Vec<f32>> {
         let width = self.taps * self.dim;
         let mut out = vec![0.0f32; self.rows * width];
@@ -243,7 +243,7 @@ impl Sizes {
         Ok(out)
     }
 
-    /// The gradient of [`Sizes::products`], (U, k, D), from that of z (S, D); each row is summed by one thread in the order of tokens.
+    /// The gradient of [`Sizes::products`], (U, k, D), from that of z (S, D). Each row is summed by one thread in token order.
     fn gather(&self, grad: &[f32], kept: &[f32], sentences: &Sentences) -> Vec<f32> {
         let (dim, taps) = (self.dim, self.taps);
         let mut shares = grad.to_vec();
@@ -266,7 +266,7 @@ impl Sizes {
                     let s = owners[t as usize] as usize;
                     let share = &shares[s * dim..(s + 1) * dim];
                     for (j, d) in d.chunks_exact_mut(dim).enumerate() {
-                        // Tap j of the output at `to` saw this token.
+                        // Tap j of the output at `to` reads this token.
                         match (t as usize + taps / 2).checked_sub(j) {
                             Some(to) if sentences.tokens(s).contains(&to) => {
                                 add_gated(share, &kept[to * dim..(to + 1) * dim], d);
@@ -290,7 +290,7 @@ impl Sizes {
         let mut d_weight = vec![0.0f32; width * inputs];
         let x = View::new(rows, n, inputs, inputs)?;
         multiply(ViewMut::new(&mut d_weight, width, inputs, inputs)?, false, d_view.t(), x, false)?;
-        // The middle tap of every output is inside its sentence, so its gradients are those of all outputs, once each.
+        // The middle tap of every output is inside its sentence, so its gradients are those of all outputs, each counted once.
         let mut d_bias = vec![0.0f32; dim];
         let middle = taps / 2 * dim;
         d.chunks_exact(width).for_each(|row| add_columns(&row[middle..middle + dim], &mut d_bias));
@@ -311,7 +311,7 @@ kernel! {
 }
 
 kernel! {
-    /// The mean of some rows of `y`, four at a time, into `z` of zeros.
+    /// Writes the mean of the given rows of `y` into `z`, which must be zeros; four rows at a time.
     fn mean_rows<'a>(y: &'a [f32], rows: &'a [u32], z: &'a mut [f32]) {
         let dim = z.len();
         let fours = rows.chunks_exact(4);
@@ -339,7 +339,7 @@ kernel! {
         for (t, y) in y.chunks_exact_mut(dim).enumerate() {
             y.copy_from_slice(bias);
             for j in 0..taps {
-                let at = (t + j).wrapping_sub(taps / 2); // before the sentence this is no index either
+                let at = (t + j).wrapping_sub(taps / 2); // before the sentence this wraps, so it is out of range too
                 if let Some(&u) = index.get(at) {
                     let row = &products[(u as usize * taps + j) * dim..][..dim];
                     y.iter_mut().zip(row).for_each(|(y, &p)| *y += p);
@@ -354,7 +354,7 @@ kernel! {
 }
 
 kernel! {
-    /// The sum of the rows of `shares` that own `places`, where `kept` is above 0.
+    /// The sum of the rows of `shares` of the sentences that own `places`, where `kept` is above 0.
     fn gather_gated<'a>(shares: &'a [f32], places: &'a [u32], owners: &'a [u32], kept: &'a [f32], d: &'a mut [f32]) {
         let dim = d.len();
         for &t in places {
@@ -381,7 +381,7 @@ mod tests {
     use candle_core::DType;
     use proptest::prelude::*;
 
-    /// Five sentences of 7, 1, 4, 1 and 12 tokens out of 9.
+    /// Five sentences of 7, 1, 4, 1 and 12 tokens from a vocabulary of 9.
     fn uneven() -> Sentences {
         let mut s = stream(3, "tokens", 0);
         let ids: Vec<u32> = (0..25).map(|_| 10 * s.below(9)).collect();
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_sentence_is_the_mean_over_its_own_tokens() {
-        // One input, one output, kernel 3: relu(1 + w . window) with zeros over the ends, by hand.
+        // One input, one output, kernel 3: relu(1 + w . window) with zeros past the ends, by hand.
         let sentences = Sentences::new(&[7, 5, 7, 5], &[0, 3, 4]).unwrap();
         assert_eq!(**sentences.distinct(), [5, 7]);
         let tensor = |v: &[f32], shape: &[usize]| Tensor::from_slice(v, shape, &Device::Cpu).unwrap();
@@ -468,7 +468,7 @@ mod tests {
             };
             let (alone, among) = (encoded(&batch[which..=which]), encoded(&batch));
             for (a, b) in alone[0].iter().zip(&among[which]) {
-                // Of up to 72 products, added in an order that the number of rows decides.
+                // Sums of up to 72 products, added in an order that depends on the number of rows.
                 prop_assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} alone, {b} in a batch of {}", batch.len());
             }
         }
