@@ -1,4 +1,4 @@
-//! Batch norm of rows (Ioffe and Szegedy 2015), with running statistics for use.
+//! Batch norm of rows (Ioffe and Szegedy 2015), with running statistics for inference.
 
 use super::encoder::Phase;
 use super::running::Running;
@@ -7,7 +7,7 @@ use crate::ops::norm::EPS;
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
-/// A layer of it, `weight` and `bias` (C) beside the running statistics, under PyTorch's names.
+/// A batch norm layer: `weight` and `bias` (C) along with the running statistics, under PyTorch's names.
 #[derive(Debug, Clone)]
 pub struct BatchNorm {
     gain: Tensor,
@@ -16,10 +16,10 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// Of `channels` channels.
+    /// A layer for `channels` channels.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// If the parameters have other shapes.
     pub fn new(channels: usize, vb: &VarBuilder) -> Result<Self> {
         Ok(BatchNorm {
             gain: vb.get_with_hints(channels, "weight", Init::Const(1.0))?,
@@ -28,10 +28,10 @@ impl BatchNorm {
         })
     }
 
-    /// (N, C) of `x` (N, C). In training the rows' own statistics are taken, and the running ones take a step.
+    /// Returns (N, C) for `x` (N, C). In training the statistics of these rows are used, and the running statistics are updated.
     ///
     /// # Errors
-    /// Another number of columns.
+    /// If the number of columns does not match.
     pub fn forward(&self, x: &Tensor, phase: Phase) -> Result<Tensor> {
         let (mean, variance) = match phase {
             Phase::Eval => (self.running.mean.detach(), self.running.variance.detach()),

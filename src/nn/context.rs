@@ -19,7 +19,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context network over latents of `input_dim`; `vb` stands at `gAR.baseNet`.
+    /// A context network over latents of `input_dim`; `vb` is rooted at `gAR.baseNet`.
     ///
     /// Names: `weight_ih_l{i}` (G*H, D), `weight_hh_l{i}` (G*H, H), `bias_ih_l{i}`, `bias_hh_l{i}`; gates in PyTorch's order.
     pub fn new(cfg: &ContextConfig, input_dim: usize, vb: VarBuilder) -> Result<Self> {
@@ -29,7 +29,7 @@ impl Context {
                 ContextKind::Gru => 3,
                 ContextKind::Lstm => 4,
             };
-        let init = uniform_by_fan_in(hidden); // PyTorch's start of recurrent layers, for all four
+        let init = uniform_by_fan_in(hidden); // PyTorch's initialization of recurrent layers, for all four
         let layer = |i: usize| -> Result<Parameters> {
             let inputs = if i == 0 { input_dim } else { hidden };
             Ok(Parameters {
@@ -42,12 +42,12 @@ impl Context {
         Ok(Context { layers: (0..cfg.num_layers).map(layer).collect::<Result<_>>()?, kind: cfg.kind, hidden })
     }
 
-    /// c (B, T, H) of `z` (B, T, D), from states of zeros.
+    /// Returns c (B, T, H) for `z` (B, T, D), starting from zero states.
     pub fn forward(&self, z: &Tensor) -> Result<Tensor> {
         Ok(self.forward_from(z, None)?.0)
     }
 
-    /// c (B, T, H) of `z` (B, T, D), going on from the layers' states, and the states after it.
+    /// Returns c (B, T, H) for `z` (B, T, D), starting from the given states of the layers, and the states after it.
     pub fn forward_from(&self, z: &Tensor, states: Option<&[State]>) -> Result<(Tensor, Vec<State>)> {
         let mut x = z.clone();
         let mut after = Vec::with_capacity(self.layers.len());
@@ -67,7 +67,7 @@ impl Context {
         Ok((x, after))
     }
 
-    /// The same layers for a sequence that comes in pieces, from states of zeros.
+    /// The same layers for a sequence that arrives in pieces, starting from zero states.
     pub fn stream(&self) -> Result<ContextStream> {
         let detached = self.layers.iter().map(|l| Parameters {
             w_ih: l.w_ih.detach(),
@@ -91,14 +91,14 @@ enum LayerStream {
     Lstm(RecurrentStream<Lstm>),
 }
 
-/// The context network on latents that come in pieces. Clones share the weights.
+/// The context network on latents that arrive in pieces. Clones share the weights.
 #[derive(Debug, Clone)]
 pub struct ContextStream {
     layers: Vec<LayerStream>,
 }
 
 impl ContextStream {
-    /// Takes latents (T, D) and gives the outputs of every layer, (T, H) each; the last is c.
+    /// Takes latents (T, D) and returns the outputs of every layer, (T, H) each; the last is c.
     pub fn push(&mut self, z: &[f32]) -> Result<Vec<Vec<f32>>> {
         let mut outputs: Vec<Vec<f32>> = Vec::with_capacity(self.layers.len());
         for layer in &mut self.layers {
@@ -112,7 +112,7 @@ impl ContextStream {
         Ok(outputs)
     }
 
-    /// Back to states of zeros.
+    /// Resets the states to zero.
     pub fn reset(&mut self) {
         for layer in &mut self.layers {
             match layer {

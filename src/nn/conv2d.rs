@@ -1,4 +1,4 @@
-//! Convolutions of images with parameters.
+//! Convolutions of images, with their parameters.
 
 use super::batch_norm::BatchNorm;
 use super::encoder::Phase;
@@ -8,7 +8,8 @@ use crate::ops::conv2d::{Window, conv2d};
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
-/// A layer, `weight` (O, C, k, k) and `bias` (O) under PyTorch's names, starting as PyTorch's do; with batch norm behind it where there is one.
+/// A layer with `weight` (O, C, k, k) and `bias` (O), under PyTorch's names and with PyTorch's initialization, optionally followed by batch
+/// norm.
 #[derive(Debug, Clone)]
 pub struct Conv2d {
     weight: Tensor,
@@ -18,10 +19,10 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// From `channels` to `outputs` channels.
+    /// A layer from `channels` to `outputs` channels.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// If the parameters have other shapes.
     pub fn new(channels: usize, outputs: usize, window: Window, vb: &VarBuilder) -> Result<Self> {
         let kernel = window.kernel;
         let start = uniform_by_fan_in(channels * kernel * kernel);
@@ -33,29 +34,29 @@ impl Conv2d {
         })
     }
 
-    /// The same with batch norm of its outputs.
+    /// The same layer with batch norm on its outputs.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// If the parameters have other shapes.
     pub fn normed(self, vb: &VarBuilder) -> Result<Self> {
         let norm = BatchNorm::new(self.bias.dim(0)?, vb)?;
         Ok(Conv2d { norm: Some(norm), ..self })
     }
 
-    /// (B, H', W', O) of images (B, H, W, C).
+    /// Returns (B, H', W', O) for images (B, H, W, C).
     ///
     /// # Errors
-    /// The window does not fit into the images.
+    /// If the window does not fit into the images.
     pub fn forward(&self, images: &Tensor, phase: Phase) -> Result<Tensor> {
         let y = conv2d(images, &self.weight, &self.bias, self.window, false)?;
         let Some(norm) = &self.norm else { return Ok(y) };
         Ok(norm.forward(&y.flatten_to(2)?, phase)?.reshape(y.shape())?)
     }
 
-    /// The same with ReLU behind it.
+    /// The same, followed by ReLU.
     ///
     /// # Errors
-    /// The window does not fit into the images.
+    /// If the window does not fit into the images.
     pub fn forward_relu(&self, images: &Tensor, phase: Phase) -> Result<Tensor> {
         match self.norm {
             None => conv2d(images, &self.weight, &self.bias, self.window, true),

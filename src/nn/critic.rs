@@ -4,11 +4,11 @@
 //! joint      T = MLP([x; y])                     (Belghazi et al. 2018; concat-and-convolve of Hjelm et al. 2019)
 //! separable  T = f(x) . g(y)                     (van den Oord et al. 2018; encode-and-dot-product)
 //! bilinear   T = x' W y                          (the W_k of CPC)
-//! density    T = log q(x | y), normal with mean and variance that y decides, by coordinate (CLUB, Cheng et al. 2020)
+//! density    T = log q(x | y), normal in each coordinate, with mean and variance computed from y (CLUB, Cheng et al. 2020)
 //! ```
 //!
-//! The separable critic costs two networks of N rows and one product; the joint one N^2 rows, of which the first layer is shared: W [x; y] =
-//! W_x x + W_y y.
+//! The separable critic costs two networks on N rows and one product. The joint critic costs a network on N^2 rows, whose first layer is
+//! shared: W [x; y] = W_x x + W_y y.
 
 use super::linear::{Linear, Mlp};
 use super::store::uniform_by_fan_in;
@@ -21,13 +21,13 @@ use std::str::FromStr;
 /// The form of a critic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CriticKind {
-    /// One network of x and y together.
+    /// One network on x and y together.
     Joint,
-    /// A network of x and one of y, and the inner product of what they make.
+    /// One network on x and one on y, and the inner product of their outputs.
     Separable,
     /// A matrix.
     Bilinear,
-    /// The logarithm of a normal density of x, whose mean and variance a network makes of y.
+    /// The logarithm of a normal density of x, whose mean and variance a network computes from y.
     Density,
 }
 
@@ -58,7 +58,7 @@ impl FromStr for CriticKind {
 
     fn from_str(name: &str) -> std::result::Result<CriticKind, String> {
         let names = CriticKind::ALL.map(CriticKind::name).join(", ");
-        CriticKind::ALL.into_iter().find(|k| k.name() == name).ok_or_else(|| format!("one of {names} is wanted"))
+        CriticKind::ALL.into_iter().find(|k| k.name() == name).ok_or_else(|| format!("expected one of {names}"))
     }
 }
 
@@ -67,9 +67,9 @@ impl FromStr for CriticKind {
 pub struct CriticSize {
     /// Units of each hidden layer.
     pub hidden_dim: usize,
-    /// Hidden layers.
+    /// Number of hidden layers.
     pub layers: usize,
-    /// Numbers that f(x) and g(y) have.
+    /// Number of dimensions of f(x) and g(y).
     pub embedding_dim: usize,
 }
 
@@ -82,14 +82,14 @@ enum Form {
     Joint { x: Linear, y: Linear, rest: Mlp },
     Separable { f: Mlp, g: Mlp },
     Bilinear(Tensor), // (p, q)
-    Density(Mlp),     // of y, 2p numbers: mean and log variance
+    Density(Mlp),     // on y, 2p outputs: mean and log variance
 }
 
 impl Critic {
-    /// A critic of x (p) and y (q); of `kind`, with parameters of `vb`.
+    /// A critic of `kind` for x (p) and y (q), with parameters from `vb`.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// If the parameters have other shapes.
     pub fn new(kind: CriticKind, [p, q]: [usize; 2], size: CriticSize, vb: &VarBuilder) -> Result<Self> {
         let CriticSize { hidden_dim, layers, embedding_dim } = size;
         let mlp = |name: &str, from: usize, to: usize, layers: usize| {
@@ -111,10 +111,10 @@ impl Critic {
         }))
     }
 
-    /// T(x_i, y_i) (N) of pairs `x` (N, p) and `y` (N, q).
+    /// T(x_i, y_i) (N) for pairs of `x` (N, p) and `y` (N, q).
     ///
     /// # Errors
-    /// There are not as many of both.
+    /// If `x` and `y` differ in number.
     pub fn pairs(&self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
         match &self.0 {
             Form::Joint { x: of_x, y: of_y, rest } => {
@@ -131,7 +131,7 @@ impl Critic {
         }
     }
 
-    /// T(x_j, y_i) of all pairs (N, M): a row for each of `y` (N, q), a column for each of `x` (M, p).
+    /// T(x_j, y_i) for all pairs (N, M): one row for each of `y` (N, q), one column for each of `x` (M, p).
     pub fn all_pairs(&self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
         Ok(match &self.0 {
             Form::Joint { x: of_x, y: of_y, rest } => {
@@ -147,11 +147,11 @@ impl Critic {
                 let p = x.dim(1)?;
                 let out = net.forward(y)?; // (N, 2p)
                 let mean = out.narrow(1, 0, p)?;
-                // Between e^-10 and e^10: a density that is surer than that is overfitted.
+                // Between e^-10 and e^10: a density more certain than that is overfitted.
                 let log_variance = (out.narrow(1, p, p)? / 10.0)?.tanh()?.affine(10.0, 0.0)?;
                 let precision = log_variance.neg()?.exp()?;
                 let weighted = (&mean * &precision)?;
-                // -1/2 sum (x - m)^2 / v + log v + log 2 pi, as products of what x and what y make.
+                // -1/2 sum (x - m)^2 / v + log v + log 2 pi, as products of functions of x and functions of y.
                 let squares = x.sqr()?.matmul(&precision.t()?)?.t()?; // (N, M)
                 let crossed = weighted.matmul(&x.t()?)?;
                 let own = ((&mean * &weighted)? + &log_variance)?.sum_keepdim(1)?; // (N, 1)
@@ -163,22 +163,22 @@ impl Critic {
     }
 }
 
-/// A network of y alone: log a(y), the baseline of TUBA and I_alpha.
+/// A network on y alone: log a(y), the baseline of TUBA and I_alpha.
 #[derive(Debug, Clone)]
 pub struct Baseline(Mlp);
 
 impl Baseline {
-    /// A baseline of y (q), whose last layer starts at nothing.
+    /// A baseline for y (q), whose last layer starts at zero.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// If the parameters have other shapes.
     pub fn new(q: usize, size: CriticSize, vb: &VarBuilder) -> Result<Self> {
         let hidden = std::iter::repeat_n(size.hidden_dim, size.layers);
         let widths: Vec<usize> = std::iter::once(q).chain(hidden).chain([1]).collect();
         Ok(Baseline(Mlp::new(&widths, &vb.pp("baseline"))?))
     }
 
-    /// log a(y) (N) of `y` (N, q).
+    /// log a(y) (N) for `y` (N, q).
     pub fn forward(&self, y: &Tensor) -> Result<Tensor> {
         Ok(self.0.forward(y)?.squeeze(1)?)
     }

@@ -1,22 +1,22 @@
-//! A table of vectors of which each batch uses a few rows.
+//! A table of vectors; each batch uses a few of its rows.
 //!
-//! A gradient of the whole table would be zeros but for the rows of the batch, and as large as the table: 50 MB for the paper's
-//! 20,000 words of 620 numbers. So the rows of a batch are taken out into a leaf of their own, [`Rows`], which the model hands out beside its
-//! loss; the optimizer takes that leaf's gradient and moves these rows of the table alone.
+//! A gradient of the whole table would be zero except for the rows of the batch, and as large as the table: 50 MB for the 20,000 words and 620
+//! dimensions of the paper. So the rows of a batch are copied into a separate leaf, [`Rows`], which the model returns along with its loss. The
+//! optimizer takes the gradient of that leaf and updates only these rows of the table.
 
 use crate::error::{Error, Result};
 use candle_core::{Tensor, Var};
 use candle_nn::{Init, VarBuilder};
 use std::sync::Arc;
 
-/// Rows of a table that a batch uses.
+/// The rows of a table that a batch uses.
 #[derive(Debug, Clone)]
 pub struct Rows {
     /// The table's name in the parameter store.
     pub name: String,
-    /// Which rows, ascending, each once.
+    /// The row indices, ascending and without repetition.
     pub ids: Arc<[u32]>,
-    /// Their values (U, M): a leaf that the gradient ends at, or a constant if the table is frozen.
+    /// Their values (U, M): a leaf of the graph, or a constant if the table is frozen.
     pub values: Tensor,
 }
 
@@ -28,23 +28,23 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// A table of `rows` vectors of `dim` numbers, standard normal as PyTorch's `Embedding` starts; `vb` stands at its name, to
-    /// which `weight` is added.
+    /// A table of `rows` vectors of `dim` dimensions, initialized as standard normal like PyTorch's `Embedding`. `vb` is rooted at its name, to
+    /// which `weight` is appended.
     pub fn new(rows: usize, dim: usize, vb: VarBuilder) -> Result<Self> {
         let table = vb.get_with_hints((rows, dim), "weight", Init::Randn { mean: 0.0, stdev: 1.0 })?;
         let name = if vb.prefix().is_empty() { "weight".into() } else { format!("{}.weight", vb.prefix()) };
         Ok(Embedding { table, name })
     }
 
-    /// The table (V, M), as it is now.
+    /// The table (V, M) in its current state.
     pub fn table(&self) -> &Tensor {
         &self.table
     }
 
-    /// The rows `ids`, which must ascend.
+    /// The rows `ids`, which must be in ascending order.
     ///
     /// # Errors
-    /// A row that the table does not have.
+    /// If the table does not have one of the rows.
     pub fn rows(&self, ids: &Arc<[u32]>) -> Result<Rows> {
         let size = self.table.dim(0)?;
         if let Some(&last) = ids.last().filter(|&&last| last as usize >= size) {

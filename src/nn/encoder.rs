@@ -9,12 +9,12 @@ use crate::ops::encoder_stream::EncoderStream;
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
-/// Whether batch norm takes this batch's statistics (and is to update the running ones) or the running ones.
+/// Whether batch norm uses the statistics of this batch (and updates the running ones) or the running statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Training.
     Train,
-    /// Validation and use.
+    /// Validation and inference.
     Eval,
 }
 
@@ -27,7 +27,7 @@ pub struct ConvEncoder {
 }
 
 impl ConvEncoder {
-    /// An encoder of `channels_in` channels; `vb` stands at `gEncoder`.
+    /// An encoder for `channels_in` channels; `vb` is rooted at `gEncoder`.
     ///
     /// Names: `conv{i}.weight` (C_out, C_in, kernel), `conv{i}.bias`, `batchNorm{i}.weight` and `.bias` ((1, C, 1) for channel
     /// norm, (C) for batch norm, with `running_mean`, `running_var` and `num_batches_tracked`).
@@ -59,7 +59,7 @@ impl ConvEncoder {
         Ok(ConvEncoder { layers, running, norm: cfg.norm })
     }
 
-    /// z (B, T', D) of `x` (B, T, C_in). In training, batch norm's running statistics take a step.
+    /// Returns z (B, T', D) for `x` (B, T, C_in). In training, the running statistics of batch norm are updated.
     pub fn forward(&self, x: &Tensor, phase: Phase) -> Result<Tensor> {
         if self.norm == NormKind::Batch && phase == Phase::Eval {
             return Ok(encode(x, &self.fixed())?.0);
@@ -71,7 +71,7 @@ impl ConvEncoder {
         Ok(z)
     }
 
-    /// The layers in use: batch norm with its running statistics.
+    /// The layers for inference: batch norm with its running statistics.
     fn fixed(&self) -> Vec<Layer> {
         let mut layers = self.layers.clone();
         for (layer, running) in layers.iter_mut().zip(&self.running) {
@@ -80,7 +80,7 @@ impl ConvEncoder {
         layers
     }
 
-    /// The same layers, as in [`Phase::Eval`], for a signal that comes in pieces.
+    /// The same layers, as in [`Phase::Eval`], for a signal that arrives in pieces.
     pub fn stream(&self) -> Result<EncoderStream> {
         let mut layers = self.fixed();
         for layer in &mut layers {

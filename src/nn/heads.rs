@@ -19,12 +19,13 @@ enum Kind {
 }
 
 impl Heads {
-    /// Heads from contexts of `context_dim` to latents of `latent_dim`; `vb` stands at `wPrediction.predictors`.
+    /// Heads that map contexts of `context_dim` to latents of `latent_dim`; `vb` is rooted at `wPrediction.predictors`.
     ///
-    /// Names: `{k}.weight` (D, H), k from 0, and `{k}.bias` (D) if the configuration has it; of transformers, those of one layer under `{k}.0`.
+    /// Names: `{k}.weight` (D, H), k from 0, and `{k}.bias` (D) if the configuration has it; for transformers, those of one layer under
+    /// `{k}.0`.
     ///
     /// # Errors
-    /// Transformers need context and latents of one size, a multiple of 8.
+    /// If transformer heads are given contexts and latents of different sizes, or of a size that is not a multiple of 8.
     pub fn new(cfg: &HeadsConfig, context_dim: usize, latent_dim: usize, vb: VarBuilder) -> Result<Self> {
         let init = uniform_by_fan_in(context_dim);
         let linear =
@@ -37,7 +38,7 @@ impl Heads {
             },
             HeadsKind::Transformer if context_dim != latent_dim => {
                 return Err(Error::failed(
-                    format!("transformer heads make latents of {latent_dim} from contexts of {context_dim}"),
+                    format!("transformer heads cannot make latents of {latent_dim} from contexts of {context_dim}"),
                     "give encoder.hidden_dim and context.hidden_dim the same size, or use heads.kind=linear",
                 ));
             }
@@ -48,7 +49,8 @@ impl Heads {
         }))
     }
 
-    /// Predictions (B, T, K, D) of `c` (B, T, H). `dropout` is what training leaves out by; linear heads leave out nothing.
+    /// Returns predictions (B, T, K, D) for `c` (B, T, H). `dropout` is the random stream for dropout in training; linear heads have no
+    /// dropout.
     pub fn forward(&self, c: &Tensor, mut dropout: Option<&mut Stream>) -> Result<Tensor> {
         match &self.0 {
             Kind::Linear { weights, bias } => {

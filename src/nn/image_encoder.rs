@@ -1,4 +1,4 @@
-//! The encoder of images of Deep InfoMax (Hjelm et al. 2019, appendix A.3): strided convolutions, a fully connected layer, Y.
+//! The image encoder of Deep InfoMax (Hjelm et al. 2019, appendix A.3): strided convolutions, a fully connected layer, and Y.
 
 use super::batch_norm::BatchNorm;
 use super::conv2d::Conv2d;
@@ -11,12 +11,12 @@ use crate::ops::conv2d::Window;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
-/// What an encoder sees in a batch of images.
+/// The outputs of the layers of an encoder for a batch of images.
 #[derive(Debug, Clone)]
 pub struct Views {
-    /// The features of each place (B, M * M, C).
+    /// The features of each location (B, M * M, C).
     pub local: Tensor,
-    /// The last convolution's features of all places, one behind the other (B, F).
+    /// The last convolution's features of all locations, concatenated (B, F).
     pub conv: Tensor,
     /// The fully connected layer (B, `fc_dim`).
     pub fc: Tensor,
@@ -35,22 +35,22 @@ pub struct ImageEncoder {
     sizes: Sizes,
 }
 
-/// Numbers of the views.
+/// Sizes of the views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Sizes {
-    /// Places and features of each.
+    /// Number of locations, and of features of each.
     local: [usize; 2],
     conv: usize,
 }
 
 impl ImageEncoder {
-    /// An encoder of images of a size.
+    /// An encoder for images of the given size.
     ///
-    /// Names: `conv{i}.weight` (O, C, k, k) and `.bias`, `norm{i}` of batch norm, `fc`, `fc_norm` and `y`, each as PyTorch's modules have them.
-    /// The columns of `fc.weight` are in the order row, column, channel.
+    /// Names: `conv{i}.weight` (O, C, k, k) and `.bias`, `norm{i}` of batch norm, `fc`, `fc_norm` and `y`, each as in PyTorch's modules. The
+    /// columns of `fc.weight` are in the order row, column, channel.
     ///
     /// # Errors
-    /// No architecture is for this size.
+    /// If there is no architecture for this size.
     pub fn new(cfg: &ImageEncoderConfig, size: ImageSize, vb: &VarBuilder) -> Result<Self> {
         let architecture = Self::architecture(cfg, size)?;
         let [kernel, stride, padding] = architecture.window();
@@ -77,34 +77,34 @@ impl ImageEncoder {
         })
     }
 
-    /// The convolutions for images of a size.
+    /// The architecture of the convolutions for images of the given size.
     ///
     /// # Errors
-    /// None are.
+    /// If there is none.
     pub fn architecture(cfg: &ImageEncoderConfig, size: ImageSize) -> Result<Architecture> {
         cfg.architecture.of([size.height, size.width]).ok_or_else(|| {
             Error::usage(
-                format!("images of {size}: encoder.architecture has nothing for them"),
-                "images of 28 x 28, 32 x 32 and 64 x 64 can be encoded: bring them to one of these sizes, and leave \
+                format!("images of {size}: there is no encoder.architecture for this size"),
+                "images of 28 x 28, 32 x 32 and 64 x 64 can be encoded: resize the images to one of these sizes, and leave \
                  encoder.architecture at auto",
             )
         })
     }
 
-    /// Places of the local features, and features of each.
+    /// Number of locations of the local features, and of features of each.
     pub fn local(&self) -> [usize; 2] {
         self.sizes.local
     }
 
-    /// F, the features of the last convolution in all places.
+    /// F, the number of features of the last convolution over all locations.
     pub fn conv(&self) -> usize {
         self.sizes.conv
     }
 
-    /// What it sees in images (B, H, W, C) with numbers from 0 to 1.
+    /// Returns the views of images (B, H, W, C) with pixel values from 0 to 1.
     ///
     /// # Errors
-    /// The images have another size.
+    /// If the images have another size.
     pub fn forward(&self, images: &Tensor, phase: Phase) -> Result<Views> {
         let batch = images.dim(0)?;
         let (mut x, mut local) = (images.clone(), None);

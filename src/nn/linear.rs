@@ -1,4 +1,4 @@
-//! Layers of networks: affine maps, and several of them with ReLU between.
+//! Network layers: affine maps, and stacks of them with ReLU in between.
 
 use super::store::uniform_by_fan_in;
 use crate::error::Result;
@@ -6,7 +6,7 @@ use crate::ops::linear::{linear, linear_onto};
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
-/// A layer, `weight` (out, in) and `bias` (out) under PyTorch's names, starting as PyTorch's do.
+/// A layer with `weight` (out, in) and `bias` (out), under PyTorch's names and with PyTorch's initialization.
 #[derive(Debug, Clone)]
 pub struct Linear {
     weight: Tensor,
@@ -14,10 +14,11 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// From `from` numbers to `to`, starting as a layer of `fan_in` inputs: more than `from` where it is a part of one.
+    /// A layer from `from` to `to` dimensions, initialized as a layer of `fan_in` inputs; that is more than `from` if this layer is part of a
+    /// larger one.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// If the parameters have other shapes.
     pub fn new(from: usize, to: usize, fan_in: usize, vb: &VarBuilder) -> Result<Self> {
         let start = uniform_by_fan_in(fan_in);
         Ok(Linear {
@@ -26,49 +27,49 @@ impl Linear {
         })
     }
 
-    /// (N, out) of `x` (N, in).
+    /// Returns (N, out) for `x` (N, in).
     ///
     /// # Errors
-    /// Another number of columns.
+    /// If the number of columns does not match.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         linear(x, &self.weight, &self.bias, false)
     }
 
-    /// The same with ReLU behind it.
+    /// The same, followed by ReLU.
     ///
     /// # Errors
-    /// Another number of columns.
+    /// If the number of columns does not match.
     pub fn forward_relu(&self, x: &Tensor) -> Result<Tensor> {
         linear(x, &self.weight, &self.bias, true)
     }
 
-    /// Its product with `x` (N, in) and its bias, onto what `beside` (N, others) and `weight` (out, others) make.
+    /// Its product with `x` (N, in) plus its bias, added to the product of `beside` (N, others) and `weight` (out, others).
     ///
     /// # Errors
-    /// Other numbers of columns.
+    /// If the numbers of columns do not match.
     pub fn forward_onto(&self, x: &Tensor, beside: &Tensor, weight: &Tensor) -> Result<Tensor> {
         linear_onto(x, &self.weight, &linear(beside, weight, &self.bias, false)?)
     }
 }
 
-/// Layers with ReLU between them.
+/// Layers with ReLU in between.
 #[derive(Debug, Clone)]
 pub struct Mlp(Vec<Linear>);
 
 impl Mlp {
-    /// A layer from each of `widths` to the next, called by their numbers.
+    /// A layer from each of `widths` to the next, named by its index.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// If the parameters have other shapes.
     pub fn new(widths: &[usize], vb: &VarBuilder) -> Result<Self> {
         let layers = widths.windows(2).enumerate().map(|(i, w)| Linear::new(w[0], w[1], w[0], &vb.pp(i)));
         Ok(Mlp(layers.collect::<Result<_>>()?))
     }
 
-    /// (N, last) of `x` (N, first).
+    /// Returns (N, last) for `x` (N, first).
     ///
     /// # Errors
-    /// Another number of columns.
+    /// If the number of columns does not match.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut out = x.clone();
         for (i, layer) in self.0.iter().enumerate() {
@@ -77,11 +78,11 @@ impl Mlp {
         Ok(out)
     }
 
-    /// The slope of the first output by the inputs (N, first) at `x` (N, first), as a function of the weights that can be differentiated again:
-    /// what a gradient penalty needs. Which units are at work is taken as given.
+    /// The gradient of the first output with respect to the inputs (N, first) at `x` (N, first), as a function of the weights that can be
+    /// differentiated again, as a gradient penalty needs. Which units are active is treated as constant.
     ///
     /// # Errors
-    /// Another number of columns.
+    /// If the number of columns does not match.
     pub fn slope(&self, x: &Tensor) -> Result<Tensor> {
         let (mut out, mut at_work) = (x.detach(), Vec::new());
         for layer in self.0.iter().take(self.0.len().saturating_sub(1)) {

@@ -1,4 +1,4 @@
-//! Critics of the features of places and Y (Hjelm et al. 2019, section 3.3 and appendix A.2).
+//! Critics for local features and Y (Hjelm et al. 2019, section 3.3 and appendix A.2).
 
 use super::critic::{Critic, CriticKind, CriticSize};
 use super::linear::Linear;
@@ -8,10 +8,10 @@ use crate::ops::layer_norm::layer_norm;
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
-/// Sizes of the networks that concatenate: 512, 512, 1.
+/// Sizes of the networks on concatenated inputs: 512, 512, 1.
 pub(crate) const CONCAT: CriticSize = CriticSize { hidden_dim: 512, layers: 2, embedding_dim: 0 };
 
-/// Scores how well the features of a place go with Y.
+/// Scores how well the features of a location go with Y.
 #[derive(Debug, Clone)]
 pub struct LocalCritic(Form);
 
@@ -26,10 +26,10 @@ enum Form {
 }
 
 impl LocalCritic {
-    /// A critic of features (`features`) and Y (`latent`); `dim` is what `dot` maps to.
+    /// A critic for features (`features`) and Y (`latent`); `dim` is the dimension that `dot` maps to.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// If the parameters have other shapes.
     pub fn new(kind: LocalCriticKind, [features, latent]: [usize; 2], dim: usize, vb: &VarBuilder) -> Result<Self> {
         Ok(LocalCritic(match kind {
             LocalCriticKind::Dot => Form::Dot {
@@ -40,11 +40,11 @@ impl LocalCritic {
         }))
     }
 
-    /// The score of every place of every image with every Y (B, B * P): row i is that of Y_i, its columns the places of image 0, of image 1
-    /// and so on. `local` (B, P, C), `y` (B, D).
+    /// The score of each location of each image with each Y (B, B * P): row i is for Y_i, and its columns are the locations of image 0, then
+    /// those of image 1, and so on. `local` is (B, P, C), `y` is (B, D).
     ///
     /// # Errors
-    /// Other shapes.
+    /// If the shapes do not match.
     pub fn scores(&self, local: &Tensor, y: &Tensor) -> Result<Tensor> {
         let (batch, places, features) = local.dims3()?;
         let local = local.reshape((batch * places, features))?;
@@ -55,10 +55,10 @@ impl LocalCritic {
     }
 }
 
-/// Two layers with ReLU between and a shortcut beside them; for places with layer norm behind.
+/// Two layers with ReLU in between, plus a shortcut; for locations, followed by layer norm.
 ///
-/// The shortcut's matrix is the identity, as far as it reaches, and what is learnt beside it, which starts small (the authors' code
-/// puts both into one matrix).
+/// The matrix of the shortcut is the (rectangular) identity plus a learned matrix, which starts small (the authors' code puts both into one
+/// matrix).
 #[derive(Debug, Clone)]
 struct Block {
     first: Linear,

@@ -1,4 +1,4 @@
-//! The two players of a generative adversarial network: of points, and of images.
+//! The two networks of a generative adversarial network, for points and for images.
 
 use super::batch_norm::BatchNorm;
 use super::conv2d::Conv2d;
@@ -10,17 +10,17 @@ use crate::ops::conv2d::Window;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
-/// What is generated.
+/// The kind of samples that are generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Samples {
-    /// So many numbers.
+    /// Points with the given number of dimensions.
     Points(usize),
-    /// Images with numbers from -1 to 1, a row of numbers each.
+    /// Images with pixel values from -1 to 1, each flattened into one row.
     Images(ImageSize),
 }
 
 impl Samples {
-    /// Numbers in a sample.
+    /// Number of dimensions of a sample.
     pub fn numbers(self) -> usize {
         match self {
             Samples::Points(numbers) => numbers,
@@ -29,17 +29,17 @@ impl Samples {
     }
 }
 
-/// What makes samples of noise.
+/// Maps noise to samples.
 #[derive(Debug, Clone)]
 pub enum Generator {
     /// Fully connected layers.
     Points(Mlp),
-    /// A fully connected layer, then convolutions that double the side.
+    /// A fully connected layer, then convolutions that double the sides.
     Images(Upwards),
 }
 
-/// Convolutions of 3 x 3 whose outputs are dealt out to four pixels each, with batch norm but for the last (as in Radford et al. 2016, with
-/// sub-pixel instead of transposed convolutions).
+/// 3 x 3 convolutions whose output channels are rearranged into 2 x 2 pixels, with batch norm after all except the last (as in Radford et al.
+/// 2016, with sub-pixel instead of transposed convolutions).
 #[derive(Debug, Clone)]
 pub struct Upwards {
     first: Linear,
@@ -49,12 +49,13 @@ pub struct Upwards {
 }
 
 impl Generator {
-    /// Of samples of `inputs` numbers each. Of points `hidden_dims` are units, of images channels, from the smallest side on.
+    /// A generator of `samples` from `inputs`-dimensional noise. `hidden_dims` are units for points, and channels for images, starting at the
+    /// smallest side.
     ///
-    /// Names: of points `{i}`; of images `first`, `norm`, `conv{i}` and `norm{i}`.
+    /// Names: for points `{i}`; for images `first`, `norm`, `conv{i}` and `norm{i}`.
     ///
     /// # Errors
-    /// Images have a side that cannot be halved so often; the parameters have other shapes.
+    /// If images have a side that cannot be halved that many times, or the parameters have other shapes.
     pub fn new(samples: Samples, inputs: usize, hidden_dims: &[usize], vb: &VarBuilder) -> Result<Self> {
         let size = match samples {
             Samples::Points(numbers) => {
@@ -80,10 +81,10 @@ impl Generator {
         }))
     }
 
-    /// Samples (N, numbers) of noise (N, inputs).
+    /// Returns samples (N, dimensions) for noise (N, inputs).
     ///
     /// # Errors
-    /// Another number of columns.
+    /// If the number of columns does not match.
     pub fn forward(&self, noise: &Tensor, phase: Phase) -> Result<Tensor> {
         match self {
             Generator::Points(mlp) => mlp.forward(noise),
@@ -105,36 +106,36 @@ impl Upwards {
     }
 }
 
-/// (B, 2 H, 2 W, C) of (B, H, W, 4 C): each place becomes two by two.
+/// Maps (B, H, W, 4 C) to (B, 2 H, 2 W, C): each position becomes 2 x 2 positions.
 fn doubled(x: &Tensor) -> Result<Tensor> {
     let (b, h, w, c) = x.dims4()?;
     let parts = x.reshape(&[b, h, w, 2, 2, c / 4][..])?.permute([0, 1, 3, 2, 4, 5])?.contiguous()?;
     Ok(parts.reshape((b, 2 * h, 2 * w, c / 4))?)
 }
 
-/// What tells samples of the data from those that were made.
+/// Distinguishes samples of the data from generated ones.
 #[derive(Debug, Clone)]
 pub enum Discriminator {
     /// Fully connected layers.
     Points(Mlp),
-    /// Convolutions of 5 x 5 that halve the side, and a fully connected layer.
+    /// 5 x 5 convolutions that halve the sides, and a fully connected layer.
     Images {
         /// The convolutions.
         convs: Vec<Conv2d>,
-        /// What is made of the last one.
+        /// The layer that follows the last convolution.
         last: Linear,
-        /// Of the images.
+        /// The size of the images.
         size: ImageSize,
     },
 }
 
 impl Discriminator {
-    /// Of samples. Of points `hidden_dims` are units, of images channels.
+    /// A discriminator of `samples`. `hidden_dims` are units for points, and channels for images.
     ///
-    /// Names: of points `{i}`; of images `conv{i}` and `last`.
+    /// Names: for points `{i}`; for images `conv{i}` and `last`.
     ///
     /// # Errors
-    /// Images have a side that cannot be halved so often; the parameters have other shapes.
+    /// If images have a side that cannot be halved that many times, or the parameters have other shapes.
     pub fn new(samples: Samples, hidden_dims: &[usize], vb: &VarBuilder) -> Result<Self> {
         let size = match samples {
             Samples::Points(numbers) => {
@@ -153,10 +154,10 @@ impl Discriminator {
         Ok(Discriminator::Images { convs, last: Linear::new(numbers, 1, numbers, &vb.pp("last"))?, size })
     }
 
-    /// Scores (N, 1) of samples (N, numbers), high where they seem to be of the data.
+    /// Returns scores (N, 1) for samples (N, dimensions), high for samples that look like the data.
     ///
     /// # Errors
-    /// Another number of columns.
+    /// If the number of columns does not match.
     pub fn forward(&self, samples: &Tensor) -> Result<Tensor> {
         match self {
             Discriminator::Points(mlp) => mlp.forward(samples),
@@ -171,18 +172,18 @@ impl Discriminator {
     }
 }
 
-/// Widths of fully connected layers.
+/// The widths of fully connected layers.
 fn widths(from: usize, hidden: &[usize], to: usize) -> Vec<usize> {
     std::iter::once(from).chain(hidden.iter().copied()).chain([to]).collect()
 }
 
-/// The sides of images that were halved once for each of `hidden_dims`.
+/// The sides of images after they were halved once for each of `hidden_dims`.
 fn sides(size: ImageSize, hidden_dims: &[usize]) -> Result<[usize; 2]> {
     let by = 1usize << hidden_dims.len().min(16);
     if !size.height.is_multiple_of(by) || !size.width.is_multiple_of(by) {
         return Err(Error::usage(
             format!("images of {size}: their sides cannot be halved {} times", hidden_dims.len()),
-            "name fewer channels in generator.hidden_dims and objective.discriminator_dims",
+            "list fewer channels in generator.hidden_dims and objective.discriminator_dims",
         ));
     }
     Ok([size.height / by, size.width / by])

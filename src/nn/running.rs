@@ -7,7 +7,7 @@ use candle_nn::{Init, VarBuilder};
 /// PyTorch's default momentum of batch norm's running statistics.
 const MOMENTUM: f64 = 0.1;
 
-/// Batch norm's running statistics of one layer: `running_mean`, `running_var` and `num_batches_tracked`.
+/// The running statistics of one batch norm layer: `running_mean`, `running_var` and `num_batches_tracked`.
 #[derive(Debug, Clone)]
 pub(super) struct Running {
     pub mean: Tensor,
@@ -16,7 +16,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Of `channels` channels.
+    /// Statistics for `channels` channels.
     pub fn new(channels: usize, vb: &VarBuilder) -> Result<Self> {
         Ok(Running {
             mean: vb.get_with_hints(channels, "running_mean", Init::Const(0.0))?,
@@ -25,10 +25,10 @@ impl Running {
         })
     }
 
-    /// Takes a step to the statistics of a batch: its mean and unbiased variance (C).
+    /// Updates them with the statistics of a batch: its mean and unbiased variance (C).
     pub fn step(&self, mean: &Tensor, variance: &Tensor) -> Result<()> {
         let mix = |old: &Tensor, new: &Tensor| -> Result<()> {
-            // A variable's tensor shares its storage, so setting it moves every holder.
+            // A variable's tensor shares its storage, so setting it updates every holder.
             let mixed = ((old.detach() * (1.0 - MOMENTUM))? + (new.detach() * MOMENTUM)?)?;
             Ok(Var::from_tensor(old)?.set(&mixed)?)
         };

@@ -1,5 +1,5 @@
-//! g_enc of sentences: embeddings of tokens, a convolution over them, ReLU, and the mean over the sentence's tokens (van den Oord et
-//! al. 2018, section 3.3).
+//! g_enc for sentences: embeddings of tokens, a convolution over them, ReLU, and the mean over the sentence's tokens (van den Oord et al. 2018,
+//! section 3.3).
 
 use super::embedding::{Embedding, Rows};
 use super::store::uniform_by_fan_in;
@@ -9,7 +9,7 @@ use crate::ops::tokens::{Sentences, encode};
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
-/// From sentences of tokens to vectors.
+/// Maps sentences of tokens to vectors.
 #[derive(Debug, Clone)]
 pub struct SentenceEncoder {
     embedding: Embedding, // (V, M)
@@ -18,11 +18,10 @@ pub struct SentenceEncoder {
 }
 
 impl SentenceEncoder {
-    /// Names: `embedding.weight` (V, M), `conv.weight` (D, M, k) and `conv.bias` (D), as PyTorch's modules would have them, and they
-    /// start as those do.
+    /// Names: `embedding.weight` (V, M), `conv.weight` (D, M, k) and `conv.bias` (D), as in PyTorch's modules, and with their initialization.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// If the parameters have other shapes.
     pub fn new(cfg: &SentenceEncoderConfig, vb: VarBuilder) -> Result<Self> {
         let SentenceEncoderConfig { vocab_size, embedding_dim, hidden_dim, kernel } = *cfg;
         let (conv, init) = (vb.pp("conv"), uniform_by_fan_in(embedding_dim * kernel));
@@ -33,10 +32,10 @@ impl SentenceEncoder {
         })
     }
 
-    /// Vectors (S, D) of sentences, and the rows of the embedding that they used.
+    /// Returns vectors (S, D) of sentences, and the rows of the embedding that they used.
     ///
     /// # Errors
-    /// A token that is not known.
+    /// If a token is unknown.
     pub fn forward(&self, sentences: &Sentences) -> Result<(Tensor, Rows)> {
         let rows = self.embedding.rows(sentences.distinct())?;
         Ok((encode(&rows.values, &self.weight, &self.bias, sentences)?, rows))

@@ -1,8 +1,8 @@
-//! Named parameters: where modules get them, where training changes them, where they are saved from.
+//! Named parameters: modules get them here, training changes them here, and they are saved from here.
 //!
-//! A [`ParamStore`] is a backend of candle's `VarBuilder`, so modules are built as in all of candle (`vb.pp("gEncoder")`), and
-//! a module can as well be built straight from a file. Unlike candle's `VarMap` it is ordered, and each parameter starts from a
-//! random stream of its own, named after it.
+//! A [`ParamStore`] is a backend of candle's `VarBuilder`, so modules are built as everywhere in candle (`vb.pp("gEncoder")`), and a module can
+//! also be built directly from a file. Unlike candle's `VarMap`, it is ordered, and each parameter is initialized from its own random stream,
+//! named after it.
 
 use crate::error::{Error, Result};
 use crate::seed::stream;
@@ -20,13 +20,13 @@ pub struct ParamStore {
     device: Device,
 }
 
-/// Names of what training does not move by gradients: batch norm's running statistics.
+/// Whether `name` is that of a buffer, which training does not update by gradients: the running statistics of batch norm.
 fn is_buffer(name: &str) -> bool {
     ["running_mean", "running_var", "num_batches_tracked"].iter().any(|end| name.ends_with(end))
 }
 
 impl ParamStore {
-    /// An empty store whose parameters will start from streams of `seed`.
+    /// An empty store whose parameters will be initialized from streams of `seed`.
     pub fn new(seed: u64, device: &Device) -> Self {
         ParamStore { vars: Arc::default(), seed, device: device.clone() }
     }
@@ -35,17 +35,17 @@ impl ParamStore {
         self.vars.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Builds modules with parameters of this store, making those that it lacks.
+    /// Builds modules with parameters of this store, creating those that it lacks.
     pub fn builder(&self) -> VarBuilder<'static> {
         VarBuilder::from_backend(Box::new(Trained(self.clone())), DType::F32, self.device.clone())
     }
 
-    /// Builds modules on the same storage without a graph: they see every update and track nothing.
+    /// Builds modules on the same storage without a graph: they see every update and track no gradients.
     pub fn frozen(&self) -> VarBuilder<'static> {
         VarBuilder::from_backend(Box::new(Frozen(self.clone())), DType::F32, self.device.clone())
     }
 
-    /// The parameters that gradients move, by name.
+    /// The parameters that are trained by gradients, by name.
     pub fn trainable(&self) -> Vec<(String, Var)> {
         self.lock().iter().filter(|(name, _)| !is_buffer(name)).map(|(n, v)| (n.clone(), v.clone())).collect()
     }
@@ -55,21 +55,21 @@ impl ParamStore {
         self.lock().iter().map(|(n, v)| (n.clone(), v.as_tensor().detach())).collect()
     }
 
-    /// Numbers that training moves.
+    /// Number of trainable values.
     pub fn num_trainable(&self) -> usize {
         self.trainable().iter().map(|(_, v)| v.elem_count()).sum()
     }
 
-    /// Where the parameters are.
+    /// The device of the parameters.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Sets every parameter and buffer from `tensors`, which must hold exactly these names and shapes. Those whose names begin
-    /// with `but` stay as they are.
+    /// Sets every parameter and buffer from `tensors`, which must hold exactly these names and shapes. Those whose names begin with `but` are
+    /// left unchanged.
     ///
     /// # Errors
-    /// Names what is missing, left over or of another shape; nothing is changed then.
+    /// Returns an error that names the tensors that are missing, left over or of another shape; nothing is changed in that case.
     pub fn load(&self, tensors: &HashMap<String, Tensor>, but: Option<&str>, from: &str) -> Result<()> {
         let vars = self.lock();
         let vars: BTreeMap<&String, &Var> =
@@ -116,7 +116,7 @@ impl ParamStore {
             Init::Const(v) => vec![v as f32; n],
             Init::Uniform { lo, up } => (0..n).map(|_| s.uniform(lo as f32, up as f32)).collect(),
             Init::Randn { mean, stdev } => (0..n).map(|_| mean as f32 + stdev as f32 * s.normal()).collect(),
-            Init::Kaiming { .. } => candle_core::bail!("{name}: Kaiming starts are written out as uniform ones"),
+            Init::Kaiming { .. } => candle_core::bail!("{name}: write Kaiming initialization as a uniform one"),
         };
         let var = Var::from_tensor(&Tensor::from_vec(values, shape, &self.device)?.to_dtype(dtype)?)?;
         vars.insert(name.to_string(), var.clone());
@@ -161,7 +161,7 @@ impl SimpleBackend for Frozen {
     }
 }
 
-/// PyTorch's default start of a layer with `fan_in` inputs: uniform in +-1/sqrt(fan_in).
+/// PyTorch's default initialization of a layer with `fan_in` inputs: uniform in +-1/sqrt(fan_in).
 pub fn uniform_by_fan_in(fan_in: usize) -> Init {
     let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
     Init::Uniform { lo: -bound, up: bound }

@@ -5,7 +5,7 @@
 //! attention = softmax((q k' + r) / sqrt(d)) v over positions up to each        r_ij = q_i . P[distance i - j]
 //! ```
 //!
-//! It is built for a number of positions, the frames of a window less K, and takes exactly so many.
+//! It is built for a fixed number of positions, the frames of a window minus K, and accepts exactly that number.
 
 use super::store::uniform_by_fan_in;
 use crate::error::{Error, Result};
@@ -13,11 +13,11 @@ use crate::seed::Stream;
 use candle_core::{D, Tensor};
 use candle_nn::{Init, VarBuilder};
 
-/// Attention heads of a layer.
+/// Number of attention heads of a layer.
 pub const ATTENTION_HEADS: usize = 8;
-/// The size of the layer between.
+/// The size of the hidden layer.
 const FEED_FORWARD: usize = 2048;
-/// The share of attention weights, and of the layer between, that training leaves out: always, whatever `--dropout` says in CPC_audio.
+/// The share of attention weights, and of the hidden layer, that training drops: always, whatever the value of `--dropout` in CPC_audio.
 const DROPOUT: f32 = 0.1;
 const EPS: f64 = 1e-5;
 
@@ -28,7 +28,7 @@ pub(super) struct Transformer {
     v: Tensor,
     o: Tensor,
     relative: Tensor, // (D/8, P): the last column is distance 0
-    mask: Tensor,     // (P, P): 0 up to the diagonal, and beyond it what softmax makes 0
+    mask: Tensor,     // (P, P): 0 up to the diagonal, and beyond it a value that softmax turns into 0
     attended: LayerNorm,
     first: Linear,
     second: Linear,
@@ -36,16 +36,16 @@ pub(super) struct Transformer {
 }
 
 impl Transformer {
-    /// `vb` stands at `wPrediction.predictors.{k}.0`.
+    /// `vb` is rooted at `wPrediction.predictors.{k}.0`.
     ///
     /// Names: `multihead.W{q,k,v,o}.weight` (D, D), `multihead.Att.Krelpos` (D/8, P), `ln_multihead` and `ln_ffnetwork` `.weight` and
     /// `.bias` (D), `ffnetwork.lin1` (2048, D) and `ffnetwork.lin2` (D, 2048) `.weight` and `.bias`.
     pub fn new(dim: usize, positions: usize, vb: VarBuilder) -> Result<Self> {
         if positions == 0 || !dim.is_multiple_of(ATTENTION_HEADS) {
             return Err(Error::failed(
-                format!("transformer heads of {dim} channels for {positions} positions cannot be"),
+                format!("transformer heads of {dim} channels for {positions} positions cannot be built"),
                 format!(
-                    "the channels must be a multiple of {ATTENTION_HEADS}, the window longer than heads.steps frames"
+                    "the channels must be a multiple of {ATTENTION_HEADS}, and the window longer than heads.steps frames"
                 ),
             ));
         }
@@ -68,14 +68,14 @@ impl Transformer {
         })
     }
 
-    /// (B, P, D) of `x` (B, P, D); with `dropout`, a tenth of the weights is left out as the stream says.
+    /// Returns (B, P, D) for `x` (B, P, D); with `dropout`, a tenth of the weights is dropped, chosen by the stream.
     pub fn forward(&self, x: &Tensor, mut dropout: Option<&mut Stream>) -> Result<Tensor> {
         let (batch, positions, dim) = x.dims3()?;
         let built_for = self.mask.dim(0)?;
         if positions != built_for {
             return Err(Error::failed(
                 format!("the transformer heads are built for {built_for} positions, and the window gives {positions}"),
-                "set data.window to what the model was trained with",
+                "set data.window to the value that the model was trained with",
             ));
         }
         let (heads, depth) = (ATTENTION_HEADS, dim / ATTENTION_HEADS);
@@ -85,7 +85,8 @@ impl Transformer {
             Ok(y.transpose(1, 2)?.contiguous()?.reshape((batch * heads, positions, depth))?)
         };
         let (q, k, v) = (split(&self.q)?, split(&self.k)?, split(&self.v)?);
-        // Query i meets distance d in column P - 1 - d: a column of zeros before, and rows read P by P, put i - j into column j.
+        // The score of query i at distance d is in column P - 1 - d. Prepending a column of zeros and reading the rows P at a time puts
+        // distance i - j into column j.
         let by_distance = q.reshape((batch * heads * positions, depth))?.matmul(&self.relative)?.reshape((
             batch * heads,
             positions,
@@ -108,7 +109,7 @@ impl Transformer {
     }
 }
 
-/// Leaves out a share of `x`, and enlarges the rest so that the mean stays.
+/// Drops a share of `x`, and scales the rest up so that the mean is unchanged.
 fn drop(x: &Tensor, stream: Option<&mut Stream>) -> Result<Tensor> {
     let Some(stream) = stream else { return Ok(x.clone()) };
     let kept = 1.0 / (1.0 - DROPOUT);
@@ -136,7 +137,7 @@ impl Linear {
     }
 }
 
-/// Over channels, with the biased variance. (Candle's own cuts the graph.)
+/// Layer norm over channels, with the biased variance. (Candle's own breaks the graph.)
 #[derive(Debug, Clone)]
 struct LayerNorm {
     gain: Tensor,
@@ -188,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_gradient_is_the_slope_with_and_without_dropout() {
-        // Over 8 numbers, 5 between the products, for 4 positions; and then x (2, 4, 8).
+        // For 8 channels, 5 hidden units and 4 positions; the last is x (2, 4, 8).
         let sizes: [&[usize]; 14] = [
             &[8, 8],
             &[8, 8],
