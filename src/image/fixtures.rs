@@ -1,10 +1,10 @@
-//! Small sets of images for tests: bright squares on a dark ground, whose place is their label.
+//! Small sets of images for tests: bright squares on a dark background, whose position is their label.
 
 use super::set::{ImageSet, ImageSize, Images};
 use crate::seed::stream;
 use std::path::Path;
 
-/// So many images to train and to test on, 28 x 28, of ten labels.
+/// The given numbers of training and test images, 28 x 28, with ten labels.
 pub(crate) fn images(train: usize, test: usize) -> Images {
     let set = |n: usize, name: &str| {
         let mut s = stream(5, name, 0);

@@ -1,7 +1,7 @@
-//! IDX files (LeCun's): `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same for `t10k`, plain or gzipped.
+//! IDX files (LeCun's format): `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same for `t10k`, plain or gzipped.
 //!
-//! They are read by [`candle_datasets::vision::mnist::load_dir`], which trusts what the headers say. So the headers are looked at first:
-//! the magic numbers, the counts against each other and against the files' lengths, and then the labels' range.
+//! They are read by [`candle_datasets::vision::mnist::load_dir`], which trusts the headers. So the headers are checked first: the magic
+//! numbers, and the counts against each other and against the lengths of the files. Then the range of the labels is checked.
 
 use super::set::{ImageSet, ImageSize, Images};
 use crate::error::{Error, Problem, Result};
@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// The four files; of each, the numbers that it has dimensions.
+/// The four files, each with its number of dimensions.
 const FILES: [(&str, u32); 4] = [
     ("train-images-idx3-ubyte", 3),
     ("train-labels-idx1-ubyte", 1),
@@ -23,10 +23,10 @@ const FILES: [(&str, u32); 4] = [
 /// The magic number of unsigned bytes, with the number of dimensions in its last byte.
 const MAGIC: u32 = 0x0800;
 
-/// Longer sides are those of a file of another kind.
+/// Longer sides indicate a file of another kind.
 const LONGEST_SIDE: u32 = 4096;
 
-/// Whether one of the files is there.
+/// Whether one of the files exists.
 pub(super) fn is_at(dir: &Path) -> bool {
     FILES.iter().any(|(name, _)| place(dir, name).is_some())
 }
@@ -59,14 +59,14 @@ pub(super) fn read(dir: &Path) -> Result<Images> {
         }
         if train[1..] != test[1..] {
             let what =
-                format!("has images of {} x {}, those to train on are {} x {}", test[1], test[2], train[1], train[2]);
+                format!("has images of {} x {}, but the training images are {} x {}", test[1], test[2], train[1], train[2]);
             problems.push(Problem::new(dir.join(FILES[2].0).display(), what));
         }
     }
     if !problems.is_empty() {
-        return Err(Error::problems(problems, "fetch these files again: data/README.md says where from"));
+        return Err(Error::problems(problems, "fetch these files again: data/README.md says where to get them"));
     }
-    // Gzipped files are unpacked beside plain ones: what reads them takes a directory.
+    // If any file is gzipped, all are unpacked into one directory, because the reader takes a directory.
     let unpacked = tempfile::tempdir().map_err(Error::io(std::env::temp_dir(), "make a directory in"))?;
     let zipped = FILES.iter().any(|(name, _)| !dir.join(name).is_file());
     if zipped {
@@ -100,7 +100,7 @@ fn contents(path: &Path) -> std::io::Result<Box<dyn Read>> {
     Ok(if path.extension().is_some_and(|e| e == "gz") { Box::new(GzDecoder::new(file)) } else { Box::new(file) })
 }
 
-/// The sizes that a file says it has, after its length was held against them.
+/// The sizes in the header of a file, after checking them against its length.
 fn header(path: &Path, dimensions: u32) -> std::result::Result<Vec<u32>, String> {
     let cannot = |e: std::io::Error| format!("cannot be read: {e}");
     let mut file = contents(path).map_err(cannot)?;
@@ -112,20 +112,20 @@ fn header(path: &Path, dimensions: u32) -> std::result::Result<Vec<u32>, String>
     let magic = number()?;
     if magic != MAGIC + dimensions {
         return Err(format!(
-            "begins with the number {magic:#010x}, not with {:#010x}: it is no IDX file of {} bytes",
+            "begins with the number {magic:#010x}, not with {:#010x}: it is not an IDX file of {} bytes",
             MAGIC + dimensions,
-            if dimensions == 1 { "labels in" } else { "images in" }
+            if dimensions == 1 { "labels as" } else { "images as" }
         ));
     }
     let sizes = (0..dimensions).map(|_| number()).collect::<std::result::Result<Vec<u32>, String>>()?;
     if let Some(side) = sizes[1..].iter().find(|side| !(1..=LONGEST_SIDE).contains(*side)) {
-        return Err(format!("says that images are {side} long: its header is damaged"));
+        return Err(format!("gives an image side of {side}: its header is damaged"));
     }
     let wanted: u64 = sizes.iter().map(|&n| u64::from(n)).product();
     let found = std::io::copy(&mut file, &mut std::io::sink()).map_err(cannot)?;
     match found.cmp(&wanted) {
-        std::cmp::Ordering::Less => Err(format!("is cut off: it has {found} bytes of {wanted} behind its header")),
-        std::cmp::Ordering::Greater => Err(format!("has {found} bytes behind its header, which speaks of {wanted}")),
+        std::cmp::Ordering::Less => Err(format!("is cut off: it has {found} of {wanted} bytes after its header")),
+        std::cmp::Ordering::Greater => Err(format!("has {found} bytes after its header, which speaks of {wanted}")),
         std::cmp::Ordering::Equal => Ok(sizes),
     }
 }

@@ -1,4 +1,4 @@
-//! Batches of images in a random order that a position tells, and the batches to validate on.
+//! Batches of images in a random order that can resume from a position, and the batches to validate on.
 
 use super::set::ImageSet;
 use crate::data::{Permutation, Position};
@@ -7,14 +7,14 @@ use crate::seed::stream;
 use candle_core::{Device, Tensor};
 use std::sync::Arc;
 
-/// Images that are learnt from together.
+/// Images that are processed together in one step.
 #[derive(Debug, Clone)]
 pub struct ImageBatch {
     /// (B, H, W, C), from 0 to 1.
     pub images: Tensor,
-    /// (B), for those who want them.
+    /// (B), for users that need them.
     pub labels: Tensor,
-    /// Their places in the set, from 0.
+    /// Their indices in the set, from 0.
     pub sources: Vec<usize>,
 }
 
@@ -38,11 +38,11 @@ pub struct ImageLoader {
 }
 
 impl ImageLoader {
-    /// Batches of `batch` images, of those of `set` that `which` names, from position `at` on. What is left at the end of an epoch is
-    /// too little for a batch and is left out.
+    /// Batches of `batch` images, from the images of `set` that `which` lists, starting at position `at`. Images left at the end of an epoch
+    /// that do not fill a batch are skipped.
     ///
     /// # Errors
-    /// There are too few images for a batch.
+    /// If there are too few images for a batch.
     pub fn new(set: Arc<ImageSet>, which: Vec<usize>, batch: usize, seed: u64, at: Position) -> Result<Self> {
         if batch == 0 || which.len() < batch {
             return Err(Error::failed(
@@ -59,7 +59,7 @@ impl ImageLoader {
     /// The next batch.
     ///
     /// # Errors
-    /// The device has no room.
+    /// If the device is out of memory.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self, device: &Device) -> Result<ImageBatch> {
         let first = self.at.batch * self.batch as u64;
@@ -70,7 +70,7 @@ impl ImageLoader {
         Ok(batch)
     }
 
-    /// The position of the batch that [`ImageLoader::next`] gives next.
+    /// The position of the batch that the next call of [`ImageLoader::next`] returns.
     pub fn position(&self) -> Position {
         self.at
     }
@@ -87,7 +87,7 @@ fn order(n: usize, seed: u64, epoch: u64) -> Permutation {
     Permutation::new(n as u64, &mut stream(seed, "images", epoch))
 }
 
-/// Whole batches of the images that `which` names, in their order; one smaller batch if there are too few for one.
+/// Whole batches of the images that `which` lists, in that order; one smaller batch if there are too few for a whole one.
 pub fn batches<'a>(
     set: &'a ImageSet,
     which: &'a [usize],

@@ -1,8 +1,8 @@
-//! Images in, batches out. Nothing here knows a model.
+//! Images in, batches out. Nothing here depends on a model.
 //!
-//! [`Images`] are a training and a test set, of IDX files as MNIST and Fashion-MNIST have them (`idx`) or of parquet files as the hub's
-//! image data sets are (`parquet`). An [`ImageLoader`] gives batches of an [`ImageSet`] in a random order; [`Stacks`] are three of them in the
-//! colours of one.
+//! [`Images`] are a training and a test set, read from IDX files, the format of MNIST and Fashion-MNIST (`idx`), or from parquet files, the
+//! format of the hub's image data sets (`parquet`). An [`ImageLoader`] gives batches of an [`ImageSet`] in a random order; [`Stacks`] combine
+//! three images as the color channels of one.
 
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -22,7 +22,7 @@ use std::path::Path;
 /// Reads a directory of IDX files, or of parquet files of images.
 ///
 /// # Errors
-/// There are neither; a file is not whole, or not of that kind; images have several sizes; labels are out of range, or as many as
+/// If there are neither; a file is incomplete or not of that kind; images have different sizes; labels are out of range, or not as many as
 /// there are images.
 pub fn open(path: &Path) -> Result<Images> {
     let images = if idx::is_at(path) {
@@ -33,8 +33,8 @@ pub fn open(path: &Path) -> Result<Images> {
         std::fs::metadata(path).map_err(Error::io(path, "read"))?;
         return Err(Error::failed(
             format!("{}: there are no images in it", path.display()),
-            "give a directory with train-images-idx3-ubyte and its three companions (data/README.md says where from), or with parquet \
-             files of images",
+            "give a directory with train-images-idx3-ubyte and its three companions (data/README.md says where to get \
+             them), or with parquet files of images",
         ));
     };
     if images.train.is_empty() {

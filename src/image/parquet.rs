@@ -1,7 +1,7 @@
-//! Images in parquet files, as the hub's data sets have them: a column `{bytes, path}` of PNG or JPEG files, and one of labels.
+//! Images in parquet files, in the format of the hub's data sets: a column `{bytes, path}` of PNG or JPEG files, and a column of labels.
 //!
-//! The files of a directory are told apart by their names: those with `train` in it are trained on, those with `test` (or `valid`, if there
-//! is no test) are tested on.
+//! The files of a directory are distinguished by their names: those with `train` in the name are for training, those with `test` (or `valid`,
+//! if there is no test) are for testing.
 
 use super::set::{ImageSet, ImageSize, Images};
 use crate::audio::guarded;
@@ -12,14 +12,14 @@ use parquet::record::Field;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// What is asked of a user whose file is not so.
+/// The remedy for a file in another format.
 const WANTED: &str =
-    "a data set of images has a column {bytes, path} of PNG or JPEG files and a column of integer labels (label)";
+    "an image data set has a column {bytes, path} of PNG or JPEG files and a column of integer labels (label)";
 
-/// Usual names of labels, the first there is.
+/// Usual names of the label column; the first that exists is used.
 const LABELS: [&str; 4] = ["label", "labels", "fine_label", "coarse_label"];
 
-/// The parquet files at `path`, in their order: itself, those in it, or those in its folders.
+/// The parquet files at `path`, in order: the file itself, or the files in the directory and in its folders.
 fn tables(path: &Path) -> Vec<PathBuf> {
     let named = |p: &Path| p.extension().is_some_and(|e| e == "parquet");
     if path.is_file() {
@@ -80,7 +80,7 @@ pub(super) fn read(path: &Path) -> Result<Images> {
     })
 }
 
-/// The images of one file with their sizes and labels.
+/// The images of one file, with their sizes and labels.
 fn rows(path: &Path) -> Result<Vec<(Vec<u8>, ImageSize, u32)>> {
     let bad = |what: String| Error::failed(format!("{}: {what}", path.display()), WANTED);
     let read = guarded(|| {
@@ -150,7 +150,7 @@ mod tests {
         file
     }
 
-    /// A file as the hub's data sets of images have it.
+    /// Writes a file in the format of the hub's image data sets.
     fn write(path: &Path, images: &[Vec<u8>], labels: &[i64], label: &str) {
         let schema = format!(
             "message m {{ OPTIONAL GROUP image {{ OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); }} OPTIONAL INT64 {label}; }}"
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(images.train.size, ImageSize { height: 2, width: 2, channels: 3 });
         assert_eq!((images.train.labels, images.test.labels, images.classes.len()), (vec![0, 2], vec![1], 3));
         assert_eq!((images.train.pixels, images.test.pixels), ([colours, other.clone()].concat(), other));
-        // One file alone is all to train on; shades of grey have one number a pixel.
+        // A single file is used for training only; grayscale images have one value per pixel.
         let alone = dir.path().join("alone");
         std::fs::create_dir(&alone).unwrap();
         write(&alone.join("data.parquet"), &[png(&[1, 2, 3], 1, ColorType::L8)], &[0], "label");

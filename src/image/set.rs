@@ -2,19 +2,19 @@
 
 use candle_core::{Device, Tensor};
 
-/// The size of every image of a set.
+/// The size of the images of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ImageSize {
     /// Rows.
     pub height: usize,
     /// Columns.
     pub width: usize,
-    /// 1 for shades of grey, 3 for colours.
+    /// 1 for grayscale, 3 for color.
     pub channels: usize,
 }
 
 impl ImageSize {
-    /// Numbers in an image.
+    /// Number of values in an image.
     pub fn numbers(self) -> usize {
         self.height * self.width * self.channels
     }
@@ -31,19 +31,19 @@ impl std::fmt::Display for ImageSize {
 pub struct ImageSet {
     /// The size of each.
     pub size: ImageSize,
-    /// One behind the other, each (height, width, channels).
+    /// The images, concatenated, each (height, width, channels).
     pub pixels: Vec<u8>,
-    /// A label for each, from 0.
+    /// One label for each, from 0.
     pub labels: Vec<u32>,
 }
 
 impl ImageSet {
-    /// How many there are.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -54,10 +54,10 @@ impl ImageSet {
         &self.pixels[i * n..(i + 1) * n]
     }
 
-    /// Some images (B, H, W, C) with numbers from 0 to 1.
+    /// The images `which` (B, H, W, C), with pixel values from 0 to 1.
     ///
     /// # Errors
-    /// The device has no room.
+    /// If the device is out of memory.
     pub fn tensor(&self, which: &[usize], device: &Device) -> candle_core::Result<Tensor> {
         let mut numbers = Vec::with_capacity(which.len() * self.size.numbers());
         for &i in which {
@@ -71,9 +71,9 @@ impl ImageSet {
 /// A training and a test set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Images {
-    /// What is trained on.
+    /// The training set.
     pub train: ImageSet,
-    /// What is tested on; empty where the data have no such part.
+    /// The test set; empty if the data have no such part.
     pub test: ImageSet,
     /// Names of the labels.
     pub classes: Vec<String>,

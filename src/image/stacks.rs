@@ -1,14 +1,15 @@
-//! Stacked images: three at random, one in each colour, so that there are as many kinds as triples of labels (Metz et al. 2017, "Stacked MNIST").
+//! Stacked images: three random images, one in each color channel, so that there are as many modes as triples of labels (Metz et al. 2017,
+//! "Stacked MNIST").
 
 use super::set::{ImageSet, ImageSize};
 use crate::error::{Error, Result};
 use crate::seed::Stream;
 use std::collections::BTreeMap;
 
-/// How DATA begins that names a directory of images to stack.
+/// The prefix of a DATA argument that names a directory of images to stack.
 pub const PREFIX: &str = "stacked:";
 
-/// Colours.
+/// Number of color channels.
 const PLANES: usize = 3;
 
 /// The images that are stacked.
@@ -18,27 +19,27 @@ pub struct Stacks {
     classes: usize,
 }
 
-/// Which triples of labels samples show.
+/// How samples are spread over triples of labels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
-    /// Triples that were seen.
+    /// Number of triples that occurred.
     pub reached: usize,
-    /// All of them.
+    /// Number of all triples.
     pub modes: usize,
-    /// The divergence of the samples' triples from even ones, in nats; 0 if all are equally many.
+    /// The divergence of the triples of the samples from the uniform distribution, in nats; 0 if all triples are equally frequent.
     pub divergence: f64,
 }
 
 impl Stacks {
-    /// Of images with shades of grey and `classes` labels.
+    /// Stacks of grayscale images with `classes` labels.
     ///
     /// # Errors
-    /// They have colours.
+    /// If the images are in color.
     pub fn new(set: ImageSet, classes: usize) -> Result<Self> {
         if set.size.channels != 1 {
             return Err(Error::failed(
-                format!("images of {} cannot be stacked: they have colours already", set.size),
-                "give images in shades of grey, such as MNIST",
+                format!("images of {} cannot be stacked: they are in color already", set.size),
+                "give grayscale images, such as MNIST",
             ));
         }
         Ok(Stacks { set, classes })
@@ -49,14 +50,14 @@ impl Stacks {
         ImageSize { channels: PLANES, ..self.set.size }
     }
 
-    /// A stack, (height, width, 3) with numbers from -1 to 1.
+    /// Draws a stack, (height, width, 3), with pixel values from -1 to 1.
     pub fn draw(&self, stream: &mut Stream) -> Vec<f32> {
         let planes = [(); PLANES].map(|()| self.set.image(stream.below(self.set.len() as u32) as usize));
         let pixel = |i: usize| planes.map(|plane| f32::from(plane[i]) / 127.5 - 1.0);
         (0..self.set.size.numbers()).flat_map(pixel).collect()
     }
 
-    /// The planes of stacks (N, height, width, 3), those of a stack one after the other.
+    /// The planes of stacks (N, height, width, 3), with the planes of each stack in consecutive order.
     pub fn planes(&self, stacks: &[f32]) -> ImageSet {
         let size = self.set.size;
         let mut pixels = Vec::with_capacity(stacks.len());
@@ -69,7 +70,7 @@ impl Stacks {
         ImageSet { size, pixels, labels: vec![0; n] }
     }
 
-    /// How evenly the triples are spread whose planes have these labels.
+    /// How evenly the triples of stacks are spread, given the labels of their planes.
     pub fn spread(&self, labels: &[u32]) -> Spread {
         let mut counts: BTreeMap<&[u32], usize> = BTreeMap::new();
         labels.chunks_exact(PLANES).for_each(|triple| *counts.entry(triple).or_default() += 1);
