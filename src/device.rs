@@ -3,10 +3,10 @@
 use crate::error::{Error, Result};
 use candle_core::Device;
 
-/// The device of a `--device` value. `auto` is the first GPU that this build can use, else the CPU.
+/// The device named by a `--device` value. `auto` is the first GPU that this build can use, else the CPU.
 ///
 /// # Errors
-/// A device that was not built in is a usage error that says how to build it.
+/// A device that was not built in is a usage error; its remedy says how to build with it.
 pub fn parse(name: &str) -> Result<Device> {
     let not_built = |feature: &str| {
         Error::usage(

@@ -1,8 +1,8 @@
-//! Hashes of bytes, as people and other programs write them.
+//! Hashes of bytes in their usual notation.
 
 use sha2::{Digest, Sha256};
 
-/// Bytes in hexadecimal, two small letters or digits each.
+/// Bytes in hexadecimal, two lowercase digits each.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

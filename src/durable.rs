@@ -1,4 +1,4 @@
-//! Files that are whole or not there: written under a temporary name, synced, renamed.
+//! Files that are either complete or absent: written under a temporary name, synced, renamed.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
-/// `name` beside its final place, hidden, so that a listing does not take it for the thing itself.
+/// The temporary path for `path`: in the same directory and hidden, so that a listing does not show it as the finished file.
 fn temporary(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -16,24 +16,24 @@ fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// A file beside `path` that is to become it: gone when dropped, unless it is [`keep`]t.
+/// A temporary file next to `path` that will become it; it is deleted when dropped, unless [`keep`] is called.
 pub fn unfinished(path: &Path) -> Result<TempPath> {
     TempPath::try_from_path(temporary(path)).map_err(Error::io(path, "write"))
 }
 
-/// Gives an [`unfinished`] file its name, in place of what was there.
+/// Renames an [`unfinished`] file to `path`, replacing what was there.
 pub fn keep(unfinished: TempPath, path: &Path) -> Result<()> {
     unfinished.persist(path).map_err(|e| Error::io(path, "write")(e.error))
 }
 
-/// Syncs the directory that holds `path`, so that a rename in it is kept. Not every system can; that is no error.
+/// Syncs the directory that holds `path`, so that a rename in it is durable. Not every system supports this; failure is not an error.
 fn sync_parent(path: &Path) {
     if let Some(Ok(parent)) = path.parent().map(File::open) {
         let _ = parent.sync_all();
     }
 }
 
-/// Writes a file whole or not at all, in place of what was there.
+/// Writes a file completely or not at all, replacing what was there.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let tmp = temporary(path);
     let filled = File::create(&tmp).and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()));
@@ -46,16 +46,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Writes a value as JSON, with an end of line, whole or not at all.
+/// Writes a value as JSON with a final newline, completely or not at all.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let json = serde_json::to_string_pretty(value)
-        .map_err(|e| Error::failed(format!("{}: {e}", path.display()), "report this as a fault of cpc"))?;
+        .map_err(|e| Error::failed(format!("{}: {e}", path.display()), "report this as a bug in cpc"))?;
     write(path, format!("{json}\n").as_bytes())
 }
 
-/// Makes a directory whole or not at all: `fill` gets a temporary one, which is then renamed to `path`.
+/// Creates a directory completely or not at all: `fill` gets a temporary directory, which is then renamed to `path`.
 ///
-/// A directory that is at `path` already is replaced.
+/// An existing directory at `path` is replaced.
 pub fn write_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let tmp = temporary(path);
     let clear = |dir: &Path| if dir.exists() { fs::remove_dir_all(dir) } else { Ok(()) };

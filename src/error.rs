@@ -1,4 +1,4 @@
-//! What can go wrong, where it went wrong, and what to do about it.
+//! Errors: what went wrong, where, and what to do about it.
 //!
 //! Every error prints as two lines: the first names the file, flag or key and what is wrong with it, the second says
 //! what to do ([`Error::remedy`]). [`Error::exit_code`] is what the `cpc` binary returns.
@@ -6,20 +6,20 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The result of everything in this crate that can fail.
+/// The result of every fallible function in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// One thing that is wrong with one input: a file of a corpus, or a key of a configuration.
+/// One problem with one input: a file of a corpus, or a key of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file (with a line number where that helps) or the dotted key.
+    /// The file (with a line number if that helps) or the dotted key.
     pub at: String,
     /// What is wrong, as the end of a sentence that starts with `at`.
     pub what: String,
 }
 
 impl Problem {
-    /// A problem at a place.
+    /// A problem at a location.
     pub fn new(at: impl fmt::Display, what: impl fmt::Display) -> Self {
         Problem { at: at.to_string(), what: what.to_string() }
     }
@@ -41,9 +41,9 @@ pub enum Error {
         /// What to do.
         remedy: String,
     },
-    /// Keys of the configuration are unknown or out of range; all faults at once.
+    /// Keys of the configuration are unknown or out of range; all such problems at once.
     Config(Vec<Problem>),
-    /// Files of the input cannot be used; all of them at once, as far as is known.
+    /// Files of the input cannot be used; all of them at once, as far as known.
     BadFiles(Vec<Problem>),
     /// The operating system refused something.
     Io {
@@ -63,14 +63,14 @@ pub enum Error {
     },
     /// The user stopped the work.
     Interrupted {
-        /// What was kept, and how to go on.
+        /// What was kept, and how to resume.
         kept: String,
     },
-    /// A tensor operation failed: a fault in this crate, or an exhausted device.
+    /// A tensor operation failed: a bug in this crate, or a device out of memory.
     Tensor(candle_core::Error),
 }
 
-/// How many problems an error message lists before it says how many more there are.
+/// Number of problems that an error message lists before it only counts the rest.
 const LISTED: usize = 20;
 
 impl Error {
@@ -89,7 +89,7 @@ impl Error {
         Error::BadFiles(vec![Problem::new(path.as_ref().display(), what)])
     }
 
-    /// The work failed because of all of these (exit code 1), where the remedy is not that of [`Error::BadFiles`].
+    /// The work failed because of all of these problems (exit code 1), with a remedy other than that of [`Error::BadFiles`].
     pub fn problems(problems: Vec<Problem>, remedy: impl Into<String>) -> Self {
         Error::failed(Error::BadFiles(problems).to_string(), remedy)
     }
@@ -109,7 +109,7 @@ impl Error {
         }
     }
 
-    /// One line of what to do about it.
+    /// One line that says what to do about it.
     pub fn remedy(&self) -> String {
         use std::io::ErrorKind as Kind;
         match self {
@@ -117,16 +117,16 @@ impl Error {
             Error::Interrupted { kept } => kept.clone(),
             Error::Config(_) => "`cpc pretrain --print-config` shows every key with its value".into(),
             Error::BadFiles(_) => {
-                "repair or remove what is named; pretrain and extract can leave it out with --on-bad-file skip".into()
+                "repair or remove the files listed above; pretrain and extract can skip them with --on-bad-file skip".into()
             }
             Error::Io { source, .. } => match source.kind() {
                 Kind::NotFound => "check the spelling of the path".into(),
                 Kind::PermissionDenied => "change the permissions, or choose a place that you may use".into(),
                 Kind::StorageFull | Kind::QuotaExceeded => "free some space, or choose another disk".into(),
                 Kind::ReadOnlyFilesystem => "choose a place that can be written to".into(),
-                _ => "the reason is the operating system's; look there".into(),
+                _ => "the operating system reported this; resolve the cause and try again".into(),
             },
-            Error::Tensor(_) => "if this was not for want of memory, it is a fault of cpc: please report it".into(),
+            Error::Tensor(_) => "if the cause is not a lack of memory, this is a bug in cpc: please report it".into(),
         }
     }
 }

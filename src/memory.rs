@@ -1,13 +1,13 @@
-//! The allocator's habits.
+//! Settings of the allocator.
 
-/// Tells glibc's allocator to keep large blocks for the next step instead of giving them back to the system.
+/// Configures glibc's allocator to keep large blocks for the next step instead of returning them to the system.
 ///
-/// Each training step takes and frees the same buffers of tens of megabytes. By default the allocator maps each anew, and the
-/// system then zeroes it page by page: a tenth of the time of a step. Call this once at the start of a program that trains;
-/// elsewhere than on Linux with glibc it does nothing.
+/// Each training step allocates and frees the same buffers of tens of megabytes. By default the allocator maps each one again, and the system
+/// then zeroes it page by page: a tenth of the time of a step. Call this once at the start of a program that trains. Except on Linux with
+/// glibc, it does nothing.
 pub fn keep_large_blocks() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: mallopt only sets numbers of the allocator, and may be called at any time.
+    // SAFETY: mallopt only sets parameters of the allocator, and may be called at any time.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);

@@ -1,7 +1,7 @@
-//! Named random streams: one seed gives every use of chance a stream of its own.
+//! Named random streams: one seed gives every use of randomness its own stream.
 //!
-//! A stream is a pure function of (seed, name, index), such as (7, "negatives", step 1200). Nothing about chance has
-//! to be stored to resume a run, and drawing more from one stream never moves another.
+//! A stream is a pure function of (seed, name, index), such as (7, "negatives", step 1200). No random state has to be stored to resume a run,
+//! and drawing more from one stream never affects another.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -10,9 +10,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 #[derive(Debug, Clone)]
 pub struct Stream(ChaCha8Rng);
 
-/// The stream called `name`, `index` of a run's `seed`.
+/// The stream with `name` and `index` for the `seed` of a run.
 pub fn stream(seed: u64, name: &str, index: u64) -> Stream {
-    // FNV-1a of the name keeps names apart; ChaCha makes of the three words streams without visible relation.
+    // FNV-1a of the name distinguishes names; ChaCha turns the three words into streams with no visible relation.
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     let mut key = [0u8; 32];
     for (slot, word) in key.chunks_exact_mut(8).zip([seed, hash, index, name.len() as u64]) {
@@ -27,7 +27,7 @@ impl Stream {
         self.0.next_u64()
     }
 
-    /// A uniform integer in `0..n`, without bias that could matter (Lemire's multiplication on 32 bits); 0 if `n` is 0.
+    /// A uniform integer in `0..n`, with negligible bias (Lemire's multiplication on 32 bits); 0 if `n` is 0.
     pub fn below(&mut self, n: u32) -> u32 {
         ((u64::from(self.0.next_u32()) * u64::from(n)) >> 32) as u32
     }
@@ -54,8 +54,8 @@ impl Stream {
         (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// A standard normal number with all digits of an f64 (Box-Muller). It reaches 8.5 where [`normal`](Self::normal) ends at
-    /// 5.8, which is what heavy tails are made of.
+    /// A standard normal number with the full precision of an f64 (Box-Muller). It reaches 8.5, whereas [`normal`](Self::normal) ends at 5.8;
+    /// heavy tails need that range.
     pub fn normal64(&mut self) -> f64 {
         let (u, v) = (1.0 - self.unit64(), self.unit64());
         (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
@@ -96,7 +96,7 @@ mod tests {
         let unit: Vec<f64> = (0..n).map(|_| s.unit64()).collect();
         assert!(unit.iter().all(|u| (0.0..1.0).contains(u)));
         assert!(unit.iter().any(|u| f64::from(*u as f32) != *u), "they are not f32");
-        // Four standard errors: sqrt(1 / 12 n), and of a normal's moments 1 to 4 sqrt(1 / n), sqrt(2 / n), sqrt(15 / n), sqrt(96 / n).
+        // Four standard errors: sqrt(1 / 12 n), and for moments 1 to 4 of a normal sqrt(1 / n), sqrt(2 / n), sqrt(15 / n), sqrt(96 / n).
         let error = |variance: f64| 4.0 * (variance / n as f64).sqrt();
         assert!((unit.iter().sum::<f64>() / n as f64 - 0.5).abs() < error(1.0 / 12.0));
         let normal: Vec<f64> = (0..n).map(|_| s.normal64()).collect();

@@ -1,54 +1,55 @@
-//! Distributions of points on the plane that generators are tried on: samples of them, and how well other samples cover them.
+//! Distributions of points in the plane for testing generators: samples from them, and how well other samples cover them.
 
 use crate::seed::Stream;
 use std::f64::consts::TAU;
 use std::fmt;
 use std::str::FromStr;
 
-/// How DATA begins that names one of them.
+/// The prefix of a DATA argument that names one of them.
 pub const PREFIX: &str = "toy:";
 
-/// A distribution on the plane.
+/// A distribution in the plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Toy {
-    /// 25 Gaussians of deviation 0.05 on a grid from -4 to 4 (Srivastava et al. 2017, "VEEGAN"; Belghazi et al. 2018, section 5.1).
+    /// 25 Gaussians of standard deviation 0.05 on a grid from -4 to 4 (Srivastava et al. 2017, "VEEGAN"; Belghazi et al. 2018, section 5.1).
     Gaussians,
-    /// A spiral of two turns and a half around the origin, its points 0.1 off it (Belghazi et al. 2018, section 5.1, give no sizes).
+    /// A spiral of two and a half turns around the origin, with points scattered around it with a standard deviation of 0.1 (Belghazi et al.
+    /// 2018, section 5.1, give no sizes).
     Spiral,
 }
 
-/// The deviation of each Gaussian.
+/// The standard deviation of each Gaussian.
 const SPREAD: f64 = 0.05;
 
-/// How far from the origin the outermost modes are, and the spiral ends.
+/// The distance from the origin of the outermost modes, and of the end of the spiral.
 const REACH: f64 = 4.0;
 
-/// Turns of the spiral, and how far points are off it.
+/// Number of turns of the spiral, and the standard deviation of points around it.
 const TURNS: f64 = 2.5;
 const OFF: f64 = 0.1;
 
-/// Pieces that the spiral is cut into, equally long in angle times radius: what counts as its modes.
+/// Number of pieces that the spiral is cut into, equally long in angle times radius; they count as its modes.
 const PIECES: usize = 25;
 
 /// How well samples cover a distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Coverage {
-    /// Modes that samples come within three deviations of, at least [`LEAST`] of the share that is theirs.
+    /// Number of modes with samples within three standard deviations: at least [`LEAST`] of the share that is due to the mode.
     pub reached: usize,
-    /// All modes.
+    /// Number of modes.
     pub modes: usize,
-    /// The share of samples within three deviations of a mode, or of the spiral.
+    /// The share of samples within three standard deviations of a mode, or of the spiral.
     pub near: f64,
 }
 
-/// The share of a mode's due that makes it reached.
+/// The fraction of its due share of samples at which a mode counts as reached.
 pub const LEAST: f64 = 0.1;
 
 impl Toy {
     /// Every distribution.
     pub const ALL: [Toy; 2] = [Toy::Gaussians, Toy::Spiral];
 
-    /// A point.
+    /// Draws a point.
     pub fn draw(self, stream: &mut Stream) -> [f32; 2] {
         match self {
             Toy::Gaussians => {
@@ -62,7 +63,7 @@ impl Toy {
         }
     }
 
-    /// How well samples cover it.
+    /// How well samples cover the distribution.
     pub fn coverage(self, samples: &[[f32; 2]]) -> Coverage {
         let modes = match self {
             Toy::Gaussians => 25,
@@ -78,7 +79,7 @@ impl Toy {
         }
     }
 
-    /// The mode that a point is within three deviations of.
+    /// The mode within three standard deviations of a point.
     fn mode(self, point: [f32; 2]) -> Option<usize> {
         let [x, y] = point.map(f64::from);
         match self {
@@ -100,7 +101,7 @@ impl Toy {
     }
 }
 
-/// The place on the spiral at a share of its length, nearly: lengths grow with the square of the angle.
+/// The point on the spiral at a fraction of its length, approximately: the length grows with the square of the angle.
 fn spiral(share: f64) -> [f64; 2] {
     let turned = share.sqrt();
     let (angle, radius) = (TAU * TURNS * turned, REACH * turned);
@@ -122,7 +123,7 @@ impl FromStr for Toy {
     fn from_str(name: &str) -> Result<Self, String> {
         let name = name.strip_prefix(PREFIX).unwrap_or(name);
         let found = Toy::ALL.into_iter().find(|toy| toy.to_string() == name);
-        found.ok_or_else(|| format!("`{name}` is none of toy:25-gaussians and toy:spiral"))
+        found.ok_or_else(|| format!("`{name}` is neither toy:25-gaussians nor toy:spiral"))
     }
 }
 
@@ -139,7 +140,7 @@ mod tests {
             let all = toy.coverage(&samples);
             assert_eq!((all.reached, all.modes), (25, 25), "{toy}");
             assert!(all.near > 0.97, "{toy}: {}", all.near);
-            // A part of it reaches few modes; what is elsewhere none.
+            // Samples from a part of it reach few modes; samples from elsewhere reach none.
             let right: Vec<[f32; 2]> = samples.iter().copied().filter(|p| p[0] > 3.0).collect();
             let part = toy.coverage(&right);
             assert!(part.reached <= 8 && part.near > 0.9, "{toy}: {part:?}");
