@@ -1,6 +1,7 @@
-//! The ops of images against their composed forms, and whole training steps of the presets on batches of 64 images of 28 x 28.
+//! The image ops against their composed forms, and whole training steps of the presets on batches of 64 images of 28 x 28.
 //!
-//! `cargo bench --bench images` (all), `cargo bench --bench images -- step/` (the steps alone; `benches/torch_images.py` is the same in PyTorch).
+//! `cargo bench --bench images` (all), `cargo bench --bench images -- step/` (only the steps; `benches/torch_images.py` is the same in
+//! PyTorch).
 
 #![allow(missing_docs, clippy::unwrap_used)] // criterion_group makes public functions
 

@@ -1,8 +1,8 @@
 //! CPC on text: a whole training step, its ops, and the row-wise update against the dense one.
 //!
-//! `cargo bench --bench text` (all), `cargo bench --bench text -- step/` (the step alone). `step/512` is what
-//! `benches/torch_text.py step` measures: a vocabulary of 20,000, embeddings of 256, z and c of 512, 64 windows of 9 sentences, tokens drawn as
-//! there.
+//! `cargo bench --bench text` (all), `cargo bench --bench text -- step/` (only the step). `step/512` is what `benches/torch_text.py step`
+//! measures: a vocabulary of 20,000, 256-dimensional embeddings, 512-dimensional z and c, 64 windows of 9 sentences, and tokens drawn in the
+//! same way.
 
 #![allow(missing_docs, clippy::unwrap_used)] // criterion_group makes public functions
 
@@ -24,7 +24,7 @@ use std::hint::black_box;
 
 const VOCABULARY: usize = 20_000;
 
-/// Tokens and offsets of sentences of 8 to 32 tokens, the r-th most frequent token with a share of (r + 2.7)^-1.25.
+/// Tokens and offsets of sentences of 8 to 32 tokens, in which the r-th most frequent token has a share of (r + 2.7)^-1.25.
 fn draw(sentences: usize, index: u64) -> (Vec<u32>, Vec<u32>) {
     let mut total = 0.0;
     let up_to: Vec<f64> = (0..VOCABULARY)
@@ -121,7 +121,7 @@ fn ops(c: &mut Criterion) {
     group.finish();
 }
 
-/// The paper's table, 20,000 x 620, of which a batch touches 2,000 rows.
+/// The table of the paper, 20,000 x 620; a batch touches 2,000 of its rows.
 fn update(c: &mut Criterion) {
     let mut group = c.benchmark_group("adam 20000x620");
     group.sample_size(10);

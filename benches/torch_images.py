@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""The same steps of Deep InfoMax in PyTorch, to measure against on the same machine in the same minute.
+"""The same training steps of Deep InfoMax in PyTorch, for comparison on the same machine within the same minute.
 
-    python3 -m venv VENV && VENV/bin/pip install torch numpy        (several GB; only for measuring, never a dependency)
+    python3 -m venv VENV && VENV/bin/pip install torch numpy        (several GB; only for measurements, never a dependency)
     VENV/bin/python torch_images.py local|global|supervised [--estimator jsd|infonce] [--units 512] [--batch 64] [-n 30] [--threads 2]
 
-Networks of both: basic28x28 (convolutions of 64 and 128 channels, 5/2/2, fully connected 1024, Y of 64); local critic: two layers of `units`, a
-shortcut and layer norm on the places, the same without layer norm on Y, inner products of all pairs; global critic: 512, 512, 1 of all
-pairs, whose first layer is computed once for the places and once for Y, as cpc does; the prior's discriminator 1000, 200, 1 with a gradient
-penalty, trained in the same step; Adam. Images are random. Prints the median step in seconds as JSON.
+Both use these networks. Encoder: basic28x28 (convolutions of 64 and 128 channels, 5/2/2, a fully connected layer of 1024, Y of 64). Local critic:
+two layers of `units`, a shortcut and layer norm on the locations, the same without layer norm on Y, and inner products of all pairs. Global
+critic: 512, 512, 1 on all pairs, whose first layer is computed once for the locations and once for Y, as in cpc. Discriminator of the prior:
+1000, 200, 1 with a gradient penalty, trained in the same step. The optimizer is Adam. Images are random. Prints the median time of a step in
+seconds as JSON.
 """
 import argparse, json, time
 import torch, torch.nn as nn, torch.nn.functional as F
@@ -44,7 +45,7 @@ class Local(nn.Module):
     def loss(self, places, y, estimator):
         B, C, M, _ = places.shape
         rows = places.permute(0, 2, 3, 1).reshape(B * M * M, C)
-        scores = (self.y(y) @ self.places(rows).t()).view(B, B, M * M)  # of Y_i with the places of image j
+        scores = (self.y(y) @ self.places(rows).t()).view(B, B, M * M)  # of Y_i with the locations of image j
         same = torch.eye(B, dtype=torch.bool)
         joint, others = scores[same], scores[~same].view(B, -1)
         if estimator == "jsd":

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""The same CPC on text in PyTorch, to measure against on the same machine in the same minute.
+"""The same CPC on text in PyTorch, for comparison on the same machine within the same minute.
 
-    python3 -m venv VENV && VENV/bin/pip install torch numpy        (several GB; only for measuring, never a dependency)
+    python3 -m venv VENV && VENV/bin/pip install torch numpy        (several GB; only for measurements, never a dependency)
     VENV/bin/python torch_text.py step    [--hidden 512] [--embedding 256] [--batch 64] [--sparse] [--compile] [--threads 2]
     VENV/bin/python torch_text.py extract [--sentences 20000]
 
-Model of both: an embedding, a convolution over tokens (kernel 1), ReLU, the mean over the real tokens of a sentence, a GRU over
-sentences, 3 linear heads with bias; every position whose 3 futures lie in its window predicts, against all other sentences of the
-batch; Adam. `--sparse` gives the embedding sparse gradients and SparseAdam, as `cpc` moves it; without it Adam moves every row,
-which is what most users of PyTorch do. `--last` predicts from the last position alone (CPC-NLP-PyTorch).
-Tokens are random, with lengths and frequencies like those of verses of the King James Bible: 8 to 32 tokens, 25 on average, the r-th most frequent
-with a share of (r + 2.7)^-1.25, which makes 2,600 distinct ones in 576 sentences (the Bible 1,900); benches/text.rs draws the same way. Prints the median over the steps as JSON: seconds a step, steps and sentences a second.
+Both use this model: an embedding, a convolution over tokens (kernel 1), ReLU, the mean over the real tokens of a sentence, a GRU over
+sentences, 3 linear heads with bias. Every position whose 3 futures lie in its window predicts, against all other sentences of the
+batch. The optimizer is Adam. `--sparse` gives the embedding sparse gradients and SparseAdam, which is how `cpc` updates it; without it
+Adam updates every row, which is what most users of PyTorch do. `--last` predicts from the last position only (CPC-NLP-PyTorch).
+Tokens are random, with lengths and frequencies like those of verses of the King James Bible: 8 to 32 tokens, 25 on average, the r-th most
+frequent with a share of (r + 2.7)^-1.25. This gives 2,600 distinct tokens in 576 sentences (the Bible has 1,900); benches/text.rs draws in
+the same way. Prints the median over the steps as JSON: seconds per step, steps per second and sentences per second.
 """
 import argparse, json, time
 import torch, torch.nn as nn, torch.nn.functional as F

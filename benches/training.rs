@@ -1,7 +1,7 @@
 //! The fused ops against their composed forms, and a whole training step of the `small` model with 8 windows.
 //!
-//! `cargo bench --bench training` (all), `cargo bench --bench training -- step/` (the step alone). Each op is timed forward and
-//! backward at the sizes that it has in `small`: batch 8, windows of 20480 samples, 256 channels, 12 steps, 128 negatives.
+//! `cargo bench --bench training` (all), `cargo bench --bench training -- step/` (only the step). Each op is timed forward and backward at its
+//! sizes in `small`: batch 8, windows of 20480 samples, 256 channels, 12 steps, 128 negatives.
 
 #![allow(missing_docs, clippy::unwrap_used)] // criterion_group makes public functions
 
@@ -24,8 +24,8 @@ use cpc::weights::ModelConfig;
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
-/// What the machine can do: 17.2 GFLOP in one product. A step of `small` does 44.3 GFLOP in products (convolutions 37.2, GRU 2.4,
-/// heads 4.4, W_ih included) beside the 2.2 of the scores, so `step/small` is at best 2.7 times this.
+/// The limit of the machine: 17.2 GFLOP in one product. A step of `small` does 44.3 GFLOP in products (convolutions 37.2, GRU 2.4, heads 4.4,
+/// W_ih included) in addition to 2.2 for the scores, so the time of `step/small` is at best 2.7 times the time of this product.
 fn limit(c: &mut Criterion) {
     let (a, b) = (random(&[2048, 2048]).detach(), random(&[2048, 2048]).detach());
     c.bench_function("limit/2048x2048x2048", |bench| bench.iter(|| black_box(a.matmul(&b).unwrap())));

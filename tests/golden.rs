@@ -1,4 +1,4 @@
-//! The golden cases of tests/golden: cpc computes what Meta's CPC_audio computes, and trains as it trains.
+//! The golden cases of tests/golden: cpc computes the same values as Meta's CPC_audio, and trains the same way.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -21,7 +21,7 @@ fn values(t: &Tensor) -> Vec<f64> {
     t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// Relative to the largest element, as PyTorch's own comparisons of whole tensors are.
+/// The tolerance is relative to the largest element, as in PyTorch's own comparisons of whole tensors.
 fn assert_close(what: &str, got: &Tensor, want: &Tensor, relative: f64, absolute: f64) {
     assert_eq!(got.elem_count(), want.elem_count(), "{what}");
     let (got, want) = (values(got), values(want));
@@ -64,7 +64,7 @@ impl Case {
         Tensor::read_npy(self.dir.join(name)).unwrap()
     }
 
-    /// (B, N, P) of the file to (B, P, N) rows.
+    /// Converts the (B, N, P) of the file to rows (B, P, N).
     fn negatives(drawn: &Tensor) -> Negatives {
         let number = drawn.dim(1).unwrap();
         let rows = drawn.transpose(1, 2).unwrap().to_dtype(DType::U32).unwrap();
@@ -88,7 +88,7 @@ fn outputs_losses_and_gradients_agree(name: &str) {
     assert_close("gradient of c", grads.get(&c).unwrap(), &case.npy("grad_c.npy"), 1e-4, 0.0);
 }
 
-/// `from` is 0, or 3 to go on from `checkpoint_3.pt`, with its moments.
+/// `from` is 0, or 3 to resume from `checkpoint_3.pt`, with its moments.
 fn six_steps_of_adam_end_in_the_same_weights(name: &str, from: usize) {
     let case = Case::open(name);
     let mut optimizer = Optimizer::new(&case.store).unwrap();
@@ -101,8 +101,8 @@ fn six_steps_of_adam_end_in_the_same_weights(name: &str, from: usize) {
     }
     let (audio, drawn, losses) =
         (case.npy("train_audio.npy"), case.npy("train_negatives.npy"), case.npy("train_losses.npy"));
-    let cfg = TrainConfig::default(); // CPC_audio's: Adam, 2e-4, 0.9, 0.999, 1e-8
-    // The heads carried the gradients of the evaluation case into the first step: they had not been zeroed in between.
+    let cfg = TrainConfig::default(); // as in CPC_audio: Adam, 2e-4, 0.9, 0.999, 1e-8
+    // The gradients of the heads from the evaluation case were carried into the first step: they were not zeroed in between.
     let carried = {
         let latents = Latents { z: case.npy("z.npy"), c: case.npy("c.npy") };
         let out = case.model.contrast_with(&latents, &Case::negatives(&case.npy("negatives.npy"))).unwrap();
@@ -122,8 +122,8 @@ fn six_steps_of_adam_end_in_the_same_weights(name: &str, from: usize) {
                     grad = (grad + carried.get(&var).unwrap()).unwrap();
                     grads.insert(&var, grad.clone());
                 }
-                // Behind batch norm the gradient of a convolution's bias is zero but for rounding (CPC_audio's is some 1e-5 of that
-                // of the weight): there the size that counts is the weight's.
+                // Before batch norm the gradient of a convolution's bias is zero except for rounding (in CPC_audio it is about 1e-5 of that of
+                // the weight), so the tolerance is relative to the weight's gradient.
                 let noise = name.ends_with("batchnorm") && parameter.contains("conv") && parameter.ends_with(".bias");
                 let size = if noise { &want[&parameter.replace(".bias", ".weight")] } else { &want[&parameter] };
                 let size = values(size).iter().fold(0.0f64, |m, v| m.max(v.abs()));
@@ -137,8 +137,9 @@ fn six_steps_of_adam_end_in_the_same_weights(name: &str, from: usize) {
     let got = case.store.tensors();
     assert_eq!(got.len(), want.len());
     for (parameter, tensor) in &got {
-        // Batch norm takes a convolution's bias away again: its gradient is zero but for rounding, whose signs Adam follows by a full
-        // step either way, and the running mean follows the bias. No two implementations agree on more than these steps' length.
+        // Batch norm cancels the bias of a convolution, so the gradient of the bias is zero except for rounding. Adam takes a full step in
+        // the direction given by the sign of this rounding error, and the running mean follows the bias. Two implementations can agree only to
+        // within the length of these steps.
         let noise = name.ends_with("batchnorm")
             && (parameter.ends_with("running_mean") || parameter.contains("conv") && parameter.ends_with(".bias"));
         let tolerance = if noise { 2.0 * 6.0 * cfg.lr } else { 1e-5 };

@@ -1,4 +1,4 @@
-//! Sentence vectors are measured as scikit-learn measures them: the golden case of tests/golden/sentences, and tasks with a known answer.
+//! Sentence vectors are measured in the same way as in scikit-learn: the golden case of tests/golden/sentences, and tasks with a known answer.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -64,7 +64,7 @@ fn example(label: &str, first: String, second: Option<String>) -> Example {
     Example { label: label.into(), first, second, place: "test".into() }
 }
 
-/// Sentences `s0`, `s1`, ... whose vectors tell their label in one direction.
+/// Sentences `s0`, `s1`, ... whose vectors encode their label, with one direction for each label.
 fn told(n: usize, dim: usize) -> (Task, Representation) {
     let mut rng = stream(1, "told", 0);
     let mut rows = Vec::new();
@@ -85,7 +85,7 @@ fn vectors_that_tell_the_label_are_found_and_random_ones_stay_at_chance() {
     let outcome = measure(&task, &represented, &settings, &|_| ()).unwrap();
     let [good, bag] = &outcome.rows[..] else { panic!() };
     assert!(good.figures.accuracy > 0.93, "{outcome}");
-    // Every sentence is a word of its own, about which random vectors say nothing.
+    // Each sentence is a unique word, and random vectors carry no information about it.
     assert!((0.2..0.47).contains(&bag.figures.accuracy), "{outcome}");
     assert_eq!((good.fold_accuracies.len(), outcome.folds, outcome.test), (5, Some(5), 300));
     let mean = good.fold_accuracies.iter().sum::<f64>() / 5.0;
@@ -118,7 +118,7 @@ fn the_table_and_the_json_have_the_same_figures() {
 
 #[test]
 fn pairs_are_told_apart_by_difference_and_product() {
-    // A pair is `same` if its sentences are of one of two topics: not to be seen from either alone, nor from their sum.
+    // A pair is `same` if both sentences have the same one of two topics. Neither sentence alone, nor their sum, shows this.
     let mut rng = stream(4, "pairs", 0);
     let topics =
         [["ship sea sail", "sea wave", "sail wave ship"], ["corn field plough", "field seed", "plough seed corn"]];

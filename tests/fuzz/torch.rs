@@ -1,6 +1,6 @@
-//! Reads broken files of PyTorch without end, and stops at the first that panics, takes a second or takes much memory.
+//! Reads broken PyTorch files in an endless loop, and stops at the first file on which the reader panics, takes a second or takes much memory.
 //!
-//! `cargo run --example fuzz_torch -- SEED COUNT [SECONDS]` from the root of the project; every minute it says how far it is.
+//! `cargo run --example fuzz_torch -- SEED COUNT [SECONDS]` from the root of the project; it reports its progress every minute.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use cpc::seed::{Stream, stream};
@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-/// Counts what is allocated, and the most that ever was.
+/// Counts the allocated bytes, and their maximum so far.
 struct Counting;
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call goes to the system's allocator as it came; beside it, two numbers are counted.
+// SAFETY: every call is passed unchanged to the system allocator; in addition, two counters are updated.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         MOST.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
@@ -34,12 +34,12 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Memory that a broken file may take: see the bounds of the reader.
+/// The memory that reading a broken file may take: see the bounds of the reader.
 fn allowed(bytes: usize) -> usize {
     (64 << 20) + 64 * bytes
 }
 
-/// A zip with a pickle and four storages of a few bytes; its checksums are right, so that every change reaches the reader.
+/// A zip with a pickle and four storages of a few bytes; its checksums are correct, so that every change reaches the reader.
 fn zipped(code: &[u8], deflated: bool) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let method = if deflated { CompressionMethod::Deflated } else { CompressionMethod::Stored };
@@ -62,7 +62,7 @@ fn pickle_of(file: &[u8]) -> Option<Vec<u8>> {
 const OPCODES: &[u8] =
     b"(.012NJKMGXTUBC])}aesuldtqrhjcRbQILi\x80\x81\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x93\x94\x95";
 
-/// Pieces of pickles that mean something.
+/// Pieces of pickles that have a meaning.
 const PIECES: &[&[u8]] = &[
     b"ctorch._utils\n_rebuild_tensor_v2\n",
     b"ctorch._utils\n_rebuild_parameter\n",
@@ -101,7 +101,7 @@ fn below(random: &mut Stream, n: usize) -> usize {
     random.below(n.max(1) as u32) as usize
 }
 
-/// A few changes: bytes, bits, opcodes, cuts, copies, pieces of another file, pieces that mean something, sizes at their limits.
+/// Makes a few changes: bytes, bits, opcodes, cuts, copies, pieces of another file, meaningful pieces, sizes at their limits.
 fn mutate(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Stream) {
     let many = if random.below(10) == 0 { 40 } else { 4 };
     for _ in 0..1 + below(random, many) {
@@ -143,7 +143,7 @@ fn mutate(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Stream) {
     }
 }
 
-/// A pickle of pieces in any order, or one that doubles what it has over and over.
+/// A pickle of pieces in random order, or one that doubles its content repeatedly.
 fn made_up(random: &mut Stream) -> Vec<u8> {
     let mut code = vec![0x80, 2 + random.below(3) as u8];
     if random.below(4) == 0 {
@@ -161,7 +161,7 @@ fn made_up(random: &mut Stream) -> Vec<u8> {
     code
 }
 
-/// Every tensor has as many bytes as its shape says.
+/// Checks that every tensor has as many values as its shape requires.
 fn check(value: &Value) {
     match value {
         Value::List(items) | Value::Tuple(items) => items.iter().for_each(check),
@@ -221,7 +221,7 @@ fn fuzz(seed: u64, count: u64, seconds: u64) {
         let result = std::panic::catch_unwind(|| read_bytes(&bytes));
         let (mut took, most) = (started.elapsed(), MOST.load(Relaxed) - before);
         if took.as_millis() > 100 {
-            // It may have waited for others on the same processor: the faster of two times counts.
+            // It may have waited for other processes on the same processor: the faster of two runs counts.
             let again = Instant::now();
             let _ = std::panic::catch_unwind(|| read_bytes(&bytes));
             took = took.min(again.elapsed());
@@ -277,7 +277,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("numbers"));
     let (seed, count) = (arguments.next().unwrap_or(1), arguments.next().unwrap_or(100_000));
     let seconds = arguments.next().unwrap_or(3600);
-    // As much stack as a thread of Rust has by default, halved: nesting must not need more.
+    // Half the default stack of a Rust thread: nesting must not need more.
     let thread = std::thread::Builder::new().stack_size(1 << 20);
     thread.spawn(move || fuzz(seed, count, seconds)).unwrap().join().unwrap();
 }
