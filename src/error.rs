@@ -117,7 +117,8 @@ impl Error {
             Error::Interrupted { kept } => kept.clone(),
             Error::Config(_) => "`cpc pretrain --print-config` shows every key with its value".into(),
             Error::BadFiles(_) => {
-                "repair or remove the files listed above; pretrain and extract can skip them with --on-bad-file skip".into()
+                "repair or remove the files listed above; pretrain and extract can skip them with --on-bad-file skip"
+                    .into()
             }
             Error::Io { source, .. } => match source.kind() {
                 Kind::NotFound => "check the spelling of the path".into(),

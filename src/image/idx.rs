@@ -58,8 +58,10 @@ pub(super) fn read(dir: &Path) -> Result<Images> {
             }
         }
         if train[1..] != test[1..] {
-            let what =
-                format!("has images of {} x {}, but the training images are {} x {}", test[1], test[2], train[1], train[2]);
+            let what = format!(
+                "has images of {} x {}, but the training images are {} x {}",
+                test[1], test[2], train[1], train[2]
+            );
             problems.push(Problem::new(dir.join(FILES[2].0).display(), what));
         }
     }

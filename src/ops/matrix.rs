@@ -167,7 +167,9 @@ impl Packed {
     /// If the shapes do not match, or `lhs` is transposed.
     pub fn multiply_add(&self, dst: ViewMut, lhs: View) -> Result<()> {
         if lhs.cols != self.rows || dst.rows != lhs.rows || dst.cols != self.cols || lhs.col_stride != 1 {
-            return Err(Error::Tensor(candle_core::Error::Msg("shapes do not match in a product with a packed matrix".into())));
+            return Err(Error::Tensor(candle_core::Error::Msg(
+                "shapes do not match in a product with a packed matrix".into(),
+            )));
         }
         if self.rows > 0 {
             arch().dispatch(Panels { packed: self, dst, lhs });
