@@ -57,7 +57,11 @@ impl AdamStep {
         let (rows, _) = p.dims2()?;
         let inside = ids.last().is_none_or(|&last| (last as usize) < rows);
         if !inside || ids.windows(2).any(|pair| pair[0] >= pair[1]) || grad.dim(0)? != ids.len() {
-            let what = format!("{} rows of a gradient for {} of {rows} rows, ascending", grad.dim(0)?, ids.len());
+            let what = format!(
+                "a gradient of {} rows does not match {} ascending rows of a table of {rows}",
+                grad.dim(0)?,
+                ids.len()
+            );
             return Err(Error::Tensor(candle_core::Error::Msg(what)));
         }
         if ids.is_empty() {

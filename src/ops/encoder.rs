@@ -28,7 +28,7 @@ pub enum Norm {
 /// One layer: its parameters and sizes.
 #[derive(Debug, Clone)]
 pub struct Layer {
-    /// (C_out, C_in, kernel), as PyTorch's `Conv1d`.
+    /// (C_out, C_in, kernel), as in PyTorch's `Conv1d`.
     pub weight: Tensor,
     /// (C_out).
     pub bias: Tensor,
@@ -353,7 +353,7 @@ mod tests {
         (&[(10, 5, 3), (8, 4, 2)], 2, 203, 1), // the first two layers of CPC, odd length
         (&[(4, 2, 1), (4, 2, 1), (4, 2, 1)], 3, 41, 5),
         (&[(3, 2, 0), (5, 1, 2)], 2, 17, 3), // a kernel that is not twice its stride
-        (&[(2, 3, 0), (7, 2, 4)], 2, 31, 2), // gaps between windows; padding over a stride
+        (&[(2, 3, 0), (7, 2, 4)], 2, 31, 2), // gaps between windows; padding longer than a stride
         (&[(10, 5, 3)], 1, 10, 1),           // almost every window reaches into the padding
         (&[(3, 1, 1)], 2, 1, 4),             // no window without padding
     ];

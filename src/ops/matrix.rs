@@ -1,4 +1,4 @@
-//! Products of strided matrices: the one place where the `gemm` crate is called.
+//! Products of strided matrices: the only place where the `gemm` crate is called.
 //!
 //! A strided convolution, a recurrent layer's projections and their gradients are all products of *views*: matrices whose rows may overlap in
 //! memory (the windows of a convolution) or be far apart. [`View`] and [`ViewMut`] check their bounds when they are created, so that

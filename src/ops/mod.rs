@@ -1,4 +1,4 @@
-//! The hot differentiable operations, forward and backward.
+//! The performance-critical differentiable operations, forward and backward.
 //!
 //! Each has two forms. The *composed* form is built from candle operations whose gradients are correct; it runs on any device and in any float
 //! type, and it is the reference. The *fused* form is for f32 on the CPU: its arithmetic is a few large matrix products and short loops over
