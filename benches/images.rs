@@ -9,9 +9,11 @@ mod common;
 
 use candle_core::Tensor;
 use common::{CPU, backward, random};
-use cpc::config::{DimConfig, Layers, Sections};
-use cpc::image::ImageSize;
-use cpc::model::{Dim, OfImages};
+use cpc::config::ImageSize;
+use cpc::config::{Layers, Sections};
+use cpc::kinds::dim::Dim;
+use cpc::kinds::dim::DimConfig;
+use cpc::model::OfImages;
 use cpc::nn::{ParamStore, Phase};
 use cpc::ops::conv2d::{Window, by};
 use cpc::ops::{Form, layer_norm, linear};

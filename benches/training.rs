@@ -9,18 +9,20 @@ mod common;
 
 use candle_core::Tensor;
 use common::{CPU, backward, random};
-use cpc::config::{Config, ObjectiveConfig, TrainConfig};
-use cpc::model::CpcAudio;
+use cpc::config::{ObjectiveConfig, TrainConfig};
+use cpc::kinds::audio::AudioConfig;
+use cpc::kinds::audio::AudioModelConfig;
+use cpc::kinds::audio::CpcAudio;
 use cpc::nn::{ParamStore, Phase};
 use cpc::objective::draw_negatives;
+use cpc::ops::adam::AdamStep;
 use cpc::ops::encoder::{self, Layer, Norm};
 use cpc::ops::gru::Gru;
 use cpc::ops::lstm::Lstm;
 use cpc::ops::recurrent::{self, Cell, State};
-use cpc::ops::{adam::AdamStep, cross_entropy, scores};
+use cpc::ops::{cross_entropy, scores};
 use cpc::seed::stream;
 use cpc::train::Optimizer;
-use cpc::weights::ModelConfig;
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
@@ -92,9 +94,9 @@ fn recurrent_op<C: Cell>(c: &mut Criterion, name: &str) {
 fn step(c: &mut Criterion) {
     let mut group = c.benchmark_group("step");
     group.sample_size(10);
-    let (cfg, objective, train) = (Config::default(), ObjectiveConfig::default(), TrainConfig::default());
+    let (cfg, objective, train) = (AudioConfig::default(), ObjectiveConfig::default(), TrainConfig::default());
     let store = ParamStore::new(1, &CPU);
-    let model = CpcAudio::new(&ModelConfig::audio(&cfg), &store.builder()).unwrap();
+    let model = CpcAudio::new(&AudioModelConfig::audio(&cfg), &store.builder()).unwrap();
     let mut optimizer = Optimizer::new(&store).unwrap();
     let samples = random(&[8, 20_480]).detach();
     let mut index = 0;

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod audio;
-pub mod cli;
 pub mod config;
 pub mod data;
 pub mod device;
@@ -10,16 +9,70 @@ pub mod durable;
 pub mod error;
 pub mod eval;
 pub mod features;
+pub mod hub;
+#[cfg(feature = "images")]
 pub mod image;
+pub mod kinds;
 pub mod memory;
 pub mod mi;
 pub mod model;
 pub mod nn;
 pub mod objective;
+pub mod observer;
 pub mod ops;
+pub mod options;
+pub mod recordings;
 pub mod report;
 pub mod seed;
+#[cfg(feature = "text")]
 pub mod text;
-pub mod toy;
+pub mod toolkit;
 pub mod train;
 pub mod weights;
+
+use config::Layers;
+use error::Result;
+use kinds::{ExtractRequest, Model, ProbeRequest, Probed, RunConfig};
+use observer::{Observer, Session, Silent};
+use std::path::Path;
+use toolkit::{Report, Toolkit};
+
+/// The configuration that layers make: a preset, a file, settings, and DATA.
+///
+/// # Errors
+/// Unknown presets and keys, values out of range: all of them at once.
+pub fn configure(layers: &Layers) -> Result<RunConfig> {
+    Toolkit::standard().configure(layers)
+}
+
+/// Trains a model as a new run in the directory `out`; `observer` hears how it goes.
+///
+/// # Errors
+/// The data cannot be read, there is a run in `out` already, or training diverged.
+pub fn pretrain(config: RunConfig, out: impl AsRef<Path>, observer: &dyn Observer) -> Result<Report> {
+    Toolkit::standard().pretrain_config(config, out.as_ref(), &Session::new(observer)?)
+}
+
+/// Opens a trained model: a model or run directory, `hf:owner/name`, or a checkpoint of CPC_audio.
+///
+/// # Errors
+/// Names the file that is missing, or what in it cannot be read.
+pub fn open(model: impl AsRef<Path>) -> Result<Box<dyn Model>> {
+    Toolkit::standard().open(model, &Session::new(&Silent)?)
+}
+
+/// Writes a model's features of files.
+///
+/// # Errors
+/// The input cannot be read, or the directory holds something else.
+pub fn extract(model: &dyn Model, request: &ExtractRequest) -> Result<kinds::Extracted> {
+    model.extract(request, &Session::new(&Silent)?)
+}
+
+/// Measures what a classifier reads from features, of models or of directories.
+///
+/// # Errors
+/// The features, the data or the labels cannot be read, or do not fit each other.
+pub fn probe(request: &ProbeRequest) -> Result<Probed> {
+    Toolkit::standard().probe(request, &Session::new(&Silent)?)
+}

@@ -4,11 +4,13 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use cpc::config::{ContextKind, HeadsKind, NormKind, ScoreKind, TrainConfig};
-use cpc::model::{CpcAudio, Latents};
+use cpc::kinds::audio::CpcAudio;
+use cpc::kinds::audio::{AudioModel, AudioModelConfig};
+use cpc::model::Latents;
 use cpc::nn::{ParamStore, Phase};
 use cpc::ops::scores::Negatives;
 use cpc::train::Optimizer;
-use cpc::weights::{ModelConfig, Pretrained, read_tensors};
+use cpc::weights::read_tensors;
 use std::path::PathBuf;
 
 struct Case {
@@ -37,7 +39,7 @@ impl Case {
         let sizes: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(dir.join("case.json")).unwrap()).unwrap();
         let size = |key: &str| sizes[key].as_u64().unwrap() as usize;
-        let mut config = ModelConfig::audio(&Default::default());
+        let mut config = AudioModelConfig::audio(&Default::default());
         config.encoder.hidden_dim = size("hidden_encoder");
         config.encoder.norm = if sizes["norm"] == "batchNorm" { NormKind::Batch } else { NormKind::Channel };
         config.context.hidden_dim = size("hidden_context");
@@ -54,7 +56,7 @@ impl Case {
         let initial = dir.join("initial.safetensors");
         let tensors = match initial.exists() {
             true => read_tensors(&initial).unwrap(),
-            false => Pretrained::open(&dir.join("checkpoint_0.pt")).unwrap().tensors,
+            false => AudioModel::open(&dir.join("checkpoint_0.pt")).unwrap().tensors,
         };
         store.load(&tensors, None, name).unwrap();
         Case { dir, store, model }
@@ -93,7 +95,7 @@ fn six_steps_of_adam_end_in_the_same_weights(name: &str, from: usize) {
     let case = Case::open(name);
     let mut optimizer = Optimizer::new(&case.store).unwrap();
     if from > 0 {
-        let checkpoint = Pretrained::open(&case.dir.join(format!("checkpoint_{from}.pt"))).unwrap();
+        let checkpoint = AudioModel::open(&case.dir.join(format!("checkpoint_{from}.pt"))).unwrap();
         case.store.load(&checkpoint.tensors, None, name).unwrap();
         let moments = checkpoint.moments().unwrap();
         assert_eq!(moments.steps, from as u64);

@@ -1,12 +1,12 @@
-//! FLAC, MP3 and Ogg Vorbis through `symphonia`: any range of frames, as mono.
+//! Decodes any range of frames of a FLAC, MP3 or Ogg Vorbis file to mono, through `symphonia`.
 //!
-//! FLAC and Ogg are sought; an MP3 has no index, so its packets are read from the beginning and decoded only from a
-//! little before the range on (its frames borrow bits from earlier ones and overlap with them). Where a seek does not
-//! land as it should, the file is read again from its beginning before it is called damaged.
+//! FLAC and Ogg files are read by seeking. An MP3 has no index, so its packets are read from the beginning, but decoded
+//! only from shortly before the range (its frames borrow bits from earlier frames and overlap with them). If a seek does
+//! not land where it should, the file is read again from the beginning before it is reported as damaged.
 
-use super::guard::guarded;
-use super::source::{Input, Recording, stream};
-use super::{AudioInfo, Format};
+use crate::audio::guard::guarded;
+use crate::audio::source::{Input, Recording, stream};
+use crate::audio::{AudioInfo, Format};
 use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS};
@@ -17,13 +17,13 @@ use symphonia::core::units::Timestamp;
 use symphonia::default::codecs::{FlacDecoder, MpaDecoder, VorbisDecoder};
 use symphonia::default::formats::{FlacReader, MpaReader, OggReader};
 
-/// Packets of an MP3 decoded before the wanted range: 255 borrowed bytes at 11 bytes a frame (8 kbit/s, 24 kHz, the
-/// worst case), and two frames for the overlap of the transforms.
+/// MP3 packets decoded before the requested range: 255 borrowed bytes at 11 bytes per frame (8 kbit/s, 24 kHz, the
+/// worst case), plus two frames for the overlap of the transforms.
 const MP3_WARM_UP: i64 = 26;
 
 const TRUNCATED: &str = "truncated: it ends earlier than its header says; copy it again";
 
-/// Samples that may be missing at the end of an MP3: two frames. They are silence then.
+/// Number of samples that may be missing at the end of an MP3: two frames. Missing samples are filled with silence.
 const MP3_MISCOUNT: usize = 2 * 1152;
 
 /// An open compressed file.
@@ -31,24 +31,25 @@ pub(super) struct Stream {
     format: Format,
     demuxer: Box<dyn FormatReader>,
     track: u32,
-    /// The time of the first frame; more than 0 in an Ogg that was cut from a longer one.
+    /// Timestamp of the first frame; greater than 0 in an Ogg file that was cut from a longer one.
     origin: i64,
 }
 
-/// What went wrong, as the end of a sentence that begins with the file's name.
+/// Describes the error, as the rest of a sentence that begins with the file's name.
 pub(super) fn words(error: &Error) -> String {
     match error {
         Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => TRUNCATED.into(),
         Error::IoError(e) if e.kind() == std::io::ErrorKind::InvalidInput => {
-            "damaged: it points to a place outside of itself".into()
+            "damaged: it refers to a position outside the file".into()
         }
         Error::IoError(e) => format!("cannot be read: {e}"),
         Error::DecodeError(what) | Error::LimitError(what) => format!("damaged: {what}"),
         Error::Unsupported(what) => format!("not supported: {what}; convert it with `sox IN OUT.flac`"),
         Error::SeekError(SeekErrorKind::OutOfRange) => TRUNCATED.into(),
-        Error::SeekError(_) => "damaged: a place in it cannot be found".into(),
-        _ => "it changes its kind half-way (several streams one after the other); convert it with `sox IN OUT.flac`"
-            .into(),
+        Error::SeekError(_) => "damaged: a seek in it failed".into(),
+        _ => {
+            "it changes format partway through (several concatenated streams); convert it with `sox IN OUT.flac`".into()
+        }
     }
 }
 
@@ -69,41 +70,43 @@ impl Stream {
             _ => CODEC_ID_VORBIS,
         };
         let track = demuxer.tracks().iter().find(|t| parameters(t).is_some_and(|p| p.codec == wanted));
-        // The first packet after a cut only prepares the next one; an uncut stream begins before 0 by as much.
+        // The first packet after a cut only primes the decoder for the next one; an uncut stream starts before 0 by that amount.
         let origin = |t: &Track| t.start_ts.get().saturating_add(i64::from(t.delay.unwrap_or(0))).max(0);
         match track.map(|t| (t.id, if format == Format::Vorbis { origin(t) } else { 0 })) {
             Some((track, origin)) => Ok(Stream { format, demuxer, track, origin }),
             None => Err(match format {
-                Format::Vorbis => "an Ogg file without Vorbis in it (Opus or Speex?); convert it with `ffmpeg -i IN \
+                Format::Vorbis => {
+                    "an Ogg file that contains no Vorbis (Opus or Speex?); convert it with `ffmpeg -i IN \
                                    OUT.flac`"
-                    .into(),
+                        .into()
+                }
                 _ => format!("not a {format} file, although it begins like one"),
             }),
         }
     }
 
-    /// The time of the first frame, in frames.
+    /// The timestamp of the first frame, in frames.
     pub(super) fn origin(&self) -> i64 {
         self.origin
     }
 
-    /// The stream's number in an Ogg file.
+    /// The stream's serial number in an Ogg file.
     pub(super) fn serial(&self) -> u32 {
         self.track
     }
 
-    /// What the header says: rate, channels, and frames where it does.
+    /// Header fields: rate, channels, and the number of frames if the header gives one.
     pub(super) fn header(&self) -> (u32, u16, Option<u64>) {
         let track = self.demuxer.tracks().iter().find(|t| t.id == self.track);
         let parameters = track.and_then(parameters);
         let rate = parameters.and_then(|p| p.sample_rate).unwrap_or(0);
         let channels = parameters.and_then(|p| p.channels.as_ref()).map_or(0, |c| c.count());
-        // An Ogg's count is the time of its end.
+        // For Ogg, `num_frames` is the timestamp of the end.
         let frames = track.and_then(|t| t.num_frames).map(|n| n.saturating_sub(self.origin.unsigned_abs()));
         (rate, u16::try_from(channels).unwrap_or(u16::MAX), frames)
     }
 
-    /// Counts the frames by walking through the packets, without decoding them.
+    /// Counts the frames by reading through the packets without decoding them.
     pub(super) fn count(&mut self) -> Result<u64, String> {
         let mut frames = 0u64;
         while let Some(packet) = self.demuxer.next_packet().map_err(|e| words(&e))? {
@@ -115,7 +118,7 @@ impl Stream {
         Ok(frames)
     }
 
-    /// Whether the packet with frame `at` is there.
+    /// Checks that the packet that contains frame `at` exists.
     pub(super) fn holds(&mut self, at: u64) -> Result<(), String> {
         self.seek(at)?;
         match self.demuxer.next_packet() {
@@ -133,8 +136,8 @@ impl Stream {
 
     fn decoder(&self) -> Result<Box<dyn AudioDecoder>, String> {
         let track = self.demuxer.tracks().iter().find(|t| t.id == self.track);
-        let parameters = track.and_then(parameters).ok_or("damaged: it has no audio any more")?;
-        // The ends of an MP3 are trimmed here, by the count of frames: symphonia's is a guess for files without a tag.
+        let parameters = track.and_then(parameters).ok_or("damaged: it no longer has an audio track")?;
+        // The ends of an MP3 are trimmed here, by frame count: symphonia guesses the trim for files without a tag.
         let options = AudioDecoderOptions::default().gapless(self.format != Format::Mp3);
         Ok(match self.format {
             Format::Flac => Box::new(FlacDecoder::try_new(parameters, &options).map_err(|e| words(&e))?),
@@ -143,7 +146,7 @@ impl Stream {
         })
     }
 
-    /// Decodes frames `first..first + out.len()`, averaged to mono, from where the demuxer stands.
+    /// Decodes frames `first..first + out.len()`, averaged to mono, starting at the demuxer's current position.
     fn fill(&mut self, first: u64, out: &mut [f32]) -> Result<(), String> {
         let mut decoder = self.decoder()?;
         let (first, mut filled) = (i64::try_from(first).unwrap_or(i64::MAX), 0usize);
@@ -151,7 +154,7 @@ impl Stream {
         while filled < out.len() {
             let packet = match self.demuxer.next_packet() {
                 Ok(Some(packet)) => packet,
-                // Encoders do not agree on whether an MP3's tag counts its own frame.
+                // Encoders disagree on whether the frame count in an MP3's tag includes the tag's own frame.
                 Ok(None) if self.format == Format::Mp3 && out.len() - filled <= MP3_MISCOUNT => {
                     out[filled..].fill(0.0);
                     return Ok(());
@@ -182,7 +185,7 @@ impl Stream {
                     let skip = want.saturating_sub(at);
                     if skip < 0 && frames > 0 {
                         let seconds = want as f64 / f64::from(self.header().0.max(1));
-                        return Err(format!("damaged: {} samples from {seconds:.2} s on cannot be decoded", -skip));
+                        return Err(format!("damaged: {} samples starting at {seconds:.2} s cannot be decoded", -skip));
                     }
                     if skip < frames as i64 {
                         let n = (frames - skip as usize).min(out.len() - filled);
@@ -190,7 +193,7 @@ impl Stream {
                         filled += n;
                     }
                 }
-                // The first frames of a cut MP3 borrow from frames that are gone; players leave them out as well.
+                // The first frames of a cut MP3 borrow bits from frames that are missing; players skip them too.
                 Err(_) if self.format == Format::Mp3 && (number <= 2 || begin.saturating_add(block) <= want) => {
                     let n = begin.saturating_add(block).saturating_sub(want).clamp(0, (out.len() - filled) as i64);
                     out[filled..filled + n as usize].fill(0.0);
@@ -228,7 +231,7 @@ fn mono(audio: &GenericAudioBufferRef<'_>, skip: usize, out: &mut [f32]) -> Resu
             let planes: Vec<&[f32]> = buffer.iter_planes().collect();
             average(&planes, skip, out, |s| s);
         }
-        _ => return Err("it decodes to a kind of sample that was not expected".into()),
+        _ => return Err("it decodes to an unexpected sample format".into()),
     }
     Ok(())
 }

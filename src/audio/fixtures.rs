@@ -1,19 +1,19 @@
-//! Audio for tests: WAVs made on the spot, and the files of `tests/audio`.
+//! Audio for tests: generated WAVs, and the files in `tests/audio`.
 
 use std::path::{Path, PathBuf};
 
-/// A file of `tests/audio`; see the README there for how they were made.
+/// A file in `tests/audio`; the README there describes how the files were made.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audio").join(name)
 }
 
-/// The samples of `tone.flac`, times 32768.
+/// Sample `n` of `tone.flac`, times 32768.
 pub(crate) fn tone(n: u64) -> i16 {
     let noise = ((n * 1_103_515_245 + 12_345) >> 9) % 256;
     (16_384.0 * (std::f64::consts::TAU * 1000.0 * n as f64 / 16_000.0).sin() + 0.5).floor() as i16 + noise as i16 - 128
 }
 
-/// Writes a 16-bit WAV of `value(frame, channel)`, making the folders above it.
+/// Writes a 16-bit WAV of `value(frame, channel)`, creating its parent directories.
 pub(crate) fn wav(path: &Path, rate: u32, channels: u16, frames: u64, value: impl Fn(u64, u16) -> i16) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let spec =
@@ -27,7 +27,7 @@ pub(crate) fn wav(path: &Path, rate: u32, channels: u16, frames: u64, value: imp
     writer.finalize().unwrap();
 }
 
-/// Writes a mono WAV at 16 kHz whose samples tell their place: `seed + n`, wrapping.
+/// Writes a mono WAV at 16 kHz whose sample values encode their position: `seed + n`, wrapping.
 pub(crate) fn counting(path: &Path, frames: u64, seed: i16) {
     wav(path, 16_000, 1, frames, |n, _| seed.wrapping_add(n as i16));
 }

@@ -1,7 +1,8 @@
-//! What to do when a decoder panics: nothing worse than to call the file damaged.
+//! Handles panics in decoders: the file is reported as damaged, and nothing worse happens.
 //!
 //! Of thousands of damaged files tried, a few make `symphonia` panic (a Vorbis setup header with too many mappings
-//! does). That is caught here, and so are those of other decoders. Rust has reported the panic by then; [`hush`] keeps that report from the user.
+//! does). Those panics are caught here, and so are those of other decoders. By the time a panic is caught, Rust has
+//! already reported it; [`hush`] keeps that report from the user.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +11,7 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; a panic in it is an error like others.
+/// Runs `work`; a panic in it becomes an ordinary error.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let outer = GUARDED.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(work));
@@ -18,8 +19,8 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, 
     outcome.unwrap_or_else(|_| Err("damaged: the decoder gave up on it".into()))
 }
 
-/// Keeps panics that are caught while reading audio from being reported on standard error; all others are reported as
-/// before. For a program to call once at its beginning.
+/// Keeps panics that are caught while reading audio from being reported on standard error; all other panics are reported
+/// as before. A program calls this once at startup.
 pub fn hush() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

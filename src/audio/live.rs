@@ -1,40 +1,40 @@
-//! Samples that come in pieces, at another rate.
+//! Resampling of samples that arrive in pieces.
 
-use super::resample::Design;
-use super::samples_at;
+use crate::audio::resample::Design;
+use crate::audio::samples_at;
 use crate::error::{Error, Result};
 
-/// Resamples a stream: the pieces that come out, put together, are bit for bit what a file of the same samples gives.
+/// Resamples a stream: the concatenated output pieces are bit for bit what a file of the same samples gives.
 pub struct LiveResampler {
     rate: u32,
     target: u32,
     design: Option<Design>,
-    held: Vec<f32>, // input from `first` on
+    held: Vec<f32>, // input samples from `first` onward
     first: i64,
-    taken: u64, // samples that came in
-    given: u64, // samples that went out
+    taken: u64, // number of samples received
+    given: u64, // number of samples returned
 }
 
 impl LiveResampler {
-    /// From `rate` to `target` samples a second.
+    /// A resampler from `rate` to `target` samples per second.
     ///
     /// # Errors
-    /// Rates between which `rubato` cannot resample.
+    /// `rubato` cannot resample between the two rates.
     pub fn new(rate: u32, target: u32) -> Result<Self> {
-        let refused = |what| Error::usage(what, "give --rate the samples a second of the input");
+        let refused = |what| Error::usage(what, "set --rate to the sample rate of the input, in samples per second");
         let design = if rate == target { None } else { Some(Design::new(rate, target).map_err(refused)?) };
-        // What lies before the first sample is silence.
+        // The signal before the first sample is silence.
         let first = design.as_ref().map_or(0, |d| d.needs(&(0..1)).start);
         let held = vec![0.0; usize::try_from(-first).unwrap_or(0)];
         Ok(LiveResampler { rate, target, design, held, first, taken: 0, given: 0 })
     }
 
-    /// The longest that a sample stays inside, in milliseconds.
+    /// The longest time a sample is held before it is returned, in milliseconds.
     pub fn delay_ms(&self) -> f64 {
         self.design.as_ref().map_or(0.0, |d| 1e3 * d.delay() as f64 / f64::from(self.rate))
     }
 
-    /// Takes samples and gives those that are final with them.
+    /// Accepts samples and returns the output samples that they make final.
     pub fn push(&mut self, samples: &[f32]) -> Result<Vec<f32>> {
         self.taken += samples.len() as u64;
         if self.design.is_none() {
@@ -45,7 +45,7 @@ impl LiveResampler {
         self.give(|needed| needed <= taken, u64::MAX)
     }
 
-    /// The end of the stream: the samples that see the silence behind it.
+    /// Ends the stream: returns the remaining samples, which depend on the silence after the end.
     pub fn finish(&mut self) -> Result<Vec<f32>> {
         let all = samples_at(self.taken, self.rate, self.target);
         let Some(design) = &self.design else { return Ok(Vec::new()) };
@@ -57,12 +57,13 @@ impl LiveResampler {
         self.give(|_| true, all)
     }
 
-    /// Gives samples as long as the input that they need, up to which `ready` is asked, is there, and at most up to `limit`.
+    /// Returns samples for as long as `ready(end)` holds, where `end` is the end of the input that they need, and at most up
+    /// to `limit`.
     fn give(&mut self, ready: impl Fn(i64) -> bool, limit: u64) -> Result<Vec<f32>> {
         let mut out = Vec::new();
         let Some(design) = &mut self.design else { return Ok(out) };
         while self.given < limit {
-            // As much as one block of the design gives.
+            // The output of one block of the design.
             let needs = design.needs(&(self.given..self.given + 1));
             if !ready(needs.end) {
                 break;
@@ -85,9 +86,9 @@ impl LiveResampler {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::wav;
-    use super::super::{probe, read};
     use super::*;
+    use crate::audio::fixtures::wav;
+    use crate::audio::{probe, read};
     use proptest::prelude::*;
 
     #[test]
@@ -98,7 +99,7 @@ mod tests {
             for taken in 1..20_000u64 {
                 let out = live.push(&[0.1]).unwrap();
                 if !out.is_empty() {
-                    // The first of them has waited longest.
+                    // The first of them waited longest.
                     longest = longest.max(taken as f64 / f64::from(rate) - given as f64 / 16_000.0);
                     given += out.len() as u64;
                 }
@@ -134,7 +135,7 @@ mod tests {
                 }
             }
             got.extend(live.finish().unwrap());
-            prop_assert!(got == want, "{} samples, {} wanted", got.len(), want.len());
+            prop_assert!(got == want, "{} samples, {} expected", got.len(), want.len());
         }
     }
 }

@@ -1,10 +1,10 @@
-//! From files, or what lies inside of them, to mono samples: WAV through `hound`, FLAC, MP3 and Ogg Vorbis through `symphonia`, other rates through
-//! `rubato`.
+//! Reads files, or recordings stored inside other files, as mono samples: WAV through `hound`, FLAC, MP3 and Ogg Vorbis
+//! through `symphonia`, other sample rates through `rubato`.
 //!
-//! [`probe`] reads headers and says how long a file is or what is wrong with it; a [`Reader`] then reads any range of
-//! it at any rate. What a file holds is told by its first bytes, not by its name. Channels are averaged, integers
-//! scaled to [-1, 1). A reading is a pure function of the file, the range and the rate: a range read alone equals the
-//! same range of the whole file.
+//! [`probe`] reads headers and reports how long a file is or what is wrong with it; a [`Reader`] then reads any range of
+//! it at any rate. The format of a file is determined from its first bytes, not from its name. Channels are averaged,
+//! and integer samples are scaled to [-1, 1). The result is a pure function of the file, the range and the rate: a range
+//! read on its own equals the same range of the whole file.
 
 mod decode;
 #[cfg(test)]
@@ -30,7 +30,7 @@ pub use source::{Input, Recording};
 use serde::Serialize;
 use std::fmt;
 
-/// The kinds of file that can be read.
+/// The file formats that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -55,22 +55,22 @@ impl fmt::Display for Format {
     }
 }
 
-/// What a file's header says, as far as [`probe`] found it true.
+/// What a file's header says, as far as [`probe`] verified it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AudioInfo {
-    /// Samples a second of the file.
+    /// Sample rate of the file, in samples per second.
     pub rate: u32,
-    /// Channels of the file; they are averaged when read.
+    /// Number of channels; they are averaged when read.
     pub channels: u16,
-    /// Samples of each channel, at `rate`.
+    /// Number of samples per channel, at `rate`.
     pub frames: u64,
-    /// The kind of file.
+    /// The file format.
     pub format: Format,
-    /// The byte at which the samples of a WAV, or the stream of a compressed file, begin.
+    /// The byte offset at which the samples of a WAV, or the stream of a compressed file, begin.
     start: u64,
-    /// How the samples of a WAV are stored; not used by other formats.
+    /// How the samples of a WAV are stored; unused for other formats.
     sample: wav::Stored,
-    /// The frame up to which a seek lands where it says (Ogg: the last page's times are not dependable).
+    /// The frame up to which seeks are exact (Ogg: the timestamps of the last page are not reliable).
     steady: u64,
 }
 
@@ -80,13 +80,14 @@ impl AudioInfo {
         self.frames as f64 / f64::from(self.rate.max(1))
     }
 
-    /// How many samples the file has at `target` samples a second.
+    /// Number of samples of the file at `target` samples per second.
     pub fn samples_at(&self, target: u32) -> u64 {
         samples_at(self.frames, self.rate, target)
     }
 }
 
-/// How many samples `frames` samples at `rate` become at `target` samples a second: `floor(frames * target / rate)`.
+/// Number of samples that `frames` samples at `rate` become at `target` samples per second:
+/// `floor(frames * target / rate)`.
 pub fn samples_at(frames: u64, rate: u32, target: u32) -> u64 {
     if rate == target {
         return frames;

@@ -4,7 +4,7 @@
 //! and from the page alone one cannot tell by how much. Seeks therefore go to an earlier page; how far they may go is
 //! found here, together with whether the stream is whole.
 
-use super::source::Input;
+use crate::audio::source::Input;
 use std::io::{Read, Seek, SeekFrom};
 
 /// The largest page: 27 bytes of header, 255 sizes, 255 times 255 bytes.
@@ -43,7 +43,7 @@ fn scan(bytes: &[u8]) -> Option<Tail> {
         };
         let complete = i + size <= bytes.len();
         found = Some(Tail { last_page: end_of_previous, serial, whole: complete && flags & 4 != 0 });
-        // A page on which no packet ends has no time.
+        // A page on which no packet ends has no timestamp.
         if granule != u64::MAX {
             end_of_previous = granule;
         }

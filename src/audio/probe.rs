@@ -1,35 +1,35 @@
-//! What a file is and how long, from its headers alone.
+//! Determines the format and length of a file from its headers alone.
 
-use super::decode::Stream;
-use super::guard::guarded;
-use super::source::{Input, Recording};
-use super::{AudioInfo, Format, ogg, wav, xing};
+use crate::audio::decode::Stream;
+use crate::audio::guard::guarded;
+use crate::audio::source::{Input, Recording};
+use crate::audio::{AudioInfo, Format, ogg, wav, xing};
 use crate::error::Problem;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// The endings of file names that are taken for audio, in lower case.
+/// The file name extensions treated as audio, in lower case.
 pub const EXTENSIONS: [&str; 6] = ["wav", "wave", "flac", "mp3", "ogg", "oga"];
 
-/// Sample rates outside of this are taken for a damaged header.
+/// Sample rates outside this range indicate a damaged header.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
-/// Whether a file of this name is taken for audio, in upper or lower case.
+/// Whether a file of this name is treated as audio; case is ignored.
 pub fn is_audio_name(path: &Path) -> bool {
     let ending = path.extension().and_then(|e| e.to_str());
     ending.is_some_and(|e| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e)))
 }
 
-/// Looks at a recording's headers: its kind, rate, channels and length.
+/// Reads a recording's headers: its format, rate, channels and length.
 ///
-/// The samples are not read, with one exception: an MP3 without a tag that says how long it is, and a FLAC or Ogg
-/// without a length, are walked through packet by packet, without decoding.
+/// The samples are not read, with one exception: an MP3 without a tag that gives its length and a FLAC or Ogg file
+/// without a length are read through packet by packet, without decoding.
 ///
 /// # Errors
 ///
-/// One line of what is wrong with it, at its place: it cannot be opened, is empty, is not audio (whatever its
-/// name says), is truncated, damaged or of a kind that is not supported. What to do follows where something can be
-/// done.
+/// One line that describes what is wrong with it, located at its place: it cannot be opened, is empty, is not audio
+/// (whatever its name says), is truncated, is damaged or is in an unsupported format. The line also says what to do,
+/// where something can be done.
 pub fn probe(from: &(impl Recording + ?Sized)) -> Result<AudioInfo, Problem> {
     let info = guarded(|| look(from)).and_then(sensible);
     info.map_err(|what| Problem::new(from.place(), what))
@@ -73,7 +73,7 @@ fn not_audio(path: &Path) -> String {
     format!("is not audio{named}: it does not begin like a WAV, FLAC, MP3 or Ogg file")
 }
 
-/// Fills as much of `buffer` as there is.
+/// Fills `buffer` as far as the input reaches.
 fn read_up_to(input: &mut Input, buffer: &mut [u8]) -> std::io::Result<usize> {
     let limit = buffer.len() as u64;
     let mut bytes = Vec::with_capacity(buffer.len());
@@ -82,7 +82,7 @@ fn read_up_to(input: &mut Input, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(bytes.len())
 }
 
-/// Bytes of the ID3v2 tag that the file begins with, 0 if there is none.
+/// Length in bytes of the ID3v2 tag at the start of the file, 0 if there is none.
 fn tag_length(first: &[u8]) -> u64 {
     match first {
         [b'I', b'D', b'3', _, _, flags, a, b, c, d, ..] => {
@@ -99,8 +99,8 @@ fn flac(from: &(impl Recording + ?Sized), input: Input, start: u64) -> Result<Au
     let (rate, channels, frames) = stream.header();
     let frames = match frames {
         Some(frames) => {
-            // A length in the header is a promise: the last packet has to be there. Before a file is called bad because
-            // a seek went wrong, its packets are counted.
+            // The last packet must exist if the header gives a length. A seek can also fail in a good file, so the packets
+            // are counted before the file is reported as bad.
             if let Err(what) = stream.holds(frames.saturating_sub(1)) {
                 let counted = Stream::open(from.open()?, start, Format::Flac)?.count();
                 if counted.unwrap_or(0) < frames {
@@ -124,12 +124,14 @@ fn mp3(mut input: Input, start: u64) -> Result<AudioInfo, String> {
         && start.saturating_add(bytes) > length
     {
         return Err(format!(
-            "truncated: {bytes} bytes are promised, {} are there; copy it again",
+            "truncated: its header promises {bytes} bytes, the file holds {}; copy it again",
             length - start.min(length)
         ));
     }
     let mut stream = Stream::open(input, start, Format::Mp3).map_err(|what| match what {
-        what if what.starts_with("truncated") => "is not audio, although it is named .mp3: no MP3 frames in it".into(),
+        what if what.starts_with("truncated") => {
+            "is not audio, although it is named .mp3: it contains no MP3 frames".into()
+        }
         what => what,
     })?;
     let (rate, channels, frames) = stream.header();
@@ -163,7 +165,7 @@ fn info(format: Format, rate: u32, channels: u16, frames: u64, start: u64, stead
     AudioInfo { rate, channels, frames, format, start, sample: wav::Stored::I16, steady }
 }
 
-/// Refuses what no recording has.
+/// Rejects values that no recording has.
 fn sensible(info: AudioInfo) -> Result<AudioInfo, String> {
     if info.channels == 0 {
         return Err("has no channels".into());
@@ -184,12 +186,12 @@ fn sensible(info: AudioInfo) -> Result<AudioInfo, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{fixture, wav};
-    use super::super::read;
     use super::*;
+    use crate::audio::fixtures::{fixture, wav};
+    use crate::audio::read;
     use proptest::prelude::*;
 
-    /// What is wrong with a file of these bytes.
+    /// The reported problem of a file with these bytes.
     fn fault(name: &str, bytes: &[u8]) -> String {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(name);
@@ -200,7 +202,7 @@ mod tests {
         problem.what
     }
 
-    /// A WAV header with these fields, and `body` behind it.
+    /// A WAV header with these fields, followed by `body`.
     fn raw_wav(tag: u16, channels: u16, rate: u32, bits: u16, data: u32, body: &[u8]) -> Vec<u8> {
         let block = channels * bits.div_ceil(8);
         let mut bytes = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0".to_vec();
@@ -227,7 +229,7 @@ mod tests {
         assert_eq!(told(&fixture("stereo.flac")), (Format::Flac, 22_050, 2, 8_820));
         assert_eq!(told(&fixture("tone.mp3")), (Format::Mp3, 16_000, 1, 16_000));
         assert_eq!(told(&fixture("tone.ogg")), (Format::Vorbis, 16_000, 1, 16_000));
-        // Without a tag, the encoder's delay and padding cannot be told from audio: whole frames of 576.
+        // Without a tag, the encoder's delay and padding cannot be distinguished from audio: whole frames of 576.
         let (format, rate, channels, frames) = told(&fixture("untagged.mp3"));
         assert_eq!((format, rate, channels, frames % 576), (Format::Mp3, 22_050, 2, 0));
         assert!((8_820..8_820 + 4 * 576).contains(&frames), "{frames}");
@@ -239,7 +241,7 @@ mod tests {
         let path = dir.path().join("really-flac.wav");
         std::fs::copy(fixture("tone.flac"), &path).unwrap();
         assert_eq!(probe(&path).unwrap().format, Format::Flac);
-        // An ID3 tag before a FLAC is against the rules, and common.
+        // An ID3 tag before a FLAC stream violates the specification, but is common.
         let mut tagged = b"ID3\x04\0\0\0\0\x01\x00".to_vec();
         tagged.resize(10 + 128, 0);
         tagged.extend(std::fs::read(fixture("tone.flac")).unwrap());
@@ -297,7 +299,7 @@ mod tests {
 
     /// One of several ways to damage a file.
     fn damage(bytes: &mut Vec<u8>, way: u8, at: f64, size: usize, value: u8) {
-        // Headers are where damage does most harm: half of it goes there.
+        // Damage to the header does the most harm, so half of the cases damage the header.
         let region = if way.is_multiple_of(2) { bytes.len().min(256) } else { bytes.len() };
         let from = ((at * region as f64) as usize).min(bytes.len());
         let to = (from + size).min(bytes.len());

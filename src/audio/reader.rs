@@ -1,15 +1,15 @@
-//! Reading a range of a file at any rate.
+//! Reads a range of a file at any rate.
 
-use super::resample::Design;
-use super::source::Recording;
-use super::{AudioInfo, Format, decode, samples_at, wav};
+use crate::audio::resample::Design;
+use crate::audio::source::Recording;
+use crate::audio::{AudioInfo, Format, decode, samples_at, wav};
 use crate::error::Problem;
 use std::ops::Range;
 
-/// How many pairs of rates a reader keeps resamplers for.
+/// Number of rate pairs a reader keeps resamplers for.
 const DESIGNS: usize = 8;
 
-/// Reads ranges of recordings, and keeps what is worth keeping between two readings: resamplers and buffers, never samples.
+/// Reads ranges of recordings. Between two reads it keeps what is worth keeping: resamplers and buffers, never samples.
 #[derive(Default)]
 pub struct Reader {
     designs: Vec<((u32, u32), Design)>,
@@ -17,7 +17,7 @@ pub struct Reader {
     bytes: Vec<u8>,
 }
 
-/// Reads samples `range` of a recording as [`Reader::read`] does; for a single reading.
+/// Reads samples `range` of a recording as [`Reader::read`] does; for a single read.
 ///
 /// # Errors
 ///
@@ -34,18 +34,18 @@ pub fn read(
 }
 
 impl Reader {
-    /// A reader that has nothing yet.
+    /// A reader with nothing cached.
     pub fn new() -> Self {
         Reader::default()
     }
 
-    /// Fills `out` with the samples from `first` on, counted at `rate` samples a second; `info` is from
-    /// [`probe`](super::probe). Channels are averaged. The same call gives the same bits always.
+    /// Fills `out` with the samples starting at `first`, counted at `rate` samples per second; `info` comes from
+    /// [`probe`](super::probe). Channels are averaged. The same call always returns the same bits.
     ///
     /// # Errors
     ///
-    /// One line of what is wrong, at the recording's place: it is damaged, truncated, gone, shorter than asked for, or holds
-    /// numbers that are not finite.
+    /// One line that describes what is wrong, located at the recording's place: it is damaged, truncated, missing, shorter
+    /// than requested, or contains values that are not finite.
     pub fn read(
         &mut self,
         from: &(impl Recording + ?Sized),
@@ -68,7 +68,7 @@ impl Reader {
         let range = first..first.saturating_add(out.len() as u64);
         let held = samples_at(info.frames, info.rate, rate);
         if range.end > held {
-            return Err(format!("samples up to {} were asked for, it has {held}", range.end));
+            return Err(format!("samples up to {} were requested, it has {held}", range.end));
         }
         if out.is_empty() {
             return Ok(());
@@ -78,7 +78,7 @@ impl Reader {
         }
         let design = design(&mut self.designs, info.rate, rate)?;
         let needs = design.needs(&range);
-        // What lies outside the file is silence.
+        // The signal outside the file is silence.
         self.native.clear();
         self.native.resize((needs.end - needs.start) as usize, 0.0);
         let inside = needs.start.max(0) as u64..(needs.end as u64).min(info.frames);
@@ -91,7 +91,7 @@ impl Reader {
     }
 }
 
-/// The resampler for a pair of rates, built once; the oldest makes room where there are many.
+/// The resampler for a pair of rates, built once; when the cache is full, the oldest is dropped.
 fn design(designs: &mut Vec<((u32, u32), Design)>, rate: u32, target: u32) -> Result<&mut Design, String> {
     let at = match designs.iter().position(|(pair, _)| *pair == (rate, target)) {
         Some(at) => at,
@@ -106,7 +106,7 @@ fn design(designs: &mut Vec<((u32, u32), Design)>, rate: u32, target: u32) -> Re
     Ok(&mut designs[at].1)
 }
 
-/// Reads frames from `first` on at the file's own rate.
+/// Reads frames starting at `first`, at the file's own rate.
 fn native(
     from: &(impl Recording + ?Sized),
     info: &AudioInfo,
@@ -129,9 +129,9 @@ fn native(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{fixture, tone, wav};
-    use super::super::probe;
     use super::*;
+    use crate::audio::fixtures::{fixture, tone, wav};
+    use crate::audio::probe;
     use proptest::prelude::*;
     use std::f64::consts::TAU;
     use std::path::Path;
@@ -146,7 +146,7 @@ mod tests {
         let (from, to) = (samples.len() / 4, samples.len() * 3 / 4);
         let (mut sin, mut cos, mut weight) = (0.0, 0.0, 0.0);
         for (n, &x) in samples.iter().enumerate().take(to).skip(from) {
-            // A Hann window: the leakage of other frequencies falls off fast.
+            // A Hann window, so that leakage from other frequencies falls off fast.
             let w = 0.5 - 0.5 * (TAU * (n - from) as f64 / (to - from) as f64).cos();
             let t = TAU * hertz * n as f64 / rate;
             sin += w * f64::from(x) * t.sin();
@@ -167,7 +167,7 @@ mod tests {
                 let mut writer = hound::WavWriter::create(&path, spec).unwrap();
                 for n in 0..8i64 {
                     for c in 0..i64::from(channels) {
-                        // -1, -0.75 ... 0.75; a second channel is a quarter higher.
+                        // -1, -0.75 ... 0.75; the second channel is a quarter higher.
                         let value = n - 4 + c;
                         match format {
                             'i' => writer.write_sample((value.clamp(-4, 3) << (bits - 3)) as i32).unwrap(),
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn lossy_files_keep_tone_length_and_phase() {
-        // lame makes everything 5 % quieter.
+        // LAME reduces the amplitude by 5 %.
         for (name, expected) in [("tone.mp3", 0.475), ("tone.ogg", 0.5)] {
             let got = whole(&fixture(name), 16_000);
             assert_eq!(got.len(), 16_000, "{name}");
@@ -230,7 +230,7 @@ mod tests {
                 let expected = 30_000.0 / 32_768.0;
                 assert!((amplitude / expected - 1.0).abs() < 1e-3, "{rate} Hz, {hertz} Hz: {amplitude}");
                 assert!(phase.abs() < 1e-3, "{rate} Hz, {hertz} Hz: phase {phase}");
-                // Nothing else came with it: what is left is the noise of 16 bits.
+                // Nothing else was added: the residual is 16-bit rounding noise.
                 let rest = got
                     .iter()
                     .enumerate()
@@ -269,7 +269,7 @@ mod tests {
         }
     }
 
-    /// A file of each kind with its whole content at a native and a foreign rate.
+    /// Files of each format with their whole content, at the native rate and at other rates.
     fn all_kinds() -> Vec<(std::path::PathBuf, AudioInfo, u32, Vec<f32>)> {
         let mut kinds = Vec::new();
         for name in ["tone.flac", "stereo.flac", "tone.mp3", "untagged.mp3", "tone.ogg"] {

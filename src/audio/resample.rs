@@ -1,16 +1,17 @@
-//! Any range of a resampled file, the same whichever range is asked for.
+//! Resamples any range of a file; a sample is the same whichever range is requested.
 //!
 //! `rubato`'s FFT resampler works in blocks: block k of the input (`input` frames) becomes block k of the output
-//! (`output` samples), half a block late, and depends on input block k - 1 too. Blocks are counted from the file's
-//! beginning, so a range needs the blocks that it touches, one before them, and nothing else, and comes out bit for bit
-//! as it would from the whole file. Both block sizes are even, so that half a block is a whole number of samples.
+//! (`output` samples), half a block late, and also depends on input block k - 1. Blocks are counted from the beginning
+//! of the file. A range therefore needs only the blocks that it touches and the one before them, and equals, bit for
+//! bit, the same range of the resampled whole file. Both block sizes are even, so that half a block is a whole number
+//! of samples.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Indexing, Resampler as _, WindowFunction};
 use std::ops::Range;
 
-/// Blocks are at least this many samples long at the lower of the two rates: the filter is as long as a block, and its
-/// pass band ends at about 1 - 14 / length of the lower Nyquist frequency (98.6 %).
+/// Minimum block length in samples at the lower of the two rates. The filter is as long as a block, and its pass band
+/// ends at about 1 - 14 / length of the lower Nyquist frequency (98.6 %).
 const BLOCK: usize = 1024;
 
 /// A resampler from one rate to another.
@@ -22,7 +23,7 @@ pub(super) struct Design {
 }
 
 impl Design {
-    /// A resampler from `rate` to `target` samples a second.
+    /// A resampler from `rate` to `target` samples per second.
     pub(super) fn new(rate: u32, target: u32) -> Result<Self, String> {
         let refused = || format!("resampling from {rate} to {target} Hz is not possible");
         let (rate, target) = (rate as usize, target as usize);
@@ -39,33 +40,33 @@ impl Design {
         Ok(Design { fft, input, output, block: vec![0.0; output] })
     }
 
-    /// The frames of the input that samples `range` of the output depend on; they may begin before the file's beginning
-    /// (then negative) and end after its end, where there is silence.
+    /// The input frames that samples `range` of the output depend on. They may begin before the file's beginning (then they
+    /// are negative) and end after its end; the signal there is silence.
     pub(super) fn needs(&self, range: &Range<u64>) -> Range<i64> {
         let blocks = self.blocks(range);
         let size = self.input as i64;
         (blocks.start - 1) * size..blocks.end * size
     }
 
-    /// The first sample after `first` that needs more of the input.
+    /// The first sample after `first` that needs more input.
     pub(super) fn next_block(&self, first: u64) -> u64 {
         let block = self.blocks(&(first..first + 1)).start;
         ((block + 1) * self.output as i64 - self.output as i64 / 2) as u64
     }
 
-    /// The most frames of the input that pass from the time of a sample until it can be made: it may be the first of its block, which
-    /// is late by half a block.
+    /// The largest number of input frames between the time of a sample and the point where it can be computed. The worst
+    /// case is the first sample of its block, which is half a block late.
     pub(super) fn delay(&self) -> usize {
         self.input + self.input / 2
     }
 
-    /// The blocks of late output that hold samples `range`.
+    /// The blocks of delayed output that hold samples `range`.
     fn blocks(&self, range: &Range<u64>) -> Range<i64> {
         let (size, late) = (self.output as i64, self.output as i64 / 2);
         (range.start as i64 + late) / size..(range.end as i64 + late - 1) / size + 1
     }
 
-    /// Makes samples `range` of the output from the input frames that [`Design::needs`] told.
+    /// Computes samples `range` of the output from the input frames given by [`Design::needs`].
     pub(super) fn run(&mut self, input: &[f32], range: &Range<u64>, out: &mut [f32]) -> Result<(), String> {
         let failed = |_| "resampling it failed".to_string();
         self.fft.reset();
@@ -79,7 +80,7 @@ impl Design {
             if k == 0 {
                 continue;
             }
-            // The block holds output samples begin..begin + size; copy what is asked for.
+            // The block holds output samples begin..begin + size; copy the requested ones.
             let begin = (first + k as i64) * self.output as i64 - self.output as i64 / 2 - range.start as i64;
             let skip = (-begin).clamp(0, self.output as i64) as usize;
             let at = begin.max(0) as usize;

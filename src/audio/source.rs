@@ -1,9 +1,9 @@
-//! Where the bytes of a recording come from, and what `symphonia` reads of them.
+//! The source of a recording's bytes, and what `symphonia` reads of them.
 //!
-//! A recording is a file of its own, or lies inside something else (a row of a table); both are a stream that begins at
-//! 0 and has a length. A damaged recording can send a demuxer round in circles (a FLAC seek table that points backwards
-//! does). Every seek and every byte that `symphonia` reads is therefore counted, and past a budget that no sound file
-//! comes near, reading fails.
+//! A recording is a file of its own, or is stored inside something else (a row of a table). Either way it is a stream
+//! that begins at 0 and has a length. A damaged recording can send a demuxer into an endless loop (a FLAC seek table
+//! that points backwards does). Every seek and every byte that `symphonia` reads is therefore counted, and reading
+//! fails once a budget is exceeded that no valid sound file comes near.
 
 use std::fs::File;
 use std::io::{Error, Read, Result, Seek, SeekFrom};
@@ -12,16 +12,16 @@ use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptio
 
 /// Something that holds the bytes of one recording, such as the path of a file.
 pub trait Recording {
-    /// What it is called in messages: a path, or a row of a table.
+    /// Its name in messages: a path, or a row of a table.
     fn place(&self) -> String;
 
-    /// The file's name that it had when it was made; of it, only the ending is of interest, as a hint.
+    /// The original file name; only its extension is used, as a hint.
     fn name(&self) -> &Path;
 
-    /// Its bytes, from the beginning.
+    /// Opens its bytes, positioned at the beginning.
     ///
     /// # Errors
-    /// What is wrong with it, as the end of a sentence that begins with its place.
+    /// What is wrong with it, as the rest of a sentence that begins with its place.
     fn open(&self) -> std::result::Result<Input, String>;
 }
 
@@ -35,7 +35,7 @@ impl Recording for Path {
     }
 
     fn open(&self) -> std::result::Result<Input, String> {
-        // Looked at before it is opened: to open a pipe would wait for its other end.
+        // Check the metadata before opening: opening a pipe would block until its other end is opened.
         let metadata = std::fs::metadata(self).map_err(|e| format!("cannot be opened: {e}"))?;
         if metadata.is_dir() {
             return Err("is a directory, not an audio file".into());
@@ -74,7 +74,7 @@ pub struct Input {
 }
 
 impl Input {
-    /// A stream of `length` bytes, standing at 0.
+    /// A stream of `length` bytes, positioned at 0.
     pub fn new(bytes: impl Read + Seek + Send + Sync + 'static, length: u64) -> Self {
         Input { bytes: Box::new(bytes), length }
     }
@@ -97,7 +97,7 @@ impl Seek for Input {
     }
 }
 
-/// An input from `base` on, seen as a stream that begins at 0.
+/// An input from byte `base` onward, presented as a stream that begins at 0.
 struct Source {
     input: Input,
     base: u64,
@@ -105,7 +105,7 @@ struct Source {
     budget: u64,
 }
 
-/// A seek costs as much of the budget as reading this many bytes.
+/// A seek uses as much of the budget as reading this many bytes.
 const SEEK_COST: u64 = 4096;
 
 /// A stream of `input` without its first `base` bytes.
@@ -119,7 +119,8 @@ pub(super) fn stream(mut input: Input, base: u64) -> Result<MediaSourceStream<'s
 
 impl Source {
     fn spend(&mut self, cost: u64) -> Result<()> {
-        self.budget = self.budget.checked_sub(cost).ok_or_else(|| Error::other("reading it leads round in circles"))?;
+        self.budget =
+            self.budget.checked_sub(cost).ok_or_else(|| Error::other("reading it ends in an endless loop"))?;
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
-//! WAV: the header by `hound`, the samples straight from the file.
+//! Reads WAV files: the header through `hound`, the samples directly from the file.
 //!
-//! `hound` reads sample by sample through a buffer; a window is one contiguous piece, so one `read` of it and a loop
-//! over the bytes is several times faster, and the header need not be parsed again for each window.
+//! `hound` reads sample by sample through a buffer. A window is one contiguous block of bytes, so a single `read` of it
+//! and a loop over the bytes is several times faster, and the header need not be parsed again for each window.
 
-use super::source::{Input, Recording};
-use super::{AudioInfo, Format};
+use crate::audio::source::{Input, Recording};
+use crate::audio::{AudioInfo, Format};
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 /// How one sample of a WAV is stored.
@@ -33,14 +33,14 @@ impl Stored {
     }
 }
 
-/// What the header of the WAV `input` says. On failure, what is wrong and what to do.
+/// Reads the header of the WAV `input`. On failure, returns what is wrong and what to do.
 pub(super) fn probe(input: Input) -> Result<AudioInfo, String> {
     let length = input.length();
     let mut buffered = BufReader::with_capacity(512, input);
     let header = hound::WavReader::new(&mut buffered).map_err(|e| match e {
         hound::Error::IoError(_) => "truncated: the header ends before the samples begin; copy the file again".into(),
         hound::Error::Unsupported => {
-            "a kind of WAV that is not supported (such as A-law, mu-law or ADPCM); convert it with `sox IN -b 16 -e \
+            "an unsupported kind of WAV (such as A-law, mu-law or ADPCM); convert it with `sox IN -b 16 -e \
              signed-integer OUT.wav`"
                 .to_string()
         }
@@ -50,8 +50,8 @@ pub(super) fn probe(input: Input) -> Result<AudioInfo, String> {
     let (frames, samples) = (u64::from(header.duration()), u64::from(header.len()));
     let unreadable = |e: std::io::Error| format!("cannot be read: {e}");
     let start = buffered.stream_position().map_err(unreadable)?;
-    // The size of a sample in the file may be more than its bits; `hound` knows it but does not tell. The size of the
-    // data stands just before the data.
+    // A sample may occupy more bytes in the file than its bits need; `hound` knows the size but does not expose it. The
+    // size of the data is stored just before the data.
     let mut size = [0; 4];
     buffered.seek(SeekFrom::Start(start.saturating_sub(4))).map_err(unreadable)?;
     buffered.read_exact(&mut size).map_err(unreadable)?;
@@ -107,14 +107,14 @@ pub(super) fn read(
     let mut input = from.open()?;
     input.seek(SeekFrom::Start(info.start + first * frame as u64)).map_err(|e| format!("cannot be read: {e}"))?;
     input.read_exact(bytes).map_err(|e| match e.kind() {
-        std::io::ErrorKind::UnexpectedEof => "became shorter since it was looked at; was it replaced?".to_string(),
+        std::io::ErrorKind::UnexpectedEof => "became shorter after its header was read; was it replaced?".to_string(),
         _ => format!("cannot be read: {e}"),
     })?;
     match info.sample {
         Stored::U8 => mono(bytes, channels, out, |b: [u8; 1]| (f32::from(b[0]) - 128.0) / 128.0),
         Stored::I16 => mono(bytes, channels, out, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0),
         Stored::I24 => mono(bytes, channels, out, |b: [u8; 3]| {
-            // The three bytes as the upper ones of a 32-bit number: the sign comes out right.
+            // The three bytes become the upper bytes of a 32-bit integer, which preserves the sign.
             i32::from_le_bytes([0, b[0], b[1], b[2]]) as f32 / 2_147_483_648.0
         }),
         Stored::I32 => mono(bytes, channels, out, |b| i32::from_le_bytes(b) as f32 / 2_147_483_648.0),

@@ -1,17 +1,17 @@
-//! The tag in an MP3's first frame that tells how long the file is.
+//! The tag in an MP3's first frame that gives the length of the file.
 
-/// What a Xing, Info or VBRI tag tells.
+/// The contents of a Xing, Info or VBRI tag.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag {
-    /// Whether the tag has the number of frames, so that nobody need count them.
+    /// Whether the tag gives the number of frames, so that they need not be counted.
     pub counted: bool,
-    /// Bytes of the stream, counted from its first frame.
+    /// Size of the stream in bytes, from its first frame.
     pub bytes: Option<u64>,
 }
 
 /// Looks for a tag in the first bytes of a stream.
 pub(super) fn find(head: &[u8]) -> Option<Tag> {
-    // The tag stands behind the frame's header and side information: 13 to 36 bytes into the first frame.
+    // The tag follows the frame's header and side information: 13 to 36 bytes into the first frame.
     let near = head.get(..1024).unwrap_or(head);
     let at = |name: &[u8; 4]| near.windows(4).position(|w| w == name);
     let word = |i: usize| near.get(i..i + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);

@@ -8,39 +8,8 @@ use toml::{Table, Value};
 
 /// A configuration made of sections. Its defaults contain every key.
 pub trait Sections: Default + Serialize + DeserializeOwned {
-    /// Named sets of overrides: (name, TOML). The first comment line of the TOML describes the preset.
-    const PRESETS: &'static [(&'static str, &'static str)];
-    /// The default preset, used when none is named.
-    const USUAL: &'static str;
-    /// Keys, by section and name, that only this kind of configuration has.
-    const MARKS: &'static [(&'static str, &'static str)];
-
-    /// Whether a configuration file is of this kind, judged by the preset that it names or by its keys.
-    fn is_at(path: &Path) -> bool {
-        let table = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<Table>().ok());
-        table.is_some_and(|table| {
-            let preset = table.get("preset").and_then(Value::as_str);
-            let has = |section: &str, key: &str| table.get(section).is_some_and(|s| s.get(key).is_some());
-            preset.is_some_and(|preset| Self::names(preset)) || Self::MARKS.iter().any(|(s, key)| has(s, key))
-        })
-    }
-
-    /// Whether a preset belongs to this kind of configuration.
-    fn names(preset: &str) -> bool {
-        Self::PRESETS.iter().any(|(name, _)| *name == preset)
-    }
-
     /// Adds every value that is out of range or inconsistent with another value to `faults`.
     fn collect_faults(&self, faults: &mut Vec<Problem>);
-
-    /// Merges the layers over the defaults and checks the result.
-    ///
-    /// # Errors
-    /// An unknown preset or a malformed `--set` is [`Error::Usage`]. Unknown keys and values out of range are
-    /// [`Error::Config`], which lists all of them.
-    fn resolve(layers: &Layers) -> Result<Self> {
-        resolve(layers)
-    }
 
     /// Checks every value.
     ///
@@ -51,22 +20,15 @@ pub trait Sections: Default + Serialize + DeserializeOwned {
         self.collect_faults(&mut faults);
         if faults.is_empty() { Ok(()) } else { Err(Error::Config(faults)) }
     }
+}
 
-    /// The configuration as TOML, sufficient to repeat the run.
-    ///
-    /// # Errors
-    /// No input of a user causes one.
-    fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).map_err(|e| Error::failed(format!("configuration: {e}"), "report this as a fault of cpc"))
-    }
-
-    /// Reads a run's `config.toml`.
-    ///
-    /// # Errors
-    /// Those of [`Sections::resolve`], and I/O errors.
-    fn read(path: &Path) -> Result<Self> {
-        Self::resolve(&Layers { file: Some(path.to_path_buf()), ..Default::default() })
-    }
+/// A named set of overrides of a configuration's defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preset {
+    /// Its name.
+    pub name: &'static str,
+    /// Its TOML. The first comment line describes the preset.
+    pub toml: &'static str,
 }
 
 /// The sources of values besides the defaults, in order of increasing precedence.
@@ -82,59 +44,143 @@ pub struct Layers {
     pub flags: Vec<(&'static str, Value)>,
 }
 
-fn resolve<C: Sections>(layers: &Layers) -> Result<C> {
-    let defaults = match Value::try_from(C::default()) {
-        Ok(Value::Table(table)) => table,
-        _ => return Err(Error::failed("the defaults are not a table", "report this as a fault of cpc")),
-    };
-    let mut table = defaults.clone();
-    let mut faults = Vec::new();
-    let mut lay = |over: Table, from: &str| merge(&mut table, over, "", from, &mut faults);
-    let mut preset = layers.preset.clone(); // from the command line, else from the file, else the default preset
-    let mut file = None;
-    if let Some(path) = &layers.file {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
-        let from = path.display().to_string();
-        let mut over = parse(&text, &from)?;
-        match over.remove("preset") {
-            Some(Value::String(name)) => preset = preset.or(Some(name)),
-            Some(_) => return Err(Error::Config(vec![Problem::new(format!("{from}: preset"), "is not a name")])),
-            None => {}
-        }
-        file = Some((over, from));
+impl Layers {
+    /// Only DATA.
+    pub fn of_data(data: &str) -> Layers {
+        Layers::default().with("data.path", data)
     }
-    let name = preset.as_deref().unwrap_or(C::USUAL);
-    let (_, text) = C::PRESETS.iter().find(|(n, _)| *n == name).ok_or_else(|| {
-        let names: Vec<&str> = C::PRESETS.iter().map(|(n, _)| *n).collect();
-        Error::usage(format!("--preset {name}: there is no such preset"), format!("choose one of {}", names.join(", ")))
-    })?;
-    lay(parse(text, &format!("preset {name}"))?, &format!("preset {name}"));
-    if let Some((over, from)) = file {
-        lay(over, &from);
+
+    /// With a preset.
+    pub fn preset(mut self, name: &str) -> Layers {
+        self.preset = Some(name.into());
+        self
     }
-    for setting in &layers.set {
-        lay(parse_setting(setting)?, &format!("--set {setting}"));
+
+    /// With the value of one more key.
+    pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Layers {
+        self.flags.push((key, value.into()));
+        self
     }
-    for (key, value) in &layers.flags {
-        lay(nested(key, value.clone()), "a flag");
+
+    /// DATA, if a layer besides the file names it.
+    pub fn data(&self) -> Option<&str> {
+        let flag = self.flags.iter().rev().find(|(key, _)| *key == "data.path").and_then(|(_, value)| value.as_str());
+        let set = || self.set.iter().rev().find_map(|text| text.trim().strip_prefix("data.path="));
+        flag.or_else(set)
     }
-    // One section at a time, so that a wrong type in one does not hide errors in the others.
-    let mut config = Table::new();
-    for (key, value) in table {
+
+    /// The keys that flags name, and those that settings name.
+    pub fn keys(&self) -> [Vec<&str>; 2] {
+        let set = self.set.iter().filter_map(|text| text.split_once('=')).map(|(key, _)| key.trim());
+        [self.flags.iter().map(|(key, _)| *key).collect(), set.collect()]
+    }
+}
+
+/// Sections as a table.
+///
+/// # Errors
+/// They cannot be written as TOML.
+pub fn table(sections: &impl Sections) -> Result<Table> {
+    match Value::try_from(sections) {
+        Ok(Value::Table(table)) => Ok(table),
+        _ => Err(Error::failed("a configuration is no table", "report this as a bug in cpc")),
+    }
+}
+
+/// Every key of a configuration with its default.
+///
+/// # Errors
+/// They cannot be written as TOML.
+pub fn defaults<C: Sections>() -> Result<Table> {
+    table(&C::default())
+}
+
+/// Checks a table that has every key, and gives it with every value in the type that it has. `faults` are those already known.
+///
+/// # Errors
+/// [`Error::Config`] with all faults.
+pub fn check<C: Sections>(config: Table, mut faults: Vec<Problem>) -> Result<Table> {
+    let defaults = defaults::<C>()?;
+    // Each section is checked separately, so that a bad type in one does not hide faults in the others.
+    let mut sound = Table::new();
+    for (key, value) in config {
         let mut alone = defaults.clone();
         alone.insert(key.clone(), value.clone());
         match C::deserialize(Value::Table(alone)) {
-            Ok(_) => config.insert(key, value),
-            Err(e) => {
-                faults.push(Problem::new(key, e.message().trim()));
-                None
+            Ok(_) => {
+                sound.insert(key, value);
             }
-        };
+            Err(e) => faults.push(Problem::new(key, e.message().trim())),
+        }
     }
-    let config = C::deserialize(Value::Table(config))
+    let config = C::deserialize(Value::Table(sound))
         .map_err(|e| Error::Config(vec![Problem::new("configuration", e.message())]))?;
     config.collect_faults(&mut faults);
-    if faults.is_empty() { Ok(config) } else { Err(Error::Config(faults)) }
+    if faults.is_empty() { table(&config) } else { Err(Error::Config(faults)) }
+}
+
+/// Whether a table has a dotted key.
+pub fn has(table: &Table, key: &str) -> bool {
+    match key.split_once('.') {
+        None => table.contains_key(key),
+        Some((section, key)) => table.get(section).and_then(Value::as_table).is_some_and(|inner| has(inner, key)),
+    }
+}
+
+/// Reads a file of configuration.
+///
+/// # Errors
+/// It cannot be read, or is not TOML.
+pub fn read_file(path: &Path) -> Result<Table> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+    parse(&text, &path.display().to_string())
+}
+
+/// Lays the layers on `base`, which has every key, and checks the result. `usual` is the preset that is used if none is named.
+///
+/// # Errors
+/// An unknown preset or a malformed `--set` is [`Error::Usage`]. Unknown keys, and what `check` finds, are [`Error::Config`].
+pub fn lay(
+    presets: &[Preset],
+    usual: Option<&str>,
+    base: Table,
+    from: &Layers,
+    check: impl Fn(Table, Vec<Problem>) -> Result<Table>,
+) -> Result<Table> {
+    let mut config = base;
+    let mut faults = Vec::new();
+    let mut merged = |over: Table, from: &str| merge(&mut config, over, "", from, &mut faults);
+    let mut preset = from.preset.clone(); // of the command line, else of the file, else the usual one
+    let mut file = None;
+    if let Some(path) = &from.file {
+        let place = path.display().to_string();
+        let mut over = read_file(path)?;
+        over.remove("kind");
+        match over.remove("preset") {
+            Some(Value::String(name)) => preset = preset.or(Some(name)),
+            Some(_) => return Err(Error::Config(vec![Problem::new(format!("{place}: preset"), "is not a name")])),
+            None => {}
+        }
+        file = Some((over, place));
+    }
+    if let Some(name) = preset.as_deref().or(usual) {
+        let preset = presets.iter().find(|preset| preset.name == name).ok_or_else(|| {
+            let names: Vec<&str> = presets.iter().map(|preset| preset.name).collect();
+            let what = format!("--preset {name}: there is no such preset");
+            Error::usage(what, format!("choose one of {}", names.join(", ")))
+        })?;
+        merged(parse(preset.toml, &format!("preset {name}"))?, &format!("preset {name}"));
+    }
+    if let Some((over, place)) = file {
+        merged(over, &place);
+    }
+    for setting in &from.set {
+        merged(parse_setting(setting)?, &format!("--set {setting}"));
+    }
+    for (key, value) in &from.flags {
+        merged(nested(key, value.clone()), "a flag");
+    }
+    check(config, faults)
 }
 
 fn parse(text: &str, from: &str) -> Result<Table> {

@@ -1,172 +1,24 @@
-//! The configuration: one struct per component, presets that override its defaults, and the layers above them.
+//! Configuration: sections that several kinds of models share, and the layers that values come from.
 //!
-//! A value comes from the first of these that sets it: a flag, `--set key=value`, `--config FILE`, `--preset NAME`, the
-//! default. [`Sections::resolve`] merges them, and [`Sections::validate`] reports all errors at once.
+//! A value comes from the first of these that names it: a flag, `--set key=value`, `--config FILE`, `--preset NAME`, the
+//! default. What is particular to a kind of model is in its folder below [`crate::kinds`].
 
-mod bottleneck;
-mod data;
-mod gan;
+mod bad_file;
 mod image;
-mod layers;
+pub mod layers;
 mod model;
-mod text;
+mod sentences;
+mod size;
 mod train;
+mod word;
 
-pub use bottleneck::{BottleneckConfig, BottleneckEncoderConfig, BottleneckObjectiveConfig, Information};
-pub use data::{Columns, Cut, DataConfig, OnBadFile, Sampler};
-pub use gan::{GanConfig, GanDataConfig, GanObjectiveConfig, GeneratorConfig};
-pub use image::{
-    Architecture, DimConfig, DimEstimator, DimObjectiveConfig, ImageDataConfig, ImageEncoderConfig, LocalCriticKind,
-};
-pub use layers::{Layers, Sections};
-pub use model::{ContextConfig, ContextKind, EncoderConfig, HeadsConfig, HeadsKind, NormKind, ScoreKind};
-pub use text::{SentenceEncoderConfig, TextConfig, TextDataConfig};
+pub use bad_file::OnBadFile;
+pub use image::{Architecture, ImageDataConfig, ImageEncoderConfig, LocalCriticKind};
+pub use layers::{Layers, Preset, Sections};
+pub(crate) use model::check_dim;
+pub use model::{ContextConfig, ContextKind, ConvEncoderConfig, HeadsConfig, HeadsKind, NormKind, ScoreKind};
+pub use sentences::SentenceEncoderConfig;
+pub use size::ImageSize;
 pub use train::{NegativesFrom, ObjectiveConfig, OptimizerKind, Schedule, TrainConfig};
-
-use crate::error::Problem;
-use serde::{Deserialize, Serialize};
-
-/// The complete configuration of a run.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// The seed of every random stream.
-    pub seed: u64,
-    /// g_enc.
-    pub encoder: EncoderConfig,
-    /// g_ar.
-    pub context: ContextConfig,
-    /// W_k.
-    pub heads: HeadsConfig,
-    /// What InfoNCE contrasts.
-    pub objective: ObjectiveConfig,
-    /// The source of the windows.
-    pub data: DataConfig,
-    /// How the model is trained.
-    pub train: TrainConfig,
-}
-
-impl Sections for Config {
-    const PRESETS: &'static [(&'static str, &'static str)] = &[
-        ("demo", include_str!("../../data/presets/demo.toml")),
-        ("small", include_str!("../../data/presets/small.toml")),
-        ("cpc2018", include_str!("../../data/presets/cpc2018.toml")),
-        ("big", include_str!("../../data/presets/big.toml")),
-    ];
-    const USUAL: &'static str = "small";
-    const MARKS: &'static [(&'static str, &'static str)] = &[("encoder", "kernels"), ("data", "sample_rate")];
-
-    fn collect_faults(&self, faults: &mut Vec<Problem>) {
-        let before = faults.len();
-        self.encoder.validate(faults);
-        self.context.validate(faults);
-        self.heads.validate(faults);
-        self.objective.validate(faults);
-        self.data.validate(faults);
-        self.train.validate(faults);
-        if faults.len() > before {
-            return; // the checks below relate sections to each other, and need each of them to be valid
-        }
-        let (frames, steps) = (self.encoder.frames(self.data.window), self.heads.steps);
-        if frames <= steps {
-            faults.push(Problem::new(
-                "data.window",
-                format!(
-                    "{} samples give {frames} frames, but heads.steps = {steps} needs at least {}",
-                    self.data.window,
-                    steps + 1
-                ),
-            ));
-        }
-        if self.objective.mask_duplicates {
-            faults.push(Problem::new("objective.mask_duplicates", "is for text; no two frames of audio are the same"));
-        }
-        self.heads.validate_sizes(self.encoder.hidden_dim, self.context.hidden_dim, faults);
-        let same = self.objective.negatives_from == NegativesFrom::SameSequence && self.objective.exclude_positive;
-        if same && frames <= steps + 1 && self.objective.num_negatives > 0 {
-            faults.push(Problem::new("objective.exclude_positive", "leaves no frame of the window to draw from"));
-        }
-        if self.objective.negatives_from == NegativesFrom::OtherSequences && self.train.batch_size < 2 {
-            faults
-                .push(Problem::new("objective.negatives_from", "other-sequences needs train.batch_size of at least 2"));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::{Error, Result};
-    use toml::Value;
-
-    fn resolve(set: &[&str]) -> Result<Config> {
-        Config::resolve(&Layers { set: set.iter().map(|s| s.to_string()).collect(), ..Default::default() })
-    }
-
-    #[test]
-    fn every_preset_is_sound_and_small_is_the_usual_one() {
-        for (name, _) in Config::PRESETS {
-            let config = Config::resolve(&Layers { preset: Some((*name).into()), ..Default::default() }).unwrap();
-            assert_eq!(*name == Config::USUAL, config == resolve(&[]).unwrap(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_flag_beats_set_beats_file_beats_preset_beats_default() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("my.toml");
-        std::fs::write(&file, "[train]\nlr = 3e-4\nsteps = 30\nbatch_size = 30\n").unwrap();
-        let layers = Layers {
-            preset: Some("demo".into()),
-            file: Some(file.clone()),
-            set: vec!["train.steps=40".into(), "train.batch_size=40".into()],
-            flags: vec![("train.batch_size", Value::Integer(50))],
-        };
-        let config = Config::resolve(&layers).unwrap();
-        assert_eq!((config.train.lr, config.train.steps, config.train.batch_size), (3e-4, 40, 50));
-        assert_eq!(config.encoder.hidden_dim, 128);
-        std::fs::write(&file, "preset = \"big\"\n").unwrap();
-        assert_eq!(Config::resolve(&Layers { file: Some(file), ..Default::default() }).unwrap().context.num_layers, 2);
-    }
-
-    #[test]
-    fn a_written_configuration_reads_back_the_same() {
-        let config = resolve(&["train.lr=1", "encoder.norm=batch", "data.sampler=uniform"]).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("config.toml");
-        std::fs::write(&path, config.to_toml().unwrap()).unwrap();
-        assert_eq!(Config::read(&path).unwrap(), config);
-    }
-
-    #[test]
-    fn every_fault_is_named_at_once_with_its_key() {
-        let Err(Error::Config(faults)) =
-            resolve(&["train.lrr=1", "train.lr=-1", "data.window=0", "context.kind=rnn", "colour=red"])
-        else {
-            panic!("accepted")
-        };
-        let text: Vec<String> = faults.iter().map(|f| f.to_string()).collect();
-        for needle in [
-            "train.lrr: unknown key",
-            "train.lr: -1",
-            "data.window",
-            "context: unknown variant `rnn`",
-            "colour: unknown key",
-        ] {
-            assert!(text.iter().any(|t| t.starts_with(needle)), "{needle} is not in {text:#?}");
-        }
-    }
-
-    #[test]
-    fn a_window_too_short_for_the_steps_is_refused() {
-        let error = resolve(&["data.window=1600"]).unwrap_err().to_string();
-        assert!(error.contains("10 frames") && error.contains("at least 13"), "{error}");
-    }
-
-    #[test]
-    fn a_setting_that_is_none_is_a_usage_error() {
-        for setting in ["train.lr", "=3", "train..lr=3", "train.lr="] {
-            assert!(matches!(resolve(&[setting]), Err(Error::Usage { .. })), "{setting}");
-        }
-    }
-}
+pub use word::choice;
+pub(crate) use word::from_word;

@@ -18,7 +18,7 @@ pub enum NormKind {
 /// The `[encoder]` section: g_enc, strided convolutions with norm and ReLU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct EncoderConfig {
+pub struct ConvEncoderConfig {
     /// Channels of every layer, and therefore the dimension of z. 512 in the paper (section 3.1), 256 in CPC_audio.
     pub hidden_dim: usize,
     /// The normalization after each convolution.
@@ -31,9 +31,9 @@ pub struct EncoderConfig {
     pub paddings: Vec<usize>,
 }
 
-impl Default for EncoderConfig {
+impl Default for ConvEncoderConfig {
     fn default() -> Self {
-        EncoderConfig {
+        ConvEncoderConfig {
             hidden_dim: 256,
             norm: NormKind::Channel,
             kernels: vec![10, 8, 4, 4, 4],
@@ -43,7 +43,7 @@ impl Default for EncoderConfig {
     }
 }
 
-impl EncoderConfig {
+impl ConvEncoderConfig {
     /// The hop between frames, in samples: 160 for the paper's strides.
     pub fn hop(&self) -> usize {
         self.strides.iter().product()
@@ -119,6 +119,16 @@ pub enum ContextKind {
     Gru,
     /// Long short-term memory (CPC-big).
     Lstm,
+}
+
+impl ContextKind {
+    /// Its name as the literature writes it.
+    pub fn title(self) -> &'static str {
+        match self {
+            ContextKind::Gru => "GRU",
+            ContextKind::Lstm => "LSTM",
+        }
+    }
 }
 
 /// The `[context]` section: g_ar.
@@ -239,7 +249,7 @@ impl HeadsConfig {
     }
 }
 
-pub(super) fn check_dim(key: &str, dim: usize, faults: &mut Vec<Problem>) {
+pub(crate) fn check_dim(key: &str, dim: usize, faults: &mut Vec<Problem>) {
     if !(1..=65_536).contains(&dim) {
         faults.push(Problem::new(key, format!("{dim} is not between 1 and 65536")));
     }
@@ -251,14 +261,14 @@ mod tests {
 
     #[test]
     fn the_papers_encoder_has_a_hop_of_160_and_sees_465_samples() {
-        let cfg = EncoderConfig::default();
+        let cfg = ConvEncoderConfig::default();
         assert_eq!((cfg.hop(), cfg.receptive_field(), cfg.frames(20_480), cfg.frames(3)), (160, 465, 128, 0));
         assert_eq!(cfg.lead(), 3 + 5 * 2 + 20 + 40 + 80);
     }
 
     #[test]
     fn every_fault_is_named_at_once() {
-        let cfg = EncoderConfig { hidden_dim: 0, strides: vec![2, 0], paddings: vec![30; 5], ..Default::default() };
+        let cfg = ConvEncoderConfig { hidden_dim: 0, strides: vec![2, 0], paddings: vec![30; 5], ..Default::default() };
         let mut faults = Vec::new();
         cfg.validate(&mut faults);
         let keys: Vec<&str> = faults.iter().map(|f| f.at.as_str()).collect();

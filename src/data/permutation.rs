@@ -1,14 +1,14 @@
-//! A shuffle that is not stored: the i-th element of a keyed random permutation, computed when it is asked for.
+//! A shuffle that is not stored: the i-th element of a keyed random permutation is computed on request.
 //!
-//! A Feistel network permutes the numbers of an even count of bits, whatever its round function; where the result lies
-//! outside of 0..n it is permuted again until it does not (Black and Rogaway 2002, "Ciphers with arbitrary finite
-//! domains", cycle walking). With 10^8 windows that is 0 bytes instead of 800 MB.
+//! A Feistel network permutes all integers of an even number of bits, whatever its round function. If the result is
+//! outside 0..n, it is permuted again until it is inside (Black and Rogaway 2002, "Ciphers with arbitrary finite
+//! domains", cycle walking). With 10^8 windows that takes 0 bytes instead of 800 MB.
 
 use crate::seed::Stream;
 
 const ROUNDS: usize = 6;
 
-/// Half of the bits of the smallest network: with fewer, few of all permutations could come out.
+/// Half the number of bits of the smallest network: with fewer bits, only few of all permutations could occur.
 const LEAST: u32 = 4;
 
 /// A random permutation of `0..n`.
@@ -20,13 +20,13 @@ pub struct Permutation {
 }
 
 impl Permutation {
-    /// The permutation of `0..n` that a random stream gives.
+    /// The permutation of `0..n` drawn from a random stream.
     pub fn new(n: u64, stream: &mut Stream) -> Self {
         let bits = 64 - n.saturating_sub(1).leading_zeros();
         Permutation { n, half: bits.div_ceil(2).max(LEAST), keys: std::array::from_fn(|_| stream.next_u64()) }
     }
 
-    /// Where `i` goes; `i` itself if it is not in `0..n`.
+    /// The image of `i`; `i` itself if it is not in `0..n`.
     pub fn at(&self, i: u64) -> u64 {
         if i >= self.n {
             return i;
@@ -48,7 +48,7 @@ impl Permutation {
     }
 }
 
-/// splitmix64's finalizer: every bit of the input moves every bit of the output.
+/// splitmix64's finalizer: every input bit affects every output bit.
 fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -92,7 +92,7 @@ mod tests {
             followed += (1..n).filter(|&i| p.at(i) == p.at(i - 1) + 1).count();
             (0..4).for_each(|i| sum[i] += p.at(i as u64) as f64 / 200.0);
         }
-        // A random permutation has one such pair on average; places have mean 499.5, here with deviation 20.
+        // A random permutation has one such pair on average; images have mean 499.5, here with standard deviation 20.
         assert!((120..300).contains(&followed), "{followed}");
         assert!(sum.iter().all(|mean| (mean - 499.5).abs() < 100.0), "{sum:?}");
     }

@@ -1,7 +1,8 @@
-//! What features are worth: read off by a simple classifier ([`probe`], and [`sentences`] for vectors of sentences), or without training anything ([`abx`]); and what learned ones
-//! are compared with ([`baseline`]).
+//! What features are worth: what a simple classifier reads from them ([`probe`], and `sentences` for vectors of sentences), what they
+//! tell without any training ([`abx`]), and the information in them ([`frames`]).
 
 pub mod abx;
-pub mod baseline;
+pub mod frames;
 pub mod probe;
+#[cfg(feature = "text")]
 pub mod sentences;

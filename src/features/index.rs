@@ -1,30 +1,17 @@
 //! `index.json`: the contents of a feature directory, and what produced it.
 
-use super::{Extractor, Layer, Timing};
-use crate::data::Utterance;
+use super::{Format, Timing};
+use crate::config::from_word;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::weights::Pretrained;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// The file name of the index in a feature directory.
 pub const FILE_NAME: &str = "index.json";
 
-/// How features are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// One float32 `.npy` file (T, D) per utterance, in the same tree as the input.
-    Npy,
-    /// One `.safetensors` file per layer, with a tensor (T, D) per utterance.
-    Safetensors,
-    /// One `.parquet` file per layer: utterance, speaker, frame, time, vector.
-    Parquet,
-}
-
 /// Normalization of the features of each utterance, over its frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalize {
     /// No normalization.
@@ -34,6 +21,8 @@ pub enum Normalize {
     /// The mean is subtracted, and the result is divided by the standard deviation.
     MeanVar,
 }
+
+from_word!(Normalize);
 
 /// The settings that features were extracted with: the same settings give the same features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,23 +43,6 @@ pub struct Made {
 }
 
 impl Made {
-    /// The settings of an extraction with a model; `extractor` must be that of `model`.
-    ///
-    /// # Errors
-    /// A tensor operation fails.
-    pub fn new(model: &Pretrained, extractor: &Extractor, format: Format, normalize: Normalize) -> Result<Self> {
-        let many = extractor.layers().len() > 1;
-        let layers = extractor.layers().iter().zip(extractor.dims());
-        Ok(Made {
-            model: model.origin.reference.clone(),
-            model_sha256: model.sha256()?,
-            layers: layers.map(|(&layer, &dim)| LayerInfo::new(layer, dim, format, many)).collect(),
-            format,
-            normalize,
-            timing: extractor.timing(),
-        })
-    }
-
     /// Whether both give the same features; the location of the model is ignored.
     pub fn same(&self, other: &Made) -> bool {
         *self == Made { model: self.model.clone(), ..other.clone() }
@@ -90,14 +62,8 @@ pub struct LayerInfo {
 
 impl LayerInfo {
     /// The entry of a layer; `many` is true if there are several layers.
-    pub fn new(layer: Layer, dim: usize, format: Format, many: bool) -> Self {
-        let path = match format {
-            Format::Npy if many => layer.file_name(),
-            Format::Npy => ".".into(),
-            Format::Safetensors => format!("{}.safetensors", layer.file_name()),
-            Format::Parquet => format!("{}.parquet", layer.file_name()),
-        };
-        LayerInfo { name: layer.to_string(), dim, path }
+    pub fn new(layer: &str, dim: usize, format: Format, many: bool) -> Self {
+        LayerInfo { name: layer.into(), dim, path: format.layer_path(layer, many) }
     }
 }
 
@@ -115,19 +81,6 @@ pub struct Indexed {
     /// The `.npy` file, relative to the layer's folder; for other formats the id is the key.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub file: Option<String>,
-}
-
-impl Indexed {
-    /// An utterance of a corpus whose features are in `file`. Its length is in samples at `rate`.
-    pub fn new(utterance: &Utterance, speaker: &str, frames: u64, rate: u32, file: String) -> Self {
-        Indexed {
-            id: utterance.id.clone(),
-            speaker: speaker.to_string(),
-            frames: frames as usize,
-            seconds: utterance.samples as f64 / f64::from(rate),
-            file: Some(file),
-        }
-    }
 }
 
 /// The index.

@@ -1,28 +1,22 @@
-//! Frozen features: the outputs of a trained model for audio, from a stream or from whole files.
+//! Frozen features on disk: what is written, by which format, and how it is read back.
 //!
-//! A [`Stream`] accepts samples as they arrive and returns frames as they become final; everything else is built on it.
-//! An [`Extractor`] holds a model and the requested layers, and creates streams. [`extract`] writes the features of corpora to a
-//! directory with an [`Index`]; a [`FeatureSet`] reads them back.
+//! A directory of features has an [`Index`] of what made it and what is in it. [`UtteranceFiles`] writes one utterance, a [`FeatureSet`]
+//! reads a directory. A [`FeatureFormat`] is a way to store features.
 
-mod extract;
-mod images;
+pub mod format;
+mod frames;
 mod index;
-mod layer;
 mod npy;
-mod sentence_table;
-mod sentences;
 mod set;
-mod stream;
-mod tables;
 mod writing;
 
-pub(crate) use extract::file_names;
-pub use extract::{extract, extract_samples};
-pub use images::{ImageExtractor, ImageLayer};
-pub use index::{Format, Index, Indexed, LayerInfo, Made, Normalize};
-pub use layer::Layer;
+pub use format::{FORMATS, FeatureFormat, Format, RowWriter};
+pub use frames::{Frames, Timing};
+pub use index::{Index, Indexed, LayerInfo, Made, Normalize};
+pub(crate) use npy::file_size;
 pub use npy::{NpyFile, NpyWriter};
-pub use sentences::SentenceExtractor;
-pub use set::{FeatureSet, Utterance};
-pub use stream::{Extractor, Frames, Stream, Timing};
-pub(crate) use writing::Writing;
+pub use set::{FeatureSet, FeatureUtterance};
+pub use writing::{UtteranceFiles, file_names};
+
+/// Rows that are read at once, and after which a row group of parquet is written.
+const ROWS: usize = 16_384;

@@ -23,7 +23,7 @@ fn header(rows: u64, dim: usize) -> [u8; HEADER] {
 }
 
 /// The size in bytes of a written file of (rows, dim).
-pub(super) fn file_size(rows: u64, dim: usize) -> u64 {
+pub(crate) fn file_size(rows: u64, dim: usize) -> u64 {
     HEADER as u64 + rows * dim as u64 * 4
 }
 

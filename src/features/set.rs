@@ -1,13 +1,10 @@
 //! Reading features: the output of `cpc extract`, or a directory of `.npy` files from any other tool.
 
-use super::index::{FILE_NAME, Format, Index};
-use super::npy::NpyFile;
 use crate::error::{Error, Problem, Result};
-use safetensors::Dtype;
-use safetensors::tensor::Metadata;
+use crate::features::format::tensors;
+use crate::features::index::{FILE_NAME, Index};
+use crate::features::npy::NpyFile;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -15,7 +12,7 @@ use walkdir::WalkDir;
 #[derive(Debug, Clone)]
 pub struct FeatureSet {
     path: PathBuf,
-    utterances: Vec<Utterance>,
+    utterances: Vec<FeatureUtterance>,
     files: Vec<NpyFile>,
     by_id: HashMap<String, usize>,
     dim: usize,
@@ -24,7 +21,7 @@ pub struct FeatureSet {
 
 /// One utterance of a set.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Utterance {
+pub struct FeatureUtterance {
     /// Its id, as used in label files.
     pub id: String,
     /// The speaker, if known from the index or the folders.
@@ -45,7 +42,7 @@ impl FeatureSet {
         let metadata = std::fs::metadata(path).map_err(Error::io(path, "open"))?;
         let dir = if metadata.is_dir() { path } else { path.parent().unwrap_or(path) };
         match Index::read(dir)? {
-            Some(index) if metadata.is_dir() => indexed(path, index, layer),
+            Some(index) if metadata.is_dir() => indexed(path, &index, layer),
             None if metadata.is_dir() => match layer {
                 Some(layer) => Err(Error::usage(
                     format!("--layer {layer}: {} has no {FILE_NAME} that lists layers", path.display()),
@@ -58,7 +55,11 @@ impl FeatureSet {
         }
     }
 
-    fn new(path: &Path, mut found: Vec<(Utterance, NpyFile)>, frame_rate: Option<f64>) -> Result<FeatureSet> {
+    pub(super) fn new(
+        path: &Path,
+        mut found: Vec<(FeatureUtterance, NpyFile)>,
+        frame_rate: Option<f64>,
+    ) -> Result<FeatureSet> {
         found.sort_by(|a, b| a.0.id.cmp(&b.0.id));
         let dim = found.first().map_or(0, |(_, file)| file.dim);
         let mut problems = Vec::new();
@@ -80,7 +81,7 @@ impl FeatureSet {
     }
 
     /// The utterances, sorted by id.
-    pub fn utterances(&self) -> &[Utterance] {
+    pub fn utterances(&self) -> &[FeatureUtterance] {
         &self.utterances
     }
 
@@ -117,7 +118,7 @@ impl FeatureSet {
 }
 
 /// A directory that `cpc extract` wrote.
-fn indexed(dir: &Path, index: Index, layer: Option<&str>) -> Result<FeatureSet> {
+fn indexed(dir: &Path, index: &Index, layer: Option<&str>) -> Result<FeatureSet> {
     if !index.complete {
         return Err(Error::failed(
             format!("{}: the extraction was not finished", dir.display()),
@@ -136,40 +137,7 @@ fn indexed(dir: &Path, index: Index, layer: Option<&str>) -> Result<FeatureSet> 
             return Err(Error::usage(what, "choose one with --layer"));
         }
     };
-    let path = dir.join(&chosen.path);
-    match index.made.format {
-        Format::Npy => {
-            let (mut found, mut problems) = (Vec::new(), Vec::new());
-            for u in &index.utterances {
-                let file = path.join(u.file.as_deref().unwrap_or_default());
-                match NpyFile::open(&file) {
-                    Ok(npy) if npy.rows != u.frames || npy.dim != chosen.dim => {
-                        let what = format!(
-                            "is {} x {}, but {FILE_NAME} says {} x {}",
-                            npy.rows, npy.dim, u.frames, chosen.dim
-                        );
-                        problems.push(Problem::new(file.display(), what));
-                    }
-                    Ok(npy) => {
-                        let (speaker, seconds) = (Some(u.speaker.clone()), Some(u.seconds));
-                        let frames = npy.rows;
-                        found.push((Utterance { id: u.id.clone(), speaker, frames, seconds }, npy));
-                    }
-                    Err(Error::BadFiles(bad)) => problems.extend(bad),
-                    Err(e) => problems.push(Problem::new(file.display(), e)),
-                }
-            }
-            if !problems.is_empty() {
-                return Err(Error::BadFiles(problems));
-            }
-            FeatureSet::new(dir, found, Some(index.made.timing.frame_rate))
-        }
-        Format::Safetensors => tensors(&path, Some(&index)),
-        Format::Parquet => Err(Error::usage(
-            format!("{} holds parquet, a format that is written for other tools", dir.display()),
-            "extract with --format npy or safetensors",
-        )),
-    }
+    index.made.format.open(dir, index, chosen)
 }
 
 /// Any directory of `.npy` files. Ids are file names if these are unique, otherwise paths; the first folder is the speaker.
@@ -204,52 +172,11 @@ fn loose(dir: &Path) -> Result<FeatureSet> {
             Ok(npy) => {
                 let speaker = relative(file).split_once('/').map(|(first, _)| first.to_string());
                 let frames = npy.rows;
-                found.push((Utterance { id, speaker, frames, seconds: None }, npy));
+                found.push((FeatureUtterance { id, speaker, frames, seconds: None }, npy));
             }
             Err(Error::BadFiles(bad)) => problems.extend(bad),
             Err(e) => problems.push(Problem::new(file.display(), e)),
         }
     }
     if problems.is_empty() { FeatureSet::new(dir, found, None) } else { Err(Error::BadFiles(problems)) }
-}
-
-/// A file with one tensor per utterance.
-fn tensors(path: &Path, index: Option<&Index>) -> Result<FeatureSet> {
-    let broken = |what: String| Error::bad_file(path, format!("not a complete safetensors file of features: {what}"));
-    let mut file = File::open(path).map_err(Error::io(path, "open"))?;
-    let held = file.metadata().map_err(Error::io(path, "read"))?.len();
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(|_| broken(format!("it has {held} bytes")))?;
-    let length = u64::from_le_bytes(length);
-    if length.saturating_add(8) > held {
-        return Err(broken("its header is truncated".into()));
-    }
-    let mut header = Vec::new();
-    (&mut file).take(length).read_to_end(&mut header).map_err(Error::io(path, "read"))?;
-    let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| broken(e.to_string()))?;
-    let speakers: HashMap<&str, (&str, f64)> =
-        index.iter().flat_map(|i| &i.utterances).map(|u| (u.id.as_str(), (u.speaker.as_str(), u.seconds))).collect();
-    let mut found = Vec::new();
-    for (id, info) in metadata.tensors() {
-        let (from, to) = info.data_offsets;
-        let &[frames, dim] = info.shape.as_slice() else {
-            return Err(broken(format!("{id} has the shape {:?}; features are (frames, dimensions)", info.shape)));
-        };
-        if info.dtype != Dtype::F32 || dim == 0 {
-            return Err(broken(format!("{id} is {:?} with {dim} dimensions; features are F32", info.dtype)));
-        }
-        let bytes = frames.checked_mul(dim).and_then(|n| n.checked_mul(4));
-        if to.checked_sub(from) != bytes || (to as u64).saturating_add(8 + length) > held {
-            return Err(broken(format!("{id} is truncated")));
-        }
-        let known = speakers.get(id.as_str());
-        let utterance = Utterance {
-            speaker: known.map(|(speaker, _)| speaker.to_string()),
-            seconds: known.map(|(_, seconds)| *seconds),
-            id,
-            frames,
-        };
-        found.push((utterance, NpyFile::within(path, frames, dim, 8 + length + from as u64)));
-    }
-    FeatureSet::new(path, found, index.map(|i| i.made.timing.frame_rate))
 }

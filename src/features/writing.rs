@@ -1,23 +1,25 @@
 //! Writes the features of one utterance to disk atomically: files under their final names are complete.
 
-use super::Frames;
-use super::index::Normalize;
-use super::npy::NpyWriter;
+use super::{Frames, Normalize, NpyWriter};
 use crate::durable;
 use crate::error::{Error, Result};
+use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use tempfile::TempPath;
 
 /// The files of one utterance, one per layer, under temporary names.
-pub(crate) struct Writing {
+pub struct UtteranceFiles {
     files: Vec<(NpyWriter, TempPath, PathBuf)>,
     moments: Vec<Moments>,
 }
 
-impl Writing {
+impl UtteranceFiles {
     /// Creates the file `file` in each layer's folder, for features of dimensions `dims`.
-    pub(crate) fn create(folders: &[PathBuf], file: &str, dims: &[usize]) -> Result<Self> {
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn create(folders: &[PathBuf], file: &str, dims: &[usize]) -> Result<Self> {
         let mut files = Vec::with_capacity(folders.len());
         for (folder, &dim) in folders.iter().zip(dims) {
             let path = folder.join(file);
@@ -26,11 +28,14 @@ impl Writing {
             let unfinished = durable::unfinished(&path)?;
             files.push((NpyWriter::create(&unfinished, dim)?, unfinished, path));
         }
-        Ok(Writing { files, moments: dims.iter().map(|&dim| Moments::new(dim)).collect() })
+        Ok(UtteranceFiles { files, moments: dims.iter().map(|&dim| Moments::new(dim)).collect() })
     }
 
     /// Adds frames of the utterance `id`.
-    pub(crate) fn take(&mut self, id: &str, frames: &Frames) -> Result<()> {
+    ///
+    /// # Errors
+    /// A number is not finite; the disk refuses.
+    pub fn take(&mut self, id: &str, frames: &Frames) -> Result<()> {
         for (((file, ..), rows), moments) in self.files.iter_mut().zip(&frames.layers).zip(&mut self.moments) {
             if rows.iter().any(|v| !v.is_finite()) {
                 return Err(Error::failed(
@@ -45,7 +50,7 @@ impl Writing {
     }
 
     /// Normalizes, renames the files to their final names, and returns the number of frames.
-    pub(crate) fn finish(self, normalize: Normalize) -> Result<u64> {
+    pub fn finish(self, normalize: Normalize) -> Result<u64> {
         let mut rows = 0;
         for ((mut file, unfinished, path), moments) in self.files.into_iter().zip(&self.moments) {
             if normalize != Normalize::None {
@@ -92,4 +97,21 @@ impl Moments {
         });
         (mean.iter().map(|&m| m as f32).collect(), scale.collect())
     }
+}
+
+/// The `.npy` file of each utterance, given its name in the input tree and its id. It is the name in the tree, or the id if two utterances
+/// would have the same name (two formats, two sections, or two inputs).
+pub fn file_names<'a>(utterances: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<String> {
+    let mut names: HashMap<&str, usize> = HashMap::new();
+    utterances.clone().for_each(|(name, _)| *names.entry(name).or_default() += 1);
+    utterances.map(|(name, id)| inside(if names[name] > 1 { id } else { name }) + ".npy").collect()
+}
+
+/// Makes a name into a relative path that stays inside the directory it is joined to.
+fn inside(name: &str) -> String {
+    let parts = Path::new(name).components().filter_map(|c| match c {
+        Component::Normal(part) => Some(part.to_string_lossy().replace(':', "_")),
+        _ => None,
+    });
+    parts.collect::<Vec<_>>().join("/")
 }

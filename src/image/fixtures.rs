@@ -1,6 +1,6 @@
 //! Small sets of images for tests: bright squares on a dark background, whose position is their label.
 
-use super::set::{ImageSet, ImageSize, Images};
+use crate::image::set::{ImageSet, ImageSize, Images};
 use crate::seed::stream;
 use std::path::Path;
 

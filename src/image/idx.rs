@@ -3,8 +3,9 @@
 //! They are read by [`candle_datasets::vision::mnist::load_dir`], which trusts the headers. So the headers are checked first: the magic
 //! numbers, and the counts against each other and against the lengths of the files. Then the range of the labels is checked.
 
-use super::set::{ImageSet, ImageSize, Images};
+use crate::config::ImageSize;
 use crate::error::{Error, Problem, Result};
+use crate::image::{ImageSet, Images};
 use candle_core::Tensor;
 use candle_datasets::vision::mnist;
 use flate2::read::GzDecoder;

@@ -1,8 +1,8 @@
 //! Batches of images in a random order that can resume from a position, and the batches to validate on.
 
-use super::set::ImageSet;
 use crate::data::{Permutation, Position};
 use crate::error::{Error, Result};
+use crate::image::set::ImageSet;
 use crate::seed::stream;
 use candle_core::{Device, Tensor};
 use std::sync::Arc;

@@ -1,20 +1,18 @@
 //! Images in, batches out. Nothing here depends on a model.
 //!
 //! [`Images`] are a training and a test set, read from IDX files, the format of MNIST and Fashion-MNIST (`idx`), or from parquet files, the
-//! format of the hub's image data sets (`parquet`). An [`ImageLoader`] gives batches of an [`ImageSet`] in a random order; [`Stacks`] combine
-//! three images as the color channels of one.
+//! format of the hub's image data sets (`parquet`). An [`ImageLoader`] gives batches of an [`ImageSet`] in a random order.
 
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod idx;
 mod loader;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod set;
-mod stacks;
 
 pub use loader::{ImageBatch, ImageLoader, batches};
-pub use set::{ImageSet, ImageSize, Images};
-pub use stacks::{PREFIX as STACKED, Spread, Stacks};
+pub use set::{ImageSet, Images};
 
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -27,8 +25,8 @@ use std::path::Path;
 pub fn open(path: &Path) -> Result<Images> {
     let images = if idx::is_at(path) {
         idx::read(path)?
-    } else if parquet::is_at(path) {
-        parquet::read(path)?
+    } else if let Some(images) = tables(path)? {
+        images
     } else {
         std::fs::metadata(path).map_err(Error::io(path, "read"))?;
         return Err(Error::failed(
@@ -46,4 +44,16 @@ pub fn open(path: &Path) -> Result<Images> {
 /// Whether `path` is a directory of IDX files.
 pub fn is_idx(path: &Path) -> bool {
     idx::is_at(path)
+}
+
+/// The images of a directory of parquet files.
+#[cfg(feature = "parquet")]
+fn tables(path: &Path) -> Result<Option<Images>> {
+    parquet::is_at(path).then(|| parquet::read(path)).transpose()
+}
+
+/// None: this build cannot read parquet.
+#[cfg(not(feature = "parquet"))]
+fn tables(_: &Path) -> Result<Option<Images>> {
+    Ok(None)
 }

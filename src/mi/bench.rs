@@ -1,33 +1,33 @@
 //! Estimators on tasks whose mutual information is known: the benchmark of Czyz et al. 2023.
 
-use super::estimate::{Estimator, Settings, estimate};
-use super::neural::Protocol;
-use super::parallel::in_parallel;
-use super::tasks::Task;
-use super::variable::Variable;
 use crate::error::Result;
+use crate::mi::estimate::{Estimator, Settings, estimate};
+use crate::mi::neural::Protocol;
+use crate::mi::parallel::in_parallel;
+use crate::mi::tasks::Task;
+use crate::mi::variable::Variable;
 use std::time::Instant;
 
 /// One estimate of one task.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// The task's place among those that were run.
+    /// The index of the task among those that were run.
     pub task: usize,
-    /// The estimator's place among those that were run.
+    /// The index of the estimator among those that were run.
     pub estimator: usize,
-    /// The seed of the samples, and of the estimator.
+    /// The seed of the samples and of the estimator.
     pub seed: u64,
-    /// The estimate in nats, or why there is none.
+    /// The estimate in nats, or the reason why there is none.
     pub nats: std::result::Result<f64, String>,
-    /// What made it, in words.
+    /// The method, in words.
     pub method: String,
     /// Seconds on one thread.
     pub seconds: f64,
 }
 
-/// Runs every estimator on `n` rows of every task with every seed, several at a time; `done` is told after each run.
+/// Runs every estimator on `n` rows of every task with every seed, several at a time. `done` is called after each run.
 ///
-/// Nothing is set for a task: every one meets the same settings. A run that ends in an error is kept as such.
+/// All tasks use the same settings. A run that ends in an error is kept as an error.
 ///
 /// # Errors
 /// Threads cannot be started.
@@ -55,18 +55,18 @@ pub fn bench(
     in_parallel(tasks.len() * each, job, |_| done())
 }
 
-/// What an estimator's runs say together.
+/// The summary of an estimator's runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
     /// The mean of |estimate - truth| over all runs, in nats; infinite if a run had no estimate.
     pub mean_absolute_error: f64,
-    /// Runs without an estimate.
+    /// The number of runs without an estimate.
     pub failed: usize,
-    /// Seconds of all runs, on one thread each.
+    /// The total seconds of all runs, on one thread each.
     pub seconds: f64,
 }
 
-/// The score of the estimator at a place, over all tasks, or over one.
+/// The score of the estimator with this index, over all tasks or over one.
 pub fn score(runs: &[Run], tasks: &[Task], estimator: usize, task: Option<usize>) -> Score {
     let mine = || runs.iter().filter(move |r| r.estimator == estimator && task.is_none_or(|task| r.task == task));
     let error = |run: &Run| run.nats.as_ref().map_or(f64::INFINITY, |nats| (nats - tasks[run.task].truth()).abs());

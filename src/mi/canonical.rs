@@ -1,13 +1,13 @@
-//! Canonical correlations (Hotelling 1936): directions of X and of Y in pairs that are correlated with each other and with nothing else.
+//! Canonical correlations (Hotelling 1936): pairs of directions of X and of Y that are correlated with each other and with no other direction.
 //!
-//! Each of X and Y is whitened by the eigenvectors of its own covariance; the canonical correlations rho_i are the singular values of what is
-//! left of the covariance between them. Directions without variance, such as constant columns and copies of other columns, carry nothing and are
-//! left out.
+//! X and Y are each whitened by the eigenvectors of their own covariance. The canonical correlations rho_i are the singular values of the
+//! covariance between the whitened variables. Directions without variance, such as constant columns and copies of other columns, carry no
+//! information and are omitted.
 
 use crate::error::{Error, Result};
 use nalgebra::DMatrix;
 
-/// Eigenvalues below this part of the largest count as 0: rounding of the products of standardised columns.
+/// Eigenvalues below this fraction of the largest count as 0: they come from rounding in the products of standardized columns.
 pub(super) const RANK: f64 = 1e-10;
 
 /// The canonical directions of a covariance matrix of X and Y together.
@@ -17,7 +17,7 @@ pub struct Canonical {
     pub x_white: DMatrix<f64>,
     /// Whitens Y: (q, rank of Y).
     pub y_white: DMatrix<f64>,
-    /// From X to the canonical variates u: (p, R), R the smaller rank.
+    /// From X to the canonical variates u: (p, R), where R is the smaller rank.
     pub x: DMatrix<f64>,
     /// From Y to the canonical variates v: (q, R).
     pub y: DMatrix<f64>,
@@ -26,10 +26,10 @@ pub struct Canonical {
 }
 
 impl Canonical {
-    /// Those of `covariance` (p + q, p + q), of which the first `p` are X.
+    /// The canonical directions of `covariance` (p + q, p + q), whose first `p` rows and columns belong to X.
     ///
     /// # Errors
-    /// Some combination of columns of Y is one of columns of X: the information between them would be infinite.
+    /// A combination of columns of Y equals a combination of columns of X: the information between them would be infinite.
     pub fn of(covariance: &DMatrix<f64>, p: usize) -> Result<Canonical> {
         let q = covariance.nrows() - p;
         let x_white = whiten(covariance.view((0, 0), (p, p)).into_owned());

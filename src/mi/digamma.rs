@@ -1,4 +1,4 @@
-//! The digamma function psi(x) = d/dx ln Gamma(x), which is what nearest-neighbour and Wishart expectations are made of.
+//! The digamma function psi(x) = d/dx ln Gamma(x), which appears in nearest-neighbor and Wishart expectations.
 
 /// psi(x) for x > 0, to about 1e-14 relative; NaN elsewhere.
 ///

@@ -1,6 +1,6 @@
-//! Samples that tests share.
+//! Samples shared by tests.
 
-use super::samples::Samples;
+use crate::mi::samples::Samples;
 use crate::seed::stream;
 
 /// Pairs of `dim` normal columns each, correlated column by column by `rho`.
@@ -14,7 +14,7 @@ pub(crate) fn normal(n: usize, dim: usize, rho: f64, index: u64) -> (Samples, Sa
     (Samples::new(x, dim).unwrap(), Samples::new(y, dim).unwrap())
 }
 
-/// Uncorrelated t variables of 2 + 2 columns and `degrees` of freedom, which share their scale.
+/// Uncorrelated t variables of 2 + 2 columns with `degrees` degrees of freedom, which share their scale.
 pub(crate) fn student(n: usize, degrees: u32, index: u64) -> (Samples, Samples) {
     let mut rng = stream(11, "mi/fixtures/t", index);
     let (mut x, mut y) = (Vec::new(), Vec::new());
@@ -27,7 +27,7 @@ pub(crate) fn student(n: usize, degrees: u32, index: u64) -> (Samples, Samples) 
     (Samples::new(x, 2).unwrap(), Samples::new(y, 2).unwrap())
 }
 
-/// x uniform in -1 .. 1 and y = x^2 with noise of a tenth: dependent without any correlation.
+/// x uniform in -1 .. 1 and y = x^2 with noise of standard deviation 0.1: dependent but uncorrelated.
 pub(crate) fn parabola(n: usize, index: u64) -> (Samples, Samples) {
     let mut rng = stream(11, "mi/fixtures/parabola", index);
     let pair = |_| {

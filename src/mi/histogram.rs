@@ -1,24 +1,24 @@
-//! Mutual information of two single columns from a histogram with equally filled bins.
+//! Mutual information of two single columns, from a histogram with equally filled bins.
 //!
-//! Bins lose information, so the value is too low where dependence is sharp, and few samples a cell make it too high,
-//! which the correction of Miller and Madow mends in part. It is here to be compared with, and for columns that are discrete
-//! already; [`ksg()`](super::neighbours::ksg()) has less of both errors.
+//! Binning loses information, so the value is too low where dependence is sharp. Few samples per cell make it too high, which the
+//! Miller-Madow correction repairs in part. It serves for comparison, and for columns that are already discrete.
+//! [`ksg()`](super::neighbours::ksg()) has less of both errors.
 
-use super::discrete::{Column, Counts, Estimator, Variable};
-use super::samples::Samples;
 use crate::error::{Error, Result};
+use crate::mi::discrete::{Column, Counts, Estimator, Variable};
+use crate::mi::samples::Samples;
 
-/// Bins of each column for `n` rows, such that a cell of independent columns holds five rows (Cochran's rule for tables).
+/// The number of bins of each column for `n` rows, chosen so that a cell of independent columns holds five rows (Cochran's rule for tables).
 pub fn bins(n: usize) -> usize {
     (((n / 5) as f64).sqrt() as usize).max(2)
 }
 
-/// Mutual information of X (n, 1) and Y (n, 1) from `bins` bins of each, in nats, corrected by Miller and Madow.
+/// Mutual information of X (n, 1) and Y (n, 1) from `bins` bins of each, in nats, with the Miller-Madow correction.
 ///
-/// Rows with equal values share a bin, so a column with few values has fewer bins.
+/// Rows with equal values share a bin, so a column with few distinct values has fewer bins.
 ///
 /// # Errors
-/// If X or Y has several columns, they differ in length, or there are fewer than 2 bins.
+/// X or Y has several columns, they differ in length, or there are fewer than 2 bins.
 pub fn histogram(x: &Samples, y: &Samples, bins: usize) -> Result<f64> {
     x.check_pairs(y)?;
     if x.dim() != 1 || y.dim() != 1 {
@@ -26,7 +26,7 @@ pub fn histogram(x: &Samples, y: &Samples, bins: usize) -> Result<f64> {
         return Err(Error::usage(what, "give one column of X and one of Y, or choose another estimator"));
     }
     if bins < 2 {
-        return Err(Error::usage(format!("{bins} bins tell nothing"), "ask for 2 or more"));
+        return Err(Error::usage(format!("a histogram needs 2 bins or more, not {bins}"), "use 2 or more"));
     }
     Counts::of_columns(&[column("X", x, bins), column("Y", y, bins)])?.mutual_information(
         &[0],
@@ -35,7 +35,7 @@ pub fn histogram(x: &Samples, y: &Samples, bins: usize) -> Result<f64> {
     )
 }
 
-/// The bin of each row: its rank, or that of the first row of the same value, in `bins` equal parts.
+/// The bin of each row: its rank, or the rank of the first row with the same value, divided into `bins` equal parts.
 fn column(name: &str, samples: &Samples, bins: usize) -> Column {
     let (values, n) = (samples.values(), samples.len());
     let mut order: Vec<usize> = (0..n).collect();

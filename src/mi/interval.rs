@@ -1,21 +1,21 @@
-//! 95 % intervals of estimates: what would change with other samples of the same size. Bias is not in them.
+//! 95 % intervals of estimates: how much they would vary with other samples of the same size. Bias is not included.
 //!
-//! Which one? [`of_mean`] for a mean of values of rows that do not hang on each other, such as those of a critic that was
-//! trained on other rows. [`by_halves`] for every estimator that looks at all rows together: local values of
-//! neighbouring rows go together, and their standard error is up to 30 % too small (200 draws of normal variables, KSG with k = 3, 300
-//! and 1,000 rows, correlations from 0 to 0.95); halves miss by -9 to +16 %.
+//! Which one? [`of_mean`] is for a mean over the values of independent rows, such as those of a critic that was trained on other
+//! rows. [`by_halves`] is for every estimator that uses all rows together. In such an estimator the local values of neighboring rows are
+//! correlated, and their standard error is up to 30 % too small (200 draws of normal variables, KSG with k = 3, 300 and 1,000 rows,
+//! correlations from 0 to 0.95). With halves it is off by -9 to +16 %.
 
-use super::permutation::shuffled;
 use crate::error::{Error, Result};
+use crate::mi::permutation::shuffled;
 use crate::seed::stream;
 use rayon::prelude::*;
 
 /// The 97.5th percentile of the normal distribution.
 const NORMAL: f64 = 1.959_963_984_540_054;
-/// How often the rows are dealt into two halves.
+/// The number of random splits of the rows into two halves.
 const DEALS: usize = 20;
 
-/// The mean of `local` values with 1.96 of its standard errors on either side; None of fewer than two.
+/// The mean of `local` values plus and minus 1.96 standard errors of it; None for fewer than two values.
 pub fn of_mean(local: &[f64]) -> Option<[f64; 2]> {
     let n = local.len() as f64;
     let mean = local.iter().sum::<f64>() / n;
@@ -23,17 +23,17 @@ pub fn of_mean(local: &[f64]) -> Option<[f64; 2]> {
     (local.len() > 1).then(|| around(mean, variance / n))
 }
 
-/// `value`, an estimate from `n` rows, with 1.96 standard deviations of it on either side.
+/// `value`, an estimate from `n` rows, plus and minus 1.96 standard deviations of it.
 ///
-/// The rows are dealt at random into two halves, twenty times over. The estimates of the halves of one deal are independent; half of
-/// their variance is that of an estimate from all rows, as far as variance falls as 1/n (Holmes and
-/// Nemenman 2019, *Estimation of mutual information for real-valued data with error bars and controlled bias*, who deal more
-/// parts, too small for nearest neighbours). For independent variables a linear estimate's falls as 1/n^2, and the
-/// interval is somewhat too wide or too narrow there: see [`permutation_null`](super::permutation::permutation_null). `estimate` gets the
-/// numbers of the rows of X and of Y to use.
+/// The rows are split at random into two halves, twenty times. The estimates from the two halves of a split are independent. Half of
+/// their variance is the variance of an estimate from all rows, to the extent that variance falls as 1/n (Holmes and
+/// Nemenman 2019, *Estimation of mutual information for real-valued data with error bars and controlled bias*; they split into more
+/// parts, which are too small for nearest neighbors). For independent variables the variance of a linear estimate falls as 1/n^2, and the
+/// interval is somewhat too wide or too narrow: see [`permutation_null`](super::permutation::permutation_null). `estimate` gets the
+/// indices of the rows of X and of Y to use.
 ///
 /// # Errors
-/// What `estimate` returns, or if there are fewer than 4 rows.
+/// Errors of `estimate`, or there are fewer than 4 rows.
 pub fn by_halves(
     n: usize,
     value: f64,

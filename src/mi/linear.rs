@@ -1,34 +1,34 @@
-//! Mutual information of variables that are jointly normal, from their canonical correlations:
+//! Mutual information of jointly normal variables, from their canonical correlations:
 //! I = - 1/2 sum log(1 - rho_i^2).
 //!
-//! It is the information in the linear dependence: exact for normal variables, and for others neither a lower nor an upper
+//! This is the information in the linear dependence. It is exact for normal variables; for others it is neither a lower nor an upper
 //! bound in general. The correlations rho_i are those of [`Canonical`].
 //!
-//! Which covariance? The sample covariance makes I too high by about pq / 2n nats; for normal samples its mean is known
-//! exactly and does not hang on the truth (Wishart: E log det S = log det C + sum_j psi((n - j) / 2) + d log(2 / (n - 1)), j = 1..d; Ince et
-//! al. 2017 take it off in the same way), so [`Covariance::Sample`] is unbiased for any n > p + q. Shrinkage pulls all
-//! correlations towards 0, and what is good for a covariance is bad for I: the bias is as large as I itself. Mean error in nats of 40 draws of
-//! 25 + 25 dimensions, with 25 correlations of 0.5 (I = 3.60): 1,000 samples .077 against OAS 1.07; 200 samples .16 against 2.59; 55
-//! samples .80 against 3.32. OAS is the better one only for independent variables and where n <= p + q leaves nothing else.
+//! Which covariance? The sample covariance makes I too high by about pq / 2n nats. For normal samples this bias is known
+//! exactly and does not depend on the truth (Wishart: E log det S = log det C + sum_j psi((n - j) / 2) + d log(2 / (n - 1)), j = 1..d; Ince et
+//! al. 2017 subtract it in the same way), so [`Covariance::Sample`] is unbiased for any n > p + q. Shrinkage pulls all
+//! correlations toward 0. That is good for a covariance but bad for I: the bias is as large as I itself. Mean error in nats over 40 draws
+//! of 25 + 25 dimensions, with 25 correlations of 0.5 (I = 3.60): 1,000 samples .077 against OAS 1.07; 200 samples .16 against 2.59; 55
+//! samples .80 against 3.32. OAS is better only for independent variables, and is the only choice where n <= p + q.
 
-use super::canonical::Canonical;
-use super::digamma::digamma;
-use super::samples::Samples;
 use crate::error::{Error, Result};
+use crate::mi::canonical::Canonical;
+use crate::mi::digamma::digamma;
+use crate::mi::samples::Samples;
 use nalgebra::DMatrix;
 
 /// How the covariance is estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Covariance {
-    /// Of the samples, and the bias of normal samples taken off the result.
+    /// The sample covariance. The bias for normal samples is subtracted from the result.
     Sample,
-    /// Shrunk towards no correlation, by the oracle approximating weight of Chen, Wiesel, Eldar and Hero (2010, *Shrinkage
-    /// algorithms for MMSE covariance estimation*, eq. 23). Far too low unless dependence is weak.
+    /// Shrunk toward zero correlation, by the oracle approximating weight of Chen, Wiesel, Eldar and Hero (2010, *Shrinkage
+    /// algorithms for MMSE covariance estimation*, eq. 23). The information is far too low unless dependence is weak.
     Oas,
 }
 
 impl Covariance {
-    /// The one to choose for `n` samples of `dim` dimensions, X and Y together: shrinkage only where the other cannot be had.
+    /// The one to choose for `n` samples of `dim` dimensions, X and Y together: shrinkage only if there are too few samples for the other.
     pub fn for_size(n: usize, dim: usize) -> Covariance {
         if n > dim { Covariance::Sample } else { Covariance::Oas }
     }
@@ -37,26 +37,26 @@ impl Covariance {
 /// An estimate from canonical correlations.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linear {
-    /// The estimate in nats. It is not cut off at 0: a value below it means that nothing was found.
+    /// The estimate in nats. It is not truncated at 0: a negative value means that no dependence was found.
     pub mi: f64,
-    /// For each row the logarithm of p(x, y) / (p(x) p(y)) under the normal distribution that was fitted, in nats, without the
-    /// bias. Under the sample covariance their mean is `mi`.
+    /// For each row the logarithm of p(x, y) / (p(x) p(y)) under the fitted normal distribution, in nats, without the
+    /// bias. With the sample covariance their mean is `mi`.
     pub local: Vec<f64>,
-    /// The canonical correlations, largest first, as the chosen covariance has them.
+    /// The canonical correlations of the chosen covariance, largest first.
     pub correlations: Vec<f64>,
-    /// What was taken off for bias, in nats.
+    /// The bias that was subtracted, in nats.
     pub bias: f64,
-    /// The weight of no correlation, from 0 to 1.
+    /// The weight of zero correlation, from 0 to 1.
     pub shrinkage: f64,
-    /// The directions of X and of Y that have variance.
+    /// The numbers of directions of X and of Y that have variance.
     pub ranks: [usize; 2],
 }
 
 /// The estimate from X (n, p) and Y (n, q).
 ///
 /// # Errors
-/// If they differ in length; if some combination of columns of Y is one of columns of X, so that the value would be
-/// infinite, or the samples are too few to tell.
+/// They differ in length; a combination of columns of Y equals a combination of columns of X, so that the value would be
+/// infinite; or there are too few samples to decide.
 pub fn linear(x: &Samples, y: &Samples, covariance: Covariance) -> Result<Linear> {
     x.check_pairs(y)?;
     let (n, p) = (x.len(), x.dim());
@@ -81,7 +81,7 @@ pub fn linear(x: &Samples, y: &Samples, covariance: Covariance) -> Result<Linear
     let bias = if covariance == Covariance::Sample { bias(n, p_used, q_used) } else { 0.0 };
     let plain = canonical.information();
     let mut local = vec![plain - bias; n];
-    // Of each pair of canonical variates: (rho^2 u^2 - 2 rho u v + rho^2 v^2) / 2 (1 - rho^2).
+    // For each pair of canonical variates: (rho^2 u^2 - 2 rho u v + rho^2 v^2) / 2 (1 - rho^2).
     let q = both.dim() - p;
     let (u, v) = (rows.columns(0, p) * &canonical.x, rows.columns(p, q) * &canonical.y);
     for (j, rho) in canonical.correlations.iter().enumerate() {
@@ -95,7 +95,7 @@ pub fn linear(x: &Samples, y: &Samples, covariance: Covariance) -> Result<Linear
     Ok(Linear { mi: plain - bias, local, correlations, bias, shrinkage, ranks })
 }
 
-/// How much too high the sample covariance of `n` normal samples of `p` and `q` dimensions is on average, in nats.
+/// The average bias of the information from the sample covariance of `n` normal samples of `p` and `q` dimensions, in nats.
 pub(super) fn bias(n: usize, p: usize, q: usize) -> f64 {
     let mean = |dim: usize| (1..=dim).map(|j| digamma((n - j) as f64 / 2.0)).sum::<f64>();
     0.5 * (mean(p) + mean(q) - mean(p + q))
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::seed::stream;
 
-    /// Curves of three and of two dimensions.
+    /// A three-dimensional and a two-dimensional curve.
     fn surfaces() -> (Samples, Samples) {
         let x = |i: f64, j: f64| (i * i * (0.7 + 0.11 * j) + 0.3).sin();
         let y = |i: f64, j: f64| 0.8 * x(i, j) + 0.6 * (i * i * (1.3 + 0.17 * j)).cos();
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn shrinkage_is_that_of_the_equation() {
-        // numpy: eq. 23 for the correlation matrix. (scikit-learn's OAS leaves out the terms 2 / p.)
+        // numpy: eq. 23 for the correlation matrix. (scikit-learn's OAS omits the terms 2 / p.)
         let (x, y) = surfaces();
         let estimate = linear(&x, &y, Covariance::Oas).unwrap();
         close(estimate.shrinkage, 0.158_924_731_665_947_9, 1e-12);

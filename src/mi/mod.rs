@@ -6,7 +6,6 @@ pub mod copula;
 pub mod digamma;
 pub mod discrete;
 pub mod estimate;
-pub mod frames;
 pub mod histogram;
 pub mod input;
 pub mod interval;

@@ -1,16 +1,16 @@
-//! Independent jobs side by side, each on one thread.
+//! Independent jobs in parallel, each on one thread.
 //!
-//! The matrix products inside are small: one thread a job does more of them than several threads a product. Every job gets a
-//! rayon pool of a single thread, so that a job which waits never begins another one on its stack.
+//! The matrix products in a job are small, so one thread per job is faster than several threads per product. Every job runs in a
+//! rayon pool of a single thread, so that a waiting job never starts another one on its stack.
 
 use crate::error::{Error, Result};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What `job` makes of 0..n, in their order; `done` is told after each. The first error in that order is returned.
+/// The results of `job` for 0..n, in order. `done` is called after each. The first error in that order is returned.
 ///
 /// # Errors
-/// What a job returns, or if threads cannot be started.
+/// Errors of a job, or threads cannot be started.
 pub fn in_parallel<T: Send>(
     n: usize,
     job: impl Fn(usize) -> Result<T> + Sync,
@@ -18,7 +18,7 @@ pub fn in_parallel<T: Send>(
 ) -> Result<Vec<T>> {
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new((0..n).map(|_| None).collect());
-    let failed = |e: &dyn std::fmt::Display| Error::failed(format!("a thread: {e}"), "ask for fewer --threads");
+    let failed = |e: &dyn std::fmt::Display| Error::failed(format!("a worker thread: {e}"), "use fewer --threads");
     let work = || -> Result<()> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| failed(&e))?;
         loop {

@@ -1,14 +1,14 @@
-//! How large an estimate is where there is nothing to find: Y in a random order, again and again.
+//! The distribution of an estimate if X and Y are independent, from many random permutations of Y.
 
 use crate::error::{Error, Result};
 use crate::seed::{Stream, stream};
 use rayon::prelude::*;
 
-/// What an estimator gives for rows that belong to each other by chance only.
+/// The results of an estimator for rows that are paired at random.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Null {
-    /// The probability of an estimate as large as the observed one by chance: (1 + those that were) / (1 + all). It is
-    /// never 0 (Phipson and Smyth 2010, *Permutation p-values should never be zero*).
+    /// The probability of an estimate as large as the observed one by chance: (1 + the number that were as large) / (1 + the number of
+    /// permutations). It is never 0 (Phipson and Smyth 2010, *Permutation p-values should never be zero*).
     pub p_value: f64,
     /// The mean of the estimates: the estimator's bias for independent variables, in its unit.
     pub mean: f64,
@@ -16,20 +16,20 @@ pub struct Null {
     pub values: Vec<f64>,
 }
 
-/// How the rows of Y are dealt to those of X.
+/// How the rows of Y are assigned to those of X.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// In any order: for rows that are independent of each other. Neighbouring rows of a time series are not, and their p-value would be too small.
+    /// In random order, for independent rows. Neighboring rows of a time series are not independent, and the p-value would be too small.
     Shuffled,
-    /// In their own order from another row on, a tenth of the rows away or more: what neighbouring rows have in common stays, and so does
-    /// what makes spurious dependence of time series.
+    /// In their original order, shifted cyclically by at least a tenth of the rows. This keeps what neighboring rows have in common, and
+    /// with it the cause of spurious dependence between time series.
     Shifted,
 }
 
 /// Compares `observed` with `permutations` estimates; `estimate` gets the row of Y for each row of X, (n).
 ///
 /// # Errors
-/// What `estimate` returns, or if no permutations were asked for.
+/// Errors of `estimate`, or the number of permutations is 0.
 pub fn permutation_null(
     n: usize,
     permutations: usize,
@@ -40,8 +40,8 @@ pub fn permutation_null(
 ) -> Result<Null> {
     if permutations == 0 {
         return Err(Error::usage(
-            "0 permutations tell nothing",
-            "ask for 100 or more; the least p-value is 1 / (1 + permutations)",
+            "0 permutations give no p-value",
+            "use 100 or more; the smallest p-value is 1 / (1 + permutations)",
         ));
     }
     let one = |i: usize| {
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(
             permutation_null(5, 3, 1, 0.0, Order::Shuffled, |_| Ok(0.0)).unwrap().p_value,
             1.0,
-            "what is equal counts as above"
+            "equal values count as above"
         );
         assert!(permutation_null(5, 3, 1, 0.0, Order::Shuffled, |_| Err(Error::usage("a", "b"))).is_err());
         assert_eq!(permutation_null(5, 0, 1, 0.0, Order::Shuffled, |_| Ok(0.0)).unwrap_err().exit_code(), 2);

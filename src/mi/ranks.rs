@@ -1,14 +1,14 @@
-//! Ranks in place of values: what does not change when a column is stretched.
+//! Ranks in place of values, which do not change when a column is stretched.
 //!
-//! Mutual information does not change under strictly increasing maps of single columns, but almost every estimator does. Columns whose values are
-//! replaced by the normal scores of their ranks are standard normal, whatever they were: heavy tails, odd units and logarithms no longer matter,
-//! and what is left is the copula.
+//! Mutual information does not change under strictly increasing maps of single columns, but almost every estimator does. Columns whose values
+//! are replaced by the normal scores of their ranks are standard normal, whatever their original distribution. Heavy tails, odd units and
+//! logarithms no longer matter; only the copula remains.
 
-use super::samples::Samples;
 use crate::error::Result;
+use crate::mi::samples::Samples;
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// For each value the rank, from 0, of its column; equal values share the mean of their ranks, so ranks are multiples of 1/2.
+/// The rank of each value within its column, from 0. Equal values share the mean of their ranks, so ranks are multiples of 1/2.
 pub fn ranks(samples: &Samples) -> Result<Samples> {
     let (n, dim) = (samples.len(), samples.dim());
     let mut values = vec![0.0; n * dim];
@@ -18,7 +18,7 @@ pub fn ranks(samples: &Samples) -> Result<Samples> {
         order.sort_unstable_by(|&a, &b| at(a).total_cmp(&at(b)));
         let mut first = 0;
         while first < n {
-            // 0 and -0 are equal, though not in the total order.
+            // 0 and -0 are equal, although they differ in the total order.
             let last = (first..n).take_while(|&i| at(order[i]) == at(order[first])).last().unwrap_or(first);
             for &row in &order[first..=last] {
                 values[row * dim + j] = (first + last) as f64 / 2.0;
@@ -29,7 +29,7 @@ pub fn ranks(samples: &Samples) -> Result<Samples> {
     Samples::new(values, dim)
 }
 
-/// The share of a distribution below a rank of `n` rows: (rank + 1/2) / n.
+/// The fraction of a distribution below a rank among `n` rows: (rank + 1/2) / n.
 pub fn share(rank: f64, n: usize) -> f64 {
     (rank + 0.5) / n as f64
 }
@@ -37,7 +37,7 @@ pub fn share(rank: f64, n: usize) -> f64 {
 /// Each column's values replaced by the standard normal quantiles of their ranks; a constant column becomes 0.
 ///
 /// # Errors
-/// None for samples of finite numbers.
+/// None, because samples are finite numbers.
 pub fn normal_scores(samples: &Samples) -> Result<Samples> {
     let normal = Normal::standard();
     let n = samples.len();
@@ -45,7 +45,7 @@ pub fn normal_scores(samples: &Samples) -> Result<Samples> {
     by_rank(&ranks(samples)?, &table)
 }
 
-/// Ranks replaced by what `table` has at twice the rank.
+/// Each rank replaced by the entry of `table` at twice the rank.
 pub(super) fn by_rank(ranks: &Samples, table: &[f64]) -> Result<Samples> {
     let values = ranks.values().iter().map(|rank| table.get((2.0 * rank) as usize).copied().unwrap_or_default());
     Samples::new(values.collect(), ranks.dim())

@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 
-/// How many faulty rows an error names.
+/// The number of faulty rows that an error names.
 const NAMED: usize = 10;
 
-/// n rows of `dim` finite numbers, row after row.
+/// n rows of `dim` finite numbers, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Samples {
     values: Vec<f64>,
@@ -13,13 +13,13 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Takes `values` (n, dim), row after row.
+    /// Samples from `values` (n, dim), row-major.
     ///
     /// # Errors
-    /// If there are no rows, the length is no multiple of `dim`, or a value is NaN or infinite (rows are named from 1).
+    /// There are no rows, the length is not a multiple of `dim`, or a value is NaN or infinite (the error numbers rows from 1).
     pub fn new(values: Vec<f64>, dim: usize) -> Result<Samples> {
         if dim == 0 || values.is_empty() || !values.len().is_multiple_of(dim) {
-            let what = format!("{} values are not rows of {dim}", values.len());
+            let what = format!("{} values do not form rows of {dim}", values.len());
             return Err(Error::usage(what, "give at least one row of at least one column"));
         }
         let bad: Vec<usize> = (0..values.len() / dim)
@@ -40,7 +40,7 @@ impl Samples {
         self.values.len() / self.dim
     }
 
-    /// Never: there is at least one row.
+    /// Always false: there is at least one row.
     pub fn is_empty(&self) -> bool {
         false
     }
@@ -55,21 +55,21 @@ impl Samples {
         &self.values[i * self.dim..][..self.dim]
     }
 
-    /// All rows, one after the other, (n, dim).
+    /// All rows, row-major, (n, dim).
     pub fn values(&self) -> &[f64] {
         &self.values
     }
 
-    /// These rows, in this order; a row may be named more than once.
+    /// The given rows, in the given order; a row may occur more than once.
     pub fn take(&self, rows: &[usize]) -> Samples {
         let values = rows.iter().flat_map(|&i| self.row(i)).copied().collect();
         Samples { values, dim: self.dim }
     }
 
-    /// Each row of `self` followed by the row of `other`, (n, dim + dim).
+    /// Each row of `self` followed by the same row of `other`, (n, dim + dim).
     ///
     /// # Errors
-    /// If they have not the same number of rows.
+    /// They have different numbers of rows.
     pub fn beside(&self, other: &Samples) -> Result<Samples> {
         self.check_pairs(other)?;
         let values = (0..self.len()).flat_map(|i| self.row(i).iter().chain(other.row(i))).copied().collect();
@@ -84,7 +84,7 @@ impl Samples {
             let column = || self.values.iter().skip(j).step_by(self.dim);
             let first = self.values[j];
             let constant = column().all(|&v| v == first);
-            // The first value is taken off before the sum, so that a large offset costs no digits.
+            // The first value is subtracted before summing, so that a large offset costs no digits.
             let mean = first + column().map(|v| (v - first) / n).sum::<f64>();
             let scale = column().map(|v| (v - mean).abs()).fold(0.0, f64::max);
             let deviation = scale * (column().map(|v| ((v - mean) / scale).powi(2)).sum::<f64>() / n).sqrt();
@@ -95,10 +95,10 @@ impl Samples {
         Samples { values, dim: self.dim }
     }
 
-    /// Refuses pairs of different length.
+    /// Checks that both have the same number of rows.
     ///
     /// # Errors
-    /// If they have not the same number of rows.
+    /// They have different numbers of rows.
     pub fn check_pairs(&self, other: &Samples) -> Result<()> {
         if self.len() == other.len() {
             return Ok(());

@@ -1,41 +1,41 @@
-//! Whether an estimator agrees with itself: the tests of Song and Ermon 2020 (*Understanding the limitations of variational mutual information
-//! estimators*, section 6.2), on normal variables whose information is known.
+//! Whether an estimator is consistent with itself: the tests of Song and Ermon 2020 (*Understanding the limitations of variational mutual
+//! information estimators*, section 6.2), on normal variables whose information is known.
 //!
-//! Y_t holds the first t columns of X with noise. Mutual information must be
+//! Y_t holds the first t columns of X with noise. Mutual information must
 //!
-//! 1. nothing where Y is unrelated, and grow with t (independence);
-//! 2. the same for Y_t and for Y_t beside a part of itself (data processing: what is computed from Y adds nothing);
-//! 3. twice as much for two independent copies of the problem taken together (additivity).
+//! 1. be zero if Y is unrelated, and grow with t (independence);
+//! 2. be the same for Y_t and for Y_t together with a part of itself (data processing: a function of Y adds nothing);
+//! 3. be twice as large for two independent copies of the problem together (additivity).
 //!
-//! Lower bounds with little variance fail the third, those with much the first.
+//! Lower bounds with low variance fail the third test, those with high variance the first.
 
-use super::estimate::{Estimator, Settings, estimate};
-use super::samples::Samples;
-use super::variable::Variable;
 use crate::error::Result;
+use crate::mi::estimate::{Estimator, Settings, estimate};
+use crate::mi::samples::Samples;
+use crate::mi::variable::Variable;
 use crate::seed::{Stream, stream};
 
 /// Columns of X.
 const COLUMNS: usize = 10;
-/// The correlation of a column of X with its noisy one in Y: half a nat each.
+/// The correlation of a column of X with its noisy copy in Y: half a nat each.
 const RHO: f64 = 0.795_060_097_9;
 
-/// What one estimator says.
+/// The results of one estimator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Check {
     /// The estimate for unrelated Y, in nats.
     pub unrelated: f64,
-    /// For t = 2, 4, ... 10 the estimate over that of t = 10: t / 10 is right.
+    /// For t = 2, 4, ... 10 the estimate divided by that for t = 10: t / 10 is correct.
     pub shares: Vec<f64>,
-    /// The estimate of t = 10 over the truth.
+    /// The estimate for t = 10 divided by the truth.
     pub whole: f64,
-    /// I(X; Y_6, Y_3) / I(X; Y_6): 1 is right.
+    /// I(X; Y_6, Y_3) / I(X; Y_6): 1 is correct.
     pub processing: f64,
-    /// I(two copies) / I(one): 2 is right.
+    /// I(two copies) / I(one): 2 is correct.
     pub additivity: f64,
 }
 
-/// The true information of X and all its noisy columns, in nats.
+/// The true information between X and all its noisy columns, in nats.
 pub fn truth() -> f64 {
     -0.5 * (1.0 - RHO * RHO).ln() * COLUMNS as f64
 }

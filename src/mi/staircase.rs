@@ -1,57 +1,57 @@
-//! The staircase of Poole et al. 2019 (figure 2): a critic is trained on normal pairs whose information rises by steps, and every bound shows
-//! its bias and its variance.
+//! The staircase of Poole et al. 2019 (figure 2): a critic is trained on normal pairs whose information rises in steps, which shows the bias
+//! and the variance of every bound.
 //!
-//! Every update sees pairs that were never seen before, and the bound is taken on them before the update, so its values are those of held-out
-//! pairs. Bias, variance and mean square error of a step are over its last quarter.
+//! Every update uses fresh pairs. The bound is evaluated on them before the update, so its values are values on held-out pairs. The bias,
+//! variance and mean squared error of a step are computed over its last quarter.
 
-use super::neural::{Learner, Training};
-use super::samples::Samples;
-use super::tasks::staircase::Pairs;
 use crate::error::Result;
+use crate::mi::neural::{Learner, Training};
+use crate::mi::samples::Samples;
+use crate::mi::tasks::staircase::Pairs;
 use crate::seed::stream;
 use candle_core::{DType, Device, Tensor};
 
-/// What is climbed.
+/// The settings of a staircase.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Staircase {
     /// Columns of X and of Y.
     pub dim: usize,
     /// The true information of each step, in nats.
     pub levels: Vec<f64>,
-    /// Updates of a step.
+    /// The number of updates per step.
     pub updates: u64,
-    /// Whether y is put through a rotation and a cube.
+    /// Whether y is rotated and cubed.
     pub cubic: bool,
-    /// The seed of pairs.
+    /// The seed of the pairs.
     pub seed: u64,
 }
 
-/// How a bound does on one step.
+/// The errors of a bound on one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {
-    /// The truth in nats.
+    /// The true information in nats.
     pub truth: f64,
-    /// The mean of the bound less the truth.
+    /// The mean of the bound minus the truth.
     pub bias: f64,
-    /// Its variance.
+    /// The variance of the bound.
     pub variance: f64,
-    /// The mean square of bound less truth.
+    /// The mean square of the bound minus the truth.
     pub mean_square_error: f64,
 }
 
-/// How a bound climbs.
+/// The values of a bound on the staircase.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Climb {
-    /// The bound at every update, in nats; minus infinity where it says so.
+    /// The bound at every update, in nats; it may be minus infinity.
     pub values: Vec<f64>,
-    /// Each step.
+    /// The errors on each step.
     pub levels: Vec<Level>,
 }
 
 /// Trains a critic up the staircase.
 ///
 /// # Errors
-/// None but candle's.
+/// Only errors of candle.
 pub fn climb(staircase: &Staircase, training: &Training) -> Result<Climb> {
     let mut learner = Learner::new([staircase.dim; 2], training)?;
     let (mut values, mut levels) = (Vec::new(), Vec::new());

@@ -1,15 +1,15 @@
-//! A variable: numbers or labels.
+//! A variable of numbers or of labels.
 
-use super::ranks::normal_scores;
-use super::samples::Samples;
 use crate::error::Result;
+use crate::mi::ranks::normal_scores;
+use crate::mi::samples::Samples;
 
 /// Rows of a variable.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Variable {
     /// Numbers, of one or more columns.
     Numbers(Samples),
-    /// Labels: for each row the number of its label, and the labels' names.
+    /// Labels: the index of each row's label, and the names of the labels.
     Labels(Vec<u32>, Vec<String>),
 }
 
@@ -27,7 +27,7 @@ impl Variable {
         self.len() == 0
     }
 
-    /// Columns of numbers; 1 of labels.
+    /// The number of columns of numbers; 1 for labels.
     pub fn dim(&self) -> usize {
         match self {
             Variable::Numbers(samples) => samples.dim(),
@@ -43,7 +43,8 @@ impl Variable {
         }
     }
 
-    /// What a network sees: normal scores of numbers, a column for each label (of the 64 most frequent, the rest together).
+    /// The input of a network. Numbers become normal scores. Each label becomes a column; there are at most 64 columns, in order of frequency,
+    /// and the last one is shared by all remaining labels.
     ///
     /// # Errors
     /// There are no rows.

@@ -20,7 +20,7 @@ pub struct Latents {
 
 /// The prediction heads, and how their predictions are scored.
 #[derive(Debug, Clone)]
-pub(super) struct Contrast {
+pub struct Contrast {
     heads: Heads,
     steps: usize,
     scale: f64,

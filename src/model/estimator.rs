@@ -10,7 +10,7 @@ use candle_nn::{Init, VarBuilder};
 
 /// The network that is trained, its twin whose weights are constants, and the logarithm of the running mean of e^T.
 #[derive(Debug, Clone)]
-pub(super) struct Estimator {
+pub(crate) struct Estimator {
     learning: Critic,
     fixed: Critic,
     /// A pair (2): the logarithm of the running mean, and 1 once a running mean exists. It is a buffer, so that a resumed run continues as if
@@ -61,7 +61,7 @@ fn rows(critic: &Critic, xs: &[&Tensor; 2], ys: [&Tensor; 2]) -> Result<Tensor> 
 }
 
 /// The rows rotated by a random offset, so that none of them stays in place.
-pub(super) fn rolled(rows: &Tensor, stream: &mut Stream) -> Result<Tensor> {
+pub(crate) fn rolled(rows: &Tensor, stream: &mut Stream) -> Result<Tensor> {
     let n = rows.dim(0)?;
     let by = 1 + stream.below((n as u32).saturating_sub(1)) as usize;
     Ok(rows.roll(by as i32, 0)?)

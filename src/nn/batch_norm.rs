@@ -1,8 +1,8 @@
 //! Batch norm of rows (Ioffe and Szegedy 2015), with running statistics for inference.
 
-use super::encoder::Phase;
-use super::running::Running;
 use crate::error::Result;
+use crate::nn::Phase;
+use crate::nn::running::Running;
 use crate::ops::norm::EPS;
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};

@@ -1,8 +1,8 @@
 //! g_ar: recurrent layers over z, under PyTorch's parameter names.
 
-use super::store::uniform_by_fan_in;
 use crate::config::{ContextConfig, ContextKind};
 use crate::error::Result;
+use crate::nn::store::uniform_by_fan_in;
 use crate::ops::gru::Gru;
 use crate::ops::lstm::Lstm;
 use crate::ops::recurrent::{State, run};

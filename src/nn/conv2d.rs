@@ -1,9 +1,9 @@
 //! Convolutions of images, with their parameters.
 
-use super::batch_norm::BatchNorm;
-use super::encoder::Phase;
-use super::store::uniform_by_fan_in;
 use crate::error::Result;
+use crate::nn::Phase;
+use crate::nn::batch_norm::BatchNorm;
+use crate::nn::store::uniform_by_fan_in;
 use crate::ops::conv2d::{Window, conv2d};
 use candle_core::Tensor;
 use candle_nn::VarBuilder;

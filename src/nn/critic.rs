@@ -10,9 +10,9 @@
 //! The separable critic costs two networks on N rows and one product. The joint critic costs a network on N^2 rows, whose first layer is
 //! shared: W [x; y] = W_x x + W_y y.
 
-use super::linear::{Linear, Mlp};
-use super::store::uniform_by_fan_in;
 use crate::error::Result;
+use crate::nn::linear::{Linear, Mlp};
+use crate::nn::store::uniform_by_fan_in;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use std::fmt;

@@ -1,22 +1,14 @@
 //! g_enc: strided convolutions with norm and ReLU, under CPC_audio's parameter names.
 
-use super::running::Running;
-use super::store::uniform_by_fan_in;
-use crate::config::{EncoderConfig, NormKind};
+use crate::config::{ConvEncoderConfig, NormKind};
 use crate::error::Result;
+use crate::nn::phase::Phase;
+use crate::nn::running::Running;
+use crate::nn::store::uniform_by_fan_in;
 use crate::ops::encoder::{Layer, Norm, encode};
 use crate::ops::encoder_stream::EncoderStream;
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
-
-/// Whether batch norm uses the statistics of this batch (and updates the running ones) or the running statistics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Training.
-    Train,
-    /// Validation and inference.
-    Eval,
-}
 
 /// The convolutional encoder.
 #[derive(Debug, Clone)]
@@ -31,7 +23,7 @@ impl ConvEncoder {
     ///
     /// Names: `conv{i}.weight` (C_out, C_in, kernel), `conv{i}.bias`, `batchNorm{i}.weight` and `.bias` ((1, C, 1) for channel
     /// norm, (C) for batch norm, with `running_mean`, `running_var` and `num_batches_tracked`).
-    pub fn new(cfg: &EncoderConfig, channels_in: usize, vb: VarBuilder) -> Result<Self> {
+    pub fn new(cfg: &ConvEncoderConfig, channels_in: usize, vb: VarBuilder) -> Result<Self> {
         let c = cfg.hidden_dim;
         let (mut layers, mut running) = (Vec::new(), Vec::new());
         let mut inputs = channels_in;

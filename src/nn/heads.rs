@@ -1,9 +1,9 @@
 //! W_k: one prediction of z_{t+k} from c_t for each step k.
 
-use super::store::uniform_by_fan_in;
-use super::transformer::Transformer;
 use crate::config::{HeadsConfig, HeadsKind};
 use crate::error::{Error, Result};
+use crate::nn::store::uniform_by_fan_in;
+use crate::nn::transformer::Transformer;
 use crate::seed::Stream;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;

@@ -1,12 +1,12 @@
 //! The image encoder of Deep InfoMax (Hjelm et al. 2019, appendix A.3): strided convolutions, a fully connected layer, and Y.
 
-use super::batch_norm::BatchNorm;
-use super::conv2d::Conv2d;
-use super::encoder::Phase;
-use super::linear::Linear;
+use crate::config::ImageSize;
 use crate::config::{Architecture, ImageEncoderConfig};
 use crate::error::{Error, Result};
-use crate::image::ImageSize;
+use crate::nn::Phase;
+use crate::nn::batch_norm::BatchNorm;
+use crate::nn::conv2d::Conv2d;
+use crate::nn::linear::Linear;
 use crate::ops::conv2d::Window;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;

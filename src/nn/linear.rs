@@ -1,7 +1,7 @@
 //! Network layers: affine maps, and stacks of them with ReLU in between.
 
-use super::store::uniform_by_fan_in;
 use crate::error::Result;
+use crate::nn::store::uniform_by_fan_in;
 use crate::ops::linear::{linear, linear_onto};
 use candle_core::Tensor;
 use candle_nn::VarBuilder;

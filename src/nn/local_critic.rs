@@ -1,9 +1,9 @@
 //! Critics for local features and Y (Hjelm et al. 2019, section 3.3 and appendix A.2).
 
-use super::critic::{Critic, CriticKind, CriticSize};
-use super::linear::Linear;
 use crate::config::LocalCriticKind;
 use crate::error::Result;
+use crate::nn::critic::{Critic, CriticKind, CriticSize};
+use crate::nn::linear::Linear;
 use crate::ops::layer_norm::layer_norm;
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};

@@ -1,11 +1,11 @@
 //! The two networks of a generative adversarial network, for points and for images.
 
-use super::batch_norm::BatchNorm;
-use super::conv2d::Conv2d;
-use super::encoder::Phase;
-use super::linear::{Linear, Mlp};
+use crate::config::ImageSize;
 use crate::error::{Error, Result};
-use crate::image::ImageSize;
+use crate::nn::Phase;
+use crate::nn::batch_norm::BatchNorm;
+use crate::nn::conv2d::Conv2d;
+use crate::nn::linear::{Linear, Mlp};
 use crate::ops::conv2d::Window;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;

@@ -1,10 +1,10 @@
 //! g_enc for sentences: embeddings of tokens, a convolution over them, ReLU, and the mean over the sentence's tokens (van den Oord et al. 2018,
 //! section 3.3).
 
-use super::embedding::{Embedding, Rows};
-use super::store::uniform_by_fan_in;
 use crate::config::SentenceEncoderConfig;
 use crate::error::Result;
+use crate::nn::embedding::{Embedding, Rows};
+use crate::nn::store::uniform_by_fan_in;
 use crate::ops::tokens::{Sentences, encode};
 use candle_core::Tensor;
 use candle_nn::VarBuilder;

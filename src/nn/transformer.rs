@@ -7,8 +7,8 @@
 //!
 //! It is built for a fixed number of positions, the frames of a window minus K, and accepts exactly that number.
 
-use super::store::uniform_by_fan_in;
 use crate::error::{Error, Result};
+use crate::nn::store::uniform_by_fan_in;
 use crate::seed::Stream;
 use candle_core::{D, Tensor};
 use candle_nn::{Init, VarBuilder};

@@ -5,11 +5,11 @@ use crate::error::Result;
 use crate::ops::all_pairs::all_pairs;
 use candle_core::Tensor;
 
-/// (B, P, K, 1 + B*T): the score of the true future first, then those of all latents; what is not allowed (the true future a
-/// second time, what lies outside `from`, and repetitions of the true future) scores -1e9. Beside them the number of negatives,
+/// (B, P, K, 1 + B*T): the score of the true future first, then the scores of all latents. Latents that are not allowed score -1e9:
+/// the true future a second time, latents outside `from`, and repetitions of the true future. Also returns the number of negatives
 /// of the position that has the fewest.
 ///
-/// `predictions` (B, P, K, D), `z` (B, T, D). `texts` (B*T), where it is given, has equal numbers for latents of equal inputs.
+/// `predictions` (B, P, K, D), `z` (B, T, D). `texts` (B*T), if given, holds equal numbers for latents of equal inputs.
 pub fn all_scores(
     predictions: &Tensor,
     z: &Tensor,
@@ -36,7 +36,7 @@ pub fn all_scores(
         }
         bars[future] = 1;
         if future % time > 0 {
-            // The first of a window is nobody's future.
+            // The first latent of a window is not the future of any position.
             fewest = fewest.min(bars.iter().filter(|&&bar| bar == 0).count());
         }
     }

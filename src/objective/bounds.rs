@@ -1,15 +1,15 @@
 //! Bounds on mutual information, from scores of joint and of independent pairs.
 //!
-//! Every bound is a function of rows of scores T (R, 1 + M): row i belongs to y_i, its first column is T(x_i, y_i) of the joint pair, the
-//! others are T(x_j, y_i) of x_j that are independent of y_i. Of a square matrix of scores, [`rows_of`] makes such rows; those of CPC
-//! have this form already, and [`Bound::InfoNce`] is its objective.
+//! Every bound is a function of rows of scores T (R, 1 + M). Row i belongs to y_i. Its first column is T(x_i, y_i) of the joint pair. The
+//! other columns are T(x_j, y_i) of x_j that are independent of y_i. [`rows_of`] turns a square matrix of scores into such rows. CPC's
+//! scores have this form already, and [`Bound::InfoNce`] is its objective.
 //!
-//! Two things are kept apart that public code often mixes. The *estimate* ([`Bound::estimate`]) is the value of the bound in nats. The
-//! *surrogate* ([`Surrogate`]) is what is descended, whose value means nothing: for MINE its gradient has a running mean in the denominator, for
-//! JS and SMILE it is that of the Jensen-Shannon divergence.
+//! Two quantities are kept separate here that public code often mixes. The *estimate* ([`Bound::estimate`]) is the value of the bound in
+//! nats. The *surrogate* ([`Surrogate`]) is the loss minimized in training; its value has no meaning. For MINE its gradient has a running
+//! mean in the denominator. For JS and SMILE it is the gradient of the Jensen-Shannon divergence.
 //!
-//! Exponentials are of differences from the largest score, so that scores of 1e4 and more stay finite; where a mean of exponentials
-//! itself is wanted (NWJ, TUBA), it goes on as a straight line above e^[`STRAIGHT`] while training, and is what it is in estimates.
+//! Exponentials are taken of differences from the largest score, so that scores of 1e4 and more stay finite. Where a mean of exponentials
+//! itself is needed (NWJ, TUBA), it continues as a straight line above e^[`STRAIGHT`] in training; estimates use the exact value.
 
 use crate::error::{Error, Result};
 use crate::ops::cross_entropy::first_is_true;
@@ -17,64 +17,64 @@ use candle_core::{D, DType, Tensor};
 use std::fmt;
 use std::str::FromStr;
 
-/// What a value says about the mutual information.
+/// On which side of the mutual information a value lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// It is below, in expectation.
+    /// Below it, in expectation.
     Lower,
-    /// It is above, in expectation, if the scores are the logarithm of the true conditional density.
+    /// Above it, in expectation, if the scores are the logarithm of the true conditional density.
     Upper,
-    /// It may be on either side.
+    /// It may lie on either side.
     Neither,
 }
 
-/// A bound, or an estimate made like one. The critic that makes it tight is written f*, up to what is said.
+/// A bound, or an estimate of the same form. f* denotes the critic that makes it tight, up to the constant or function stated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Bound {
-    /// Donsker and Varadhan 1983: E T - log E' e^T. f* = log p(x|y)/p(x) + any constant. Of a batch, the logarithm of the mean makes
-    /// it too large.
+    /// Donsker and Varadhan 1983: E T - log E' e^T. f* = log p(x|y)/p(x) + any constant. On a batch the estimate is too large, because of
+    /// the logarithm of the mean.
     Dv,
-    /// MINE (Belghazi et al. 2018, section 3.2): DV, whose gradient has a running mean in the denominator to take off the bias that small
-    /// batches give it.
+    /// MINE (Belghazi et al. 2018, section 3.2): DV with a running mean in the denominator of the gradient, which removes the bias of
+    /// small batches.
     Mine {
         /// The weight of a new batch in the running mean, 0 to 1.
         rate: f64,
     },
     /// Nguyen, Wainwright and Jordan 2010, the f-divergence bound of MINE-f: E T - E' e^(T-1). f* = 1 + log p(x|y)/p(x).
     Nwj,
-    /// Barber and Agakov 2003 without a normaliser (Poole et al. 2019, equation 4): 1 + E[T - log a(y)] - E' e^T/a(y), with a baseline
-    /// a(y) that is learnt too; without one, a = 1.
+    /// Barber and Agakov 2003 without a normalizer (Poole et al. 2019, equation 4): 1 + E[T - log a(y)] - E' e^T/a(y), with a baseline
+    /// a(y) that is learned too; without one, a = 1.
     Tuba,
     /// The Jensen-Shannon divergence for the gradient (Nowozin et al. 2016, Hjelm et al. 2019), f* = log p(x|y)/p(x), and NWJ of T + 1 for
     /// the value.
     Js,
-    /// InfoNCE (van den Oord et al. 2018): log(1 + M) less the cross-entropy of telling the joint pair. f* = log p(x|y)/p(x) + any c(y). It
-    /// cannot exceed log(1 + M).
+    /// InfoNCE (van den Oord et al. 2018): log(1 + M) minus the cross-entropy of identifying the joint pair. f* = log p(x|y)/p(x) + any
+    /// c(y). It cannot exceed log(1 + M).
     InfoNce,
-    /// I_alpha (Poole et al. 2019, equation 12): the baseline is alpha times the mean of e^T over a row, and 1 - alpha times a(y). At
-    /// `alpha` = 1 it is InfoNCE (little variance, never above log K), at 0 it is TUBA. The authors' notebook has a logit with the ends
+    /// I_alpha (Poole et al. 2019, equation 12): the baseline is alpha times the mean of e^T over a row, plus 1 - alpha times a(y). At
+    /// `alpha` = 1 it is InfoNCE (low variance, never above log K), at 0 it is TUBA. The authors' notebook has a logit with the ends
     /// exchanged.
     Alpha {
         /// 0 to 1.
         alpha: f64,
     },
-    /// SMILE (Song and Ermon 2020): trained as JS, valued as DV with e^T clipped to e^-clip .. e^clip: little variance, and no bound.
+    /// SMILE (Song and Ermon 2020): trained as JS, evaluated as DV with e^T clipped to e^-clip .. e^clip. Low variance, but not a bound.
     Smile {
-        /// The largest absolute score that counts in the denominator.
+        /// The absolute value at which scores in the denominator are clipped.
         clip: f64,
     },
-    /// CLUB (Cheng et al. 2020): E T - E' T, for scores log q(x|y) of a density: above the information if q is p.
+    /// CLUB (Cheng et al. 2020): E T - E' T, for scores log q(x|y) of a density. It is above the information if q is p.
     Club,
     /// The leave-one-out upper bound (Poole et al. 2019, equation 13): E[T - log mean_j e^T(x_i, y_j)], for scores log q(x|y) of a
-    /// density. A row belongs to x_i here, and its others are y_j.
+    /// density. Here a row belongs to x_i, and its other columns are y_j.
     LeaveOneOut,
 }
 
-/// Scores above which e^T is continued by its tangent in a surrogate.
+/// The score above which a surrogate continues e^T by its tangent.
 pub const STRAIGHT: f64 = 30.0;
 
 impl Bound {
-    /// Every bound, with the settings that are usual.
+    /// Every bound, with its usual settings.
     pub const ALL: [Bound; 10] = [
         Bound::Dv,
         Bound::Mine { rate: 0.01 },
@@ -104,7 +104,7 @@ impl Bound {
         }
     }
 
-    /// On which side of the mutual information its expectation is. DV and MINE are named lower bounds though their value on a finite
+    /// On which side of the mutual information its expectation lies. DV and MINE are called lower bounds although their value on a finite
     /// sample is above its expectation.
     pub fn side(self) -> Side {
         match self {
@@ -114,17 +114,17 @@ impl Bound {
         }
     }
 
-    /// Whether scores have to be logarithms of a conditional density, instead of those of any critic.
+    /// Whether scores must be logarithms of a conditional density, rather than the output of any critic.
     pub fn wants_density(self) -> bool {
         self.side() == Side::Upper
     }
 
-    /// Whether a learnt baseline log a(y) is of use.
+    /// Whether it uses a learned baseline log a(y).
     pub fn wants_baseline(self) -> bool {
         matches!(self, Bound::Tuba | Bound::Alpha { .. })
     }
 
-    /// The largest value that it can have with M others in a row, in nats.
+    /// The largest value that it can take with M others in a row, in nats.
     pub fn ceiling(self, others: usize) -> Option<f64> {
         match self {
             Bound::InfoNce => Some((1.0 + others as f64).ln()),
@@ -133,21 +133,21 @@ impl Bound {
         }
     }
 
-    /// The value in nats of rows of scores (R, 1 + M), and log a(y) (R) where there is a baseline. Minus infinity is what a bound of
-    /// exponentials says of a critic that is far too sure.
+    /// The value in nats for rows of scores (R, 1 + M), and log a(y) (R) if there is a baseline. A bound with exponentials is minus
+    /// infinity for a far too confident critic.
     ///
     /// # Errors
-    /// There is no row, or a row without others.
+    /// There are no rows, or a row has no others.
     pub fn estimate(self, scores: &Tensor, baseline: Option<&Tensor>) -> Result<f64> {
         let parts = self.contributions(scores, baseline)?;
         Ok(parts.iter().sum::<f64>() / parts.len() as f64)
     }
 
-    /// What each row adds to the value (R): their mean is [`Bound::estimate`], and their spread, of rows that do not hang on each other, its
-    /// standard error. Where the bound is not linear in the rows (DV, SMILE), it is taken to be so about the value (its influence function).
+    /// The contribution of each row to the value (R). Their mean is [`Bound::estimate`]. If the rows are independent, their spread gives its
+    /// standard error. A bound that is not linear in the rows (DV, SMILE) is linearized about its value (its influence function).
     ///
     /// # Errors
-    /// There is no row, or a row without others.
+    /// There are no rows, or a row has no others.
     pub fn contributions(self, scores: &Tensor, baseline: Option<&Tensor>) -> Result<Vec<f64>> {
         let (rows, width) = scores.dims2()?;
         if rows == 0 || width < 2 {
@@ -156,7 +156,7 @@ impl Bound {
         let t = values(scores)?;
         let log_a = baseline.map(values).transpose()?.unwrap_or_else(|| vec![0.0; rows]);
         let each = || t.chunks_exact(width).zip(&log_a);
-        // Joint score less the logarithm of a mean of exponentials over all rows, of each of which `inside` is the logarithm.
+        // The joint score minus the logarithm of a mean of exponentials over all rows. `inside` holds the logarithm of each row's mean.
         let less_log_mean = |inside: Vec<f64>| -> Vec<f64> {
             let all = log_mean_exp(&inside);
             each().zip(inside).map(|((row, _), inside)| row[0] - all - ((inside - all).exp() - 1.0)).collect()
@@ -173,7 +173,7 @@ impl Bound {
             Bound::Tuba => each().map(|(row, a)| 1.0 + row[0] - a - (others(row) - a).exp()).collect(),
             Bound::InfoNce => each().map(|(row, _)| row[0] - log_mean_exp(row)).collect(),
             Bound::Alpha { alpha } => {
-                // Joint and independent rows have to be of the same K: of the joint ones the last other is left out.
+                // Joint and independent rows must have the same K, so the last other is omitted from the joint ones.
                 let mixed = |row: &[f64], a: f64| log_add((1.0 - alpha).ln() + a, alpha.ln() + log_mean_exp(row));
                 let first = |row: &[f64], a: f64| row[0] - mixed(&row[..width - 1], a);
                 let second = |row: &[f64], a: f64| others(row) - mixed(&row[1..], a);
@@ -196,11 +196,11 @@ impl FromStr for Bound {
 
     fn from_str(name: &str) -> std::result::Result<Bound, String> {
         let names = || Bound::ALL.map(Bound::name).join(", ");
-        Bound::ALL.into_iter().find(|b| b.name() == name).ok_or_else(|| format!("one of {} is wanted", names()))
+        Bound::ALL.into_iter().find(|b| b.name() == name).ok_or_else(|| format!("expected one of {}", names()))
     }
 }
 
-/// What is descended to make a bound tight, with what it remembers from batch to batch.
+/// The loss minimized to make a bound tight, with the state it keeps from batch to batch.
 #[derive(Debug, Clone)]
 pub struct Surrogate {
     bound: Bound,
@@ -214,21 +214,21 @@ impl Surrogate {
         Surrogate { bound, running: None }
     }
 
-    /// MINE: the logarithm of the running mean of e^T, once there was a batch.
+    /// MINE: the logarithm of the running mean of e^T; none before the first batch.
     pub fn running(&self) -> Option<f64> {
         self.running
     }
 
-    /// MINE: goes on from a running mean that [`Surrogate::running`] told.
+    /// MINE: resumes from a running mean that [`Surrogate::running`] returned.
     pub fn set_running(&mut self, running: Option<f64>) {
         self.running = running;
     }
 
-    /// A scalar to descend, of rows of scores (R, 1 + M) and log a(y) (R) where there is a baseline. Of an upper bound, it trains the density:
+    /// A scalar loss for rows of scores (R, 1 + M), and log a(y) (R) if there is a baseline. For an upper bound it trains the density, by
     /// the likelihood of the joint pairs.
     ///
     /// # Errors
-    /// There is no row, or a row without others.
+    /// There are no rows, or a row has no others.
     pub fn loss(&mut self, scores: &Tensor, baseline: Option<&Tensor>) -> Result<Tensor> {
         let (rows, width) = scores.dims2()?;
         if rows == 0 || width < 2 {
@@ -244,7 +244,7 @@ impl Surrogate {
             Bound::Dv => (joint.mean_all()? - mean_exp_log(&others)?)?,
             Bound::Mine { rate } => {
                 let now = mean_exp_log(&others.detach())?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-                // The first batch is the running mean's beginning: from zero, the first gradients would be many times too large.
+                // The running mean starts at the first batch: starting at zero, the first gradients would be many times too large.
                 let running = self.running.map_or(now, |old| log_add((1.0 - rate).ln() + old, rate.ln() + now));
                 self.running = Some(running);
                 (joint.mean_all()? - (others - running)?.exp()?.mean_all()?)?
@@ -277,11 +277,11 @@ impl Surrogate {
     }
 }
 
-/// Joint scores (N, P) and others (N, (N - 1) * P) out of scores (N, N * P) where each x has P parts, all of which go with the y of the same
-/// number: row i of y_i, its columns the parts of x_0, of x_1 and so on.
+/// Joint scores (N, P) and others (N, (N - 1) * P) from scores (N, N * P), where each x has P parts, all paired with the y of the same
+/// index. Row i belongs to y_i; its columns are the parts of x_0, of x_1 and so on.
 ///
 /// # Errors
-/// The columns are not a multiple of the rows.
+/// The number of columns is not a multiple of the number of rows.
 pub fn groups_of(scores: &Tensor) -> Result<(Tensor, Tensor)> {
     let (n, columns) = scores.dims2()?;
     if n < 2 || !columns.is_multiple_of(n) {
@@ -297,11 +297,11 @@ pub fn groups_of(scores: &Tensor) -> Result<(Tensor, Tensor)> {
     Ok((take((0..n).flat_map(own).collect())?, take((0..n).flat_map(other).collect())?))
 }
 
-/// What is descended for groups of joint scores (G, P) that share others (G, M): the same as [`Surrogate::loss`] of a row for each
+/// The loss for groups of joint scores (G, P) that share others (G, M): the same as [`Surrogate::loss`] with one row for each
 /// joint score, without writing out the rows. For the bounds of Deep InfoMax: DV, JS and InfoNCE.
 ///
 /// # Errors
-/// Another bound; there is no group, or one without others.
+/// The bound is another one; there is no group, or a group has no others.
 pub fn grouped_loss(bound: Bound, joint: &Tensor, others: &Tensor) -> Result<Tensor> {
     if joint.elem_count() == 0 || others.elem_count() == 0 {
         return Err(shape(joint));
@@ -313,22 +313,23 @@ pub fn grouped_loss(bound: Bound, joint: &Tensor, others: &Tensor) -> Result<Ten
             let log_sum = (row_mean_exp_log(others)? + (others.dim(1)? as f64).ln())?;
             soft_plus(&joint.broadcast_sub(&log_sum)?.neg()?)?.mean_all()?.neg()?
         }
-        _ => return Err(Error::failed(format!("{bound} of groups"), "choose dv, js or infonce")),
+        _ => return Err(Error::failed(format!("{bound} has no grouped loss"), "choose dv, js or infonce")),
     };
     Ok(gain.neg()?)
 }
 
-/// Rows (G * P, 1 + M) of groups of joint scores (G, P) that share others (G, M): for [`Bound::estimate`].
+/// Rows (G * P, 1 + M) for [`Bound::estimate`], from groups of joint scores (G, P) that share others (G, M).
 ///
 /// # Errors
-/// There are not as many groups of both.
+/// The two have different numbers of groups.
 pub fn rows_of_groups(joint: &Tensor, others: &Tensor) -> Result<Tensor> {
     let ((groups, parts), m) = (joint.dims2()?, others.dim(1)?);
     let others = others.unsqueeze(1)?.broadcast_as((groups, parts, m))?;
     Ok(Tensor::cat(&[joint.unsqueeze(2)?, others.contiguous()?], 2)?.reshape((groups * parts, 1 + m))?)
 }
 
-/// Rows (N, N) of a square matrix of scores T(x_j, y_i), row i of y_i: the joint pair's first, then the N - 1 others in their order.
+/// Rows (N, N) from a square matrix of scores T(x_j, y_i), in which row i belongs to y_i: the joint score first, then the N - 1 others in
+/// order.
 ///
 /// # Errors
 /// The matrix is not square.
@@ -342,7 +343,7 @@ pub fn rows_of(scores: &Tensor) -> Result<Tensor> {
 }
 
 fn shape(scores: &Tensor) -> Error {
-    let what = format!("scores {:?} are not rows of a joint pair and others", scores.dims());
+    let what = format!("scores of shape {:?} are not rows of a joint pair and others", scores.dims());
     Error::Tensor(candle_core::Error::Msg(what))
 }
 
@@ -372,12 +373,12 @@ fn row_mean_exp_log(t: &Tensor) -> Result<Tensor> {
     Ok((sum.log()? + max)?)
 }
 
-/// log(mean(exp(t))) of all: a scalar.
+/// log(mean(exp(t))) over all elements: a scalar.
 fn mean_exp_log(t: &Tensor) -> Result<Tensor> {
     Ok(row_mean_exp_log(&t.flatten_all()?.unsqueeze(0)?)?.squeeze(0)?.squeeze(0)?)
 }
 
-/// e^t up to [`STRAIGHT`], and the tangent there beyond.
+/// e^t up to [`STRAIGHT`], and beyond it the tangent at that point.
 fn straight_exp(t: &Tensor) -> Result<Tensor> {
     let low = t.minimum(STRAIGHT)?;
     let above = (t - STRAIGHT)?.relu()?;
@@ -397,7 +398,7 @@ mod tests {
     use crate::seed::stream;
     use candle_core::{Device, Var};
 
-    /// Rows of the optimal critic log p(x|y)/p(x) for pairs of standard normal numbers with correlation rho, shifted by `shift`.
+    /// Rows of the optimal critic log p(x|y)/p(x) for pairs of standard normal variables with correlation rho, shifted by `shift`.
     fn optimal(rho: f64, rows: usize, others: usize, shift: f64) -> Tensor {
         let mut s = stream(5, "pairs", 0);
         let mut normal = || f64::from(s.normal());
@@ -436,10 +437,10 @@ mod tests {
             let got = value(bound, &at(shift));
             assert!((got - truth).abs() < 0.03, "{bound}: {got}, not {truth}");
         }
-        // CLUB is the information plus the divergence the other way: for Gaussians rho^2 / (1 - rho^2).
+        // CLUB is the information plus the reverse divergence: for Gaussians rho^2 / (1 - rho^2).
         let club = value(Bound::Club, &at(0.0));
         assert!((club - 0.49 / 0.51).abs() < 0.06, "{club}");
-        // A read-out of JS that forgets the constant would be off: the value of NWJ at the critic without it.
+        // Reading out JS without the constant would give a wrong value: that of NWJ at the critic without the constant.
         let forgotten = value(Bound::Nwj, &at(0.0));
         assert!((forgotten - (truth - (-1f64).exp())).abs() < 0.03, "{forgotten}");
     }
@@ -472,7 +473,7 @@ mod tests {
             let used = if bound.wants_baseline() { &inputs[..] } else { &inputs[..1] };
             finite_differences(|t| Surrogate::new(bound).loss(&t[0], t.get(1)), used);
         }
-        // What is descended is minus the estimate, up to a constant, where no other gradient is wanted.
+        // For bounds that are trained by their own gradient, the loss is minus the estimate, up to a constant.
         for (bound, constant) in
             [(Bound::Dv, 0.0), (Bound::Nwj, 0.0), (Bound::Tuba, 1.0), (Bound::Alpha { alpha: 0.3 }, 1.0)]
         {
@@ -485,9 +486,9 @@ mod tests {
 
     #[test]
     fn to_descend_a_surrogate_raises_its_bound_and_to_ascend_it_lowers_it() {
-        // What an information bottleneck with the sign of I(X; Z) exchanged would get wrong.
+        // An information bottleneck with the wrong sign of I(X; Z) would fail this.
         let (scores, log_a) = (random(&[6, 5], 4), random(&[6], 5));
-        // JS and SMILE are left out: what is descended for them is another divergence than what is read out.
+        // JS and SMILE are omitted: the divergence that they minimize is not the one that they estimate.
         let own = |b: &Bound| !matches!(b, Bound::Js | Bound::Smile { .. }) && b.side() == Side::Lower;
         for bound in Bound::ALL.into_iter().filter(own) {
             let baseline = bound.wants_baseline().then_some(&log_a);

@@ -1,9 +1,9 @@
-//! InfoNCE (van den Oord et al. 2018, section 2.3): cross-entropy of telling the true future from negatives.
+//! InfoNCE (van den Oord et al. 2018, section 2.3): the cross-entropy of identifying the true future among negatives.
 //!
 //! ```text
 //! L_k = - mean_t log( exp s(t, k, 0) / sum_n exp s(t, k, n) )        I(z_{t+k}; c_t) >= log(N + 1) - L_k
 //! ```
-//! with the true future's score at n = 0. Chance is an accuracy of 1 / (N + 1) and a loss of log(N + 1) nats.
+//! with the true future's score at n = 0. At chance level the accuracy is 1 / (N + 1) and the loss is log(N + 1) nats.
 
 use crate::error::Result;
 use crate::ops::cross_entropy::first_is_true;
@@ -14,9 +14,9 @@ use candle_core::{D, Tensor};
 pub struct PerStep {
     /// Cross-entropy in nats, (K), with gradients.
     pub loss: Tensor,
-    /// The share of positions whose true future scores at least as high as every negative, (K), without gradients.
+    /// The fraction of positions whose true future scores at least as high as every negative, (K), without gradients.
     ///
-    /// Ties count as right, as in CPC_audio: a negative may be the true future itself.
+    /// Ties count as correct, as in CPC_audio: a negative may be the true future itself.
     pub accuracy: Tensor,
 }
 
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn loss_and_accuracy_are_counted_by_step() {
-        // One window, two positions, two steps, one negative: step 1 right and wrong, step 2 right and tied.
+        // One window, two positions, two steps, one negative: step 1 is correct once and wrong once, step 2 correct once and tied once.
         let scores = [[[[2.0f32, 0.0], [1.0, 0.0]], [[0.0, 3.0], [5.0, 5.0]]]];
         let out = info_nce(&Tensor::new(&scores, &Device::Cpu).unwrap()).unwrap();
         assert_eq!(out.accuracy.to_vec1::<f32>().unwrap(), [0.5, 1.0]);

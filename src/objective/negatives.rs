@@ -1,14 +1,14 @@
-//! Which latents a prediction is contrasted with.
+//! The latents that a prediction is contrasted with.
 
 use crate::config::{NegativesFrom, ObjectiveConfig};
 use crate::ops::scores::Negatives;
 use crate::seed::Stream;
 
-/// Draws N negatives for each of `positions` positions of `batch` windows of `frames` latents, with replacement, uniformly from
-/// what the configuration allows: rows of the flattened z (B*T, D).
+/// Draws N negatives for each of `positions` positions of `batch` windows of `frames` latents. Draws are uniform and with replacement,
+/// from the latents that the configuration allows. Negatives are row indices into the flattened z (B*T, D).
 ///
-/// With `exclude_positive` a position never draws the `frames - positions` frames after it in its own window, which are what it
-/// has to predict. Where nothing is left to draw from (one window and `other-sequences`), draws are from the whole batch.
+/// With `exclude_positive` a position never draws the `frames - positions` frames after it in its own window, which it has to predict.
+/// If no latents are left to draw from (one window and `other-sequences`), they are drawn from the whole batch.
 pub fn draw(cfg: &ObjectiveConfig, batch: usize, positions: usize, frames: usize, stream: &mut Stream) -> Negatives {
     let steps = frames - positions;
     let n = cfg.num_negatives;
@@ -20,7 +20,7 @@ pub fn draw(cfg: &ObjectiveConfig, batch: usize, positions: usize, frames: usize
     };
     for item in 0..batch {
         for t in 0..positions {
-            // Candidates are numbered with the own window first; what is left out is stepped over.
+            // An index among the allowed candidates is drawn, and then shifted past the excluded latents.
             let own = item * frames;
             for _ in 0..n {
                 let row = match from {

@@ -11,9 +11,9 @@
 //! not move it, and AdamW does not shrink it. The bias correction uses the steps of the run, not those of the row, as in `SparseAdam`. Epsilon
 //! is added as above, whereas `SparseAdam` adds it before the correction.
 
-use super::function::Form;
-use super::simd::kernel;
 use crate::error::{Error, Result};
+use crate::ops::function::Form;
+use crate::ops::simd::kernel;
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var};
 use rayon::prelude::*;
 

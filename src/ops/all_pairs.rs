@@ -4,9 +4,9 @@
 //! scores of all rows. A row that is *barred* for this future scores -1e9, so it vanishes after the exponential. One matrix product computes
 //! all scores, and two compute the gradients.
 
-use super::function::{Floats, Form, function};
-use super::matrix::{View, ViewMut, multiply};
 use crate::error::{Error, Result};
+use crate::ops::function::{Floats, Form, function};
+use crate::ops::matrix::{View, ViewMut, multiply};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use std::sync::Arc;

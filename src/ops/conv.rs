@@ -10,9 +10,9 @@
 //! Where the kernel is two strides long, as in all layers of CPC except the first, two output rows take three products instead of four, and so
 //! do both gradients: see `taps`.
 
-use super::matrix::{View, ViewMut, multiply};
-use super::taps::{Taps, combine};
 use crate::error::{Error, Result};
+use crate::ops::matrix::{View, ViewMut, multiply};
+use crate::ops::taps::{Taps, combine};
 use candle_core::Tensor;
 use rayon::prelude::*;
 use std::ops::Range;

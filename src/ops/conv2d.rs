@@ -4,11 +4,11 @@
 //! as the rows of a matrix that stays in cache, and so are their gradients. The matrix of a whole batch would be many times larger than its
 //! images.
 
-use super::function::{Floats, Form, function};
-use super::linear;
-use super::matrix::{View, ViewMut, multiply};
-use super::norm::relu_in_place;
 use crate::error::{Error, Result};
+use crate::ops::function::{Floats, Form, function};
+use crate::ops::linear;
+use crate::ops::matrix::{View, ViewMut, multiply};
+use crate::ops::norm::relu_in_place;
 use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
 

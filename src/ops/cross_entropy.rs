@@ -1,8 +1,8 @@
 //! Cross-entropy of scores whose first column is the true class: `logsumexp(row) - row[0]`, numerically stable for any scores.
 
-use super::function::{Floats, Form, function};
-use super::simd::{exp, kernel, sum1};
 use crate::error::Result;
+use crate::ops::function::{Floats, Form, function};
+use crate::ops::simd::{exp, kernel, sum1};
 use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
 

@@ -4,11 +4,11 @@
 //! normalized while it is in cache, and the waveform, a constant, gets no gradient. In the composed form it is [`conv::composed`] and the norms
 //! of [`super::norm`], layer by layer.
 
-use super::conv::{self, ConvShape};
-use super::function::{Floats, Form, function};
-use super::norm::{self, Sums};
-use super::taps::Taps;
 use crate::error::{Error, Result};
+use crate::ops::conv::{self, ConvShape};
+use crate::ops::function::{Floats, Form, function};
+use crate::ops::norm::{self, Sums};
+use crate::ops::taps::Taps;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 

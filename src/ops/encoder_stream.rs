@@ -4,13 +4,13 @@
 //! its window is complete. The zeros before the signal are there from the start; those after it are added by [`EncoderStream::finish`]. So all
 //! pieces together give the rows that [`encode`](super::encoder::encode) gives for the whole signal.
 
-use super::conv::ConvShape;
-use super::encoder::{self, Layer, Norm};
-use super::function::Form;
-use super::matrix::{FEW_ROWS, Packed, View, ViewMut};
-use super::norm;
-use super::taps::Taps;
 use crate::error::{Error, Result};
+use crate::ops::conv::ConvShape;
+use crate::ops::encoder::{self, Layer, Norm};
+use crate::ops::function::Form;
+use crate::ops::matrix::{FEW_ROWS, Packed, View, ViewMut};
+use crate::ops::norm;
+use crate::ops::taps::Taps;
 use candle_core::Tensor;
 use rayon::prelude::*;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Layer norm (Ba et al. 2016) of rows: each row is normalized to mean 0 and variance 1, then each column gets a gain and a shift.
 
-use super::function::{Floats, Form, function};
-use super::norm::EPS;
-use super::simd::{kernel, sum1, sum2};
 use crate::error::Result;
+use crate::ops::function::{Floats, Form, function};
+use crate::ops::norm::EPS;
+use crate::ops::simd::{kernel, sum1, sum2};
 use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
 

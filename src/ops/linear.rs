@@ -3,11 +3,11 @@
 //! In candle it would be a product, a sum and a comparison, each with one pass over memory forward and two backward. Here the product is
 //! accumulated onto the bias, and the gradient is masked by ReLU before the backward products.
 
-use super::function::{Floats, Form, function};
-use super::matrix::{View, ViewMut, multiply};
-use super::norm::relu_in_place;
-use super::simd::kernel;
 use crate::error::Result;
+use crate::ops::function::{Floats, Form, function};
+use crate::ops::matrix::{View, ViewMut, multiply};
+use crate::ops::norm::relu_in_place;
+use crate::ops::simd::kernel;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 

@@ -5,8 +5,8 @@
 //! ```
 //! where x and h are the input and the recurrent projections, including their biases.
 
-use super::recurrent::{Cell, State};
-use super::simd::{kernel, sigmoid, tanh};
+use crate::ops::recurrent::{Cell, State};
+use crate::ops::simd::{kernel, sigmoid, tanh};
 use candle_core::{D, Tensor};
 
 /// The step of an LSTM. Keeps h, i, f, g, o, tanh c' and c.

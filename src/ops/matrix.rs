@@ -4,8 +4,8 @@
 //! memory (the windows of a convolution) or be far apart. [`View`] and [`ViewMut`] check their bounds when they are created, so that
 //! [`multiply`] is safe.
 
-use super::simd::arch;
 use crate::error::{Error, Result};
+use crate::ops::simd::arch;
 use gemm::Parallelism;
 use pulp::{Simd, WithSimd};
 

@@ -4,8 +4,8 @@
 //! Szegedy 2015) normalizes each channel over the batch and time, with the biased variance, and keeps running statistics of the unbiased one,
 //! as PyTorch does. For both, `out = relu(gain * xhat + shift)` with eps 1e-5. The kernels here work on blocks of rows that are still in cache.
 
-use super::simd::{kernel, sum1, sum2};
 use crate::error::Result;
+use crate::ops::simd::{kernel, sum1, sum2};
 use candle_core::{D, Tensor};
 
 /// Added to every variance.

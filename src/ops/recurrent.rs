@@ -5,10 +5,10 @@
 //! builds a graph of T nodes: in the composed form the loop runs on detached tensors. What one step computes is a [`Cell`]: see [`super::gru`]
 //! and [`super::lstm`].
 
-use super::function::{Floats, Form, function};
-use super::matrix::{Packed, View, ViewMut, multiply};
-use super::norm::add_columns;
 use crate::error::{Error, Result};
+use crate::ops::function::{Floats, Form, function};
+use crate::ops::matrix::{Packed, View, ViewMut, multiply};
+use crate::ops::norm::add_columns;
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 

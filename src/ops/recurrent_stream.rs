@@ -3,10 +3,10 @@
 //! The layers' weights are packed once; each piece resumes from the state after the last one. In the fused form on the CPU it is the loop of
 //! [`recurrent::fused`] for one sequence, without what only backward needs. In the composed form it is [`recurrent::run`] from state to state.
 
-use super::function::Form;
-use super::matrix::{FEW_ROWS, Packed, View, ViewMut, multiply};
-use super::recurrent::{self, Cell, State};
 use crate::error::{Error, Result};
+use crate::ops::function::Form;
+use crate::ops::matrix::{FEW_ROWS, Packed, View, ViewMut, multiply};
+use crate::ops::recurrent::{self, Cell, State};
 use candle_core::Tensor;
 use std::marker::PhantomData;
 use std::sync::Arc;

@@ -7,9 +7,9 @@
 
 #![allow(clippy::needless_range_loop, clippy::type_complexity)] // registers are arrays
 
-use super::function::{Floats, Form, function};
-use super::simd::arch;
 use crate::error::{Error, Result};
+use crate::ops::function::{Floats, Form, function};
+use crate::ops::simd::arch;
 use candle_core::{Device, Tensor};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;

@@ -9,10 +9,10 @@
 //!
 //! The gradient of the input has the same form, with B first: segment t gets A of output row t and B of the row before.
 
-use super::conv::ConvShape;
-use super::matrix::{View, ViewMut, multiply};
-use super::simd::kernel;
 use crate::error::Result;
+use crate::ops::conv::ConvShape;
+use crate::ops::matrix::{View, ViewMut, multiply};
+use crate::ops::simd::kernel;
 use rayon::prelude::*;
 
 /// The weight of a convolution.

@@ -12,11 +12,11 @@
 //! bias and ReLU commute as well, and a sentence is the mean of rows. Backward works the same way: gradients are gathered for each distinct
 //! token, and three products of that size do the rest.
 
-use super::function::{Floats, Form, function};
-use super::matrix::{View, ViewMut, multiply};
-use super::norm::add_columns;
-use super::simd::kernel;
 use crate::error::{Error, Result};
+use crate::ops::function::{Floats, Form, function};
+use crate::ops::matrix::{View, ViewMut, multiply};
+use crate::ops::norm::add_columns;
+use crate::ops::simd::kernel;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use std::collections::HashMap;

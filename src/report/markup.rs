@@ -1,9 +1,9 @@
-//! Text as markup: hostile names made harmless, numbers made readable.
+//! Text in markup: makes hostile names harmless and numbers readable.
 
 use std::fmt::{self, Write};
 
-/// Text for an element or a quoted attribute of HTML or XML: `<`, `>`, `&` and quotes escaped. Characters that such a file must not
-/// hold, control characters, and marks that change the direction of the text around them are replaced; an empty name says so.
+/// Text for an element or a quoted attribute of HTML or XML, with `<`, `>`, `&` and quotes escaped. Characters not allowed in such a file,
+/// control characters, and marks that change the direction of the surrounding text are replaced; an empty name becomes `(no name)`.
 #[derive(Clone, Copy)]
 pub(super) struct Escaped<'a>(pub(super) &'a str);
 
@@ -33,7 +33,8 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// A name in at most `length` characters, its middle an ellipsis if need be, as names often differ at their end; to be escaped still.
+/// A name in at most `length` characters. If necessary its middle is replaced by an ellipsis, since names often differ at their ends. The
+/// result still has to be escaped.
 pub(super) fn short(name: &str, length: usize) -> String {
     let letters = name.chars().count();
     if letters <= length {
@@ -43,12 +44,12 @@ pub(super) fn short(name: &str, length: usize) -> String {
     name.chars().take(head).chain(['…']).chain(name.chars().skip(letters - tail)).collect()
 }
 
-/// How many characters [`short`] gives, once escaped.
+/// Number of characters displayed for the result of [`short`].
 pub(super) fn width(name: &str, length: usize) -> usize {
     if name.is_empty() { "(no name)".len() } else { name.chars().count().min(length) }
 }
 
-/// A share of 1 as `62.2 %`, or a dash if it is not a number.
+/// A fraction as `62.2 %`, or a dash if it is not finite.
 pub(super) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1}\u{a0}%", 100.0 * share) } else { "–".to_string() }
 }

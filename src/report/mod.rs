@@ -1,4 +1,4 @@
-//! What people look at: TensorBoard events, plots, the page of a probe, the model card.
+//! Output for people: TensorBoard events, plots, the page of a probe, and the model card.
 
 mod markup;
 pub mod model_card;

@@ -1,14 +1,15 @@
-//! A picture of many images.
+//! A contact sheet: one picture of many images.
 
+use crate::config::ImageSize;
 use crate::error::{Error, Result};
-use crate::image::{ImageSet, ImageSize};
+use crate::image::ImageSet;
 use image::{ColorType, ImageEncoder, codecs::png::PngEncoder};
 
-/// Pixels between images, and on each side of a pixel of theirs.
+/// Number of pixels between images, and side of the square that shows one pixel of an image.
 const GAP: usize = 4;
 const ZOOM: usize = 2;
 
-/// A PNG of images of `set` in `lines`; the first of each line a little `apart` from the others, or not.
+/// A PNG of images of `set`, arranged in `lines`; with `apart`, the first image of each line is set a little apart from the others.
 ///
 /// # Errors
 /// The picture is too large to be written.
@@ -37,6 +38,6 @@ pub fn sheet(set: &ImageSet, lines: &[Vec<usize>], apart: bool) -> Result<Vec<u8
     let mut png = Vec::new();
     PngEncoder::new(&mut png)
         .write_image(&canvas, columns as u32, rows as u32, ColorType::Rgb8.into())
-        .map_err(|e| Error::failed(format!("a picture cannot be made: {e}"), "report this as a fault of cpc"))?;
+        .map_err(|e| Error::failed(format!("a picture cannot be created: {e}"), "report this as a bug in cpc"))?;
     Ok(png)
 }

@@ -1,9 +1,9 @@
-//! TensorBoard event files: scalars, as `events.out.tfevents.*`.
+//! TensorBoard event files: scalars, in `events.out.tfevents.*`.
 //!
-//! A file is a row of TFRecords (length, its masked CRC-32C, data, its masked CRC-32C), each an `Event` message of protocol
-//! buffers: field 1 wall time (double), 2 step (int64), 3 file version (string), 5 summary, 8 session log; a summary's field 1 is
-//! a value with field 1 tag (string) and 2 simple value (float). A session log of status START (field 1 = 1) makes TensorBoard
-//! drop what an interrupted run had written after the step that it is resumed from.
+//! A file is a sequence of TFRecords (length, its masked CRC-32C, data, its masked CRC-32C). Each holds an `Event` message of protocol
+//! buffers: field 1 wall time (double), 2 step (int64), 3 file version (string), 5 summary, 8 session log. A summary's field 1 is a value
+//! with field 1 tag (string) and 2 simple value (float). A session log with status START (field 1 = 1) makes TensorBoard drop the events
+//! that an interrupted run had written after the step from which it is resumed.
 
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -46,7 +46,7 @@ fn since_epoch() -> Duration {
 }
 
 impl EventWriter {
-    /// A new file in `dir`, for a run that goes on after `step`.
+    /// Creates a new file in `dir`, for a run that resumes after `step`.
     pub fn create(dir: &Path, step: u64) -> Result<Self> {
         let now = since_epoch();
         let path = dir.join(format!("events.out.tfevents.{:010}.{:09}.cpc", now.as_secs(), now.subsec_nanos()));

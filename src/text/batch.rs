@@ -1,7 +1,7 @@
 //! Windows of sentences that are learned from together.
 
-use super::windows::{Layout, Windows};
 use crate::seed::Stream;
+use crate::text::windows::{Layout, Windows};
 
 /// Sentences as token ids, end to end, without padding.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl TextBatch {
         batch
     }
 
-    /// The batch with each token left out with the probability `share`; of a sentence that would lose all, one stays.
+    /// The batch with each token dropped with probability `share`; a sentence that would lose all its tokens keeps one.
     pub fn thinned(&self, share: f64, stream: &mut Stream) -> TextBatch {
         let mut thin = TextBatch { ids: Vec::with_capacity(self.ids.len()), offsets: vec![0], ..self.clone() };
         for pair in self.offsets.windows(2) {
@@ -48,7 +48,7 @@ impl TextBatch {
         thin
     }
 
-    /// The ids of sentence `at` of window `row`; none if there is no such sentence.
+    /// The ids of sentence `at` of window `row`; empty if there is no such sentence.
     pub fn sentence(&self, row: usize, at: usize) -> &[u32] {
         let i = row * self.window + at;
         match (self.offsets.get(i), self.offsets.get(i + 1)) {

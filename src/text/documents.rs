@@ -1,18 +1,18 @@
-//! The documents of text files: `.txt` with a sentence a line, `.txt` prose, `.jsonl`.
+//! Reads the documents of text files: `.txt` with one sentence per line, `.txt` prose, `.jsonl`.
 
-use super::lines::{Line, Lines};
-use super::prose::Paragraph;
-use super::reading::{LONGEST, Reading};
-use super::source::Split;
 use crate::error::Result;
+use crate::text::lines::{Line, Lines};
+use crate::text::prose::Paragraph;
+use crate::text::reading::{LONGEST, Reading};
+use crate::text::source::Split;
 use serde_json::Value;
 use std::fmt;
 use std::path::Path;
 
-/// The longest document that is held whole (a line of `.jsonl`, a row of a table), in bytes.
+/// Size in bytes of the longest document that is held in memory as a whole (a line of `.jsonl`, a row of a table).
 pub(super) const LONGEST_DOCUMENT: usize = 64 << 20;
 
-/// Where in a file something is.
+/// A position in a file: path and line.
 struct At<'a>(&'a Path, u64);
 
 impl fmt::Display for At<'_> {
@@ -21,7 +21,7 @@ impl fmt::Display for At<'_> {
     }
 }
 
-/// Hands on the documents of a `.txt` file; a blank line and the end of the file end one.
+/// Passes on the documents of a `.txt` file; a blank line and the end of the file end a document.
 pub(super) fn text(path: &Path, split: Split, reading: &mut Reading<'_>) -> Result<()> {
     let mut paragraph = Paragraph::new();
     let mut lines = Lines::open(path, LONGEST)?;
@@ -49,7 +49,7 @@ pub(super) fn text(path: &Path, split: Split, reading: &mut Reading<'_>) -> Resu
     reading.end()
 }
 
-/// Hands on the documents of a `.jsonl` file: a line is one.
+/// Passes on the documents of a `.jsonl` file, one per line.
 pub(super) fn json_lines(path: &Path, split: Split, reading: &mut Reading<'_>) -> Result<()> {
     let mut lines = Lines::open(path, LONGEST_DOCUMENT)?;
     while let Some((number, line)) = lines.next()? {
@@ -61,7 +61,7 @@ pub(super) fn json_lines(path: &Path, split: Split, reading: &mut Reading<'_>) -
     Ok(())
 }
 
-/// A document in JSON: a text, a list of sentences, or an object that has one of them.
+/// A document in JSON: a text, a list of sentences, or an object with one of them.
 fn json(line: Line<'_>, split: Split, at: &At<'_>, reading: &mut Reading<'_>) -> Result<()> {
     let line = match line {
         Ok(line) if line.trim().is_empty() => return reading.blank(),
@@ -92,7 +92,7 @@ fn list(sentences: &[Value], at: &At<'_>, reading: &mut Reading<'_>) -> Result<(
     reading.end()
 }
 
-/// A document that is held whole: its lines are sentences, or its paragraphs are cut into sentences.
+/// A document held in memory as a whole: its lines are sentences, or its paragraphs are split into sentences.
 pub(super) fn document(text: &str, split: Split, at: &dyn fmt::Display, reading: &mut Reading<'_>) -> Result<()> {
     let mut paragraph = Paragraph::new();
     for line in text.lines() {

@@ -1,12 +1,12 @@
 //! Small texts for tests.
 
-use super::{Source, Split, Tokenizer, Tokens};
 use crate::config::OnBadFile;
+use crate::text::{Source, Split, Tokenizer, Tokens};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A tokenizer that gives number n the id n, up to `size`, and id 0 to all else.
+/// A tokenizer that maps number n to id n, for n below `size`, and everything else to id 0.
 pub(crate) fn numbers(size: u32) -> Tokenizer {
     let words = (1..size).map(|n| (n.to_string(), Value::from(n)));
     let vocab: Map<String, Value> = [("[UNK]".to_string(), Value::from(0))].into_iter().chain(words).collect();
@@ -20,7 +20,8 @@ pub(crate) fn lines(path: &Path, on_bad_file: OnBadFile) -> Source {
     Source::open(path, Split::Lines, "", on_bad_file).unwrap()
 }
 
-/// Documents of so many sentences; the first token of sentence i of all is i + 1, and it has 1 to 3 tokens.
+/// Documents with the given numbers of sentences. Sentence i, counted over all documents from 0, has the first token i + 1,
+/// and 1 to 3 tokens.
 pub(crate) fn tokens(dir: &Path, lengths: &[u64]) -> Arc<Tokens> {
     let mut text = String::new();
     let mut number = 0;

@@ -1,11 +1,12 @@
-//! Makes a tokenizer of text.
+//! Builds a tokenizer from text.
 //!
-//! Words are counted, and then learned from; the same text gives the same bytes on every machine. What comes out is a
-//! `tokenizer.json` that other programs read.
+//! Words are counted, and the tokens are then learned from the counts; the same text gives the same bytes on every
+//! machine. The result is a `tokenizer.json` that other programs can read.
 
-use super::merges::{Word, merge};
-use super::tokenizer::Tokenizer;
+use crate::config::from_word;
 use crate::error::{Error, Result};
+use crate::text::merges::{Word, merge};
+use crate::text::tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
@@ -18,67 +19,69 @@ use tokenizers::{
 /// The token for unknown words; its id is 0.
 const UNKNOWN: &str = "[UNK]";
 
-/// Words that are counted at once; with more, the rarest are forgotten.
+/// Maximum number of words counted at once; beyond it, the rarest are dropped.
 const COUNTED: usize = 4_000_000;
 
-/// Longer words are not learned from, in bytes.
+/// Words longer than this, in bytes, are ignored.
 const LONGEST_WORD: usize = 256;
 
-/// Letters that WordPiece knows at most (as in the `tokenizers` package for Python).
+/// Maximum number of letters in a WordPiece alphabet (as in the `tokenizers` package for Python).
 const ALPHABET: usize = 1000;
 
-/// What the tokens are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+/// The kind of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Byte-pair encoding of bytes (Radford et al. 2019, section 2.2): no word is unknown.
+pub enum TokenizerKind {
+    /// Byte-level byte-pair encoding (Radford et al. 2019, section 2.2): no word is unknown.
     Bpe,
-    /// Pieces of words and of words' ends (`##s`), found by byte-pair merges; the longest piece first (BERT's files).
+    /// Word pieces (`##s` inside a word), found by byte-pair merges; the longest match first (BERT's format).
     Wordpiece,
-    /// Words and single punctuation marks, the most frequent ones.
+    /// The most frequent words and single punctuation marks.
     Word,
 }
 
-/// Counts words of sentences, and makes a [`Tokenizer`] of them.
+from_word!(TokenizerKind);
+
+/// Counts the words of sentences, and builds a [`Tokenizer`] from the counts.
 pub struct Learner {
-    kind: Kind,
+    kind: TokenizerKind,
     size: usize,
     normalizer: Value,
     pre_tokenizer: Value,
     normalize: NormalizerWrapper,
     pre_tokenize: PreTokenizerWrapper,
     counts: HashMap<String, u64>,
-    /// Words that were seen as often, at most, when there were too many are forgotten.
+    /// Words with at most this count are dropped when there are too many words.
     floor: u64,
     most_words: usize,
 }
 
 impl Learner {
-    /// A learner of at most `vocab_size` tokens, the unknown one among them. Text is brought to Unicode's form NFC, freed
-    /// of control characters and, if `lower_case`, put in small letters; accents stay.
+    /// A learner of at most `vocab_size` tokens, including the unknown token. Text is normalized to Unicode form NFC, control
+    /// characters are removed and, if `lower_case` is set, the text is lowercased; accents are kept.
     ///
     /// # Errors
     ///
-    /// `vocab_size` is too small: 2 is the least for words, 1000 for pieces.
-    pub fn new(kind: Kind, vocab_size: usize, lower_case: bool) -> Result<Learner> {
-        let least = if kind == Kind::Word { 2 } else { 1000 };
+    /// `vocab_size` is too small: the minimum is 2 for words, 1000 for pieces.
+    pub fn new(kind: TokenizerKind, vocab_size: usize, lower_case: bool) -> Result<Learner> {
+        let least = if kind == TokenizerKind::Word { 2 } else { 1000 };
         if vocab_size < least {
             return Err(Error::usage(
                 format!("a vocabulary of {vocab_size} tokens is too small"),
                 format!("choose {least} or more (--vocab-size)"),
             ));
         }
-        let clean = json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": kind != Kind::Bpe,
+        let clean = json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": kind != TokenizerKind::Bpe,
                            "strip_accents": false, "lowercase": lower_case});
         let normalizer = json!({"type": "Sequence", "normalizers": [{"type": "NFC"}, clean]});
         let pre_tokenizer = match kind {
-            Kind::Bpe => {
+            TokenizerKind::Bpe => {
                 json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true})
             }
-            Kind::Wordpiece | Kind::Word => json!({"type": "BertPreTokenizer"}),
+            TokenizerKind::Wordpiece | TokenizerKind::Word => json!({"type": "BertPreTokenizer"}),
         };
         let fault = |e: serde_json::Error| {
-            Error::failed(format!("a tokenizer cannot be made: {e}"), "this is a fault of cpc: please report it")
+            Error::failed(format!("cannot create a tokenizer: {e}"), "this is a fault of cpc: please report it")
         };
         Ok(Learner {
             kind,
@@ -97,10 +100,10 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// It cannot be cut into words.
+    /// It cannot be split into words.
     pub fn add(&mut self, sentence: &str) -> Result<()> {
         let refuse =
-            |e: tokenizers::Error| Error::failed(format!("a sentence cannot be cut into words: {e}"), "report it");
+            |e: tokenizers::Error| Error::failed(format!("a sentence cannot be split into words: {e}"), "report it");
         let mut text = NormalizedString::from(sentence);
         self.normalize.normalize(&mut text).map_err(refuse)?;
         let mut words = PreTokenizedString::from(text);
@@ -124,31 +127,31 @@ impl Learner {
         Ok(())
     }
 
-    /// The tokenizer.
+    /// Builds the tokenizer.
     ///
     /// # Errors
     ///
     /// There were no words.
     pub fn finish(self) -> Result<Tokenizer> {
-        // From here on, the order of words is theirs, not that of the map.
+        // From here on, the order of words is determined by the words, not by the map.
         let mut words: Vec<(String, u64)> = self.counts.into_iter().collect();
         words.sort_unstable_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
         if words.is_empty() {
-            return Err(Error::failed("the text has no words to make a tokenizer of", "give more text"));
+            return Err(Error::failed("the text has no words to build a tokenizer from", "provide more text"));
         }
         let model = match self.kind {
-            Kind::Word => {
+            TokenizerKind::Word => {
                 let tokens = words.into_iter().map(|(word, _)| word).filter(|word| word != UNKNOWN);
                 let tokens: Vec<String> = [UNKNOWN.to_string()].into_iter().chain(tokens).take(self.size).collect();
                 json!({"type": "WordLevel", "vocab": vocabulary(&tokens), "unk_token": UNKNOWN})
             }
-            Kind::Wordpiece => wordpiece(&words, self.size),
-            Kind::Bpe => bpe(&words, self.size),
+            TokenizerKind::Wordpiece => wordpiece(&words, self.size),
+            TokenizerKind::Bpe => bpe(&words, self.size),
         };
         let decoder = match self.kind {
-            Kind::Bpe => self.pre_tokenizer.clone(),
-            Kind::Wordpiece => json!({"type": "WordPiece", "prefix": "##", "cleanup": true}),
-            Kind::Word => Value::Null,
+            TokenizerKind::Bpe => self.pre_tokenizer.clone(),
+            TokenizerKind::Wordpiece => json!({"type": "WordPiece", "prefix": "##", "cleanup": true}),
+            TokenizerKind::Word => Value::Null,
         };
         let file = json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
@@ -156,7 +159,7 @@ impl Learner {
             "decoder": decoder, "model": model,
         });
         serde_json::to_vec_pretty(&file).map_err(|e| e.to_string()).and_then(Tokenizer::from_bytes).map_err(|what| {
-            Error::failed(format!("the tokenizer that was made {what}"), "this is a fault of cpc: please report it")
+            Error::failed(format!("the new tokenizer {what}"), "this is a fault of cpc: please report it")
         })
     }
 }
@@ -165,7 +168,7 @@ fn vocabulary(tokens: &[String]) -> Map<String, Value> {
     tokens.iter().cloned().zip((0u32..).map(Value::from)).collect()
 }
 
-/// Words as symbols; those with a letter that is none are left out.
+/// Words as symbols; words with a letter that is not a symbol are omitted.
 fn spell(words: &[(String, u64)], symbols: &[String], letters: impl Fn(&str) -> Vec<String>) -> Vec<Word> {
     let ids: HashMap<&str, u32> = symbols.iter().map(String::as_str).zip(0..).collect();
     let spelled = words.iter().filter_map(|(word, count)| {
@@ -213,7 +216,7 @@ mod tests {
     const TEXT: &str = "In the beginning God created the heaven and the earth. And the earth was without form, and void; \
                         and darkness was upon the face of the deep. Don't say na\u{ef}ve.";
 
-    fn learned(kind: Kind, size: usize, lower: bool) -> Tokenizer {
+    fn learned(kind: TokenizerKind, size: usize, lower: bool) -> Tokenizer {
         let mut learner = Learner::new(kind, size, lower).unwrap();
         TEXT.split_inclusive(". ").for_each(|sentence| learner.add(sentence).unwrap());
         learner.finish().unwrap()
@@ -226,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_same_text_gives_the_same_bytes_at_every_time() {
-        for kind in [Kind::Bpe, Kind::Wordpiece, Kind::Word] {
+        for kind in [TokenizerKind::Bpe, TokenizerKind::Wordpiece, TokenizerKind::Word] {
             let first = learned(kind, 1000, true);
             for _ in 0..5 {
                 assert!(learned(kind, 1000, true).bytes() == first.bytes(), "{kind:?}");
@@ -238,20 +241,20 @@ mod tests {
 
     #[test]
     fn the_most_frequent_words_are_kept_and_the_rest_is_unknown() {
-        let all = learned(Kind::Word, 1000, true);
-        // By hand: `the` 6 times, `and` 4, `.` 3, then those of two by their letters.
+        let all = learned(TokenizerKind::Word, 1000, true);
+        // By hand: `the` 6 times, `and` 4, `.` 3, then the words that occur twice, in alphabetical order.
         assert_eq!(all.vocabulary()[..6], ["[UNK]", "the", "and", ".", "earth", "was"]);
         assert_eq!(tokens(&all, "And DON'T, Na\u{ef}ve"), ["and", "don", "'", "t", ",", "na\u{ef}ve"]);
-        let few = learned(Kind::Word, 4, true);
+        let few = learned(TokenizerKind::Word, 4, true);
         assert_eq!(few.size(), 4);
         assert_eq!(tokens(&few, "And the earth [UNK]."), ["and", "the", "[UNK]", "[UNK]", "[UNK]", "[UNK]", "."]);
-        let cased = learned(Kind::Word, 1000, false);
+        let cased = learned(TokenizerKind::Word, 1000, false);
         assert!(cased.id("God").is_some() && cased.id("god").is_none());
     }
 
     #[test]
     fn pieces_of_words_make_up_words_that_were_never_seen() {
-        let pieces = learned(Kind::Wordpiece, 1000, true);
+        let pieces = learned(TokenizerKind::Wordpiece, 1000, true);
         assert_eq!(tokens(&pieces, "the earth"), ["the", "earth"]);
         let unseen = tokens(&pieces, "dearth");
         assert!(unseen.len() > 1 && unseen[1].starts_with("##"), "{unseen:?}");
@@ -261,7 +264,7 @@ mod tests {
 
     #[test]
     fn bytes_make_up_every_word() {
-        let bytes = learned(Kind::Bpe, 1000, true);
+        let bytes = learned(TokenizerKind::Bpe, 1000, true);
         assert_eq!(tokens(&bytes, "the earth"), ["\u{120}the", "\u{120}earth"]);
         let greek = tokens(&bytes, "\u{3b1}\u{3b2}");
         assert!(!greek.contains(&UNKNOWN.to_string()) && greek.len() == 5, "{greek:?}");
@@ -270,7 +273,7 @@ mod tests {
     #[test]
     fn words_are_forgotten_by_their_counts_and_not_by_chance() {
         let run = || {
-            let mut learner = Learner::new(Kind::Word, 100, true).unwrap();
+            let mut learner = Learner::new(TokenizerKind::Word, 100, true).unwrap();
             learner.most_words = 20;
             for i in 0..500 {
                 learner.add(&format!("often word{i}")).unwrap();
@@ -283,11 +286,11 @@ mod tests {
 
     #[test]
     fn a_vocabulary_that_is_too_small_and_a_text_without_words_are_refused() {
-        for (kind, size) in [(Kind::Bpe, 999), (Kind::Wordpiece, 0), (Kind::Word, 1)] {
+        for (kind, size) in [(TokenizerKind::Bpe, 999), (TokenizerKind::Wordpiece, 0), (TokenizerKind::Word, 1)] {
             let error = Learner::new(kind, size, true).err().unwrap();
             assert!(error.exit_code() == 2 && error.remedy().contains("--vocab-size"), "{error}");
         }
-        let mut learner = Learner::new(Kind::Word, 10, true).unwrap();
+        let mut learner = Learner::new(TokenizerKind::Word, 10, true).unwrap();
         learner.add(" \u{200b} ").unwrap();
         assert!(learner.finish().err().unwrap().to_string().contains("no words"));
     }

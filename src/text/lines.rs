@@ -1,11 +1,11 @@
-//! Lines of a file that is too large to be held, each at most so long.
+//! Reads the lines of a file that is too large to be held in memory, each line with a maximum length.
 
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// Bytes that are thrown away at once behind a line that is too long.
+/// Number of bytes discarded at once after a line that is too long.
 const GULP: u64 = 1 << 16;
 
 /// The lines of a file.
@@ -28,7 +28,7 @@ impl Lines {
         Ok(Lines { path: path.to_path_buf(), reader, longest, bytes: Vec::new(), number: 0 })
     }
 
-    /// The next line with its number, from 1, without its end; None behind the last one.
+    /// The next line with its number, from 1, without its line end; `None` after the last one.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Line<'_>)>> {
         self.bytes.clear();
         let most = self.longest as u64 + 2;
@@ -55,7 +55,7 @@ impl Lines {
         Ok(Some((self.number, text)))
     }
 
-    /// Goes on to the end of the line.
+    /// Skips to the end of the line.
     fn skip(&mut self) -> Result<()> {
         loop {
             self.bytes.clear();

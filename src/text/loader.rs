@@ -1,13 +1,13 @@
-//! Batches of windows in a random order that a position tells, and the batches to validate on.
+//! Batches of windows in a random order that is a function of the position, and the batches to validate on.
 
-use super::batch::TextBatch;
-use super::windows::{Layout, Windows};
 use crate::data::{Permutation, Position};
 use crate::error::{Error, Result};
 use crate::seed::stream;
+use crate::text::batch::TextBatch;
+use crate::text::windows::{Layout, Windows};
 use std::sync::Arc;
 
-/// Gives batches in order, endlessly. Batch i of epoch e is a pure function of (seed, e, i).
+/// Returns batches in order, endlessly. Batch i of epoch e is a pure function of (seed, e, i).
 #[derive(Debug)]
 pub struct TextLoader {
     windows: Arc<Windows>,
@@ -19,25 +19,25 @@ pub struct TextLoader {
 }
 
 impl TextLoader {
-    /// Batches of `batch` windows from position `at` on. What is left at the end of an epoch is too little for a batch and is
-    /// left out.
+    /// Batches of `batch` windows, starting at position `at`. Windows left over at the end of an epoch are too few for a batch
+    /// and are dropped.
     ///
     /// # Errors
     ///
-    /// `batch` is 0, or not every epoch is sure to have a batch.
+    /// `batch` is 0, or some epoch may have no batch.
     pub fn new(windows: Arc<Windows>, batch: usize, seed: u64, at: Position) -> Result<TextLoader> {
         let least = windows.least();
         if batch == 0 {
-            return Err(Error::usage("a batch of 0 windows holds nothing", "choose a train.batch_size of 2 or more"));
+            return Err(Error::usage("a batch of 0 windows is empty", "choose a train.batch_size of at least 2"));
         }
         if least < batch as u64 {
             return Err(Error::failed(
                 format!(
-                    "there may be no batch: {} documents have {least} windows of {} sentences, or a few more, and a batch {batch}",
+                    "there may be no batch: {} documents have {least} windows of {} sentences, or a few more, and a batch needs {batch}",
                     windows.documents(),
                     windows.window()
                 ),
-                format!("choose a train.batch_size of at most {least} or a shorter window, or give more text"),
+                format!("choose a train.batch_size of at most {least} or a shorter window, or provide more text"),
             ));
         }
         let (layout, order) = epoch(&windows, seed, at.epoch);
@@ -46,7 +46,7 @@ impl TextLoader {
         Ok(loader)
     }
 
-    /// The next batch.
+    /// Returns the next batch.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> TextBatch {
         let first = self.at.batch * self.batch;
@@ -57,7 +57,7 @@ impl TextLoader {
         batch
     }
 
-    /// The position of the batch that [`TextLoader::next`] gives next.
+    /// The position of the batch that [`TextLoader::next`] returns next.
     pub fn position(&self) -> Position {
         self.at
     }
@@ -67,7 +67,7 @@ impl TextLoader {
         self.layout.windows() / self.batch
     }
 
-    /// Goes on to the next epoch if this one is at its end. An epoch has a batch, as there are enough windows in any.
+    /// Moves to the next epoch if this one is at its end. Every epoch has enough windows for at least one batch.
     fn turn(&mut self) {
         if self.at.batch >= self.batches() {
             self.at = Position { epoch: self.at.epoch + 1, batch: 0 };
@@ -76,14 +76,14 @@ impl TextLoader {
     }
 }
 
-/// Where the windows of an epoch lie, and their order.
+/// The positions of the windows of an epoch, and their order.
 fn epoch(windows: &Windows, seed: u64, epoch: u64) -> (Layout, Permutation) {
     let layout = windows.layout(Some((seed, epoch)));
     let order = Permutation::new(layout.windows(), &mut stream(seed, "sentence windows", epoch));
     (layout, order)
 }
 
-/// The batches that a model is validated on; see [`validation_batches`].
+/// The batches a model is validated on; see [`validation_batches`].
 #[derive(Debug)]
 pub struct TextValidation {
     windows: Arc<Windows>,
@@ -93,9 +93,9 @@ pub struct TextValidation {
     done: u64,
 }
 
-/// At most `most_windows` windows, spread evenly over the text, without offset, in order: the same ones at every call. All
-/// batches have `batch` windows, so that their losses can be compared; only if there are fewer windows in all, there
-/// is one batch of these. Without windows there is none.
+/// The validation batches: at most `most_windows` windows, spread evenly over the text, without offset, in order, and the
+/// same in every call. All batches have `batch` windows, so that their losses can be compared. Only if there are fewer
+/// than `batch` windows in total, they form one smaller batch. Without windows there is no batch.
 pub fn validation_batches(windows: Arc<Windows>, batch: usize, most_windows: usize) -> TextValidation {
     let layout = windows.layout(None);
     let batch = batch.max(1) as u64;
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn too_few_windows_for_a_batch_are_refused_with_what_to_change() {
         let dir = tempfile::tempdir().unwrap();
-        // Three documents of 2 windows each, of which an offset takes one.
+        // Three documents of 2 windows each; an offset costs one of the two.
         let windows = Arc::new(Windows::new(tokens(dir.path(), &[8, 8, 8]), 4).unwrap());
         let new = |batch| TextLoader::new(windows.clone(), batch, 1, Position::default());
         assert!(new(3).is_ok());

@@ -1,27 +1,27 @@
-//! Which pairs of symbols to merge: byte-pair encoding (Sennrich et al. 2016, "Neural machine translation of rare words
-//! with subword units", section 3.2).
+//! Chooses the pairs of symbols to merge: byte-pair encoding (Sennrich et al. 2016, "Neural machine translation of rare
+//! words with subword units", section 3.2).
 //!
 //! The `tokenizers` crate has trainers, but two runs of them need not agree: ids of WordPiece's inner letters follow the
-//! order of a hash map with a random key, and so do ties. Here the most frequent pair is merged, of several the one with the
-//! smallest ids, and nothing depends on the order of a map.
+//! order of a hash map with a random key, and so do ties. Here the most frequent pair is merged, ties go to the pair with
+//! the smallest ids, and nothing depends on the order of a map.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
-/// A pair that is rarer is not merged: what occurs once says nothing about other text.
+/// Rarer pairs are not merged: a pair that occurs once carries no information about other text.
 const RAREST: u64 = 2;
 
-/// Two neighbouring symbols.
+/// Two adjacent symbols.
 type Pair = (u32, u32);
 
-/// A word as symbols, and how often it occurs.
+/// A word as symbols, with its number of occurrences.
 pub(super) struct Word {
     pub(super) symbols: Vec<u32>,
     pub(super) count: u64,
 }
 
-/// Merges pairs in `words` until there are `most` symbols or nothing more to merge; new symbols are added to `symbols`,
-/// written as `join` says. Gives the pairs, in the order of merging.
+/// Merges pairs in `words` until there are `most` symbols or nothing is left to merge. New symbols are appended to
+/// `symbols`, spelled by `join`. Returns the pairs in the order of merging.
 pub(super) fn merge(
     words: &mut [Word],
     symbols: &mut Vec<String>,
@@ -30,7 +30,7 @@ pub(super) fn merge(
 ) -> Vec<Pair> {
     let mut ids: HashMap<String, u32> = symbols.iter().cloned().zip(0..).collect();
     let mut counts: HashMap<Pair, u64> = HashMap::new();
-    // The words that have a pair, or had it once.
+    // The words that contain a pair, or contained it earlier.
     let mut places: HashMap<Pair, Vec<usize>> = HashMap::new();
     for (i, word) in words.iter().enumerate() {
         for pair in pairs(&word.symbols) {
@@ -38,7 +38,7 @@ pub(super) fn merge(
             places.entry(pair).or_default().push(i);
         }
     }
-    // Counts in the queue may be of earlier times; those that are not are looked at.
+    // Counts in the queue may be outdated; only entries with the current count are used.
     let mut queue: BinaryHeap<(u64, Reverse<Pair>)> = counts.iter().map(|(&pair, &n)| (n, Reverse(pair))).collect();
     let mut merges = Vec::new();
     while symbols.len() < most {
@@ -92,7 +92,7 @@ fn pairs(symbols: &[u32]) -> impl Iterator<Item = Pair> + '_ {
     symbols.windows(2).map(|pair| (pair[0], pair[1]))
 }
 
-/// Puts `new` in the place of every `pair`, from the left.
+/// Replaces every `pair` by `new`, from the left.
 fn replace(symbols: &mut Vec<u32>, pair: Pair, new: u32) {
     let (mut from, mut to) = (0, 0);
     while from < symbols.len() {
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn the_example_of_the_paper_is_merged_in_its_order() {
-        // The words of Sennrich et al. 2016, Algorithm 1, without their sign for the end of a word. By hand: `es` and `st` 9
-        // times, then `est` 9, then `lo` and `ow` 7, then `low` 7.
+        // The words of Sennrich et al. 2016, Algorithm 1, without their end-of-word symbol. By hand: `es` and `st` 9 times, then
+        // `est` 9, then `lo` and `ow` 7, then `low` 7.
         let (mut words, mut symbols) = words(&[("low", 5), ("lower", 2), ("newest", 6), ("widest", 3)]);
         let letters = symbols.len();
         let merges = merge(&mut words, &mut symbols, letters + 4, joined);

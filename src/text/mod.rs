@@ -1,12 +1,13 @@
-//! Text in, batches of sentence windows out. Nothing here knows a model.
+//! Turns text into batches of sentence windows. Nothing here depends on a model.
 //!
 //! A [`Source`] reads documents and their sentences from files, one at a time. A [`Tokenizer`] is opened from a
-//! `tokenizer.json`, or made of the text by a [`Learner`]. [`Tokens`] is the text as token ids, in a file that is
-//! written once and mapped into memory. [`Windows`] knows every window of consecutive sentences inside documents without
-//! holding any; a [`TextLoader`] gives batches of them, and [`validation_batches`] the same ones at every call.
+//! `tokenizer.json`, or built from the text by a [`Learner`]. [`Tokens`] is the text as token ids, in a file that is
+//! written once and mapped into memory. [`Windows`] describes every window of consecutive sentences within documents
+//! without storing any; a [`TextLoader`] returns batches of them, and [`validation_batches`] the same batches in every
+//! call.
 //!
-//! Chance is a pure function of the seed and the [`Position`](crate::data::Position): a run that goes on from a position
-//! gets the batches that an uninterrupted run would have got.
+//! Randomness is a pure function of the seed and the [`Position`](crate::data::Position): a run that resumes from a
+//! position gets the batches that an uninterrupted run would have received.
 
 mod batch;
 mod documents;
@@ -18,6 +19,10 @@ mod loader;
 mod merges;
 mod prose;
 mod reading;
+#[cfg(feature = "parquet")]
+mod rows;
+#[cfg(not(feature = "parquet"))]
+#[path = "no_rows.rs"]
 mod rows;
 mod source;
 mod tokenizer;
@@ -26,7 +31,7 @@ mod windows;
 mod writer;
 
 pub use batch::TextBatch;
-pub use learner::{Kind, Learner};
+pub use learner::{Learner, TokenizerKind};
 pub use loader::{TextLoader, TextValidation, validation_batches};
 pub use reading::{Counts, Piece};
 pub use source::{Source, Split};

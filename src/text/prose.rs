@@ -1,23 +1,23 @@
-//! Prose to sentences, by the rules of Unicode (UAX #29, section 5).
+//! Splits prose into sentences, by the rules of Unicode (UAX #29, section 5).
 //!
-//! The rules know no abbreviations: "Mr. Smith" is cut behind "Mr.". A paragraph is cut while it is read, so that a
-//! file without blank lines is not held whole.
+//! The rules know no abbreviations: "Mr. Smith" is split after "Mr.". A paragraph is split while it is read, so that a
+//! file without blank lines is not held in memory as a whole.
 
-use super::reading::{LONGEST, Reading};
 use crate::error::Result;
+use crate::text::reading::{LONGEST, Reading};
 use std::fmt;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Bytes of a paragraph that are gathered before it is cut for the first time.
+/// Number of bytes of a paragraph that are collected before it is split for the first time.
 const PART: usize = 1 << 16;
 
 /// A paragraph that is being read.
 #[derive(Debug)]
 pub(super) struct Paragraph {
     text: String,
-    /// The length at which it is cut next.
+    /// The length at which it is split next.
     full: usize,
-    /// A sentence without an end was refused; the rest of the paragraph is left out.
+    /// A sentence without an end was rejected; the rest of the paragraph is skipped.
     refused: bool,
 }
 
@@ -26,7 +26,7 @@ impl Paragraph {
         Paragraph { text: String::new(), full: PART, refused: false }
     }
 
-    /// A line of it; lines are joined by a blank.
+    /// Adds a line; lines are joined by a space.
     pub(super) fn line(&mut self, line: &str, at: &dyn fmt::Display, reading: &mut Reading<'_>) -> Result<()> {
         if self.refused {
             return Ok(());
@@ -38,7 +38,7 @@ impl Paragraph {
         if self.text.len() <= self.full {
             return Ok(());
         }
-        // Whether a sentence ends may depend on the words behind it: the last two are kept back.
+        // Whether a sentence ends may depend on the words after it, so the last two sentences are kept back.
         let mut ends: Vec<usize> = self.text.split_sentence_bound_indices().map(|(i, _)| i).collect();
         ends.push(self.text.len());
         let kept = ends.len().saturating_sub(3);
@@ -46,7 +46,7 @@ impl Paragraph {
             reading.sentence(&self.text[pair[0]..pair[1]], at)?;
         }
         self.text.drain(..ends[kept]);
-        // Twice the rest: a text without an end of a sentence is not looked through at every line.
+        // Twice the rest, so that a text in which no sentence ends is not scanned again at every line.
         self.full = PART.max(2 * self.text.len());
         if self.text.len() > 2 * LONGEST {
             self.text.clear();
@@ -56,7 +56,7 @@ impl Paragraph {
         Ok(())
     }
 
-    /// The paragraph ends; whether there was one.
+    /// Ends the paragraph; returns whether there was one.
     pub(super) fn end(&mut self, at: &dyn fmt::Display, reading: &mut Reading<'_>) -> Result<bool> {
         let any = self.refused || !self.text.is_empty();
         for sentence in self.text.split_sentence_bounds() {
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn sentences_end_where_unicode_says_also_across_lines() {
-        // By hand from UAX #29: SB11 (break after a terminator), SB7 and SB8 (not inside "3.4" nor before a small letter).
+        // By hand from UAX #29: SB11 (break after a terminator), SB7 and SB8 (not inside "3.4" nor before a lowercase letter).
         let (all, _) =
             sentences(&["He paid 3.4 pounds. \"Why.\" she", "  asked. Nobody, e.g. his wife, knew", "that! So."]);
         assert_eq!(all, ["He paid 3.4 pounds.", "\"Why.\" she asked.", "Nobody, e.g. his wife, knew that!", "So."]);

@@ -1,4 +1,4 @@
-//! What is handed on while text is read, and what is counted meanwhile.
+//! Passes on what is read from a text, and counts it.
 
 use crate::error::{Problem, Result};
 use std::fmt;
@@ -6,39 +6,39 @@ use std::fmt;
 /// The longest sentence, in bytes.
 pub(super) const LONGEST: usize = 1 << 20;
 
-/// Problems that are kept with their words; more are only counted.
+/// Number of problems that are kept with their messages; any others are only counted.
 const KEPT: usize = 1000;
 
-/// What a [`Source`](super::Source) hands on, in the order of the text.
+/// What a [`Source`](super::Source) passes on, in the order of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// A sentence, without white space around it; never empty.
     Sentence(&'a str),
-    /// The document of the sentences before ends here.
+    /// The end of the document of the preceding sentences.
     End,
 }
 
-/// What was read, and what was not.
+/// Counts of what was read and of what was not.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Counts {
-    /// Documents with a sentence or more.
+    /// Number of documents with at least one sentence.
     pub documents: u64,
-    /// Sentences.
+    /// Number of sentences.
     pub sentences: u64,
-    /// Empty and blank sentences, rows and lines that were skipped; a blank line that ends a document is not one.
+    /// Number of empty and blank sentences, rows and lines that were skipped; a blank line that ends a document is not counted.
     pub blank: u64,
-    /// What could not be read; the first 1000.
+    /// What could not be read: the first 1000 problems.
     pub problems: Vec<Problem>,
-    /// Problems that are not among them.
+    /// Number of further problems.
     pub more_problems: u64,
 }
 
-/// Hands on what is read, and counts.
+/// Passes on what is read, and counts it.
 pub(super) struct Reading<'a> {
     each: &'a mut dyn FnMut(Piece<'_>) -> Result<()>,
-    /// Nothing is handed on any more when there is a problem.
+    /// After a problem, nothing more is passed on.
     strict: bool,
-    /// There is a sentence in the document.
+    /// The current document has a sentence.
     open: bool,
     pub(super) counts: Counts,
 }
@@ -48,7 +48,7 @@ impl<'a> Reading<'a> {
         Reading { each, strict, open: false, counts: Counts::default() }
     }
 
-    /// Nothing that is read now could be handed on or named.
+    /// Reading on is futile: nothing read from here on could be passed on or reported.
     pub(super) fn is_futile(&self) -> bool {
         self.strict && self.counts.problems.len() >= KEPT
     }
@@ -57,7 +57,7 @@ impl<'a> Reading<'a> {
         if self.strict && !self.counts.problems.is_empty() { Ok(()) } else { (self.each)(piece) }
     }
 
-    /// A sentence, which is found `at` a place.
+    /// Passes on a sentence found at the place `at`.
     pub(super) fn sentence(&mut self, text: &str, at: &dyn fmt::Display) -> Result<()> {
         let text = text.trim();
         if text.is_empty() {
@@ -78,7 +78,7 @@ impl<'a> Reading<'a> {
         self.end()
     }
 
-    /// The end of a document, if there is one.
+    /// Ends the current document, if there is one.
     pub(super) fn end(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.open) {
             return Ok(());
@@ -87,7 +87,7 @@ impl<'a> Reading<'a> {
         self.give(Piece::End)
     }
 
-    /// Something that cannot be read. What follows is another document: no window spans a gap.
+    /// Records something that cannot be read. What follows is another document: no window spans a gap.
     pub(super) fn problem(&mut self, at: &dyn fmt::Display, what: impl fmt::Display) -> Result<()> {
         self.end()?;
         if self.counts.problems.len() < KEPT {

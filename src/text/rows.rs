@@ -1,20 +1,20 @@
-//! Documents, or sentences, in the rows of a parquet file.
+//! Reads documents, or sentences, from the rows of a parquet file.
 
-use super::documents::{LONGEST_DOCUMENT, document};
-use super::reading::Reading;
-use super::source::Split;
 use crate::audio::guarded;
-use crate::data::table::{Rows, damaged, open, row_name};
+use crate::data::columns::{ByteRows, damaged, open, row_name};
 use crate::error::{Error, Result};
+use crate::text::documents::{LONGEST_DOCUMENT, document};
+use crate::text::reading::Reading;
+use crate::text::source::Split;
 use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::file::reader::FileReader;
 use parquet::schema::types::SchemaDescriptor;
 use std::path::Path;
 
-/// Columns of text where none is chosen.
+/// Text columns used if none is chosen.
 const USUAL: [&str; 2] = ["text", "sentence"];
 
-/// Hands on the rows of a table: each a document, or (with [`Split::Lines`]) each a sentence, where an empty row and the
+/// Passes on the rows of a table. Each row is a document or, with [`Split::Lines`], a sentence; then an empty row and the
 /// end of the file end a document.
 pub(super) fn table(path: &Path, column: &str, split: Split, reading: &mut Reading<'_>) -> Result<()> {
     let opened = guarded(|| {
@@ -32,7 +32,7 @@ pub(super) fn table(path: &Path, column: &str, split: Split, reading: &mut Readi
         let mut outcome = Ok(());
         let read = guarded(|| {
             let group = file.get_row_group(group).map_err(damaged)?;
-            let mut rows = Rows::new(&*group, column).map_err(damaged)?;
+            let mut rows = ByteRows::new(&*group, column).map_err(damaged)?;
             loop {
                 let some = rows.next().map_err(damaged)?;
                 for bytes in &some {
@@ -69,7 +69,7 @@ fn row(path: &Path, number: u64, bytes: Option<&[u8]>, split: Split, reading: &m
     }
 }
 
-/// The number of the column of text: the chosen one, the usual one, or the only one.
+/// The index of the text column: the chosen one, the usual one, or the only one.
 fn find(path: &Path, schema: &SchemaDescriptor, chosen: &str) -> Result<usize> {
     let text = |i: &usize| {
         let column = schema.column(*i);
@@ -92,7 +92,7 @@ fn find(path: &Path, schema: &SchemaDescriptor, chosen: &str) -> Result<usize> {
             _ => format!("has no column `{chosen}` of text"),
         };
         let remedy = match names.len() {
-            0 => "give parquet files with a column of strings".to_string(),
+            0 => "use parquet files with a column of strings".to_string(),
             _ => format!("choose one of its columns with --column text=NAME: {}", names.join(", ")),
         };
         Error::usage(format!("{}: {what}", path.display()), remedy)

@@ -1,10 +1,10 @@
-//! Where documents come from: text files, JSON lines and parquet, one sentence in memory at a time.
+//! The sources of documents: text files, JSON lines and parquet, with one sentence in memory at a time.
 
-use super::reading::{Counts, Piece, Reading};
-use super::{documents, rows};
-use crate::config::OnBadFile;
-use crate::data::table;
+use crate::config::{OnBadFile, from_word};
+use crate::data;
 use crate::error::{Error, Result};
+use crate::text::reading::{Counts, Piece, Reading};
+use crate::text::{documents, rows};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -12,19 +12,21 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// What a sentence is.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+/// What counts as a sentence.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
-    /// A line, or a row of a table; a blank one ends a document.
+    /// One sentence per line, or per row of a table; a blank one ends a document.
     #[default]
     Lines,
-    /// What the rules of Unicode (UAX #29) call one, in prose: lines are joined, and a blank line ends a document in
-    /// `.txt`, a paragraph in `.jsonl` and parquet, where a line and a row are documents.
+    /// Sentences in prose, by the rules of Unicode (UAX #29): lines are joined, and a blank line ends a document in `.txt`, or a
+    /// paragraph in `.jsonl` and parquet, where each line or row is a document.
     Sentences,
 }
 
-/// Files of text.
+from_word!(Split);
+
+/// Text files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     files: Vec<PathBuf>,
@@ -33,7 +35,7 @@ pub struct Source {
     on_bad_file: OnBadFile,
 }
 
-/// The kinds of files that are read, by their endings.
+/// The formats that are read, by file extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Text,
@@ -46,26 +48,26 @@ fn format(path: &Path) -> Option<Format> {
     match () {
         () if named("txt") => Some(Format::Text),
         () if named("jsonl") => Some(Format::JsonLines),
-        () if table::is_table(path) => Some(Format::Table),
+        () if data::is_table(path) => Some(Format::Table),
         () => None,
     }
 }
 
 impl Source {
-    /// The text at `data`: a `.txt`, `.jsonl` or `.parquet` file, the parquet files of a split (`DIR/train`), or a
-    /// directory with all such files below it, sorted (names that begin with a dot are left out).
+    /// The text at `data`: a `.txt`, `.jsonl` or `.parquet` file, the parquet files of a split (`DIR/train`), or a directory
+    /// with all such files below it, sorted (names that begin with a dot are skipped).
     ///
-    /// `.jsonl` has a document a line: a string, a list of sentences, or an object with `text` (a string) or `sentences`
-    /// (a list). Of parquet, column `column` is read; if that is empty, the only one of text, `text`, or `sentence`.
-    /// A line of `.txt` and a sentence have at most 1 MiB, a line of `.jsonl` and a row 64 MiB.
+    /// `.jsonl` has one document per line: a string, a list of sentences, or an object with `text` (a string) or `sentences`
+    /// (a list). From parquet, column `column` is read; if `column` is empty, the only text column, `text`, or `sentence`.
+    /// A line of `.txt` and a sentence have at most 1 MiB; a line of `.jsonl` and a row have at most 64 MiB.
     ///
     /// # Errors
     ///
-    /// There is nothing of that name, or nothing that is named like text.
+    /// Nothing of that name exists, or no file has a text extension.
     pub fn open(data: &Path, split: Split, column: &str, on_bad_file: OnBadFile) -> Result<Source> {
         let files = if data.is_dir() {
             below(data)?
-        } else if let Some((files, _)) = table::at(data)? {
+        } else if let Some((files, _)) = data::at(data)? {
             files
         } else {
             File::open(data).map_err(Error::io(data, "read"))?;
@@ -74,29 +76,29 @@ impl Source {
         if files.iter().any(|file| format(file).is_none()) {
             return Err(Error::usage(
                 format!("{}: is not named like text", data.display()),
-                "give a file that ends in .txt, .jsonl or .parquet, or a directory of such files",
+                "pass a file that ends in .txt, .jsonl or .parquet, or a directory of such files",
             ));
         }
         if files.is_empty() {
             return Err(Error::usage(
                 format!("{}: no file below it is named like text", data.display()),
-                "give a directory with files that end in .txt, .jsonl or .parquet",
+                "pass a directory with files that end in .txt, .jsonl or .parquet",
             ));
         }
         Ok(Source { files, split, column: column.to_string(), on_bad_file })
     }
 
-    /// The files, in the order in which they are read.
+    /// The files, in the order they are read.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// Hands every sentence and every end of a document to `each`, in the order of the text, and counts them.
+    /// Passes every sentence and every end of a document to `each`, in the order of the text, and counts them.
     ///
     /// # Errors
     ///
-    /// With `on_bad_file = fail`, all problems at once ([`Error::BadFiles`]), after which nothing is handed on; a file that
-    /// cannot be opened; a column that is not there; and what `each` gives.
+    /// With `on_bad_file = fail`, all problems at once ([`Error::BadFiles`]); after the first problem, nothing more is passed
+    /// on. Also a file that cannot be opened, a column that does not exist, and errors returned by `each`.
     pub fn read(&self, each: &mut dyn FnMut(Piece<'_>) -> Result<()>) -> Result<Counts> {
         let strict = self.on_bad_file == OnBadFile::Fail;
         let mut reading = Reading::new(strict, each);
@@ -116,10 +118,11 @@ impl Source {
         Ok(counts)
     }
 
-    /// The SHA-256 of all that decides what [`Source::read`] hands on: the bytes of the files, in their order, and the options.
+    /// The SHA-256 of everything that determines what [`Source::read`] passes on: the bytes of the files, in order, and the
+    /// options.
     ///
-    /// Contents, not sizes and times: a copy of the text counts as the same, an edit within a second does not, and to read
-    /// a file is quick beside learning from it.
+    /// It covers contents, not sizes and times: a copy of the text counts as the same, and an edit within the same second is
+    /// noticed. Reading a file is fast compared with training on it.
     ///
     /// # Errors
     ///
@@ -150,7 +153,7 @@ impl Source {
     }
 }
 
-/// Everything named like text below a directory, sorted.
+/// All files with text extensions below a directory, sorted.
 fn below(root: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
@@ -219,7 +222,7 @@ mod tests {
         let text = "\n one \r\ntwo\n\n \t\n\nthree\r\n";
         let (documents, counts) = of("a.txt", text.as_bytes(), Split::Lines, OnBadFile::Fail).unwrap();
         assert_eq!(documents, [vec!["one", "two"], vec!["three"]]);
-        assert_eq!(counts.blank, 3, "the first line, and two behind the one that ends a document");
+        assert_eq!(counts.blank, 3, "the first line, and two after the one that ends a document");
     }
 
     #[test]

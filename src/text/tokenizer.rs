@@ -1,4 +1,4 @@
-//! Sentences to token ids, as a `tokenizer.json` of the `tokenizers` crate says.
+//! Maps sentences to token ids, as specified by a `tokenizer.json` of the `tokenizers` crate.
 
 use crate::audio::guarded;
 use crate::digest::sha256;
@@ -20,9 +20,9 @@ pub struct Tokenizer {
 /// The tokens of a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// Token ids, as many as were allowed at most; none only if the tokenizer has no token for unknown words.
+    /// Token ids, at most the allowed number; empty only if the tokenizer has no token for unknown words.
     pub ids: Vec<u32>,
-    /// There were more.
+    /// Whether there were more.
     pub cut: bool,
 }
 
@@ -31,18 +31,18 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, is no tokenizer, or encodes at random (BPE with dropout).
+    /// The file cannot be read, is not a tokenizer, or encodes at random (BPE with dropout).
     pub fn open(path: &Path) -> Result<Tokenizer> {
         let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
         Tokenizer::from_bytes(bytes).map_err(|what| {
             Error::failed(
                 format!("{}: {what}", path.display()),
-                "give a tokenizer.json of the `tokenizers` library, or have one made of the text",
+                "use a tokenizer.json of the `tokenizers` library, or have one built from the text",
             )
         })
     }
 
-    /// The tokenizer that the bytes of a `tokenizer.json` describe; else what is wrong with them.
+    /// The tokenizer that the bytes of a `tokenizer.json` describe, or what is wrong with them.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> std::result::Result<Tokenizer, String> {
         let file: Value = serde_json::from_slice(&bytes).map_err(|e| format!("is not JSON: {e}"))?;
         let mut inner =
@@ -51,11 +51,12 @@ impl Tokenizer {
         if model["dropout"].as_f64().is_some_and(|share| share > 0.0) {
             return Err("merges tokens at random; set `model.dropout` to null in it".into());
         }
-        // Sentences are cut here, and nothing is put before or behind them: what the file says of that is for other models.
+        // Sentences are truncated here, and no tokens are added before or after them: these settings of the file are for
+        // other models.
         let _ = inner.with_truncation(None);
         inner.with_padding(None);
         inner.with_post_processor(None::<tokenizers::PostProcessorWrapper>);
-        // A text that has "[SEP]" in it has these letters in it, not the token.
+        // The characters "[SEP]" in a text are encoded as characters, not as the special token.
         inner.set_encode_special_tokens(true);
         let named = model["unk_token"].as_str().and_then(|token| inner.token_to_id(token));
         let unknown = named.or_else(|| model["unk_id"].as_u64().and_then(|id| u32::try_from(id).ok()));
@@ -69,7 +70,7 @@ impl Tokenizer {
         Ok(Tokenizer { inner, bytes, sha256, unknown, size })
     }
 
-    /// Writes the file, byte for byte as it was opened or made.
+    /// Writes the file, byte for byte as it was opened or built.
     ///
     /// # Errors
     ///
@@ -78,12 +79,12 @@ impl Tokenizer {
         durable::write(path, &self.bytes)
     }
 
-    /// The first `max_tokens` tokens of a sentence, without tokens such as `[CLS]`. A sentence without a token is one
-    /// unknown token, if there is one.
+    /// The first `max_tokens` tokens of a sentence, without special tokens such as `[CLS]`. A sentence without tokens is
+    /// encoded as one unknown token, if the tokenizer has one.
     ///
     /// # Errors
     ///
-    /// The tokenizer has no answer: what it says (a WordPiece file whose unknown token is not in its vocabulary).
+    /// The tokenizer fails; the error is its message (a WordPiece file whose unknown token is not in its vocabulary).
     pub fn encode(&self, sentence: &str, max_tokens: usize) -> std::result::Result<Encoded, String> {
         let encoding = guarded(|| {
             self.inner.encode_fast(sentence, false).map_err(|e| format!("cannot be made into tokens: {e}"))
@@ -111,7 +112,7 @@ impl Tokenizer {
         self.inner.token_to_id(token)
     }
 
-    /// Every token at the place of its id; an id that no token has is empty.
+    /// Every token at the index of its id; unused ids have an empty string.
     pub fn vocabulary(&self) -> Vec<String> {
         let mut tokens = vec![String::new(); self.size];
         for (token, id) in self.inner.get_vocab(true) {
@@ -122,7 +123,7 @@ impl Tokenizer {
         tokens
     }
 
-    /// Whole words of the vocabulary with their ids; none of a tokenizer whose tokens are not words (BPE).
+    /// Whole words of the vocabulary with their ids; empty for a tokenizer whose tokens are not words (BPE).
     pub fn words(&self) -> Vec<(String, u32)> {
         use tokenizers::ModelWrapper::{WordLevel, WordPiece};
         let vocabulary = match self.inner.get_model() {
@@ -135,7 +136,8 @@ impl Tokenizer {
         words
     }
 
-    /// Whether this stands as it is before the vocabulary is looked at: small letters where those are made, and in one piece.
+    /// Whether `word` reaches the vocabulary lookup unchanged and in one piece (for example lowercase, if the tokenizer
+    /// lowercases).
     pub fn is_word(&self, word: &str) -> bool {
         let pieces = guarded(|| {
             let mut text = NormalizedString::from(word);
@@ -152,7 +154,7 @@ impl Tokenizer {
         pieces.is_ok_and(|pieces| pieces == [word])
     }
 
-    /// The tokenizer that knows more words, with ids from [`Tokenizer::size`] on.
+    /// A tokenizer with additional words, with ids starting at [`Tokenizer::size`].
     ///
     /// # Errors
     /// Its tokens are not words (BPE).
@@ -164,8 +166,8 @@ impl Tokenizer {
         let vocabulary = file["model"]["vocab"].as_object_mut();
         let (Some(vocabulary), true) = (vocabulary, ["WordLevel", "WordPiece"].contains(&kind.as_str())) else {
             return Err(Error::usage(
-                format!("words cannot be added to a tokenizer of {kind}"),
-                "only those of words and of word pieces take more; pieces of BPE make any word as it is",
+                format!("words cannot be added to a {kind} tokenizer"),
+                "only word and word-piece tokenizers accept more words; BPE pieces form any word without them",
             ));
         };
         for (id, word) in (self.size..).zip(words) {
@@ -191,7 +193,7 @@ mod tests {
     use serde_json::json;
 
     fn bert(change: impl Fn(&mut Value)) -> std::result::Result<Tokenizer, String> {
-        // The layout of bert-base-uncased's tokenizer.json, with the settings that must not count here.
+        // The layout of bert-base-uncased's tokenizer.json, with the settings that must be ignored here.
         let mut file = json!({
             "version": "1.0",
             "truncation": {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0},
@@ -218,7 +220,7 @@ mod tests {
         let ids = |text: &str, most| tokenizer.encode(text, most).unwrap();
         assert_eq!(ids("The arks! The zebra", 9), Encoded { ids: vec![4, 5, 6, 9, 4, 1], cut: false });
         assert_eq!(ids("The arks! The zebra", 5), Encoded { ids: vec![4, 5, 6, 9, 4], cut: true });
-        assert_eq!(ids("the [SEP] ark", 9).ids, [4, 1, 1, 1, 5], "letters in brackets are no special token");
+        assert_eq!(ids("the [SEP] ark", 9).ids, [4, 1, 1, 1, 5], "letters in brackets are not a special token");
     }
 
     #[test]

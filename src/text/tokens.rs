@@ -1,16 +1,16 @@
 //! A text as token ids, in a file that is written once and mapped into memory.
 //!
-//! The file is a head of 16 words of 64 bits, the ids of all sentences (32 bits each, filled up to a multiple of 8 bytes),
-//! the end of each sentence counted in ids, the end of each document counted in sentences, and the problems as JSON; in
-//! the byte order of the machine. The head has a key made of the text, the tokenizer and the options, and a checksum of the
-//! rest. A file that does not fit in any of these is written anew.
+//! The file consists of a header of 16 words of 64 bits, the ids of all sentences (32 bits each, padded to a multiple of 8
+//! bytes), the end of each sentence counted in ids, the end of each document counted in sentences, and the problems as
+//! JSON; all in the byte order of the machine. The header has a key derived from the text, the tokenizer and the options,
+//! and a checksum of the rest. A file that does not match in any of these is rewritten.
 
-use super::reading::Piece;
-use super::source::Source;
-use super::tokenizer::Tokenizer;
-use super::writer::Writer;
 use crate::durable;
 use crate::error::{Error, Problem, Result};
+use crate::text::reading::Piece;
+use crate::text::source::Source;
+use crate::text::tokenizer::Tokenizer;
+use crate::text::writer::Writer;
 use memmap2::Mmap;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -19,40 +19,40 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Changes with everything that changes ids or the layout of the file.
+/// Changes whenever ids or the layout of the file change.
 const MAGIC: u64 = u64::from_le_bytes(*b"cpctext1");
 
-/// Words of the head.
+/// Number of words in the header.
 pub(super) const HEAD: usize = 16;
 
-/// Bytes of text whose sentences are encoded at once.
+/// Number of bytes of text whose sentences are encoded at once.
 const AT_ONCE: usize = 1 << 20;
 
-/// What a file of tokens holds, and what it does not.
+/// What a token file contains, and what was omitted from it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct TokenStats {
-    /// Documents with a sentence or more.
+    /// Number of documents with at least one sentence.
     pub documents: u64,
-    /// Sentences.
+    /// Number of sentences.
     pub sentences: u64,
-    /// Tokens, after cutting.
+    /// Number of tokens, after truncation.
     pub tokens: u64,
-    /// Sentences that had more tokens than were allowed.
+    /// Number of sentences that had more tokens than allowed.
     pub cut: u64,
-    /// Tokens for unknown words.
+    /// Number of tokens for unknown words.
     pub unknown: u64,
-    /// Empty and blank sentences that were skipped.
+    /// Number of empty and blank sentences that were skipped.
     pub blank: u64,
-    /// Sentences that have no token and were skipped, as the tokenizer has none for unknown words.
+    /// Number of sentences that have no token and were skipped, because the tokenizer has no token for unknown words.
     pub without_tokens: u64,
-    /// What could not be read, where that is skipped; the first 1000.
+    /// What could not be read and was skipped: the first 1000 problems.
     pub problems: Vec<Problem>,
-    /// Problems that are not among them.
+    /// Number of further problems.
     pub more_problems: u64,
 }
 
 impl TokenStats {
-    /// The share of sentences that were cut.
+    /// The share of sentences that were truncated.
     pub fn cut_share(&self) -> f64 {
         share(self.cut, self.sentences)
     }
@@ -62,7 +62,7 @@ impl TokenStats {
         share(self.unknown, self.tokens)
     }
 
-    /// The number of problems.
+    /// Total number of problems.
     pub fn all_problems(&self) -> u64 {
         self.problems.len() as u64 + self.more_problems
     }
@@ -102,15 +102,16 @@ pub struct Tokens {
     map: Mmap,
     stats: TokenStats,
     reused: bool,
-    /// Bytes of the ids, the sentences' ends, and the documents' ends.
+    /// Byte ranges of the ids, the sentence ends, and the document ends.
     ids: Range<usize>,
     sentences: Range<usize>,
     documents: Range<usize>,
 }
 
 impl Tokens {
-    /// The text of `source` as tokens, at most `max_tokens` of each sentence: from the file at `path` if that is whole and was
-    /// made of the same text, tokenizer and options, else written there first. `progress` is told how many sentences are done.
+    /// The text of `source` as tokens, at most `max_tokens` per sentence. The file at `path` is used if it is complete and was
+    /// built from the same text, tokenizer and options; otherwise it is written first. `progress` is called with the number of
+    /// sentences done.
     ///
     /// # Errors
     ///
@@ -137,16 +138,16 @@ impl Tokens {
         Tokens::open(path, &key).ok_or_else(|| {
             Error::bad_file(
                 path,
-                "cannot be read back as it was written; is its disk sound, and is no other run using it?",
+                "cannot be read back as it was written; check its disk, and that no other run is using it",
             )
         })
     }
 
-    /// The file at `path`, if it is whole and has this key.
+    /// The file at `path`, if it is complete and has this key.
     fn open(path: &Path, key: &[u8; 32]) -> Option<Tokens> {
         let file = File::open(path).ok()?;
-        // SAFETY: the file was renamed to its place when it was whole, and nothing of ours writes into it afterwards; a
-        // later build puts another file in its place.
+        // SAFETY: the file was renamed to its final name when it was complete, and this crate never writes to it afterwards; a
+        // later build replaces it by another file.
         let map = unsafe { Mmap::map(&file) }.ok()?;
         let (head, body) = map.split_at_checked(HEAD * 8)?;
         let head: &[u64] = bytemuck::try_cast_slice(head).ok()?;
@@ -183,12 +184,12 @@ impl Tokens {
         Some(Tokens { path, map, stats, reused: false, ids, sentences: sentence_ends, documents: document_ends })
     }
 
-    /// What it holds; its `Display` is a line for the user.
+    /// What it contains; its `Display` is a one-line message for the user.
     pub fn stats(&self) -> &TokenStats {
         &self.stats
     }
 
-    /// The file was there already.
+    /// Whether an existing file was used.
     pub fn reused(&self) -> bool {
         self.reused
     }
@@ -208,14 +209,14 @@ impl Tokens {
         self.stats.documents
     }
 
-    /// The ids of a sentence; none if there is no such sentence.
+    /// The ids of a sentence; empty if there is no such sentence.
     pub fn sentence(&self, sentence: u64) -> &[u32] {
         let range = between(self.words(&self.sentences), sentence);
         let ids: &[u32] = self.map.get(self.ids.clone()).and_then(|b| bytemuck::try_cast_slice(b).ok()).unwrap_or(&[]);
         ids.get(range.start as usize..range.end as usize).unwrap_or(&[])
     }
 
-    /// The sentences of a document; none if there is no such document.
+    /// The sentences of a document; empty if there is no such document.
     pub fn document(&self, document: u64) -> Range<u64> {
         between(self.words(&self.documents), document)
     }
@@ -225,7 +226,7 @@ impl Tokens {
     }
 }
 
-/// From the end before to the end of number `i`.
+/// The range from the end of item `i - 1` to the end of item `i`.
 fn between(ends: &[u64], i: u64) -> Range<u64> {
     let at = |i: u64| usize::try_from(i).ok().and_then(|i| ends.get(i)).copied();
     let start = i.checked_sub(1).map_or(Some(0), at);
@@ -244,7 +245,7 @@ fn build(
     let unfinished = durable::unfinished(path)?;
     let mut writer = Writer::create(&unfinished)?;
     let mut stats = TokenStats::default();
-    // Sentences that wait to be encoded together, and after how many of them documents end.
+    // Sentences waiting to be encoded together, and the number of them after which each document ends.
     let (mut waiting, mut ends, mut bytes) = (Vec::new(), Vec::new(), 0);
     let mut encode = |waiting: &mut Vec<String>, ends: &mut Vec<usize>| -> Result<()> {
         let encoded: Vec<_> = waiting.par_iter().map(|sentence| tokenizer.encode(sentence, max_tokens)).collect();
@@ -255,7 +256,7 @@ fn build(
             }
             let encoded = encoded.map_err(|what| {
                 let start: String = waiting[i].chars().take(40).collect();
-                Error::failed(format!("the sentence `{start}` {what}"), "give another tokenizer")
+                Error::failed(format!("the sentence `{start}` {what}"), "use another tokenizer")
             })?;
             if encoded.ids.is_empty() {
                 stats.without_tokens += 1;
@@ -297,7 +298,7 @@ fn build(
             n => format!("{} and {} other files have no sentences", first.display(), n - 1),
         };
         return Err(match stats.all_problems() {
-            0 => Error::failed(what, "give a text with a sentence a line"),
+            0 => Error::failed(what, "provide a text with one sentence per line"),
             _ => Error::BadFiles(stats.problems),
         });
     }

@@ -1,17 +1,18 @@
-//! Every window of consecutive sentences, without holding any.
+//! All windows of consecutive sentences, without storing any of them.
 //!
-//! A window has W sentences of one document. In each epoch each document is cut from an offset on into as many windows as
-//! fit; the offset is drawn anew for every epoch, so that every W consecutive sentences are a window at some time. Documents
-//! shorter than W have none. Of a document, one bit is held; its offset is drawn again when it is needed.
+//! A window has W sentences of one document. In each epoch each document is cut, starting at an offset, into as many
+//! windows as fit. The offset is drawn again for every epoch, so that over the epochs every W consecutive sentences form a
+//! window. Documents shorter than W have none. Only one bit per document is stored; its offset is drawn again when it is
+//! needed.
 
-use super::tokens::Tokens;
 use crate::data::Permutation;
 use crate::error::{Error, Result};
 use crate::seed::stream;
+use crate::text::tokens::Tokens;
 use std::fmt;
 use std::sync::Arc;
 
-/// Documents whose offsets come from one random stream.
+/// Number of documents whose offsets come from one random stream.
 const BLOCK: u64 = 64;
 
 /// The windows of a text, or of a part of its documents.
@@ -28,14 +29,14 @@ pub struct Windows {
     short: Short,
 }
 
-/// Documents that are shorter than a window; the `Display` is a line for the user.
+/// Documents that are shorter than a window; the `Display` is a one-line message for the user.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Short {
-    /// Their number.
+    /// Number of these documents.
     pub documents: u64,
-    /// Their sentences.
+    /// Number of their sentences.
     pub sentences: u64,
-    /// Sentences in a window.
+    /// Number of sentences per window.
     pub window: u64,
 }
 
@@ -52,12 +53,12 @@ impl fmt::Display for Short {
     }
 }
 
-/// Where the windows of one epoch lie.
+/// The positions of the windows of one epoch.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
-    /// Seed and epoch of the offsets; without, there are none.
+    /// Seed and epoch of the offsets; `None` for no offsets.
     chance: Option<(u64, u64)>,
-    /// The number of windows before each block of documents, and at last of all.
+    /// The number of windows before each block of documents, then the total.
     before: Vec<u64>,
 }
 
@@ -80,8 +81,8 @@ impl Windows {
         Ok(all)
     }
 
-    /// Windows to train on and windows to validate on: of the documents that have a window, a seeded `share` (rounded,
-    /// at least one of two or more, unless `share` is 0) is kept for validation. The second may have no windows.
+    /// Training windows and validation windows: of the documents that have a window, a seeded `share` (rounded, at least one of
+    /// two or more, unless `share` is 0) is kept for validation. The validation part may have no windows.
     ///
     /// # Errors
     ///
@@ -96,7 +97,7 @@ impl Windows {
         Ok((train, valid))
     }
 
-    /// Windows of those documents, of the ones with a window, whose number is `wanted`.
+    /// Windows of the documents selected by `wanted`, which gets the index of a document among those that have a window.
     fn choose(tokens: Arc<Tokens>, window: u64, wanted: impl Fn(u64) -> bool) -> Windows {
         let blocks = tokens.documents().div_ceil(BLOCK) as usize;
         let short = Short { window, ..Short::default() };
@@ -125,7 +126,7 @@ impl Windows {
 
     fn check(&self) -> Result<()> {
         if self.window == 0 {
-            return Err(Error::usage("a window of 0 sentences holds nothing", "choose 2 or more"));
+            return Err(Error::usage("a window of 0 sentences is empty", "choose at least 2"));
         }
         if self.documents > 0 {
             return Ok(());
@@ -139,41 +140,41 @@ impl Windows {
                 self.window,
                 self.tokens.documents()
             ),
-            "choose a shorter window, or give longer documents (a blank line ends one)",
+            "choose a shorter window, or provide longer documents (a blank line ends a document)",
         ))
     }
 
-    /// The offsets that a document of `n` sentences can be cut from, counted from 0: all that leave it a window.
+    /// The number of offsets, from 0, at which a document of `n` sentences can be cut: all that leave it a window.
     fn choices(&self, n: u64) -> u64 {
         self.window.min(n + 1 - self.window)
     }
 
-    /// The number of windows of an epoch without offsets; an epoch has at most that many.
+    /// The number of windows in an epoch without offsets; an epoch has at most this many.
     pub fn len(&self) -> u64 {
         self.most
     }
 
-    /// There are no windows: nothing was kept for validation.
+    /// Whether there are no windows: nothing was kept for validation.
     pub fn is_empty(&self) -> bool {
         self.most == 0
     }
 
-    /// The number of windows that every epoch has, whatever its offsets.
+    /// The number of windows that every epoch has at least, whatever its offsets.
     pub fn least(&self) -> u64 {
         self.least
     }
 
-    /// Documents that windows are cut from.
+    /// Number of documents that windows are cut from.
     pub fn documents(&self) -> u64 {
         self.documents
     }
 
-    /// The sentences of these documents.
+    /// Number of sentences in these documents.
     pub fn sentences(&self) -> u64 {
         self.sentences
     }
 
-    /// Sentences in a window.
+    /// Number of sentences per window.
     pub fn window(&self) -> usize {
         self.window as usize
     }
@@ -188,7 +189,7 @@ impl Windows {
         &self.tokens
     }
 
-    /// Where the windows of an epoch lie: with random offsets, or (without a seed) with none.
+    /// The positions of the windows of an epoch: with random offsets, or (without a seed) with none.
     pub(super) fn layout(&self, chance: Option<(u64, u64)>) -> Layout {
         let mut before = Vec::with_capacity(self.chosen.len() + 1);
         before.push(0);
@@ -219,7 +220,7 @@ impl Windows {
         found
     }
 
-    /// The first sentence that is used and the number of windows of each document of a block, until `go` says no.
+    /// Calls `go` with the first sentence used and the number of windows of each document of a block, until it returns false.
     fn each(&self, chance: Option<(u64, u64)>, block: usize, mut go: impl FnMut(u64, u64) -> bool) {
         let mut bits = self.chosen.get(block).copied().unwrap_or(0);
         let mut rng = chance.map(|(seed, epoch)| stream(seed, "sentence offsets", (epoch << 32) ^ block as u64));
@@ -246,7 +247,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    /// First sentences of all windows of an epoch.
+    /// The first sentences of all windows of an epoch.
     fn firsts(windows: &Windows, chance: Option<(u64, u64)>) -> Vec<u64> {
         let layout = windows.layout(chance);
         (0..layout.windows()).map(|i| windows.first(&layout, i)).collect()
@@ -284,7 +285,7 @@ mod tests {
         (0..300).for_each(|epoch| seen.extend(firsts(&windows, Some((3, epoch)))));
         let every: BTreeSet<u64> =
             (0..5).flat_map(|d| tokens.document(d).start..(tokens.document(d).end + 1).saturating_sub(9)).collect();
-        // All 9 consecutive sentences of a document: 1 + 2 + 18 + 28 of them.
+        // All runs of 9 consecutive sentences of a document: 1 + 2 + 18 + 28 of them.
         assert_eq!((seen.len(), &seen), (49, &every));
         assert_eq!((windows.len(), windows.least()), (1 + 1 + 2 + 4, 1 + 1 + 2 + 3));
     }

@@ -1,15 +1,15 @@
-//! Writes a file of tokens from its beginning to its end, whatever its size; see [`Tokens`](super::Tokens) for its layout.
+//! Writes a token file sequentially, whatever its size; see [`Tokens`](super::Tokens) for its layout.
 
-use super::tokens::{HEAD, TokenStats};
 use crate::error::{Error, Result};
+use crate::text::tokens::{HEAD, TokenStats};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Bytes that are copied at once.
+/// Number of bytes copied at once.
 const COPIED: usize = 1 << 16;
 
-/// Numbers that come before their place in the file is known: in a file without a name meanwhile.
+/// Numbers produced before their position in the file is known; until then they are in an unnamed temporary file.
 struct Spill {
     file: BufWriter<File>,
     last: u64,
@@ -39,7 +39,7 @@ impl Spill {
     }
 }
 
-/// A file, and the checksum of what was written behind its head.
+/// A file, and the checksum of what was written after its header.
 struct Summed {
     file: BufWriter<File>,
     sum: u32,
@@ -52,7 +52,7 @@ impl Summed {
     }
 }
 
-/// A file of tokens that is being written.
+/// A token file that is being written.
 pub(super) struct Writer {
     path: PathBuf,
     out: Summed,
@@ -63,7 +63,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Begins the file at `path`.
+    /// Creates the file at `path`.
     pub(super) fn create(path: &Path) -> Result<Writer> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let begin = || {
@@ -81,7 +81,7 @@ impl Writer {
         begin().map_err(Error::io(path, "write"))
     }
 
-    /// Adds a sentence to the document.
+    /// Adds a sentence to the current document.
     pub(super) fn sentence(&mut self, ids: &[u32]) -> Result<()> {
         self.tokens += ids.len() as u64;
         self.sentences += 1;
@@ -89,7 +89,7 @@ impl Writer {
         written.map_err(Error::io(&self.path, "write"))
     }
 
-    /// Ends the document, if there is a sentence in it; whether there was.
+    /// Ends the current document, if it has a sentence; returns whether it had one.
     pub(super) fn end_document(&mut self) -> Result<bool> {
         if self.document_ends.last == self.sentences {
             return Ok(false);
@@ -98,7 +98,7 @@ impl Writer {
         Ok(true)
     }
 
-    /// Writes what comes behind the ids, and at last the head.
+    /// Writes what follows the ids, and finally the header.
     pub(super) fn finish(self, magic: u64, key: &[u8; 32], stats: &TokenStats) -> Result<()> {
         let path = self.path.clone();
         self.end(magic, key, stats).map_err(Error::io(path, "write"))

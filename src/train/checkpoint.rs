@@ -4,11 +4,11 @@
 //! (the step, the position in the data, the best validation so far). Random streams are functions of the seed and the step, so only
 //! the seed has to be stored. A checkpoint is written under a temporary name and then renamed, so it is either complete or absent.
 
-use super::optimizer::Optimizer;
-use super::task::Task;
 use crate::data::Position;
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::train::optimizer::Optimizer;
+use crate::train::task::Task;
 use crate::weights::{read_tensors, write_tensors};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

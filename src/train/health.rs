@@ -1,7 +1,7 @@
 //! The collapse alarm: metrics that distinguish a model that is learning from one that has collapsed, and messages for them.
 
-use super::metrics::ValidLine;
 use crate::error::Result;
+use crate::observer::ValidLine;
 use candle_core::{D, DType, Tensor};
 
 /// The mean standard deviation of the dimensions of `z` (.., D), and the participation ratio of its covariance.
@@ -68,8 +68,8 @@ pub fn complaint(line: &ValidLine) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Figures;
     use crate::ops::check::random;
-    use crate::train::metrics::Figures;
 
     #[test]
     fn the_rank_counts_the_directions_in_use() {

@@ -1,29 +1,24 @@
 //! Training: the loop, the optimizer, the run directory.
 //!
-//! A [`Trainer`] trains any [`Task`]; [`AudioTask`] is CPC on audio. The output of a run is defined in [`metrics`], [`checkpoint`] and
-//! [`run_dir`].
+//! A [`Trainer`] trains any [`Task`]. What a run writes is in [`metrics`], [`checkpoint`] and [`run_dir`]; [`History`] reads it back.
 
-mod audio;
 pub mod checkpoint;
-mod gan;
 mod health;
-mod image;
-mod init;
+mod history;
+#[cfg(feature = "images")]
+mod images;
 pub mod metrics;
 mod optimizer;
 pub mod run_dir;
 mod schedule;
 mod task;
-mod text;
 mod trainer;
 
-pub use audio::{AudioBatch, AudioTask};
-pub use gan::{GanTask, Imitated};
 pub use health::{complaint, spread_and_rank};
-pub use image::{ImageMaterial, ImageTask};
-pub use init::begin;
-pub use optimizer::{Gradients, Optimizer};
+pub use history::History;
+#[cfg(feature = "images")]
+pub use images::{ImageMaterial, ImageTask};
+pub use optimizer::{Gradients, Moments, Optimizer};
 pub use schedule::learning_rate;
 pub use task::{Batch, Measured, Outcome, Task};
-pub use text::TextTask;
-pub use trainer::{Finished, Observer, Start, Trainer};
+pub use trainer::{AnyTask, Finished, Lap, Start, Trainer};

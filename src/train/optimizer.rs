@@ -20,6 +20,15 @@ struct Slot {
     v: Var,
 }
 
+/// What Adam remembers: moments as `m.<name>` and `v.<name>`.
+#[derive(Debug, Clone)]
+pub struct Moments {
+    /// The moments by name.
+    pub tensors: HashMap<String, Tensor>,
+    /// Updates that were made.
+    pub steps: u64,
+}
+
 /// The optimizer of a run.
 pub struct Optimizer {
     slots: Vec<Slot>,

@@ -1,8 +1,8 @@
 //! The run directory, given by `--out`.
 
-use super::checkpoint::{self, State};
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::train::checkpoint::{self, State};
 use std::path::{Path, PathBuf};
 
 /// The files and directories that a run writes into its directory; nothing else there is ever touched.

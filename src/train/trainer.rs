@@ -1,32 +1,21 @@
 //! The training loop.
 
-use super::checkpoint::{self, Best, State};
-use super::health;
-use super::metrics::{Figures, Metrics, TrainLine, ValidLine, peak_rss_bytes};
-use super::optimizer::{Gradients, Optimizer};
-use super::schedule::learning_rate;
-use super::task::{Batch, Measured, Outcome, Task};
 use crate::config::TrainConfig;
 use crate::error::{Error, Problem, Result};
 use crate::nn::Phase;
+use crate::observer::{Figures, Observer, TrainLine, ValidLine};
 use crate::seed::stream;
-use crate::weights::Moments;
+use crate::train::Moments;
+use crate::train::checkpoint::{self, Best, State};
+use crate::train::health;
+use crate::train::metrics::{Metrics, peak_rss_bytes};
+use crate::train::optimizer::{Gradients, Optimizer};
+use crate::train::schedule::learning_rate;
+use crate::train::task::{Batch, Measured, Outcome, Task};
 use candle_core::{DType, Tensor};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-
-/// Receives notifications about the progress of training.
-pub trait Observer {
-    /// An update was made.
-    fn step(&mut self, _step: u64) {}
-    /// A line of training metrics was written.
-    fn train(&mut self, _line: &TrainLine) {}
-    /// A validation was completed; `best` is true if it is the best so far.
-    fn valid(&mut self, _line: &ValidLine, _best: bool) {}
-    /// A warning for the user.
-    fn warning(&mut self, _text: &str) {}
-}
 
 /// How a run ended.
 #[derive(Debug, Clone)]
@@ -43,6 +32,60 @@ pub struct Finished {
     pub skipped: Vec<Problem>,
 }
 
+impl Finished {
+    /// The metrics to report: the data they were measured on, the number of updates before them, and they themselves.
+    pub fn best(&self) -> Option<(&'static str, u64, &Figures)> {
+        match (&self.valid, &self.train) {
+            (Some(valid), _) => Some(("validation", valid.step, &valid.figures)),
+            (None, Some(train)) => Some(("training", train.step, &train.figures)),
+            (None, None) => None,
+        }
+    }
+
+    /// The run directory.
+    pub fn run(&self) -> &Path {
+        self.model.parent().unwrap_or(&self.model)
+    }
+}
+
+/// What a task is trained with, apart from its own data.
+pub struct Lap<'a> {
+    /// How it is trained.
+    pub config: &'a TrainConfig,
+    /// The seed of every random stream.
+    pub seed: u64,
+    /// The run directory.
+    pub run: &'a Path,
+    /// What training begins with.
+    pub start: &'a Start,
+    /// Hears how training goes.
+    pub observer: &'a dyn Observer,
+    /// Stops training when it is raised.
+    pub stop: &'a AtomicBool,
+}
+
+/// A task of any type of batch.
+pub trait AnyTask {
+    /// The unit in which it counts its data, as in [`Task::unit`].
+    fn unit(&self) -> &'static str;
+
+    /// Trains it to the last step.
+    ///
+    /// # Errors
+    /// As [`Trainer::train`].
+    fn train(self: Box<Self>, lap: &Lap) -> Result<Finished>;
+}
+
+impl<T: Task> AnyTask for T {
+    fn unit(&self) -> &'static str {
+        Task::unit(self)
+    }
+
+    fn train(self: Box<Self>, lap: &Lap) -> Result<Finished> {
+        Trainer::new(*self, lap.config, lap.seed, lap.run, lap.start, lap.observer)?.train(lap.stop)
+    }
+}
+
 /// An update whose metrics have not been read from the device yet.
 struct Pending {
     step: u64,
@@ -56,7 +99,7 @@ pub struct Trainer<'a, T: Task> {
     config: TrainConfig,
     seed: u64,
     run: PathBuf,
-    observer: &'a mut dyn Observer,
+    observer: &'a dyn Observer,
     optimizer: Optimizer,
     metrics: Metrics,
     best: Option<Best>,
@@ -85,7 +128,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         seed: u64,
         run: &Path,
         from: &Start,
-        observer: &'a mut dyn Observer,
+        observer: &'a dyn Observer,
     ) -> Result<Self> {
         let mut optimizer = Optimizer::new(task.params())?;
         let mut best = None;

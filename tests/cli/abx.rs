@@ -1,4 +1,4 @@
-//! `cpc abx` as its users meet it, and its golden case.
+//! `cpc abx` from the user's point of view, and its golden case.
 
 use assert_cmd::Command;
 use cpc::eval::abx::{AbxConfig, AbxReport, AbxRow, ContextKind, Distance, ItemFile, Mode, Sampling, Slicing, abx};
@@ -77,7 +77,7 @@ impl Place {
         (text(out.stdout), text(out.stderr), out.status.code().unwrap())
     }
 
-    /// The message of a run that has to fail, all of it, and the exit code.
+    /// The complete message of a run that must fail, and its exit code.
     fn failure(&self, args: &[&str]) -> (String, i32) {
         let (stdout, stderr, code) = self.cpc(args);
         assert_eq!(stdout, "", "{stderr}");
@@ -103,8 +103,8 @@ fn agrees_with_cpc_audio_on_the_golden_case() {
         let distance = if row.distance == Distance::Angular { "cosine" } else { "euclidian" };
         let (mode, triples) = if row.mode == Mode::Within { ("within", 34_226) } else { ("across", 97_270) };
         let want = expected["scores"][distance][mode].as_f64().unwrap();
-        // Single precision decides one angular triple within otherwise there than double precision (0.39170429), which is
-        // what comes out here: 1e-5 apart. The others agree to 1e-7.
+        // In single precision, CPC_audio decides one angular triple of the within mode differently from double precision (0.39170429),
+        // which agrees with the result here: a difference of 1e-5. The other scores agree to 1e-7.
         assert!((row.error.unwrap() - want).abs() < 2e-5, "{mode} {distance}: {:?}, not {want}", row.error);
         // Counted from the item file alone.
         assert_eq!(row.triples, triples, "{mode}");
@@ -112,7 +112,7 @@ fn agrees_with_cpc_audio_on_the_golden_case() {
     }
 }
 
-/// Items of a random test: name of the context, speaker, phone, frames.
+/// An item of a random test: context, speaker, phone and frames.
 struct Token {
     context: usize,
     speaker: usize,
@@ -120,7 +120,7 @@ struct Token {
     frames: Vec<Vec<f64>>,
 }
 
-/// CPC_audio's distance of two items, in double precision.
+/// CPC_audio's distance between two items, in double precision.
 fn plain_distance(x: &Token, a: &Token, distance: Distance) -> f64 {
     let (n, m) = (x.frames.len(), a.frames.len());
     let mut c = vec![vec![0.0f64; m]; n];
@@ -152,7 +152,7 @@ fn plain_distance(x: &Token, a: &Token, distance: Distance) -> f64 {
     c[n - 1][m - 1] / (cells + i + j) as f64
 }
 
-/// The score triple by triple, as the definition reads: (error, triples).
+/// The score computed triple by triple, following the definition: (error, triples).
 fn plain_score(tokens: &[Token], mode: Mode, distance: Distance, pooled: bool) -> (f64, u64) {
     let near: Vec<Vec<f64>> =
         tokens.iter().map(|x| tokens.iter().map(|a| plain_distance(x, a, distance)).collect()).collect();
@@ -193,7 +193,7 @@ fn plain_score(tokens: &[Token], mode: Mode, distance: Distance, pooled: bool) -
     (mean(&by_pair.values().map(mean).collect()), cells.values().map(|c| c.1).sum())
 }
 
-/// Random items of 3 speakers, 4 phones, 3 contexts, with groups of 0 to some 6 items of 1 to 30 frames.
+/// Random items of 3 speakers, 4 phones and 3 contexts, in groups of 0 to about 6 items with 1 to 30 frames each.
 fn random_place(seed: u64, dim: usize) -> (Place, Vec<Token>) {
     let place = Place::new();
     let mut chance = stream(seed, "items", 0);
@@ -261,9 +261,9 @@ fn sub_sampling_is_the_same_for_a_seed_and_takes_fewer_triples() {
     let few = run(Some(3), None, 1);
     assert_eq!(few, run(Some(3), None, 1));
     assert_ne!(few, run(Some(3), None, 2));
-    // 3 speakers, 4 phones of 3 items: 3 x 4 x 3 (3 x 2 x 3) within and 3 x 4 x 3 x 2 (3 x 3 x 3) across.
+    // 3 speakers, 4 phones with 3 items: 3 x 4 x 3 (3 x 2 x 3) within and 3 x 4 x 3 x 2 (3 x 3 x 3) across.
     assert_eq!(few.iter().map(|r| r.triples).collect::<Vec<_>>(), [648, 1944]);
-    // One of two other speakers for each A: half of the triples across.
+    // One of the two other speakers for each A: half of the across triples.
     let one = run(Some(3), Some(1), 1);
     assert_eq!(one.iter().map(|r| r.triples).collect::<Vec<_>>(), [648, 972]);
     assert_ne!(one[1].error, run(Some(3), Some(1), 7)[1].error);
@@ -271,7 +271,7 @@ fn sub_sampling_is_the_same_for_a_seed_and_takes_fewer_triples() {
 
 #[test]
 fn equal_items_count_half_and_are_never_nan() {
-    // All frames alike: every distance is 0, every triple a tie. Then all zeros: the same.
+    // All frames equal: every distance is 0, and every triple is a tie. The same with all zeros.
     for value in [1.5f32, 0.0] {
         let place = Place::small();
         for u in ["u-s1", "u-s2"] {
@@ -292,7 +292,7 @@ fn prints_a_table_and_json() {
     let words: Vec<Vec<&str>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
     assert_eq!(words[0], ["mode", "distance", "error", "%", "triples"]);
     assert_eq!(words.len(), 5, "{table}");
-    // Within: 2 x 1 triples for each speaker (A, X = a, a). Across: 2 x 2 x 1 with X = a, 1 x 2 x 1 with X = b, for each speaker.
+    // Within: 2 x 1 triples for each speaker (A, X = a, a). Across: for each speaker 2 x 2 x 1 with X = a, and 1 x 2 x 1 with X = b.
     assert_eq!((words[1][0], words[1][1], words[1][3]), ("within", "angular", "4"));
     assert_eq!((words[2][0], words[2][1], words[2][3]), ("across", "angular", "12"));
     let (json, _, _) =
@@ -343,7 +343,7 @@ fn takes_the_frame_rate_from_the_index_and_refuses_another_one() {
 fn names_all_that_does_not_fit_at_once() {
     let place = Place::small();
     let mut lines = fs::read_to_string(place.path("x.item")).unwrap();
-    // 20 frames: the end of the last item may lie one frame behind them, and no more.
+    // There are 20 frames: the last item may end at most one frame after them.
     lines += "u-s1 0.10 0.205 b x y s1\nu-s2 0.10 0.225 b x y s2\nu-s2 0.20 0.90 b x y s2\nlost 0.10 0.20 b x y s2\n";
     lines += "bad 0.0 0.1 a x y s2\n";
     place.items(lines.strip_prefix(HEADER).unwrap());
@@ -380,7 +380,7 @@ fn says_when_there_is_no_triple_and_why() {
     let (message, code) = place.failure(&["--frame-rate", "100", "--mode", "across"]);
     assert_eq!(code, 1);
     assert!(message.contains("has no triple (across: ") && message.contains("--mode within"), "{message}");
-    // With the other mode there is a result, and a word about the one that has none.
+    // With the other mode there is a result, and a warning about the mode that has none.
     let (table, stderr, code) = place.cpc(&["--frame-rate", "100"]);
     assert_eq!(code, 0);
     assert!(stderr.contains("warning: no triple across"), "{stderr}");

@@ -1,9 +1,10 @@
-//! Checkpoints of CPC_audio as MODEL, and `cpc convert` there and back.
+//! CPC_audio checkpoints as MODEL, and `cpc convert` in both directions.
 
 use super::place::{Place, golden};
 use candle_core::Tensor;
+use cpc::kinds::audio::AudioModel;
+use cpc::weights::read_tensors;
 use cpc::weights::torch::{Value, read_torch, write_torch};
-use cpc::weights::{Pretrained, read_tensors};
 use serde_json::Value as Json;
 use std::fs;
 
@@ -14,7 +15,7 @@ fn npy(file: &str) -> Tensor {
     Tensor::read_npy(golden(file)).unwrap()
 }
 
-/// The windows of a case as recordings `golden/NAME/ITEM.wav` of floats.
+/// Writes the windows of a case as recordings `CASE/ITEM.wav` of floats.
 fn recordings(place: &Place, case: &str) {
     let audio = npy(&format!("{case}/audio.npy")).flatten_from(1).unwrap().to_vec2::<f32>().unwrap();
     let spec = hound::WavSpec {
@@ -80,9 +81,9 @@ fn a_converted_checkpoint_is_the_same_model_and_says_where_it_came_from() {
     assert!(ignored.contains("best") && ignored.contains("optimizer"), "{ignored}");
     let index: Json = serde_json::from_slice(&place.bytes("out/index.json")).unwrap();
     assert_eq!(index["model_sha256"], after["sha256"]);
-    // The tensors of the golden case, to the bit.
+    // The tensors of the golden case, bit for bit.
     let want = read_tensors(&golden(&format!("{case}/initial.safetensors"))).unwrap();
-    let got = Pretrained::open(&place.at("model")).unwrap().tensors;
+    let got = AudioModel::open(&place.at("model")).unwrap().tensors;
     assert_eq!(got.len(), want.len());
     for (name, tensor) in &want {
         assert_eq!(
@@ -99,7 +100,7 @@ fn there_and_back_is_the_same_model_with_heads_for_means() {
     place.ok("convert model out/checkpoint_7.pt");
     let args: Json = serde_json::from_slice(&place.bytes("out/checkpoint_args.json")).unwrap();
     assert_eq!((&args["hiddenEncoder"], &args["hiddenGar"], &args["arMode"]), (&12.into(), &10.into(), &"GRU".into()));
-    let (ours, back) = (Pretrained::open(&place.at("model")).unwrap(), Pretrained::open(&place.at("out")).unwrap());
+    let (ours, back) = (AudioModel::open(&place.at("model")).unwrap(), AudioModel::open(&place.at("out")).unwrap());
     for (name, tensor) in &ours.tensors {
         // <W c, z> / sqrt(12) = <W' c, z> / 12
         let factor = if name.starts_with("wPrediction") { 12f32.sqrt() } else { 1.0 };
@@ -138,7 +139,7 @@ fn what_is_no_model_is_refused_in_words() {
         place.fails(&format!("extract {file} corpus --out features"), 1, &[file]);
         assert!(!place.at("features").exists());
     }
-    // A pickle that would run a command: refused by the name of what it asks for.
+    // A pickle that would run a command: refused, with the name of the function it asks for.
     let mut evil = b"\x80\x02cos\nsystem\nX\x0c\x00\x00\x00touch gotcha\x85R.".to_vec();
     fs::write(place.at("bare.pkl.pt"), &evil).unwrap();
     place.fails("info bare.pkl.pt", 1, &["bare.pkl.pt"]);
@@ -208,7 +209,7 @@ fn training_goes_on_from_cpc_audios_checkpoint_with_its_optimizer_and_resumes() 
     place.ok("pretrain --out b --resume --steps 4");
     let last = "checkpoints/step-4/model.safetensors";
     assert!(place.bytes(&format!("a/{last}")) == place.bytes(&format!("b/{last}")), "resuming changed the weights");
-    // Weights without the moments go another way.
+    // Weights without the moments develop differently.
     place.ok(&format!("{} --out c --steps 4", begin.replace("--resume-optimizer", "")));
     assert!(place.bytes(&format!("a/{last}")) != place.bytes(&format!("c/{last}")));
     place.fails(
@@ -216,7 +217,7 @@ fn training_goes_on_from_cpc_audios_checkpoint_with_its_optimizer_and_resumes() 
         2,
         &["--resume-optimizer"],
     );
-    // Released weights have no heads: those begin at random, and it is said.
+    // Released weights have no heads: these are initialized at random, and a message says so.
     let released = begin.replace("checkpoint_3.pt", "released_legacy.pt").replace("--resume-optimizer", "");
     let output = place.cpc(&format!("{released} --out d --steps 2")).output().unwrap();
     assert!(output.status.success());

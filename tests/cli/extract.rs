@@ -1,12 +1,14 @@
-//! `cpc extract` as its users meet it: what it writes, what it streams, how it goes on, how it fails.
+//! `cpc extract` from the user's point of view: what it writes, what it streams, how it resumes, how it fails.
 
 use super::place::{Place, wav};
 use candle_core::{Device, Tensor};
-use cpc::config::{Config, ContextKind, NormKind};
-use cpc::features::{Extractor, FeatureSet, Frames, Layer};
-use cpc::model::CpcAudio;
+use cpc::config::{ContextKind, NormKind};
+use cpc::features::{FeatureSet, Frames};
+use cpc::kinds::audio::AudioConfig;
+use cpc::kinds::audio::AudioModelConfig;
+use cpc::kinds::audio::CpcAudio;
+use cpc::kinds::audio::{AudioExtractor, AudioLayer};
 use cpc::nn::{ParamStore, Phase};
-use cpc::weights::ModelConfig;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -14,15 +16,15 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// An item file of one item.
+/// An item file with one item.
 const ITEM: &str = "#file onset offset #phone prev-phone next-phone speaker\ns1-0 0.1 0.2 a b c s1\n";
 
-/// A model of random weights, small but of CPC's shape, with statistics in its batch norm that are not the first ones.
-fn model(norm: NormKind, kind: ContextKind) -> (ModelConfig, ParamStore) {
-    let mut config = Config::default();
+/// A model with random weights, small but with CPC's structure; the statistics in its batch norm are not the initial ones.
+fn model(norm: NormKind, kind: ContextKind) -> (AudioModelConfig, ParamStore) {
+    let mut config = AudioConfig::default();
     (config.encoder.hidden_dim, config.encoder.norm) = (40, norm);
     (config.context.hidden_dim, config.context.kind, config.context.num_layers) = (24, kind, 2);
-    let config = ModelConfig::audio(&config);
+    let config = AudioModelConfig::audio(&config);
     let store = ParamStore::new(5, &Device::Cpu);
     let model = CpcAudio::new(&config, &store.builder()).unwrap();
     for _ in 0..3 {
@@ -37,7 +39,7 @@ fn sound(n: usize) -> Vec<f32> {
         .collect()
 }
 
-const LAYERS: [Layer; 3] = [Layer::Z, Layer::Context(1), Layer::C];
+const LAYERS: [AudioLayer; 3] = [AudioLayer::Z, AudioLayer::Context(1), AudioLayer::C];
 
 fn far(a: &Frames, b: &Frames) -> f32 {
     assert_eq!(a.count, b.count);
@@ -60,7 +62,7 @@ proptest! {
             let x = Tensor::from_slice(&samples, (1, length), &Device::Cpu).unwrap();
             let latents = offline.forward(&x, Phase::Eval).unwrap();
             let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            let extractor = Extractor::new(&config, &store, &LAYERS).unwrap();
+            let extractor = AudioExtractor::new(&config, &store, &LAYERS).unwrap();
             let mut stream = extractor.stream();
             stream.push(&sound(1_000)).unwrap();
             stream.reset();
@@ -69,7 +71,7 @@ proptest! {
                 let to = (at + piece).min(length);
                 got.extend(&stream.push(&samples[at..to]).unwrap());
                 at = to;
-                // A frame comes as soon as what it sees has come, and no later.
+                // A frame is emitted as soon as its receptive field is complete, and no later.
                 let lead = config.encoder.lead();
                 let seen = (at + lead).checked_sub(config.encoder.receptive_field());
                 prop_assert_eq!(got.count, seen.map_or(0, |n| n / config.encoder.hop() + 1));
@@ -81,7 +83,7 @@ proptest! {
             prop_assert_eq!(got.count, config.encoder.frames(length));
             let want = Frames { count: got.count, layers: vec![values(&latents.z), got.layers[1].clone(), values(&latents.c)] };
             prop_assert!(far(&got, &want) < 1e-5, "{}", far(&got, &want));
-            // Long pieces on all threads are the same signal, layer for layer.
+            // Long pieces processed on all threads give the same features, layer by layer.
             let (mut whole, mut at) = (Frames::default(), 0);
             let next = || {
                 let piece = samples[at..(at + 9_000).min(length)].to_vec();
@@ -142,7 +144,7 @@ fn every_format_holds_the_same_numbers() {
     assert!(code == 2 && message.contains("several layers: c, z"), "{message}");
 }
 
-/// The numbers of the vectors of a parquet file, in the order of its rows.
+/// The values of the vectors in a parquet file, in row order.
 fn parquet_vectors(path: &Path) -> Vec<f32> {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::RowAccessor;
@@ -160,7 +162,7 @@ fn parquet_vectors(path: &Path) -> Vec<f32> {
     values
 }
 
-/// The numbers of a list.
+/// The values of a list.
 pub(super) fn list_values(list: &parquet::record::List) -> Vec<f32> {
     let float = |field: &parquet::record::Field| match field {
         parquet::record::Field::Float(v) => *v,
@@ -198,7 +200,7 @@ fn goes_on_where_it_was_and_refuses_another_models_directory() {
     place.ok("extract model corpus --out features");
     let path = place.at("features/s1/s1-0.npy");
     let whole = fs::read(&path).unwrap();
-    // As after a kill: one file finished, the others not there or half-written, the index not complete.
+    // As after a kill: one file is finished, the others are missing or half-written, and the index is not complete.
     fs::remove_file(place.at("features/s1/s1-1.npy")).unwrap();
     fs::write(place.at("features/s2/s2-0.npy"), &whole[..500]).unwrap();
     fs::rename(place.at("features/s2/s2-1.npy"), place.at("features/s2/.s2-1.npy.tmp")).unwrap();
@@ -235,7 +237,7 @@ fn bad_files_are_all_named_or_left_out() {
     let index: Value = serde_json::from_str(&fs::read_to_string(place.at("features/index.json")).unwrap()).unwrap();
     assert_eq!(index["utterances"].as_array().unwrap().len(), 10);
     assert_eq!(index["left_out"].as_array().unwrap().len(), 2);
-    // A file that turns out bad on the way leaves nothing behind.
+    // A file that turns out to be damaged during extraction leaves nothing behind.
     fs::remove_file(place.at("corpus/s1/short.wav")).unwrap();
     fs::remove_file(place.at("corpus/s2/cut.wav")).unwrap();
     for (args, part) in [
@@ -310,7 +312,7 @@ fn a_stream_is_what_the_file_gives() {
     assert_eq!(lines[1]["time"], 0.014938);
     let row: Vec<f32> = lines[129]["c"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
     assert!(close(&row, &c[1290..]));
-    // Into files, from integers and from floats.
+    // To files, from integers and from floats.
     let samples: Vec<f32> = pcm.iter().map(|&v| f32::from(v) / 32_768.0).collect();
     for (args, input) in
         [("extract model - --out pipe", raw.clone()), ("extract model - --encoding f32 --out pipe32", bytes(&samples))]
@@ -340,13 +342,13 @@ fn a_stream_gives_frames_before_its_end_and_stops_when_nobody_reads() {
         .spawn()
         .unwrap();
     let mut input = child.stdin.take().unwrap();
-    input.write_all(&vec![0; 16_000]).unwrap(); // a second at 8 kHz
+    input.write_all(&vec![0; 16_000]).unwrap(); // one second at 8 kHz
     input.flush().unwrap();
     let mut output = child.stdout.take().unwrap();
     let mut frames = vec![0; 70 * 40];
     output.read_exact(&mut frames).unwrap(); // the input is still open
     drop(output);
-    // The next frames meet a closed pipe, which is no failure.
+    // The next frames are written to a closed pipe, which is not a failure.
     for _ in 0..50 {
         if input.write_all(&vec![0; 16_000]).is_err() {
             break;

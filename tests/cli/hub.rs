@@ -1,5 +1,5 @@
-//! `cpc hub` as its users meet it, against a server on loopback that speaks the hub's API: what comes, what is kept,
-//! what goes, and that nothing that is not whole is ever taken for whole.
+//! `cpc hub` from the user's point of view, against a server on loopback that implements the hub's API: what is fetched, what is kept, what
+//! is sent, and that nothing incomplete is ever treated as complete.
 
 use super::hub_server::{Fault, HubServer, Kind};
 use super::place::Place;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// A token that the server does not know.
 const WRONG: &str = "hf_aTokenOfNobody";
 
-/// A hub, and a place with a cache of its own.
+/// A hub, and a place with its own cache.
 pub struct Site {
     pub place: Place,
     pub server: HubServer,
@@ -46,7 +46,7 @@ impl Site {
         command
     }
 
-    /// What a command prints, which succeeds.
+    /// Runs a command that must succeed, and returns what it prints.
     pub fn ok(&self, mut command: assert_cmd::Command) -> String {
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
@@ -59,7 +59,7 @@ impl Site {
         serde_json::from_str(&self.ok(self.cpc(&format!("{args} --json")))).unwrap()
     }
 
-    /// A command fails with a code and says each of `words`; no token stands in what it says, however much that is.
+    /// Runs a command that must fail with the given code and print each of `words`; no token may appear in its output, even in verbose mode.
     pub fn fails(&self, mut command: assert_cmd::Command, code: i32, words: &[&str]) -> String {
         let output = command.arg("-v").output().unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
@@ -81,7 +81,7 @@ impl Site {
         all
     }
 
-    /// A model on the hub, too large to come at once when it comes slowly.
+    /// Puts a model on the hub that is too large to arrive at once when it is sent slowly.
     pub fn large(&self) -> Vec<u8> {
         let bytes: Vec<u8> = (0..600_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         self.server.put(Kind::Model, "tester/large", &[("config.json", b"{}"), ("model.safetensors", &bytes)]);
@@ -92,7 +92,7 @@ impl Site {
         self.place.at(&format!("hf/hub/models--{}", repo.replace('/', "--")))
     }
 
-    /// What a client that looks for the files of a repository finds whole: by snapshots and by contents' names.
+    /// The files that a client finds under their final names when it looks in the snapshots, contents and refs of a repository.
     fn named(&self, repo: &str) -> Vec<String> {
         let mut named = Vec::new();
         for part in ["snapshots", "blobs", "refs"] {
@@ -111,7 +111,7 @@ impl Site {
         named
     }
 
-    /// Requests for files, not for what there is.
+    /// Number of requests for files, not counting requests for information.
     pub fn downloads(&self) -> usize {
         let requests = self.server.requests();
         requests
@@ -133,7 +133,7 @@ impl Site {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Waits until some of a large file has come, but not all of it.
+    /// Waits until part of a large file has arrived, but not all of it.
     fn wait_for_some(&self, repo: &str) {
         let began = Instant::now();
         let some = |entry: fs::DirEntry| {
@@ -183,7 +183,7 @@ fn what_is_pushed_is_pulled_to_the_bit() {
     assert_eq!(files(Path::new(again["path"].as_str().unwrap())), sent);
     // The storage is another origin, and gets no token.
     assert!(site.server.requests().iter().all(|r| !(r.authorised && r.path.starts_with("/storage"))));
-    // As a commit, as an address, and as a folder of it.
+    // Named by a commit, and by an address.
     let commit = pulled["commit"].as_str().unwrap();
     assert_eq!(site.json(&format!("hub pull hf:tester/demo@{commit}"))["commit"], commit);
     assert_eq!(site.json(&format!("hub pull {}/tester/demo/tree/main", site.server.endpoint()))["commit"], commit);
@@ -240,7 +240,7 @@ fn offline_only_the_cache_is_used() {
     push.env("HF_HUB_OFFLINE", "1");
     site.fails(push, 2, &["no connection"]);
     assert_eq!(site.server.requests().len(), before, "a connection was made");
-    // Part of a model is none.
+    // A part of a model is not a model.
     fs::remove_file(PathBuf::from(pulled["path"].as_str().unwrap()).join("model.safetensors")).unwrap();
     site.fails(site.cpc("hub pull hf:tester/large --offline"), 1, &["not whole"]);
 }
@@ -249,24 +249,24 @@ fn offline_only_the_cache_is_used() {
 fn what_python_put_into_the_cache_is_not_fetched_again() {
     let site = Site::new();
     let bytes = site.large();
-    // The layout that huggingface_hub documents ("Understand caching").
+    // The layout documented by huggingface_hub ("Understand caching").
     let probe = site.json("hub pull hf:tester/large");
     let commit = probe["commit"].as_str().unwrap();
     let folder = site.folder("tester/large");
     let blob = fs::canonicalize(folder.join("snapshots").join(commit).join("model.safetensors")).unwrap();
     assert_eq!(blob.parent().unwrap().file_name().unwrap(), "blobs");
-    // `sha256sum` of the file: what Python calls a large content.
+    // `sha256sum` of the file: the name that Python gives to a large content.
     use sha2::Digest;
     let sha256: String = sha2::Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(blob.file_name().unwrap().to_str(), Some(sha256.as_str()));
     assert_eq!(fs::read_to_string(folder.join("refs/main")).unwrap(), commit);
-    // Copies in place of links, as on systems without them.
+    // Copies instead of links, as on systems without symbolic links.
     fs::remove_file(folder.join("snapshots").join(commit).join("model.safetensors")).unwrap();
     fs::rename(&blob, folder.join("snapshots").join(commit).join("model.safetensors")).unwrap();
     let before = site.downloads();
     assert_eq!(site.json("hub pull hf:tester/large")["from_cache"], true);
     assert_eq!(site.downloads(), before);
-    // A file that is too short is not taken for the one that it should be.
+    // A file that is too short is not accepted as the complete one.
     fs::write(folder.join("snapshots").join(commit).join("model.safetensors"), &bytes[..1000]).unwrap();
     let repaired = site.json("hub pull hf:tester/large");
     assert_eq!(files(Path::new(repaired["path"].as_str().unwrap()))["model.safetensors"], bytes);
@@ -310,7 +310,7 @@ fn a_download_that_breaks_off_is_gone_on_with() {
     let pulled: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(files(Path::new(pulled["path"].as_str().unwrap()))["model.safetensors"], bytes);
 
-    // One break is not even seen.
+    // A single interruption is not noticed by the user.
     let site = Site::new();
     let bytes = site.large();
     site.server.fail(Fault::CutOnce { path: path(), after_bytes: 300_000 });

@@ -1,5 +1,5 @@
-//! What goes through the tests' hub between cpc and PyPI's huggingface_hub, a client that nobody here wrote; and the Python that a model card
-//! gives. All of it: `PYTHON=venv/bin/python cargo test --test cli hub_python -- --ignored --nocapture`.
+//! Exchange through the test hub between cpc and PyPI's huggingface_hub, an independent client; and the Python program of a model card. To
+//! run all of these tests: `PYTHON=venv/bin/python cargo test --test cli hub_python -- --ignored --nocapture`.
 
 use super::hub::{Site, files};
 use super::hub_server::{Fault, HubServer, Kind};
@@ -13,7 +13,7 @@ fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// What a Python prints, which has to end well.
+/// Runs Python, which must succeed, and returns what it prints.
 fn python(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env::var_os("PYTHON").unwrap_or_else(|| "python3".into()));
     command.args(arguments).env("HF_HUB_DISABLE_PROGRESS_BARS", "1").env("HF_HUB_DISABLE_XET", "1");
@@ -47,7 +47,7 @@ fn huggingface_hub_finds_the_test_server_to_be_a_hub() {
     let stdout = python(&[script.to_str().unwrap(), &server.endpoint(), HubServer::token()], &[]);
     assert!(stdout.ends_with("ok\n"), "{stdout}");
     println!("{stdout}");
-    // A client takes the token to the hub alone, never to the storage's origin.
+    // A client sends the token only to the hub, never to the storage's origin.
     assert!(server.requests().iter().all(|request| !(request.authorised && request.path.starts_with("/storage/"))));
 }
 
@@ -64,13 +64,13 @@ fn the_cache_is_shared_with_huggingface_hub() {
         let said = python(&["-c", &script], &[("HF_ENDPOINT", &site.server.endpoint()), ("HF_HOME", &home)]);
         said.trim().to_string()
     };
-    // Theirs, then ours.
+    // First huggingface_hub, then cpc.
     let theirs = snapshot("hf", "False");
     let before = site.downloads();
     let pulled = site.json("hub pull hf:tester/large");
     assert_eq!((pulled["path"].as_str(), &pulled["from_cache"]), (Some(theirs.as_str()), &Value::Bool(true)));
     assert_eq!(site.downloads(), before);
-    // Ours, then theirs.
+    // First cpc, then huggingface_hub.
     let mut ours = site.cpc("hub pull hf:tester/large");
     ours.env("HF_HOME", site.place.at("other"));
     site.ok(ours);
@@ -80,7 +80,7 @@ fn the_cache_is_shared_with_huggingface_hub() {
     assert_eq!(site.server.requests().len(), before);
 }
 
-/// Loads what cpc pushed, and pushes the same weights from Python.
+/// Loads a model that cpc pushed, and pushes the same weights from Python.
 const THERE_AND_BACK: &str = "
 import sys, huggingface_hub, safetensors.numpy
 folder = huggingface_hub.snapshot_download('tester/ours')

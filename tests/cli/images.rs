@@ -1,16 +1,16 @@
-//! Images as users meet them: Deep InfoMax, the information bottleneck, and MINE in a game on the plane.
+//! Image commands from the user's point of view: Deep InfoMax, the information bottleneck, and MINE in a GAN on the plane.
 
 use super::place::Place;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// Sizes of a run of a second.
+/// Sizes for a run that takes about a second.
 const DIM: &str = "--set encoder.fc_dim=24 --set encoder.latent_dim=8 --set objective.critic_dim=24 --set train.batch_size=16 \
                    --set data.valid_share=0.2 --set train.lr=1e-3 --set train.log_every=4 --set train.valid_every=10 \
                    --set train.checkpoint_every=5";
 
-/// The four IDX files: squares whose place is their label, on a ground of noise.
+/// Writes the four IDX files: squares whose position is their label, on a background of noise.
 fn write_idx(dir: &Path, sizes: [usize; 2]) {
     fs::create_dir_all(dir).unwrap();
     for (part, n) in ["train", "t10k"].into_iter().zip(sizes) {

@@ -1,4 +1,4 @@
-//! The `cpc` command as its users meet it: what it makes, what it prints, how it fails. One module a command.
+//! The `cpc` command from the user's point of view: what it creates, what it prints, how it fails. One module per command.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

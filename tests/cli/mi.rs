@@ -1,4 +1,4 @@
-//! Mutual information as its users meet it.
+//! The mutual information commands from the user's point of view.
 
 use super::place::Place;
 use serde_json::Value;
@@ -29,7 +29,7 @@ fn a_joint_table_gives_the_figures_of_the_textbook() {
     assert_eq!((&report["estimator"], &report["unit"]), (&"exact".into(), &"bits".into()));
     let said = place.ok("mi discrete --joint p.csv --unit bits");
     assert!(said.contains("probabilities, exact") && said.contains("I(X; Y)      0.3750"), "{said}");
-    // KL(p || p) = 0; where q has nothing, it is infinite and says where.
+    // KL(p || p) = 0; if q is zero somewhere, the divergence is infinite and the message names the place.
     fs::write(place.at("q.csv"), table.replace("0.25\n", "0\n").replace("0.0625,0\n2", "0.3125,0\n2")).unwrap();
     let against = |q: &str| {
         let said = place.ok(&format!("mi discrete --joint p.csv --against {q} --json"));
@@ -43,7 +43,7 @@ fn a_joint_table_gives_the_figures_of_the_textbook() {
 #[test]
 fn columns_of_samples_are_estimated_and_conditioned() {
     let place = Place::new();
-    // y is x where z is 0, and the other value where z is 1: nothing without z, a bit with it.
+    // y is x where z is 0, and the other value where z is 1: no information without z, one bit with it.
     let rows: String = (0..400).map(|i| format!("{},{},{}\n", i % 2, (i % 2) ^ (i / 2 % 2), i / 2 % 2)).collect();
     fs::write(place.at("s.csv"), format!("x,y,z\n{rows}")).unwrap();
     let said = place.ok("mi discrete s.csv --x x --y y --given z --unit bits --estimator plug-in --json");
@@ -63,7 +63,7 @@ fn columns_of_samples_are_estimated_and_conditioned() {
     place.fails("mi discrete --joint sum.csv", 1, &["not 1", "counts"]);
 }
 
-/// n rows of t, u and flow = sin(2t) with noise, and a state that t + u decides.
+/// Writes n rows of t, u, flow = sin(2t) with noise, and a state determined by t + u.
 fn sensors(place: &Place, n: usize) {
     let mut s = cpc::seed::stream(1, "sensors", 0);
     let mut text = String::from("t,u,flow,state\n");
@@ -92,7 +92,7 @@ fn an_estimate_says_how_much_with_its_interval_unit_and_kind() {
     assert!((bits - nats / std::f64::consts::LN_2).abs() < 1e-12);
     let plain = place.ok("mi estimate s.csv --x t --y flow --estimator ksg --plain");
     assert_eq!(plain.trim().parse::<f64>().unwrap(), nats);
-    // A label on one side; X and Y on standard input as well.
+    // A label on one side; and data from standard input.
     let state = json("s.csv --x t,u --y state --discrete y");
     assert!((0.55..0.75).contains(&state["estimate"].as_f64().unwrap()), "{state}"); // ln 2 = 0.693
     let piped = place

@@ -1,8 +1,9 @@
-//! Parquet files of recordings as DATA, in the layout of the hub's `librispeech_asr`.
+//! Parquet files with recordings as DATA, in the layout of `librispeech_asr` on the hub.
 
 use super::place::{Place, wav};
-use cpc::config::Columns;
-use cpc::data::{self, Corpus};
+use cpc::data;
+use cpc::recordings::Columns;
+use cpc::recordings::Corpus;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::metadata::KeyValue;
@@ -25,7 +26,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// The file of a tree of speakers.
+    /// The row for a file in a tree of speakers.
     fn of(path: &Path) -> Row {
         let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
         Row {
@@ -38,7 +39,7 @@ impl Row {
     }
 }
 
-/// Every recording below a directory, in no order that a corpus has.
+/// Every recording below a directory, in an order that no corpus uses.
 pub fn rows(dir: &Path) -> Vec<Row> {
     let mut files = Vec::new();
     for speaker in fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
@@ -57,13 +58,13 @@ const COLUMNS: &str = "message schema {
     OPTIONAL BYTE_ARRAY id (UTF8);
 }";
 
-/// Writes rows, `at_once` a row group; `speaker` is the name of the column of speakers.
+/// Writes rows, `at_once` per row group; `speaker` is the name of the speaker column.
 pub fn write(path: &Path, rows: &[Row], at_once: usize, compression: Compression, speaker: &str) {
     let schema: Schema = parse_message_type(&COLUMNS.replace("SPEAKER", speaker)).unwrap();
     let classes = r#"{"info": {"features": {"label": {"names": ["even", "odd"], "_type": "ClassLabel"}}}}"#;
     let properties = WriterProperties::builder()
         .set_compression(compression)
-        // Several pages in a row group.
+        // Several pages per row group.
         .set_data_page_size_limit(100_000)
         .set_write_batch_size(1)
         .set_key_value_metadata(Some(vec![KeyValue::new("huggingface".into(), classes.to_string())]))
@@ -161,7 +162,7 @@ fn a_run_on_rows_is_a_run_on_files_and_resumes_exactly() {
     place.ok("pretrain hub/all/train --column speaker=reader --config tiny.toml --steps 10 --out parts");
     place.ok("pretrain --resume --steps 24 --out parts");
     assert_eq!(weights("files"), weights("parts"));
-    // Without the column, all is one speaker's: another run.
+    // Without the column, everything belongs to one speaker: this would be a different run.
     place.fails("pretrain --resume --column speaker=file --out parts", 2, &["would change what the run computes"]);
     place.fails("pretrain hub --column label=file --out x", 2, &["training needs no labels"]);
 }
@@ -174,7 +175,7 @@ fn rows_that_cannot_be_used_are_named_and_may_be_left_out() {
     let half = rows[4].bytes.as_ref().unwrap().len() / 2;
     rows[4].bytes.as_mut().unwrap().truncate(half);
     (rows[5].bytes, rows[5].path) = (None, None);
-    // A row that names a file beside the table.
+    // A row that names a file next to the table.
     rows[6].bytes = None;
     rows[6].path = Some("beside.wav".into());
     wav(&place.at("hub/sub/beside.wav"), 1.0, 200.0);
@@ -191,7 +192,7 @@ fn rows_that_cannot_be_used_are_named_and_may_be_left_out() {
     place.ok("extract model hub/sub/t --on-bad-file skip --out out");
     assert_eq!(place.tree("out").len(), rows.len() - 3 + 1, "features and the index");
     place.ok("pretrain hub/sub/t --on-bad-file skip --config tiny.toml --steps 2 --out run");
-    // Without the audio that a row names, the file is what is missing.
+    // If the audio file named by a row is missing, the error names that file.
     fs::remove_file(place.at("hub/sub/beside.wav")).unwrap();
     place.fails("extract model hub/sub/t --out other", 1, &["sub/beside.wav: cannot be opened"]);
 }
@@ -219,7 +220,7 @@ fn files_that_are_no_tables_of_recordings_are_refused_with_what_they_are() {
     place.fails("info absent", 1, &["cannot open absent"]);
     place.ok("extract model corpus --format parquet --out features");
     place.fails("info features/c.parquet", 2, &["has no column `audio`", "utterance, speaker, frame"]);
-    // The first pages of the first row group: it is lost, the others are not.
+    // The first pages of the first row group are damaged: this group is lost, the others are not.
     let mut damaged = bytes.clone();
     damaged[4..600].fill(0xff);
     fs::write(place.at("damaged.parquet"), damaged).unwrap();

@@ -1,18 +1,18 @@
-//! A place with a corpus, a configuration and, if wanted, a model, where commands are run.
+//! A directory with a corpus, a configuration and, if requested, a model, in which commands are run.
 
 use assert_cmd::Command;
 use candle_core::Device;
-use cpc::config::Config;
-use cpc::model::CpcAudio;
+use cpc::kinds::audio::AudioConfig;
+use cpc::kinds::audio::CpcAudio;
+use cpc::kinds::audio::{AudioModelConfig, AudioModelDir};
 use cpc::nn::ParamStore;
-use cpc::weights::{ModelConfig, ModelDir};
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A model of a few thousand parameters and a run of half a second.
+/// A model with a few thousand parameters and a run that takes half a second.
 pub const TINY: &str = "
 [encoder]
 hidden_dim = 12
@@ -35,7 +35,7 @@ valid_every = 8
 checkpoint_every = 6
 ";
 
-/// A directory with a corpus and what is made of it.
+/// A directory with a corpus and the results of commands.
 pub struct Place {
     pub dir: TempDir,
 }
@@ -45,7 +45,7 @@ pub fn golden(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
 }
 
-/// A recording of a swelling tone.
+/// Writes a recording of a tone with varying loudness.
 pub fn wav(path: &Path, seconds: f64, pitch: f64) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let spec = hound::WavSpec {
@@ -64,7 +64,7 @@ pub fn wav(path: &Path, seconds: f64, pitch: f64) {
 }
 
 impl Place {
-    /// A place with a corpus of two speakers, `corpus/`, and the tiny configuration, `tiny.toml`.
+    /// A place with a corpus of two speakers, `corpus/`, and the small configuration, `tiny.toml`.
     pub fn new() -> Place {
         let place = Place { dir: tempfile::tempdir().unwrap() };
         for (s, speaker) in ["s1", "s2"].iter().enumerate() {
@@ -88,7 +88,7 @@ impl Place {
         command
     }
 
-    /// Fails with a code, and says each of `words` on stderr, which has a line that helps.
+    /// Runs a command that must fail with the given code and print each of `words` on stderr, along with a remedy.
     pub fn fails(&self, args: &str, code: i32, words: &[&str]) -> String {
         let output = self.cpc(args).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
@@ -110,27 +110,27 @@ impl Place {
         text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
     }
 
-    /// A place that has a model too, of random weights: `model/`.
+    /// A place that also has a model with random weights, `model/`.
     pub fn with_model() -> Place {
         let place = Place::new();
-        let mut config = Config::default();
+        let mut config = AudioConfig::default();
         (config.encoder.hidden_dim, config.context.hidden_dim, config.heads.steps) = (12, 10, 4);
-        let config = ModelConfig::audio(&config);
+        let config = AudioModelConfig::audio(&config);
         let store = ParamStore::new(3, &Device::Cpu);
         CpcAudio::new(&config, &store.builder()).unwrap();
         fs::create_dir(place.at("model")).unwrap();
-        ModelDir::write(&place.at("model"), &config, &store.tensors()).unwrap();
+        AudioModelDir::write(&place.at("model"), &config, &store.tensors()).unwrap();
         place
     }
 
-    /// What `cpc ARGS` prints, which succeeds.
+    /// Runs `cpc ARGS`, which must succeed, and returns what it prints.
     pub fn ok(&self, args: &str) -> String {
         let output = self.cpc(args).output().unwrap();
         assert!(output.status.success(), "{args}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What `cpc ARGS`, which fails, says on stderr, and its exit code.
+    /// Runs `cpc ARGS`, which must fail, and returns its stderr and exit code.
     pub fn refused(&self, args: &str) -> (String, i32) {
         let output = self.cpc(args).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
@@ -138,7 +138,7 @@ impl Place {
         (said, output.status.code().unwrap())
     }
 
-    /// Every file below a directory with its bytes.
+    /// Every file below a directory, with its bytes.
     pub fn tree(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
         let (mut files, mut folders) = (BTreeMap::new(), vec![self.at(name)]);
         while let Some(folder) = folders.pop() {

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Starts a run, and waits until `file` is there.
+/// Starts a run, and waits until `file` exists.
 fn start_and_wait(place: &Place, args: &str, file: &str) -> std::process::Child {
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("cpc"))
         .current_dir(place.dir.path())
@@ -55,7 +55,7 @@ fn pretrain_makes_a_run_that_says_what_it_did() {
     assert_eq!(train[5]["step"], 24);
     assert_eq!(train[0]["loss_per_step"].as_array().unwrap().len(), 4);
     assert!((train[0]["chance"].as_f64().unwrap() - 1.0 / 17.0).abs() < 1e-9);
-    // The first figures are near chance: the loss of guessing among 17 is their log.
+    // The first figures are near chance level: the loss of guessing among 17 candidates is log 17.
     assert!((train[0]["loss"].as_f64().unwrap() - 17f64.ln()).abs() < 0.4);
     for file in [
         "config.toml",
@@ -110,7 +110,7 @@ fn the_same_seed_makes_the_same_bytes_and_another_seed_others() {
 #[test]
 fn a_killed_run_resumes_to_the_bytes_of_one_that_was_never_stopped() {
     let place = Place::new();
-    // Batch norm has a state of its own; accumulation and warm-up depend on the place in the run.
+    // Batch norm has its own state; accumulation and warm-up depend on the position in the run.
     let args = format!(
         "pretrain corpus {LONG} --set encoder.norm=batch --set train.accumulate=2 --set train.warmup_steps=50 --set train.clip_norm=1"
     );
@@ -212,7 +212,7 @@ fn transformer_heads_train_validate_and_resume_exactly() {
     }
     assert!(place.metrics("whole").iter().any(|l| l["kind"] == "valid"));
     assert!(place.ok("info whole/model").contains("transformer, 2 steps ahead"));
-    // A model is for its windows; the sizes that its heads need are asked for by name. (4000 samples are 25 frames.)
+    // A model fits only its window size; the error names the sizes that its heads need. (4000 samples are 25 frames.)
     place.fails(
         &format!("{args} --set data.window=4800 --out other --init whole"),
         1,
@@ -321,7 +321,7 @@ fn bad_files_are_named_all_at_once_or_left_out_and_counted() {
 fn a_disk_that_is_full_leaves_nothing_half_written() {
     let place = Place::new();
     let cpc = assert_cmd::cargo::cargo_bin("cpc");
-    // A limit on the size of a file stands for the disk: the weights do not fit, the configuration does.
+    // A limit on the file size simulates a full disk: the weights do not fit, the configuration does.
     let script =
         format!("trap '' XFSZ; ulimit -f 16; exec {} pretrain corpus --config tiny.toml --out run", cpc.display());
     let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(place.dir.path()).output().unwrap();
@@ -348,7 +348,7 @@ fn info_describes_a_corpus_a_model_and_a_run() {
     shown("pretrain corpus --config tiny.toml --out run");
     let model = shown("info run/model");
     assert!(model.contains("160 samples") && model.contains("465 samples") && model.contains("GRU of 10"), "{model}");
-    // The best model is the last: all is the same but where it lies.
+    // The best model is the last one: everything is the same except its path.
     assert_eq!(shown("info run/checkpoints/step-24"), model.replace("run/model", "run/checkpoints/step-24"));
     let run = shown("info run");
     assert!(run.contains("24 of 24") && run.contains("validation"), "{run}");

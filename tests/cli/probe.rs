@@ -1,4 +1,4 @@
-//! `cpc probe` as its users meet it, and against scikit-learn.
+//! `cpc probe` from the user's point of view, and compared with scikit-learn.
 
 use assert_cmd::Command;
 use cpc::eval::probe::labels::{Labels, read_names};
@@ -68,7 +68,7 @@ fn logistic_regression_is_scikit_learns() {
     }
 }
 
-/// A place with features of three speakers' utterances, in which a speaker and a phone show, and labels of several kinds.
+/// A place with features of utterances by three speakers, which carry information about speaker and phone, and labels of several kinds.
 struct Place {
     dir: TempDir,
 }
@@ -143,7 +143,7 @@ impl Place {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// The exit code and what was said of a probe that fails; nothing may be on stdout.
+    /// The exit code and the message of a probe that fails; nothing may be printed on stdout.
     fn fails(&self, args: &str) -> (i32, String) {
         let output = self.cpc(&format!("probe features {args}")).output().unwrap();
         assert!(output.stdout.is_empty());
@@ -273,7 +273,7 @@ fn classes_that_cannot_be_learnt_are_named() {
     assert!(code == 1 && text.contains("s0-2"), "{code} {text}");
 }
 
-/// Labels, lists and a model for the corpus that `place` makes.
+/// Labels, lists and a model for the corpus that `place` creates.
 fn recordings() -> super::place::Place {
     let place = super::place::Place::with_model();
     let (mut phones, mut train, mut test) = (String::new(), String::new(), String::new());

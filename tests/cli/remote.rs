@@ -1,4 +1,4 @@
-//! What lies on the hub as MODEL and as DATA of every command, and the card that goes there with a model.
+//! Repositories on the hub as MODEL and as DATA of every command, and the card that is pushed with a model.
 
 use super::hub::Site;
 use super::hub_server::{HubServer, Kind};
@@ -13,7 +13,8 @@ impl Site {
         String::from_utf8(self.place.bytes(name)).unwrap()
     }
 
-    /// Puts the corpus on the hub as a data set of two configurations: `clean` in three tables of two splits, and `other`. Gives the commit.
+    /// Puts the corpus on the hub as a data set with two configurations: `clean` in three tables of two splits, and `other`. Returns the
+    /// commit.
     fn put_corpus(&self) -> String {
         let mut rows = rows(&self.place.at("corpus"));
         rows.iter_mut().enumerate().for_each(|(i, row)| row.label = Some(i as i64 % 2));
@@ -52,7 +53,7 @@ fn a_model_trained_here_is_the_same_everywhere_once_it_went_to_the_hub() {
         assert!(card.contains(said), "{said:?} is not in {card}");
     }
 
-    // On another machine, with nothing in its cache: the same features to the bit.
+    // On another machine, with an empty cache: the same features, bit for bit.
     site.ok(site.cpc("extract run corpus --layer c,z --out own"));
     let output = site.cpc("extract hf:tester/demo corpus --layer c,z --out theirs").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -63,7 +64,7 @@ fn a_model_trained_here_is_the_same_everywhere_once_it_went_to_the_hub() {
     let index: Value = serde_json::from_str(&site.read("theirs/index.json")).unwrap();
     assert_eq!(index["model"], named);
 
-    // Whatever takes a MODEL takes it, also without a connection.
+    // Every command that takes a MODEL accepts it, also without a connection.
     let before = site.server.requests().len();
     let address = format!("{}/tester/demo/tree/main", site.server.endpoint());
     let info = site.json(&format!("info {address} --offline"));
@@ -95,7 +96,7 @@ fn a_checkpoint_of_pytorch_on_the_hub_is_a_model_too() {
         site.ok(site.cpc(&format!("extract {reference} corpus --out {out}")));
         assert_eq!(site.features(out), site.features("local"), "{reference}");
     }
-    // Pushed, it is a model directory, with a card that tells what it was.
+    // Pushed, it becomes a model directory, with a card that names its origin.
     let dry = site.json("hub push hf:tester/foreign/a tester/ours --dry-run");
     let names: Vec<_> = dry["files"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["config.json", "model.safetensors", "README.md"]);
@@ -121,13 +122,13 @@ fn a_data_set_of_the_hub_trains_as_its_files_do_and_keeps_its_commit() {
     site.ok(site.cpc(&format!("pretrain {data} --config tiny.toml --steps 10 --out parts")));
     assert_eq!(site.downloads(), before, "what is in the cache is not fetched again");
 
-    // The branch moves; the run goes on with what it began with, and without a connection.
+    // The branch moves; the run resumes with the data it started with, and without a connection.
     site.server.put(Kind::Dataset, "tester/speech", &[("clean/train.100-00000-of-00002.parquet", b"other")]);
     site.ok(site.cpc("pretrain --resume --steps 24 --out parts --offline"));
     assert_eq!(weights("files"), weights("parts"));
     site.fails(site.cpc(&format!("pretrain {data} --config tiny.toml --out new")), 1, &["not a whole parquet file"]);
     assert!(!site.place.at("new").exists());
-    // Pushed, the card names the data set.
+    // When the run is pushed, the card names the data set.
     let dry = site.json("hub push whole tester/demo --dry-run");
     assert!(dry["card"].as_str().unwrap().contains("datasets:\n- \"tester/speech\"\n"), "{dry}");
 }

@@ -1,4 +1,4 @@
-//! CPC on text as its users meet it: sentences in, sentence vectors out.
+//! CPC on text from the user's point of view: sentences in, sentence vectors out.
 
 use super::extract::list_values;
 use super::place::Place;
@@ -8,7 +8,7 @@ use parquet::record::RowAccessor;
 use serde_json::Value;
 use std::fs;
 
-/// A run of a second on little text.
+/// A run that takes about a second, on a small text.
 const TINY: &str = "
 [encoder]
 vocab_size = 200
@@ -30,7 +30,7 @@ valid_every = 4
 checkpoint_every = 6
 ";
 
-/// Documents in which what comes next follows from what was: a walk round some words.
+/// Documents in which each sentence determines the next: a walk around a circle of words.
 fn place() -> Place {
     let place = Place::new();
     let words = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
@@ -63,7 +63,7 @@ fn a_run_on_text_makes_a_model_that_resumes_exactly() {
     assert_eq!((&config["model_type"], &config["heads"]["bias"]), (&"cpc-text".into(), &true.into()));
     let metrics = place.metrics("whole");
     assert!(metrics.iter().any(|l| l["kind"] == "valid") && metrics[0]["loss_per_step"].as_array().unwrap().len() == 3);
-    // The text as tokens is made once.
+    // The text is tokenized only once.
     let before = fs::metadata(place.at("cut/tokens.bin")).unwrap().modified().unwrap();
     place.ok("pretrain --resume --steps 13 --out cut");
     assert_eq!(fs::metadata(place.at("cut/tokens.bin")).unwrap().modified().unwrap(), before);
@@ -75,7 +75,7 @@ fn a_run_learns_what_sentences_follow() {
     place.ok("pretrain walk.txt --config text.toml --steps 300 --set train.valid_every=100 --out run");
     let valid: Vec<Value> = place.metrics("run").into_iter().filter(|l| l["kind"] == "valid").collect();
     let (loss, chance) = (valid[2]["loss"].as_f64().unwrap(), valid[2]["chance"].as_f64().unwrap());
-    // Sentences of one kind are many in a batch, so the loss cannot fall to 0; it falls well below that of guessing.
+    // A batch contains many equal sentences, so the loss cannot fall to 0; it falls well below that of guessing.
     assert!(loss < (1.0 / chance).ln() - 0.5, "{loss}, chance {chance}");
 }
 
@@ -133,7 +133,7 @@ fn sentences_are_probed_against_baselines() {
 fn a_file_of_word_vectors_teaches_words_and_changes_no_known_sentence() {
     let place = place();
     place.ok("pretrain walk.txt --config text.toml --steps 2 --out run");
-    // Vectors of three numbers for every word of the text, and for two more: the map from 3 to 8 has something to be fitted on.
+    // Three-dimensional vectors for every word of the text, and for some more words, so that the map from 3 to 8 dimensions can be fitted.
     let known = ["one", "two", "three", "four", "five", "six", "seven", "eight", "the", "and", "went", "to"];
     let line = |i: usize, word: &str| format!("{word} {} {} {}\n", (i as f32).sin(), (i as f32 * 1.7).cos(), i % 3);
     let all = known.iter().chain(&["twelve", "thirteen", "Thirteen", "two-fold"]).enumerate();
@@ -162,7 +162,7 @@ fn masked_duplicates_are_fewer_negatives() {
         place.ok(&format!("pretrain walk.txt --config text.toml --steps 4 --out {out} {more}"));
         place.metrics(out)[0]["chance"].as_f64().unwrap()
     };
-    // Of 40 documents each eighth is the same.
+    // Of 40 documents, every eighth is the same.
     let (all, masked) = (chance("", "all"), chance("--set objective.mask_duplicates=true", "masked"));
     assert!(masked > all && (1.0 / all - 20.0).abs() < 1e-3, "{all} {masked}");
     place.fails("pretrain corpus --preset demo --set objective.mask_duplicates=true --out x", 2, &["is for text"]);

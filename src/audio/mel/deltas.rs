@@ -1,33 +1,33 @@
-//! Deltas: the slope of a feature over five frames, `d_t = sum_{n=1,2} n (c_{t+n} - c_{t-n}) / 10`, the first and the last
-//! frame repeated beyond the ends (`torchaudio.functional.compute_deltas` with its defaults).
+//! Deltas: the slope of a feature over five frames, `d_t = sum_{n=1,2} n (c_{t+n} - c_{t-n}) / 10`. The first and the
+//! last frame are repeated beyond the ends (`torchaudio.functional.compute_deltas` with its defaults).
 
 use std::ops::Range;
 
-/// Frames before and after that a slope is taken over.
+/// Number of frames on each side that a slope is computed over.
 const REACH: usize = 2;
 
-/// Appends to each frame the deltas of some of its columns; frames come out [`REACH`] frames late.
+/// Appends to each frame the deltas of some of its columns; output is delayed by [`REACH`] frames.
 pub(super) struct Deltas {
     width: usize,
     columns: Range<usize>,
-    /// At most the last `2 REACH + 1` frames, beginning with repeats of the first.
+    /// At most the last `2 REACH + 1` frames, starting with repeats of the first.
     recent: Vec<f32>,
 }
 
 impl Deltas {
-    /// Of frames of `width` numbers, those from column `from` on.
+    /// Deltas of frames of `width` columns, for the columns from `from` onward.
     pub(super) fn new(width: usize, from: usize) -> Self {
         Deltas { width, columns: from..width, recent: Vec::new() }
     }
 
-    /// Takes (frames, width) and appends (frames, width + deltas), late.
+    /// Takes (frames, width) and appends (frames, width + deltas), delayed.
     pub(super) fn push_all(&mut self, frames: &[f32], out: &mut Vec<f32>) {
         for frame in frames.chunks_exact(self.width) {
             self.push(frame, out);
         }
     }
 
-    /// The frames that are still owed; then it is as new.
+    /// Appends the frames that are still pending and resets the state.
     pub(super) fn finish(&mut self, out: &mut Vec<f32>) {
         if let Some(at) = self.recent.len().checked_sub(self.width) {
             let last = self.recent[at..].to_vec();

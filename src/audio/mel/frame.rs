@@ -1,4 +1,4 @@
-//! One frame: window, power spectrum, mel energies, their logarithm, and its cosine transform.
+//! Features of one frame: window, power spectrum, mel energies, their logarithm, and its cosine transform.
 //!
 //! The constants are Kaldi's defaults (`FrameExtractionOptions`, `MelBanksOptions`, `MfccOptions`); see [`super`].
 
@@ -7,24 +7,24 @@ use realfft::{RealFftPlanner, RealToComplex};
 use std::f64::consts::PI;
 use std::sync::Arc;
 
-/// What a sample loses of the one before it.
+/// Pre-emphasis: the fraction of the previous sample that is subtracted from a sample.
 const PREEMPHASIS: f32 = 0.97;
-/// The Hann window's exponent that makes Povey's.
+/// The exponent that turns a Hann window into Povey's.
 const POVEY: f64 = 0.85;
-/// Where the lowest triangle begins, in Hz.
+/// Lower edge of the lowest triangle, in Hz.
 const LOWEST: f64 = 20.0;
-/// The lifter's length: coefficient k is scaled by 1 + 11 sin(pi k / 22).
+/// The lifter length: coefficient k is scaled by 1 + 11 sin(pi k / 22).
 const LIFTER: f64 = 22.0;
-/// No energy counts as less than this.
+/// Lower limit of an energy.
 const FLOOR: f32 = f32::EPSILON;
 
-/// One triangle of the filter bank: its first frequency and the weights from there on.
+/// One triangle of the filter bank: its first frequency bin and the weights from there onward.
 struct Triangle {
     first: usize,
     weights: Vec<f32>,
 }
 
-/// The way from the samples of a frame to its features.
+/// Computes the features of a frame from its samples.
 pub(super) struct Analysis {
     window: Vec<f32>,
     fft: Arc<dyn RealToComplex<f32>>,
@@ -43,8 +43,8 @@ fn mel(hertz: f64) -> f64 {
 }
 
 impl Analysis {
-    /// Frames of `length` samples; log-mels of `bins` triangles, or that many `cepstra` of them. `None` if the window is too
-    /// short, or a triangle empty.
+    /// An analysis of frames of `length` samples, into log-mels of `bins` triangles or, if given, that many `cepstra` of
+    /// them. `None` if the window is too short, or a triangle is empty.
     pub(super) fn new(rate: u32, length: usize, bins: usize, cepstra: Option<usize>) -> Option<Self> {
         if length < 2 {
             return None;
@@ -72,7 +72,7 @@ impl Analysis {
         })
     }
 
-    /// Appends the features of `samples` (as many as the window is long) to `row`; the samples are used up.
+    /// Appends the features of `samples` (one window length) to `row`; the samples are overwritten.
     pub(super) fn frame(&mut self, samples: &mut [f32], row: &mut Vec<f32>) {
         let mean = samples.iter().map(|&v| f64::from(v)).sum::<f64>() / samples.len() as f64;
         samples.iter_mut().for_each(|v| *v -= mean as f32);
@@ -83,7 +83,7 @@ impl Analysis {
         }
         zeros.fill(0.0); // the transform uses its input as scratch
         if self.fft.process_with_scratch(&mut self.input, &mut self.spectrum, &mut self.scratch).is_err() {
-            self.spectrum.fill(Complex::new(f32::NAN, f32::NAN)); // the buffers are the plan's own: it cannot be
+            self.spectrum.fill(Complex::new(f32::NAN, f32::NAN)); // cannot happen: the buffers are the plan's own
         }
         for (power, value) in self.power.iter_mut().zip(&self.spectrum) {
             *power = value.norm_sqr();
@@ -101,8 +101,8 @@ impl Analysis {
     }
 }
 
-/// Triangles equally wide and linear on the mel scale, over the frequencies below half the rate of a transform of `size`
-/// samples (the last one has no weight, as in Kaldi). `None` if one of them holds no frequency.
+/// Triangles of equal width, linear on the mel scale, over the frequencies below half the sample rate of a transform of
+/// `size` samples (the last frequency has no weight, as in Kaldi). `None` if a triangle covers no frequency.
 fn triangles(rate: u32, size: usize, bins: usize) -> Option<Vec<Triangle>> {
     let rate = f64::from(rate);
     let low = mel(LOWEST);

@@ -1,4 +1,4 @@
-//! Mel features against torchaudio's, and any cutting of a signal against the whole.
+//! Mel features compared with torchaudio's, and a signal cut anywhere compared with the whole.
 
 use super::*;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 const KINDS: [MelKind; 2] = [MelKind::LogMel, MelKind::Mfcc];
 
-/// A sawtooth that rises from 0 Hz to half the rate, with noise: whole numbers over 2^18, so the same wherever it is made.
+/// A sawtooth that rises from 0 Hz to half the rate, with noise: integers over 2^18, so it is identical on every machine.
 fn sweep(samples: usize) -> Vec<f32> {
     let mut state = 1u32;
     let mut noise = || {
@@ -28,8 +28,8 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// tests/golden/mel: torchaudio 2.11.0 (its README has the lines that made them). The signal is cut off in mid-frame, and silent
-/// for long enough that two frames have nothing but the floor.
+/// tests/golden/mel: torchaudio 2.11.0 (its README has the code that produced them). The signal ends in mid-frame, and is
+/// silent for long enough that two frames contain only the floor.
 #[test]
 fn features_are_those_of_torchaudio_compliance_kaldi() {
     let mut signal = sweep(3333);
@@ -57,7 +57,7 @@ fn a_tone_is_loudest_in_the_triangle_around_it() {
         let rows = features(16_000, MelKind::LogMel, &signal).unwrap();
         let row = &rows[10 * 40..11 * 40];
         let loudest = (0..40).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
-        // The centre of triangle m stands at (m + 1) / 41 of the way from 20 Hz to 8 kHz, in mel.
+        // The center of triangle m is at (m + 1) / 41 of the way from 20 Hz to 8 kHz, in mel.
         let mel = |f: f32| 1127.0 * (1.0 + f / 700.0).ln();
         let place = (mel(hertz) - mel(20.0)) / (mel(8000.0) - mel(20.0)) * 41.0 - 1.0;
         assert!((loudest as f32 - place).abs() <= 0.75, "{hertz} Hz: triangle {loudest}, expected near {place}");
@@ -130,7 +130,7 @@ fn what_is_held_does_not_grow_with_the_signal() {
     let mut rows = Vec::new();
     stream.push(&sweep(160_000), &mut rows);
     assert!(stream.kept.len() <= 400 && stream.kept.capacity() <= 2 * 16_400, "{}", stream.kept.capacity());
-    assert_eq!(rows.len() / 39, 999 - 4); // frame 999 needs samples to come; deltas look four frames ahead
+    assert_eq!(rows.len() / 39, 999 - 4); // frame 999 needs later samples; deltas look four frames ahead
 }
 
 proptest! {
@@ -148,7 +148,7 @@ proptest! {
             prop_assert_eq!(whole.len() as u64, frames(rate, samples as u64) * kind.dim() as u64);
             let mut stream = MelFrames::new(rate, kind).unwrap();
             for _ in 0..2 {
-                // twice, as finish makes it new
+                // twice, because finish resets it
                 let (mut rows, mut rest) = (Vec::new(), &signal[..]);
                 for piece in pieces.iter().cycle().take(pieces.len() * 40) {
                     let (now, later) = rest.split_at((*piece).min(rest.len()));

@@ -1,25 +1,25 @@
-//! Distances between frames: the angle between them, or the length of their difference once each has length 1.
+//! Distances between frames: the angle between them, or the length of their difference after each is scaled to length 1.
 //!
 //! ```text
 //! u = x / |x|    angular d = arccos(u . v) / pi, from 0 to 1    euclidean d = |u - v| = sqrt(2 - 2 u . v), from 0 to 2
 //! ```
 //!
-//! Both are what CPC_audio calls `cosine` and `euclidian`: its loader scales every frame to length 1 before either
-//! (`ABX/abx_iterators.py`, `normalize_with_singularity`). fastabx's `euclidean` is of the frames as they are, so it is not
-//! this one. A frame of zeros has no direction: it lies at the largest distance (1 or 2) from every other frame and at 0
-//! from another frame of zeros, which is CPC_audio's rule for the angular distance. (Its Euclidean one comes out as 2e12
-//! there, by a slip of its constant.)
+//! These are what CPC_audio calls `cosine` and `euclidian`: its loader scales every frame to length 1 before either is computed
+//! (`ABX/abx_iterators.py`, `normalize_with_singularity`). fastabx's `euclidean` uses the frames without scaling, so it is a different
+//! distance. A frame of zeros has no direction: it is at the largest distance (1 or 2) from every other frame and at 0 from another frame
+//! of zeros, which is CPC_audio's rule for the angular distance. (In CPC_audio the Euclidean distance is then 2e12, because of a wrong
+//! constant.)
 //!
-//! The products u . v of whole blocks come from one matrix product. Where they are close to 1 rounding would take the
-//! digits of the distance, and the same frame would not be at 0 from itself; there the difference itself is squared.
+//! The products u . v of whole blocks come from one matrix product. Where they are close to 1, rounding would destroy the digits of the
+//! distance, and a frame would not be at 0 from itself; there the difference itself is squared.
 
+use crate::config::from_word;
 use crate::ops::simd::{sum2, vectorized};
-use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::f32::consts::{FRAC_1_PI, FRAC_PI_2, PI};
 
-/// How far apart two frames are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+/// A distance between two frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Distance {
     /// The angle between two frames over pi (CPC_audio's `cosine`)
@@ -28,12 +28,14 @@ pub enum Distance {
     Euclidean,
 }
 
-/// Frames of length 1, one after the other, and which of them are zeros instead.
+from_word!(Distance);
+
+/// Frames of length 1, concatenated, and which of them are zeros instead.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Frames {
     /// (frames, dim) row-major.
     pub unit: Vec<f32>,
-    /// Whether a frame is zeros.
+    /// Whether a frame consists of zeros.
     pub null: Vec<bool>,
 }
 
@@ -41,7 +43,7 @@ impl Frames {
     /// Scales the rows of `features`, (frames, dim), to length 1 and appends them.
     pub fn push(&mut self, features: &[f32], dim: usize) {
         for row in features.chunks_exact(dim.max(1)) {
-            // In double precision no square is too large or too small.
+            // In double precision no square overflows or underflows.
             let squares: f64 = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
             let scale = if squares > 0.0 { 1.0 / squares.sqrt() } else { 0.0 };
             self.unit.extend(row.iter().map(|&x| (f64::from(x) * scale) as f32));
@@ -49,13 +51,13 @@ impl Frames {
         }
     }
 
-    /// Appends frames `from..to` of another.
+    /// Appends frames `from..to` of `other`.
     pub fn copy(&mut self, other: &Frames, from: usize, to: usize, dim: usize) {
         self.unit.extend_from_slice(&other.unit[from * dim..to * dim]);
         self.null.extend_from_slice(&other.null[from..to]);
     }
 
-    /// Forgets all frames.
+    /// Removes all frames.
     pub fn clear(&mut self) {
         self.unit.clear();
         self.null.clear();
@@ -67,7 +69,7 @@ impl Frames {
     }
 }
 
-/// arccos x to 3e-7 for x from -1 to 1 and beyond, where it stays at pi and 0: Abramowitz and Stegun 4.4.46.
+/// arccos x, accurate to 3e-7, for x from -1 to 1; outside that range it stays at pi and 0. Abramowitz and Stegun 4.4.46.
 #[inline(always)]
 fn arccos(x: f32) -> f32 {
     let a = x.abs().min(1.0);
@@ -83,7 +85,7 @@ fn arccos(x: f32) -> f32 {
     if x < 0.0 { PI - y } else { y }
 }
 
-/// The product of two frames above which their difference is taken.
+/// The product of two frames above which their difference is used instead.
 const CLOSE: f32 = 0.995;
 
 impl Distance {
@@ -95,7 +97,7 @@ impl Distance {
         }
     }
 
-    /// From the products of a row to its distances; how many of them were close to 1.
+    /// Replaces the products of a row with distances, and returns how many of the products were close to 1.
     #[inline(always)]
     fn of_products(self, row: &mut [f32]) -> u32 {
         let mut close = 0;
@@ -116,21 +118,21 @@ impl Distance {
         close
     }
 
-    /// The distance of two frames of length 1 that are close, from their difference.
+    /// The distance between two close frames of length 1, from their difference.
     #[inline(always)]
     fn of_close(self, u: &[f32], v: &[f32]) -> f32 {
         let apart = sum2(u, v, |x, y| (x - y) * (x - y)).sqrt();
         match self {
             Distance::Euclidean => apart,
             Distance::Angular => {
-                // 2 arcsin(apart / 2): the series is exact to 1e-10 as far as it is used.
+                // 2 arcsin(apart / 2): in the range where it is used, the series is exact to 1e-10.
                 let s = 0.5 * apart;
                 2.0 * (s + s * s * s * (1.0 / 6.0 + s * s * 0.075)) * FRAC_1_PI
             }
         }
     }
 
-    /// The distance of frames whose product is [`CLOSE`].
+    /// The distance between frames whose product is [`CLOSE`].
     fn when_close(self) -> f32 {
         match self {
             Distance::Angular => arccos(CLOSE) * FRAC_1_PI,
@@ -138,7 +140,7 @@ impl Distance {
         }
     }
 
-    /// Turns products of frames, (rows, cols) row-major, into distances, in place.
+    /// Replaces products of frames, (rows, cols) row-major, with distances, in place.
     pub(super) fn of_frames(self, products: &mut [f32], rows: &Frames, cols: &Frames, dim: usize) {
         let width = cols.len();
         if width == 0 || dim == 0 {
@@ -155,7 +157,7 @@ impl Distance {
     }
 }
 
-/// The work of [`Distance::of_frames`] on frames that are not zeros; a type, so that all of it is compiled for wide vectors.
+/// The work of [`Distance::of_frames`] on frames that are not zeros; a type, so that all of its code is compiled for wide vectors.
 struct OfFrames<'a> {
     distance: Distance,
     products: &'a mut [f32],
@@ -232,7 +234,7 @@ mod tests {
                             Distance::Euclidean => apart,
                             Distance::Angular => 2.0 * (apart / 2.0).min(1.0).asin() / std::f64::consts::PI,
                         };
-                        // Opposite frames: the arccosine is steep at -1, and CPC_audio's as much as this one.
+                        // Opposite frames: the arccosine is steep at -1, in CPC_audio as much as here.
                         let tolerance = if want > 0.99 && distance == Distance::Angular { 3e-4 } else { 3e-6 };
                         let got = f64::from(got[i * (b.len() / dim) + j]);
                         assert!((got - want).abs() < tolerance, "{distance:?} {dim} {i} {j}: {got} {want}");

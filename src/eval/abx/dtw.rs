@@ -1,17 +1,17 @@
-//! Dynamic time warping: the cost of the cheapest way through a matrix of distances, over the length of that way.
+//! Dynamic time warping: the cost of the cheapest path through a matrix of distances, divided by the length of that path.
 //!
 //! ```text
-//! c(i, j) = d(i, j) + min(c(i-1, j), c(i-1, j-1), c(i, j-1))        distance = c(n-1, m-1) / cells on the way
+//! c(i, j) = d(i, j) + min(c(i-1, j), c(i-1, j-1), c(i, j-1))        distance = c(n-1, m-1) / cells on the path
 //! ```
 //!
-//! The way is read backwards from the end: the diagonal where it is no dearer than the others, else the cheaper
-//! of left and up, and left where these are equal (CPC_audio, `ABX/dtw.pyx`). By that last rule a transposed matrix can have a
-//! way of another length, so both lengths are given.
+//! The path is traced back from the end: it goes diagonally if that costs no more than the other directions, otherwise in the cheaper of
+//! left and up, and left if these are equal (CPC_audio, `ABX/dtw.pyx`). Because of this last rule a transposed matrix can have a path of
+//! a different length, so both lengths are computed.
 
-/// The rows that are gone through together: each a column behind the one above, so that none waits for another.
+/// Number of rows processed together: each lags one column behind the row above, so that none waits for another.
 const ROWS: usize = 4;
 
-/// Memory for the costs, kept from pair to pair.
+/// Memory for the costs, reused from pair to pair.
 #[derive(Debug, Default)]
 pub(super) struct Dtw {
     cost: Vec<f32>,
@@ -35,7 +35,7 @@ impl Dtw {
     }
 }
 
-/// The smaller one, in one instruction: `f32::min` has a rule for NaN, which is not found here.
+/// The smaller value, in one instruction: `f32::min` has a rule for NaN, which does not occur here.
 #[inline(always)]
 fn least(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
@@ -68,10 +68,10 @@ fn costs(cost: &mut [f32], distances: &[f32], stride: usize, m: usize) {
     }
 }
 
-/// The costs of rows `i..i + ROWS`, the one above being known; `m > ROWS`.
+/// The costs of rows `i..i + ROWS`, given the row above them; `m > ROWS`.
 ///
-/// Step t takes row r to column t - r. What is to its left and up left is kept in registers; the last row goes first, as it needs
-/// what the row above had before the step.
+/// Step t advances row r to column t - r. The values to the left and to the upper left are kept in registers. The last row is updated
+/// first, since it needs the value that the row above had before the step.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // registers are arrays
 fn rows_together(cost: &mut [f32], distances: &[f32], stride: usize, m: usize, i: usize) {
@@ -100,7 +100,7 @@ fn rows_together(cost: &mut [f32], distances: &[f32], stride: usize, m: usize, i
         step_of_some!(t);
     }
     {
-        // Steps ROWS..m, in all rows. Slices of one length need no check in the loop.
+        // Steps ROWS..m, in all rows. Slices of equal length need no bounds check in the loop.
         let steps = m - ROWS;
         let above = &above[ROWS..][..steps];
         let mut parts = rows.chunks_exact_mut(m);
@@ -124,7 +124,7 @@ fn rows_together(cost: &mut [f32], distances: &[f32], stride: usize, m: usize, i
     }
 }
 
-/// The cells on the way, and whether there was a choice between left and up.
+/// The number of cells on the path, and whether left and up were ever equally good.
 #[inline(always)]
 fn length(cost: &[f32], n: usize, m: usize, go_left: impl Fn(f32, f32) -> bool) -> (usize, bool) {
     let (mut i, mut j, mut cells, mut ties) = (n - 1, m - 1, 1, false);
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_case_by_hand() {
-        // The way 0-0, 0-1, 1-2 costs 1 + 1 + 2 over 3 cells.
+        // The path 0-0, 0-1, 1-2 costs 1 + 1 + 2 over 3 cells.
         let d = [1.0, 1.0, 9.0, 9.0, 9.0, 2.0];
         assert_eq!(Dtw::default().distance(&d, 3, 2, 3).0, 4.0 / 3.0);
         assert_eq!(Dtw::default().distance(&[3.0, 4.0, 5.0], 3, 1, 3).0, 4.0);

@@ -1,11 +1,11 @@
-//! Item files: which stretch of which utterance is which phone, between which neighbours, said by whom.
+//! Item files: each item gives a segment of an utterance, its phone, the neighboring phones and the speaker.
 //!
-//! The format is that of the Zero Resource Speech challenges and Libri-light: a header line that begins with `#`, then
-//! seven fields a line, `file onset offset phone prev-phone next-phone speaker`, times in seconds. Names become numbers in
-//! the order in which they first appear.
+//! The format is that of the Zero Resource Speech challenges and Libri-light: a header line that begins with `#`, then seven fields per
+//! line, `file onset offset phone prev-phone next-phone speaker`, with times in seconds. Names are numbered in the order in which they
+//! first appear.
 
-use super::slicing::Decimal;
 use crate::error::{Error, Problem, Result};
+use crate::eval::abx::slicing::Decimal;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ pub struct Item {
     pub offset: Decimal,
     /// Index into [`ItemFile::phones`].
     pub phone: u32,
-    /// A number for the pair of its neighbours.
+    /// A number that identifies the pair of neighboring phones.
     pub context: u32,
     /// Index into [`ItemFile::speakers`].
     pub speaker: u32,
@@ -41,7 +41,7 @@ pub struct ItemFile {
     pub phones: Vec<String>,
     /// Names of speakers.
     pub speakers: Vec<String>,
-    /// How many pairs of neighbours there are.
+    /// Number of distinct pairs of neighboring phones.
     pub contexts: usize,
 }
 
@@ -69,7 +69,7 @@ fn times(onset: &str, offset: &str) -> std::result::Result<(Decimal, Decimal), S
     let time = |text: &str, which: &str| {
         Decimal::parse(text)
             .filter(|t| t.value() >= 0.0)
-            .ok_or_else(|| format!("{which} `{text}` is not a number of seconds, 0 or more"))
+            .ok_or_else(|| format!("{which} `{text}` is not a number of seconds that is 0 or more"))
     };
     let (on, off) = (time(onset, "onset")?, time(offset, "offset")?);
     if off.value() < on.value() {
@@ -82,14 +82,13 @@ impl ItemFile {
     /// Reads an item file.
     ///
     /// # Errors
-    /// The file cannot be read, has no header or no items, or has lines that are no items; all of these lines are named.
+    /// The file cannot be read, has no header or no items, or has lines that are not items; all of these lines are named.
     pub fn read(path: &Path) -> Result<ItemFile> {
         let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
         let text = String::from_utf8(bytes).map_err(|_| Error::bad_file(path, "is not UTF-8 text"))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let mut lines = text.lines().zip(1u32..);
-        let remedy =
-            "an item file has the header `#file onset offset #phone prev-phone next-phone speaker` and an item a line";
+        let remedy = "an item file has the header `#file onset offset #phone prev-phone next-phone speaker` and one item per line";
         if !lines.next().is_some_and(|(header, _)| header.starts_with('#')) {
             return Err(Error::failed(format!("{}:1: is not the header of an item file", path.display()), remedy));
         }
@@ -111,7 +110,7 @@ impl ItemFile {
                     onset,
                     offset,
                     phone: phones.number(phone),
-                    // No name has a blank in it, so no two pairs read alike.
+                    // Names contain no blanks, so different pairs give different strings.
                     context: contexts.number(&format!("{previous} {next}")),
                     speaker: speakers.number(speaker),
                 }),

@@ -1,21 +1,22 @@
 //! ABX discriminability: whether a sound is closer to another of its kind than to one of another kind.
 //!
-//! Of three stretches of speech A and X are the same phone and B another one. The features fail on the triple where
+//! Of three segments of speech, A and X are the same phone and B is another one. The features fail on the triple if
 //!
 //! ```text
 //! d(X, A) > d(X, B)        error = share of triples that fail, those with equal distances counting half
 //! ```
 //!
-//! d is the cost of dynamic time warping over the length of its way. A, B and X have the same neighbours (their context) unless contexts are
-//! pooled; A and B are said by one speaker, X by the same one (within) or by another (across). Chance is 50 %. Schatz et al. 2013,
-//! "Evaluating speech features with the minimal-pair ABX task"; computed as in CPC_audio and Libri-light, from which it differs in
-//! sub-sampling alone: here a group is sampled once for all the triples it is part of, there anew for each cell.
+//! d is the cost of dynamic time warping divided by the length of its path. A, B and X have the same neighboring phones (their context)
+//! unless contexts are pooled. A and B are spoken by one speaker, X by the same speaker (within) or by another (across). Chance level is
+//! 50 %. Source: Schatz et al. 2013, "Evaluating speech features with the minimal-pair ABX task". The error is computed as in CPC_audio
+//! and Libri-light, with one difference, in sub-sampling: here a group is sampled once for all the triples it is part of, there again
+//! for each cell.
 //!
-//! *Triples* counts ordered triples of items (A, B, X) whose outcome entered the error: with n items of phone a and m of phone
-//! b by a speaker in a context, n (n - 1) m within; with k of phone a by another speaker, n m k across.
+//! *Triples* is the number of ordered triples of items (A, B, X) that entered the error: with n items of phone a and m of phone b by a
+//! speaker in a context, n (n - 1) m within; with k items of phone a by another speaker, n m k across.
 //!
-//! [`items`](ItemFile) -> [`Slicing`] to frames -> the frames in memory -> pairs of items compared, a context and two speakers at a time ->
-//! averages. Beyond the frames, memory does not grow with the size of a context.
+//! The steps are: [`items`](ItemFile) -> [`Slicing`] to frames -> the frames in memory -> pairs of items compared, one context and two
+//! speakers at a time -> averages. Apart from the frames, memory does not grow with the size of a context.
 
 mod distance;
 mod dtw;
@@ -29,31 +30,35 @@ pub use distance::Distance;
 pub use items::{Item, ItemFile};
 pub use slicing::{Decimal, Slicing};
 
+use crate::config::from_word;
 use crate::error::{Error, Result};
 use crate::features::FeatureSet;
-use clap::ValueEnum;
 use segments::Segments;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// Who says X.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+/// Who speaks X.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// The speaker of A and B
     Within,
-    /// Another speaker than that of A and B
+    /// A speaker other than that of A and B
     Across,
 }
 
+from_word!(Mode);
+
 /// Which items are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ContextKind {
+pub enum ItemContext {
     /// Items with the same neighbours (the ABX of ZeroSpeech and Libri-light)
     Triphone,
     /// Items with any neighbours, for item files of single phones (`--context_mode any` of ZeroSpeech's zrc-abx2)
     Any,
 }
+
+from_word!(ItemContext);
 
 /// What is left out to save time; nothing by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -75,10 +80,10 @@ pub struct AbxConfig {
     /// One or more distances between frames.
     pub distances: Vec<Distance>,
     /// Whether contexts are pooled.
-    pub context: ContextKind,
+    pub context: ItemContext,
     /// Which frames belong to an item.
     pub slicing: Slicing,
-    /// Frames a second; what the features say if `None`.
+    /// Frames per second; if `None`, the rate stored with the features.
     pub frame_rate: Option<f64>,
     /// Sub-sampling.
     pub sampling: Sampling,
@@ -90,7 +95,7 @@ impl Default for AbxConfig {
         AbxConfig {
             modes: vec![Mode::Within, Mode::Across],
             distances: vec![Distance::Angular],
-            context: ContextKind::Triphone,
+            context: ItemContext::Triphone,
             slicing: Slicing::LibriLight,
             frame_rate: None,
             sampling: Sampling::default(),
@@ -105,52 +110,52 @@ pub struct AbxPair {
     pub a: String,
     /// The phone of B.
     pub b: String,
-    /// From 0 to 1.
+    /// The error, from 0 to 1.
     pub error: f64,
-    /// How many triples it is of.
+    /// Number of triples.
     pub triples: u64,
 }
 
-/// The error by one mode and one distance.
+/// The error for one mode and one distance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AbxRow {
-    /// Who says X.
+    /// Who speaks X.
     pub mode: Mode,
-    /// Between frames.
+    /// The distance between frames.
     pub distance: Distance,
-    /// From 0 to 1; `None` if there are no triples.
+    /// The error, from 0 to 1; `None` if there are no triples.
     pub error: Option<f64>,
-    /// How many triples it is of.
+    /// Number of triples.
     pub triples: u64,
     /// Every ordered pair of phones that has triples, sorted by name.
     pub pairs: Vec<AbxPair>,
 }
 
-/// What was found.
+/// The result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AbxReport {
-    /// Frames a second.
+    /// Frames per second.
     pub frame_rate: f64,
-    /// Items that have frames.
+    /// Number of items that have frames.
     pub items: usize,
-    /// Items that are too short to have a frame, and so were left out.
+    /// Number of items that are too short to have a frame, and so were skipped.
     pub too_short: usize,
-    /// One for each mode and distance.
+    /// One row for each mode and distance.
     pub rows: Vec<AbxRow>,
-    /// What the user should know about it.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// The rate to reckon with: what is asked for, or what the features say; both must agree.
+/// The frame rate to use: the requested one, or the one stored with the features; if both are given they must agree.
 fn frame_rate(asked: Option<f64>, known: Option<f64>) -> Result<Decimal> {
     if let Some(rate) = asked.filter(|&rate| !(rate > 0.0 && rate <= 1e6)) {
-        let remedy = "give the number of feature vectors a second, such as 100 for a hop of 10 ms";
-        return Err(Error::usage(format!("--frame-rate {rate}: is not a number of frames a second"), remedy));
+        let remedy = "give the number of feature vectors per second, such as 100 for a hop of 10 ms";
+        return Err(Error::usage(format!("--frame-rate {rate}: is not a valid number of frames per second"), remedy));
     }
     let rate = match (asked, known) {
         (None, None) => {
             return Err(Error::usage(
-                "the frame rate of the features is not known: they have no index.json that tells it",
+                "the frame rate of the features is not known: they have no index.json that contains it",
                 "give it with --frame-rate HZ: 100 for cpc's own features and for a hop of 10 ms, 50 for HuBERT's",
             ));
         }
@@ -158,21 +163,21 @@ fn frame_rate(asked: Option<f64>, known: Option<f64>) -> Result<Decimal> {
         (Some(asked), Some(known)) if (asked - known).abs() > 1e-3 * known => {
             return Err(Error::usage(
                 format!("--frame-rate {asked}: the index.json of the features says {known}"),
-                "leave --frame-rate out, or repair index.json",
+                "omit --frame-rate, or repair index.json",
             ));
         }
         (Some(rate), _) | (None, Some(rate)) => rate,
     };
     Decimal::from_f64(rate).filter(|r| r.value() > 0.0).ok_or_else(|| {
-        Error::usage(format!("{rate} is not a number of frames a second"), "give it with --frame-rate HZ")
+        Error::usage(format!("{rate} is not a valid number of frames per second"), "give it with --frame-rate HZ")
     })
 }
 
-/// The ABX error of `features` on `items`; `progress(mode, distance, share done)` is called now and then, from any thread.
+/// The ABX error of `features` on `items`; `progress(mode, distance, share done)` is called from time to time, from any thread.
 ///
 /// # Errors
-/// The frame rate is not known or contradicted (usage); the features do not fit the items, see [`ItemFile::read`] for the file
-/// itself; there is not one triple.
+/// The frame rate is not known or contradicted (usage); the features do not fit the items; there are no triples. For errors of the item
+/// file itself see [`ItemFile::read`].
 pub fn abx(
     features: &FeatureSet,
     items: &ItemFile,
@@ -184,19 +189,19 @@ pub fn abx(
     let mut warnings = Vec::new();
     if segments.too_short > 0 {
         warnings.push(format!(
-            "{} of {} items are shorter than a frame by this slicing and were left out",
+            "{} of {} items are shorter than a frame with this slicing and were skipped",
             segments.too_short,
             items.items.len()
         ));
     }
     if segments.reach < 0.6 && items.utterances.len() >= 5 {
         warnings.push(format!(
-            "the items end after {:.0} % of the features: is {} their frame rate?",
+            "the items end after {:.0} % of the features: is {} the right frame rate?",
             100.0 * segments.reach,
             rate.value()
         ));
     }
-    let pooled = config.context == ContextKind::Any;
+    let pooled = config.context == ItemContext::Any;
     let mut rows: Vec<AbxRow> = Vec::new();
     for &distance in &config.distances {
         for &mode in &config.modes {
@@ -219,8 +224,10 @@ pub fn abx(
         }
     }
     let wanting = |mode: Mode| match mode {
-        Mode::Within => "within: no speaker says one phone twice and another one in the same context",
-        Mode::Across => "across: no two speakers share a phone in a context in which one of them says another, too",
+        Mode::Within => "within: no speaker has one phone twice and another phone in the same context",
+        Mode::Across => {
+            "across: no two speakers share a phone in a context in which one of them also has another phone"
+        }
     };
     let empty = |row: &&AbxRow| row.triples == 0 && config.distances.first() == Some(&row.distance);
     let reasons: Vec<&str> = rows.iter().filter(empty).map(|row| wanting(row.mode)).collect();
@@ -228,10 +235,10 @@ pub fn abx(
         let what = format!("{}: has no triple ({})", items.path.display(), reasons.join("; "));
         let remedy = match (config.context, items.speakers.len()) {
             (_, 1) if !config.modes.contains(&Mode::Within) => "it has one speaker: take --mode within",
-            (ContextKind::Triphone, _) => {
+            (ItemContext::Triphone, _) => {
                 "take --context any to compare items of all contexts, or an item file with more items"
             }
-            (ContextKind::Any, _) => "take an item file with more items",
+            (ItemContext::Any, _) => "take an item file with more items",
         };
         return Err(Error::failed(what, remedy));
     }

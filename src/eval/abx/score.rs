@@ -1,22 +1,22 @@
 //! From items to an error: which triples there are, and how their outcomes are averaged.
 //!
-//! Items of one context are grouped by speaker and phone. A *cell* is all triples of items (A, B, X) with A and X of phone a, B of
-//! phone b != a, A and B of speaker s in context c, and X of the same speaker (within; X is another item than A) or of
-//! speaker t != s (across). Its error is the share of triples with d(X, A) > d(X, B), half of those with equal distances added.
+//! The items of one context are grouped by speaker and phone. A *cell* consists of all triples of items (A, B, X) where A and X are phone
+//! a, B is phone b != a, A and B are by speaker s in context c, and X is by the same speaker (within; X is an item other than A) or by
+//! speaker t != s (across). Its error is the share of triples with d(X, A) > d(X, B), plus half the share of those with equal distances.
 //!
 //! ```text
 //! within   e(a, b) = mean over s of (mean over c       of e(a, b, s, c))
 //! across   e(a, b) = mean over s of (mean over (c, t)  of e(a, b, s, c, t))      error = mean over ordered pairs (a, b)
 //! ```
 //!
-//! Means are over what exists, each cell and each speaker counting once, however many triples it has (CPC_audio,
-//! `eval/ABX.py`; fastabx's `collapse` over context, then speaker, is the same).
+//! Means are over the cells and speakers that exist. Each counts once, regardless of its number of triples (CPC_audio, `eval/ABX.py`;
+//! fastabx's `collapse` over context, then speaker, is the same).
 
-use super::distance::Distance;
-use super::segments::Segments;
-use super::tile::{Cell, Group, Tile, Voice};
-use super::{Mode, Sampling};
 use crate::error::Result;
+use crate::eval::abx::distance::Distance;
+use crate::eval::abx::segments::Segments;
+use crate::eval::abx::tile::{Cell, Group, Tile, Voice};
+use crate::eval::abx::{Mode, Sampling};
 use crate::seed::{Stream, stream};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -35,11 +35,11 @@ pub(super) struct PairError {
 #[derive(Debug)]
 struct Context {
     voices: Vec<Voice>,
-    /// For each speaker and each of its groups, the speakers (as places in `voices`) that X is taken from.
+    /// For each speaker and each of its groups, the speakers (as indices into `voices`) from whom X is taken.
     others: Vec<Vec<Vec<usize>>>,
 }
 
-/// `n` of `from`, in their order; all of them if there are no more.
+/// A random sample of `n` elements of `from`, in their order; all of them if there are no more than `n`.
 fn sample<T: Copy>(from: Vec<T>, n: Option<usize>, chance: impl FnOnce() -> Stream) -> Vec<T> {
     let Some(n) = n.filter(|&n| n < from.len()) else { return from };
     let mut chance = chance();
@@ -91,9 +91,9 @@ fn contexts(segments: &Segments, pooled: bool, sampling: &Sampling) -> Vec<Conte
 }
 
 impl Context {
-    /// The speakers' pairs that have triples of a mode.
+    /// The pairs of speakers that have triples of a mode.
     fn tiles(&self, mode: Mode) -> Vec<Tile<'_>> {
-        // A and B are of one speaker, who has to have two phones.
+        // A and B are by one speaker, who must have two phones.
         let speaks_two = |v: usize| self.voices[v].groups.len() >= 2;
         let mut tiles = Vec::new();
         let mut push = |rows: usize, cols: usize, row_x: Vec<bool>, col_x: Vec<bool>| {
@@ -110,7 +110,7 @@ impl Context {
                 }
             }
             Mode::Across => {
-                // Whether `x` lends X for the A of speaker `s`, for each group of `x`.
+                // For each group of `x`, whether `x` provides X for the A of speaker `s`.
                 let lends = |x: usize, s: usize| -> Vec<bool> {
                     let chosen = |phone: u32| {
                         let g = self.voices[s].groups.binary_search_by_key(&phone, |g| g.phone);
@@ -139,12 +139,12 @@ type Key = (u32, u32, u32);
 /// The sum of the errors of some cells, their number, and their triples.
 type Sum = (f64, u64, u64);
 
-/// Contexts whose tiles and cells are held at a time.
+/// Number of contexts whose tiles and cells are held in memory at a time.
 const AT_ONCE: usize = 256;
 
 /// The errors of all ordered pairs of phones that have triples, sorted by phone numbers.
 ///
-/// `pooled` takes all contexts for one. `progress` is told the share that is done.
+/// With `pooled`, all contexts are treated as one. `progress` receives the share that is done.
 pub(super) fn score(
     segments: &Segments,
     mode: Mode,

@@ -1,12 +1,12 @@
-//! The frames of every item: read once, scaled to length 1, held in memory as long as the score is computed.
+//! The frames of every item: read once, scaled to length 1, and held in memory while the score is computed.
 //!
-//! Of each utterance that an item names, the frames from its first item to its last are kept, as 32-bit floats: dim x 4 bytes
-//! a frame, 2 GB for the 5.4 hours of LibriSpeech's dev-clean at 100 frames a second and 256 dimensions.
+//! For each utterance named by an item, the frames from its first item to its last are kept as 32-bit floats: dim x 4 bytes per frame,
+//! or 2 GB for the 5.4 hours of LibriSpeech's dev-clean at 100 frames per second and 256 dimensions.
 
-use super::distance::Frames;
-use super::items::ItemFile;
-use super::slicing::{Decimal, Slicing};
 use crate::error::{Error, Problem, Result};
+use crate::eval::abx::distance::Frames;
+use crate::eval::abx::items::ItemFile;
+use crate::eval::abx::slicing::{Decimal, Slicing};
 use crate::features::FeatureSet;
 use rayon::prelude::*;
 
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Segment {
     utterance: u32,
-    /// Counted from the first frame that is kept.
+    /// Its first frame, counted from the first frame that is kept.
     first: u32,
     pub frames: u32,
     pub phone: u32,
@@ -28,35 +28,36 @@ pub(super) struct Segments {
     pub dim: usize,
     pub items: Vec<Segment>,
     utterances: Vec<Frames>,
-    /// How many items are too short to have a frame.
+    /// Number of items that are too short to have a frame.
     pub too_short: usize,
-    /// The share of the frames of the utterances before the end of their last items.
+    /// The share of the utterances' frames that lie before the end of their last items.
     pub reach: f64,
 }
 
-/// What an item file asks of an utterance.
+/// The frames of an utterance that an item file needs.
 #[derive(Debug, Clone, Copy)]
 struct Span {
-    /// The utterance's place in the feature set.
+    /// The utterance's index in the feature set.
     index: usize,
     frames: usize,
     first: usize,
     end: usize,
 }
 
-/// How many frames an item may end behind the features: a model without padding at the end gives one frame less.
+/// Number of frames by which an item may extend beyond the end of the features: a model without padding at the end gives one frame fewer.
 const TOLERANCE: i64 = 1;
 
 impl Segments {
     /// Reads the frames of all items.
     ///
     /// # Errors
-    /// Utterances that the features lack, items that end more than a frame behind them, features that cannot be read or are not
-    /// finite; all of these together.
+    /// Utterances that the features lack, items that end more than one frame after the features, and features that cannot be read or are
+    /// not finite; all of these are reported together.
     pub fn load(features: &FeatureSet, items: &ItemFile, slicing: Slicing, rate: Decimal) -> Result<Segments> {
         let place = |line: u32| format!("{}:{line}", items.path.display());
         let mut problems = Vec::new();
-        // The first line that names an utterance, and the first item behind its end with the number of such items.
+        // The first line that names an utterance; the line of the first item beyond its end, the farthest frame, and the number of such
+        // items.
         let mut named = vec![0u32; items.utterances.len()];
         let mut behind = vec![(0u32, 0i64, 0usize); items.utterances.len()];
         let find = |name: &String| {
@@ -116,7 +117,7 @@ impl Segments {
                 features.read(span.index, scratch)?;
                 let rows = scratch.get(span.first * dim..span.end * dim).ok_or_else(|| {
                     let id = &features.utterances()[span.index].id;
-                    Error::failed(format!("`{id}` has fewer frames than its header says"), "extract the features anew")
+                    Error::failed(format!("`{id}` has fewer frames than its header says"), "extract the features again")
                 })?;
                 frames.unit.reserve_exact(rows.len());
                 frames.push(rows, dim);
@@ -134,7 +135,7 @@ impl Segments {
         }
         if !problems.is_empty() {
             let remedy = format!(
-                "take the features of the recordings that {} is about, and their frame rate (--frame-rate, here {})",
+                "give the features of the recordings that {} describes, and their frame rate (--frame-rate, here {})",
                 items.path.display(),
                 rate.value()
             );

@@ -1,22 +1,22 @@
-//! From seconds to frames, in the two ways that are published.
+//! From seconds to frames, in the two published ways.
 //!
-//! An item from `on` to `off` seconds of features with `f` frames a second is the frames
+//! In features with `f` frames per second, an item from `on` to `off` seconds consists of the frames
 //!
 //! ```text
-//! libri-light   [ceil(f on - 1/2), floor(f off - 1/2))        leaves the last frame out
+//! libri-light   [ceil(f on - 1/2), floor(f off - 1/2))        omits the last frame
 //! fastabx       [ceil(f on - 1/2), floor(f off - 1/2) + 1)    keeps it
 //! ```
 //!
-//! Frame t stands for the middle of its stretch, (t + 1/2) / f, and the second form takes every frame whose middle lies in
-//! [on, off]. Libri-light's scorer and CPC_audio reckon in binary floating point (`ABX/abx_iterators.py`), fastabx in
-//! decimals (`dataset.py`, `item_frontiers`); where an edge falls on the middle of a frame the two can differ, and each
-//! is followed. HuBERT's 3.06 % and 3.38 % on LibriSpeech differ by the slicing alone.
+//! Frame t is located at its center, (t + 1/2) / f, and the second form includes every frame whose center lies in [on, off].
+//! Libri-light's scorer and CPC_audio compute in binary floating point (`ABX/abx_iterators.py`), fastabx in decimals (`dataset.py`,
+//! `item_frontiers`). Where an edge falls on the center of a frame the two can differ; each is reproduced here. HuBERT's 3.06 % and
+//! 3.38 % on LibriSpeech differ by the slicing alone.
 
-use clap::ValueEnum;
-use serde::Serialize;
+use crate::config::from_word;
+use serde::{Deserialize, Serialize};
 
 /// Which frames belong to an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Slicing {
     /// Without the last frame, as Libri-light and CPC_audio
@@ -25,7 +25,9 @@ pub enum Slicing {
     Fastabx,
 }
 
-/// Digits that a [`Decimal`] keeps.
+from_word!(Slicing);
+
+/// Number of digits that a [`Decimal`] keeps.
 const DIGITS: usize = 18;
 
 /// A decimal number as it was written, and the float nearest to it.
@@ -37,8 +39,8 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// Reads digits with or without a point, such as `0.3375`; `None` if it is anything else. Past 18 significant
-    /// digits, what follows the point counts for the float alone.
+    /// Parses digits with or without a decimal point, such as `0.3375`; `None` for anything else. Digits after the point beyond 18
+    /// significant digits affect only the float.
     pub fn parse(text: &str) -> Option<Decimal> {
         let unsigned = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
@@ -53,7 +55,7 @@ impl Decimal {
         Some(Decimal { value: text.parse().ok()?, mantissa: sign * mantissa, scale: fraction.len() as u8 })
     }
 
-    /// The shortest decimal that reads as this float; `None` if it is not finite or too large.
+    /// The shortest decimal that parses to this float; `None` if it is not finite or too large.
     pub fn from_f64(value: f64) -> Option<Decimal> {
         Decimal::parse(&value.to_string())
     }
@@ -63,7 +65,7 @@ impl Decimal {
         self.value
     }
 
-    /// The product less a half, as (numerator, denominator), without rounding.
+    /// The product minus one half, as (numerator, denominator), without rounding.
     fn product_less_half(self, other: Decimal) -> (i128, i128) {
         let one = 10i128.pow(u32::from(self.scale) + u32::from(other.scale));
         (2 * i128::from(self.mantissa) * i128::from(other.mantissa) - one, 2 * one)
@@ -71,7 +73,7 @@ impl Decimal {
 }
 
 impl Slicing {
-    /// The first frame and the one after the last, for `rate` frames a second; not yet cut to the frames that there are.
+    /// The first frame and the one after the last, for `rate` frames per second; not yet clipped to the existing frames.
     pub fn frames(self, onset: Decimal, offset: Decimal, rate: Decimal) -> (i64, i64) {
         match self {
             Slicing::LibriLight => {
@@ -98,13 +100,13 @@ mod tests {
 
     #[test]
     fn fastabx_keeps_the_last_frame_and_libri_light_leaves_it_out() {
-        // By hand: 100 x 0.22 - 0.5 = 21.5, up to 22; 100 x 0.586 - 0.5 = 58.1, down to 58.
+        // By hand: 100 x 0.22 - 0.5 = 21.5, rounded up to 22; 100 x 0.586 - 0.5 = 58.1, rounded down to 58.
         assert_eq!(slice(Slicing::LibriLight, "0.2200", "0.5860", 100.0), (22, 58));
         assert_eq!(slice(Slicing::Fastabx, "0.2200", "0.5860", 100.0), (22, 59));
-        // 50 x 0.3375 - 0.5 = 16.375, up to 17; 50 x 0.6125 - 0.5 = 30.125, down to 30.
+        // 50 x 0.3375 - 0.5 = 16.375, rounded up to 17; 50 x 0.6125 - 0.5 = 30.125, rounded down to 30.
         assert_eq!(slice(Slicing::LibriLight, "0.3375", "0.6125", 50.0), (17, 30));
         assert_eq!(slice(Slicing::Fastabx, "0.3375", "0.6125", 50.0), (17, 31));
-        // 62.5 x 0.1 - 0.5 = 5.75, up to 6; 62.5 x 0.2 - 0.5 = 12 exactly.
+        // 62.5 x 0.1 - 0.5 = 5.75, rounded up to 6; 62.5 x 0.2 - 0.5 = 12 exactly.
         assert_eq!(slice(Slicing::Fastabx, "0.1", "0.2", 62.5), (6, 13));
         assert_eq!(slice(Slicing::Fastabx, "0", "0.005", 100.0), (0, 1));
     }

@@ -1,20 +1,20 @@
 //! The triples of one context and two speakers (or one): every pair of items is compared once.
 //!
-//! Put one speaker's items in rows and the other's in columns. The item of a row serves as X for the A and B of the columns, and
-//! the item of a column as X for those of the rows. For each X the distances to its A are few (one phone's items); they
-//! are computed first and sorted. Then every other distance d(X, B) is computed, ranked among them, and forgotten: its rank is the
-//! number of A that are closer to X. So no matrix of all pairs is held, however large a group is.
+//! One speaker's items form the rows and the other's the columns. The item of a row serves as X for the A and B of the columns, and the
+//! item of a column as X for those of the rows. For each X the distances to its A are few (the items of one phone); they are computed
+//! first and sorted. Then every other distance d(X, B) is computed, ranked among them, and discarded: its rank is the number of A that
+//! are closer to X. No matrix of all pairs is held in memory, however large a group is.
 
-use super::distance::{Distance, Frames};
-use super::dtw::Dtw;
-use super::segments::Segments;
 use crate::error::Result;
+use crate::eval::abx::distance::{Distance, Frames};
+use crate::eval::abx::dtw::Dtw;
+use crate::eval::abx::segments::Segments;
 use crate::ops::matrix::{View, ViewMut, multiply};
 use crate::ops::simd::vectorized;
 use rayon::prelude::*;
 use std::cell::RefCell;
 
-/// The items of one phone in a context and by a speaker.
+/// The items of one phone by one speaker in a context.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     pub phone: u32,
@@ -50,7 +50,7 @@ pub(super) struct Cell {
     pub triples: u64,
 }
 
-/// Two speakers of a context (or one and the same), and which of their groups take the part of X.
+/// Two speakers of a context (or the same one twice), and which of their groups serve as X.
 #[derive(Debug)]
 pub(super) struct Tile<'a> {
     pub rows: &'a Voice,
@@ -59,11 +59,11 @@ pub(super) struct Tile<'a> {
     pub row_x: Vec<bool>,
     /// For each group of the columns, whether its items are X for A and B of the rows.
     pub col_x: Vec<bool>,
-    /// Whether rows and columns are the same items: A is another item than X.
+    /// Whether rows and columns are the same items: then A must be an item other than X.
     pub same: bool,
 }
 
-/// The sorted distances of each X of a group to its A: `per_x` a row.
+/// The sorted distances of each X of a group to its A: one row of `per_x` values per X.
 #[derive(Debug, Default)]
 struct Nearness {
     sorted: Vec<f32>,
@@ -93,18 +93,18 @@ impl Nearness {
     }
 }
 
-/// Frames of a block's rows and of its columns: their products stay in the second cache.
+/// Number of frames in a block's rows and in its columns: their products stay in the L2 cache.
 const ROW_FRAMES: usize = 128;
 const COL_FRAMES: usize = 384;
 
-/// An item of a block: its place in the list of items, its first frame in the block, its frames.
+/// An item of a block: its index in the list of items, its first frame in the block, and its number of frames.
 struct Placed {
     item: usize,
     first: usize,
     frames: usize,
 }
 
-/// Memory that is kept from block to block.
+/// Memory that is reused from block to block.
 #[derive(Default)]
 struct Scratch {
     rows: Frames,
@@ -119,7 +119,7 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Takes items from `next` on until the block has `enough` frames.
+/// Adds items, starting with `next`, until the block has `enough` frames.
 fn fill(segments: &Segments, items: &[u32], next: &mut usize, enough: usize, to: (&mut Frames, &mut Vec<Placed>)) {
     let (frames, placed) = to;
     frames.clear();
@@ -132,8 +132,8 @@ fn fill(segments: &Segments, items: &[u32], next: &mut usize, enough: usize, to:
     }
 }
 
-/// Calls `visit(i, j, d, d^T)` with the distances of `rows[i]` and `cols[j]` for all pairs, or those with `i < j` if `upper`:
-/// `d` with the frames of the row's item down, as for X in the row, and `d^T` for X in the column.
+/// Calls `visit(i, j, d, d^T)` with the distances of `rows[i]` and `cols[j]` for all pairs, or only for those with `i < j` if `upper`. `d`
+/// has the frames of the row's item as the rows of the matrix, as for X in the row; `d^T` is the distance for X in the column.
 fn between(
     segments: &Segments,
     distance: Distance,
@@ -167,7 +167,7 @@ fn between(
     })
 }
 
-/// The pairs of a block; a type, so that all of it is compiled for wide vectors.
+/// The pairs of a block; a type, so that all of its code is compiled for wide vectors.
 struct Pairs<'a, V> {
     distances: &'a [f32],
     width: usize,
@@ -223,7 +223,7 @@ impl Tile<'_> {
         Ok((of_rows, of_cols))
     }
 
-    /// All cells with X in row group `p`, or with B in it and X in the columns.
+    /// All cells with X in row group `p`, or with B in that group and X in the columns.
     fn cells_of(
         &self,
         segments: &Segments,
@@ -279,7 +279,7 @@ impl Tile<'_> {
         Ok(cells)
     }
 
-    /// The cells of the tile, in a fixed order; `done` is told of pairs that have been dealt with.
+    /// The cells of the tile, in a fixed order; `done` receives the number of pairs that have been processed.
     pub fn cells(&self, segments: &Segments, distance: Distance, done: &(dyn Fn(u64) + Sync)) -> Result<Vec<Cell>> {
         let groups = 0..self.rows.groups.len();
         let near: Vec<_> =

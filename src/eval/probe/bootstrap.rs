@@ -1,16 +1,18 @@
-//! A 95 % interval of an accuracy, by bootstrap over utterances (Efron and Tibshirani, *An Introduction to the Bootstrap*, chapter 13).
+//! A 95 % confidence interval of an accuracy, by bootstrap over utterances (Efron and Tibshirani, *An Introduction to the Bootstrap*,
+//! chapter 13).
 //!
-//! Frames of one utterance are right or wrong together, so utterances are drawn, not frames: an interval over frames
-//! would be several times too narrow.
+//! The frames of one utterance tend to be classified correctly or misclassified together, so utterances are resampled, not frames: an
+//! interval over frames would be several times too narrow.
 
 use crate::seed::stream;
 
-/// How many times the test utterances are drawn anew.
+/// Number of times the test utterances are resampled.
 pub const DRAWS: usize = 2000;
 
-/// The interval between the 2.5th and the 97.5th percentile of the accuracy over draws of utterances with replacement.
+/// The interval between the 2.5th and the 97.5th percentile of the accuracy over samples of utterances drawn with replacement.
 ///
-/// `utterances` holds the right rows and all rows of each. None if there are fewer than two utterances with rows.
+/// `utterances` holds, for each utterance, the number of correctly classified rows and of all rows. None if fewer than two utterances
+/// have rows.
 pub fn interval(utterances: &[(u64, u64)], seed: u64) -> Option<[f64; 2]> {
     let n = utterances.iter().filter(|u| u.1 > 0).count();
     if n < 2 {

@@ -1,15 +1,15 @@
-//! Small corpora of features and labels for the tests of this room.
+//! Small corpora of features and labels for the tests of this module.
 
-use super::labels::Labels;
-use super::protocol::{Cut, Protocol};
-use super::table::Reading;
+use crate::eval::probe::labels::Labels;
+use crate::eval::probe::protocol::{LabelCut, Protocol};
+use crate::eval::probe::table::Reading;
 use crate::features::FeatureSet;
 use crate::seed::stream;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// Utterances `u000`, `u001`, ... of speakers `s0`, `s1`, `s2` in turn, whose frames lie about a centre for each class.
+/// Utterances `u000`, `u001`, ... of speakers `s0`, `s1`, `s2` in turn. The frames of each class are scattered around a center.
 pub struct Corpus {
     dir: TempDir,
     dim: usize,
@@ -19,14 +19,14 @@ pub struct Corpus {
     pub ids: Vec<Vec<u32>>,
 }
 
-/// A reading at 100 frames and labels a second.
+/// A reading at 100 frames and labels per second.
 pub fn reading(protocol: Protocol) -> Reading {
-    let (cut, names, limit, stop) = (Cut::End, None, usize::MAX, Default::default());
+    let (cut, names, limit, stop) = (LabelCut::End, None, usize::MAX, Default::default());
     Reading { protocol, cut, label_rate: 100.0, frame_rate: 100.0, names, limit, stop }
 }
 
 impl Corpus {
-    /// `utterances` of `frames` frames of `dim` values, of `classes` classes.
+    /// `utterances` utterances of `frames` `dim`-dimensional frames each, with `classes` classes.
     pub fn new(utterances: usize, frames: usize, dim: usize, classes: usize) -> Corpus {
         let centres: Vec<f32> = {
             let mut rng = stream(1, "centres", 0);
@@ -54,7 +54,7 @@ impl Corpus {
         Labels::Frames { path: PathBuf::from("phones.txt"), ids }
     }
 
-    /// The features, written as `.npy` files in a folder for each speaker.
+    /// The features, written as `.npy` files in one folder per speaker.
     pub fn set(&self) -> FeatureSet {
         for (u, (id, rows)) in self.ids().iter().zip(&self.rows).enumerate() {
             let (frames, dim) = (rows.len() / self.dim, self.dim);

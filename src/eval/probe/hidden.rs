@@ -1,53 +1,53 @@
 //! A probe with one hidden layer: scores = W2 relu(W1 x + b1) + b2.
 //!
-//! Van den Oord et al. (2018, section 3.1) report it beside the linear probe: what a linear classifier cannot read
-//! may still be there. It is trained with Adam (Kingma and Ba 2015; beta 0.9 and 0.999) on mini-batches. A fifth of the training
-//! utterances are held out and not trained on: when an epoch does not lower their mean loss, training goes on from the best
-//! weights with half the rate, and ends when that has happened `HALVINGS` times. Rows are mixed in pools
-//! of whole utterances, so that they stream as well as they stay in memory, with the same result.
+//! Van den Oord et al. (2018, section 3.1) report it along with the linear probe: information that a linear classifier cannot read may
+//! still be present. It is trained with Adam (Kingma and Ba 2015; beta 0.9 and 0.999) on mini-batches. A fifth of the training
+//! utterances is held out and not trained on: when an epoch does not lower their mean loss, training resumes from the best weights with
+//! half the learning rate, and it ends when that has happened `HALVINGS` times. Rows are shuffled within pools of whole utterances, so
+//! that they can be streamed or kept in memory with the same result.
 
-use super::penalty::hold_out;
-use super::softmax::cross_entropy;
-use super::split::shuffle;
-use super::standard::Standard;
-use super::table::{CHUNK, Table};
 use crate::error::{Error, Result};
+use crate::eval::probe::penalty::hold_out;
+use crate::eval::probe::softmax::cross_entropy;
+use crate::eval::probe::split::shuffle;
+use crate::eval::probe::standard::Standard;
+use crate::eval::probe::table::{CHUNK, Table};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use crate::seed::stream;
 use rayon::prelude::*;
 
 const RATE: f64 = 1e-3;
 const EPOCHS: usize = 100;
-/// Epochs without gain after which training ends.
+/// Epochs without improvement after which training ends.
 const HALVINGS: usize = 4;
-/// Rows of a pool, at least.
+/// Smallest number of rows in a pool.
 const POOL: usize = 16_384;
-/// Steps that an epoch should have, at least.
+/// Smallest number of steps that an epoch should have.
 const STEPS: usize = 64;
 
-/// A trained classifier of standardised rows.
+/// A trained classifier of standardized rows.
 #[derive(Debug, Clone)]
 pub struct Hidden {
-    /// W1 (N, D), b1 (N), W2 (K, N), b2 (K), one after the other.
+    /// W1 (N, D), b1 (N), W2 (K, N), b2 (K), concatenated.
     parameters: Vec<f32>,
     dim: usize,
     units: usize,
     classes: usize,
 }
 
-/// A trained probe and how it came to be.
+/// A trained probe, and how its training went.
 #[derive(Debug, Clone)]
 pub struct Trained {
     /// The classifier.
     pub model: Hidden,
-    /// Steps of the optimiser.
+    /// Steps of the optimizer.
     pub steps: usize,
     /// The mean loss on the held-out utterances.
     pub held_out: f64,
 }
 
 impl Hidden {
-    /// He's uniform initialisation; intercepts 0.
+    /// He's uniform initialization; intercepts 0.
     fn new(dim: usize, units: usize, classes: usize, seed: u64) -> Self {
         let mut model = Hidden { parameters: Vec::new(), dim, units, classes };
         for (index, (rows, cols)) in [(units, dim), (classes, units)].into_iter().enumerate() {
@@ -64,7 +64,7 @@ impl Hidden {
         [self.units * self.dim, self.units, self.classes * self.units, self.classes]
     }
 
-    /// Scores (K, [`CHUNK`]) of at most that many rows (n, D); `room` keeps the hidden layer (N, CHUNK).
+    /// Scores (K, [`CHUNK`]) of at most [`CHUNK`] rows (n, D); `room` is scratch space for the hidden layer (N, CHUNK).
     ///
     /// # Errors
     /// If the shapes do not fit.
@@ -92,7 +92,7 @@ impl Hidden {
         )
     }
 
-    /// The gradient of the mean loss of a batch, and that loss.
+    /// Writes the gradient of the mean loss of a batch to `gradient`, and returns that loss.
     fn gradient(&self, rows: &[f32], labels: &[u32], gradient: &mut [f32], room: &mut Room) -> Result<f64> {
         let (n, sizes) = (labels.len(), self.sizes());
         self.forward(rows, &mut room.hidden, &mut room.scores, false)?;
@@ -154,7 +154,7 @@ impl Adam {
     }
 }
 
-/// Trains `units` hidden units on some utterances. `l2` is a penalty on the sum of the losses, as in logistic regression.
+/// Trains a layer of `units` hidden units on some utterances. `l2` is a penalty on the sum of the losses, as in logistic regression.
 ///
 /// # Errors
 /// If there are fewer than five utterances (none could be held out), or rows cannot be read.
@@ -171,8 +171,8 @@ pub fn fit(
     let n = table.rows_of(&train);
     if table.rows_of(&held_out) == 0 || n == 0 {
         let what =
-            format!("--hidden needs at least 5 training utterances, to hold a fifth out: there are {}", items.len());
-        return Err(Error::failed(what, "name more utterances in --train, or leave --hidden out"));
+            format!("--hidden needs at least 5 training utterances, to hold out a fifth: there are {}", items.len());
+        return Err(Error::failed(what, "name more utterances in --train, or omit --hidden"));
     }
     let mut model = Hidden::new(table.dim(), units, table.names().len(), seed);
     let batch = (n / STEPS).next_power_of_two().clamp(16, CHUNK);
@@ -230,7 +230,7 @@ fn mean_loss(model: &Hidden, table: &Table, items: &[usize], standard: &Standard
     Ok(sums.iter().sum::<f64>() / table.rows_of(items).max(1) as f64)
 }
 
-/// One epoch: utterances in a random order fill a pool, whose rows are mixed and given out in batches.
+/// One epoch: utterances in a random order fill a pool, whose rows are shuffled and passed to `give` in batches.
 fn mixed_batches(
     table: &Table,
     items: &[usize],
@@ -279,14 +279,14 @@ fn mixed_batches(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{Corpus, reading};
-    use super::super::protocol::Protocol;
-    use super::super::softmax::argmax;
-    use super::super::standardise::standardise;
-    use super::super::table::Reading;
     use super::*;
+    use crate::eval::probe::fixtures::{Corpus, reading};
+    use crate::eval::probe::protocol::Protocol;
+    use crate::eval::probe::softmax::argmax;
+    use crate::eval::probe::standardise::standardise;
+    use crate::eval::probe::table::Reading;
 
-    /// Class 1 where the signs of the two columns differ: no straight line tells them apart.
+    /// Class 1 where the signs of the two columns differ: no straight line separates the classes.
     fn exclusive_or() -> Corpus {
         let mut corpus = Corpus::new(30, 60, 2, 2);
         for (rows, ids) in corpus.rows.iter_mut().zip(&mut corpus.ids) {

@@ -1,9 +1,9 @@
-//! Labels: what a probe has to find in features.
+//! Labels: what a probe has to predict from features.
 //!
-//! Three kinds. **Frame labels** are CPC_audio's `converted_aligned_phones.txt`: a line an utterance, `<utterance> <id> <id>
-//! ...`, separated by blanks, one id for every 10 ms. **Utterance labels** are a table with tabs: `<utterance>\t<label>`, and
-//! further columns that are ignored. **Speakers** come with the features. A file's kind is seen from its content: a file
-//! with a tab in its first line is a table.
+//! There are three kinds. **Frame labels** have the form of CPC_audio's `converted_aligned_phones.txt`: one line per utterance,
+//! `<utterance> <id> <id> ...`, separated by blanks, one id for every 10 ms. **Utterance labels** are a table with tabs:
+//! `<utterance>\t<label>`, where further columns are ignored. **Speakers** come with the features. The kind of a file is detected from
+//! its content: a file with a tab in its first line is a table.
 
 use crate::error::{Error, Problem, Result};
 use std::collections::HashMap;
@@ -12,32 +12,32 @@ use std::path::{Path, PathBuf};
 /// The labels of a corpus.
 #[derive(Debug, Clone)]
 pub enum Labels {
-    /// A label for every so many milliseconds.
+    /// Labels at regular intervals of time.
     Frames {
-        /// The file that they were read from.
+        /// The file they were read from.
         path: PathBuf,
         /// The ids of each utterance.
         ids: HashMap<String, Vec<u32>>,
     },
     /// A label for each utterance.
     Utterances {
-        /// The file that they were read from.
+        /// The file they were read from.
         path: PathBuf,
         /// The label of each utterance.
         labels: HashMap<String, String>,
     },
-    /// The speakers that the features name.
+    /// The speakers named in the features.
     Speakers,
 }
 
-const FORMS: &str = "frame labels are lines of `<utterance> <id> <id> ...`, an id for every 10 ms; utterance labels are lines of \
-                     `<utterance>`, a tab, `<label>`";
+const FORMS: &str = "frame labels are lines of `<utterance> <id> <id> ...`, one id for every 10 ms; utterance labels are \
+                     lines of `<utterance>`, a tab, `<label>`";
 
 impl Labels {
-    /// Reads a file of labels; its kind is seen from its content.
+    /// Reads a file of labels; its kind is detected from its content.
     ///
     /// # Errors
-    /// Every line that has neither form, by its number, and utterances that are there twice.
+    /// Lines that have neither form (each is named with its number); utterances that occur twice.
     pub fn read(path: &Path) -> Result<Labels> {
         let text = read_text(path)?;
         let lines = || text.lines().enumerate().map(|(i, l)| (i + 1, l.trim_end())).filter(|(_, l)| !l.is_empty());
@@ -79,7 +79,7 @@ impl Labels {
         if problems.is_empty() { Ok(labels) } else { Err(Error::problems(problems, FORMS)) }
     }
 
-    /// What they are called: the file's path, or `speaker`.
+    /// Their name: the file's path, or `speaker`.
     pub fn name(&self) -> String {
         match self {
             Labels::Frames { path, .. } | Labels::Utterances { path, .. } => path.display().to_string(),
@@ -87,7 +87,7 @@ impl Labels {
         }
     }
 
-    /// Whether an utterance has labels, as far as is known without the features.
+    /// Whether an utterance has labels, as far as can be known without the features.
     pub fn has(&self, id: &str) -> bool {
         match self {
             Labels::Frames { ids, .. } => ids.contains_key(id),
@@ -97,7 +97,7 @@ impl Labels {
     }
 }
 
-/// The ids of one line, and what is wrong with them.
+/// The ids of one line, and what is wrong with them, if anything.
 fn parse_ids<'a>(fields: impl Iterator<Item = &'a str>) -> (Vec<u32>, Option<String>) {
     let mut values = Vec::new();
     for field in fields {
@@ -118,7 +118,7 @@ pub fn read_names(path: &Path) -> Result<Vec<String>> {
     Ok(read_text(path)?.lines().map(|l| l.trim().to_string()).collect())
 }
 
-/// `phone_names.txt` beside a file of frame labels, if it is there.
+/// `phone_names.txt` next to a file of frame labels, if it exists.
 pub fn names_beside(labels: &Labels) -> Option<PathBuf> {
     let Labels::Frames { path, .. } = labels else { return None };
     Some(path.with_file_name("phone_names.txt")).filter(|p| p.is_file())

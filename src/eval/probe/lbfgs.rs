@@ -1,51 +1,51 @@
-//! L-BFGS: minimises a smooth function from its values and gradients.
+//! L-BFGS: minimizes a smooth function from its values and gradients.
 //!
-//! The last steps s and changes of the gradient y stand for the inverse Hessian (two-loop recursion; Nocedal and
-//! Wright, *Numerical Optimization*, 2nd ed., algorithm 7.4), started from a multiple s'y / y'Py of a given preconditioner P.
-//! A step satisfies the strong Wolfe conditions (algorithms 3.5 and 3.6, with cubic interpolation), or, where the decrease is below what
-//! rounding lets one see, the approximate ones of Hager and Zhang (SIAM J. Optim. 16, 2005).
+//! The last steps s and gradient changes y represent the inverse Hessian (two-loop recursion; Nocedal and Wright, *Numerical
+//! Optimization*, 2nd ed., algorithm 7.4), started from a given preconditioner P scaled by s'y / y'Py. A step satisfies the strong Wolfe
+//! conditions (algorithms 3.5 and 3.6, with cubic interpolation) or, where the decrease is hidden by rounding, the approximate Wolfe
+//! conditions of Hager and Zhang (SIAM J. Optim. 16, 2005).
 
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 
-/// Steps that are remembered: many, since an evaluation costs far more than a step; fewer of long vectors, to at most 256 MB.
+/// Bounds on the number of steps remembered: many, since an evaluation costs far more than a step; fewer for long vectors, up to 256 MB.
 const MEMORY: (usize, usize) = (10, 60);
 const REMEMBERED: usize = 1 << 24;
 /// Sufficient decrease and curvature (Nocedal and Wright's values for quasi-Newton methods).
 const DECREASE: f64 = 1e-4;
 const CURVATURE: f64 = 0.9;
-/// Evaluations in one line search.
+/// Largest number of evaluations in one line search.
 const TRIES: usize = 20;
-/// Relative differences of the value that may be rounding.
+/// Relative differences of the value up to this size may be due to rounding.
 const NOISE: f64 = 1e-9;
 
 /// When to stop.
 #[derive(Debug, Clone, Copy)]
 pub struct Stop {
-    /// The largest element of the gradient, in absolute value, at which the minimum counts as found (scikit-learn's `tol`).
+    /// The minimum counts as found when no element of the gradient exceeds this in absolute value (scikit-learn's `tol`).
     pub gradient: f64,
-    /// Iterations after which to give up.
+    /// Largest number of iterations.
     pub iterations: usize,
 }
 
 /// Where the search ended.
 #[derive(Debug, Clone)]
 pub struct Minimum {
-    /// The place.
+    /// The point.
     pub x: Vec<f64>,
     /// The value there.
     pub value: f64,
-    /// The largest element of the gradient there, in absolute value.
+    /// The largest absolute value of the gradient's elements there.
     pub gradient: f64,
-    /// Steps taken.
+    /// Number of steps taken.
     pub iterations: usize,
-    /// Evaluations of the function.
+    /// Number of evaluations of the function.
     pub evaluations: usize,
-    /// Whether the gradient is small enough, or the value falls no more than rounding lets one see.
+    /// Whether the gradient is small enough, or the decrease of the value is within rounding.
     pub converged: bool,
 }
 
-/// A point on the line: how far, the value, the slope.
+/// A point on the search line: step length, value and slope.
 #[derive(Debug, Clone, Copy)]
 struct Point {
     step: f64,
@@ -53,10 +53,10 @@ struct Point {
     slope: f64,
 }
 
-/// A function to minimise: from x it gives the value, and writes the gradient.
+/// A function to minimize: given x, it returns the value and writes the gradient.
 pub type Function<'f> = dyn FnMut(&[f64], &mut [f64]) -> Result<f64> + 'f;
 
-/// The function, with what it costs to ask it.
+/// The function, with a count of its evaluations.
 struct Asked<'f> {
     function: &'f mut Function<'f>,
     evaluations: usize,
@@ -70,16 +70,17 @@ impl Asked<'_> {
             return Ok(value);
         }
         Err(Error::failed(
-            "the training of the probe left the range of numbers",
+            "the training of the probe produced a value that is not finite",
             "look for extreme values in the features",
         ))
     }
 }
 
-/// Minimises `function(x, gradient) -> value` from `x`. `precondition` multiplies a vector by a rough inverse of the Hessian.
+/// Minimizes `function(x, gradient) -> value`, starting from `x`. `precondition` multiplies a vector by an approximate inverse of the
+/// Hessian.
 ///
 /// # Errors
-/// What the function returns, or if it is not finite.
+/// Errors that the function returns; a value or gradient that is not finite.
 pub fn minimise<'f>(
     function: &'f mut Function<'f>,
     x: Vec<f64>,
@@ -102,7 +103,7 @@ pub fn minimise<'f>(
         }
         let start = Point { step: 0.0, value, slope: dot(&direction, &gradient) };
         let Some(found) = search(&mut asked, &x, &direction, start)? else {
-            // A direction in which nothing is gained: try once more without memory, then there is nothing to gain.
+            // No decrease in this direction: try once more without memory; if that fails too, stop.
             if pairs.is_empty() {
                 converged = -start.slope <= NOISE * value.abs().max(1.0);
                 break;
@@ -131,7 +132,7 @@ pub fn minimise<'f>(
     Ok(Minimum { x, value, gradient, iterations, evaluations: asked.evaluations, converged })
 }
 
-/// -H g for the inverse Hessian H that the pairs stand for.
+/// -H g for the inverse Hessian H that the pairs represent.
 fn two_loops(
     gradient: &[f64],
     pairs: &VecDeque<(Vec<f64>, Vec<f64>, f64)>,
@@ -173,7 +174,7 @@ fn search(asked: &mut Asked, x: &[f64], direction: &[f64], start: Point) -> Resu
             || (p.value <= start.value + noise && p.slope <= (2.0 * DECREASE - 1.0) * start.slope)
     };
     let flat = |p: &Point| p.slope.abs() <= CURVATURE * -start.slope;
-    // First a bracket: `low` falls, and a minimum lies between it and `high`.
+    // First find a bracket: `low` satisfies the decrease condition, and a minimum lies between it and `high`.
     let (mut low, mut high) = (start, None);
     let mut step = 1.0;
     for tries in 0..TRIES {
@@ -206,7 +207,7 @@ fn search(asked: &mut Asked, x: &[f64], direction: &[f64], start: Point) -> Resu
             break;
         }
     }
-    // No point is flat enough: the best that falls will do.
+    // No point is flat enough: use the best one that satisfies the decrease condition.
     if low.step > 0.0 && low.value < start.value {
         let point = at(low.step, &mut gradient)?;
         return Ok(Some((point, gradient)));
@@ -214,7 +215,7 @@ fn search(asked: &mut Asked, x: &[f64], direction: &[f64], start: Point) -> Resu
     Ok(None)
 }
 
-/// The minimum of the cubic through two points and their slopes, kept away from the ends; now and then the middle.
+/// The minimum of the cubic through two points and their slopes, kept away from the ends; at every fourth try the midpoint.
 fn between(a: Point, b: Point, tries: usize) -> f64 {
     let d1 = a.slope + b.slope - 3.0 * (a.value - b.value) / (a.step - b.step);
     let d2 = (d1 * d1 - a.slope * b.slope).max(0.0).sqrt() * (b.step - a.step).signum();

@@ -1,10 +1,10 @@
 //! A linear classifier: scores W x + b of rows x.
 
-use super::table::CHUNK;
 use crate::error::Result;
+use crate::eval::probe::table::CHUNK;
 use crate::ops::matrix::{View, ViewMut, multiply};
 
-/// A trained classifier of standardised rows.
+/// A trained classifier of standardized rows.
 #[derive(Debug, Clone)]
 pub struct Linear {
     /// W (K, D), then b (K).
@@ -14,7 +14,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A classifier of rows of `dim` values from its parameters.
+    /// A classifier of `dim`-dimensional rows with the given parameters.
     pub fn new(parameters: Vec<f64>, dim: usize) -> Self {
         let weights = parameters.iter().map(|&w| w as f32).collect();
         Linear { parameters, weights, dim }
@@ -24,7 +24,7 @@ impl Linear {
         self.weights.len() / (self.dim + 1)
     }
 
-    /// Scores (K, [`CHUNK`]) of at most that many rows (n, D).
+    /// Scores (K, [`CHUNK`]) of at most [`CHUNK`] rows (n, D).
     ///
     /// # Errors
     /// If the shapes do not fit.

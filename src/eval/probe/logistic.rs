@@ -1,33 +1,34 @@
 //! Multinomial logistic regression.
 //!
-//! p(k | x) = softmax(W x + b)_k for standardised rows x. What is minimised over W (K, D) and b (K) is
-//! sum_i -log p(y_i | x_i) + (l2 / 2) |W|^2, scikit-learn's `LogisticRegression` with C = 1 / l2 (b is not penalised). Both are divided
-//! by the number of rows, as scikit-learn does, and training ends when no element of the gradient of that is above [`TOLERANCE`].
-//! With two classes both have weights here, while scikit-learn trains the difference of the two: its C is then 2 / l2.
+//! p(k | x) = softmax(W x + b)_k for standardized rows x. The objective minimized over W (K, D) and b (K) is
+//! sum_i -log p(y_i | x_i) + (l2 / 2) |W|^2, as in scikit-learn's `LogisticRegression` with C = 1 / l2 (b is not penalized). Both terms
+//! are divided by the number of rows, as scikit-learn does, and training ends when no element of the gradient of the result exceeds
+//! [`TOLERANCE`]. With two classes both have weights here, while scikit-learn trains the difference of the two: its C is then 2 / l2.
 //!
-//! The scores and the gradient of a chunk of rows are two matrix products in f32, summed over chunks in f64. The
-//! optimiser is [`lbfgs`](super::lbfgs) with the [`Preconditioner`] of this problem.
+//! The scores and the gradient of a chunk of rows are two matrix products in f32, summed over chunks in f64. The optimizer is
+//! [`lbfgs`](super::lbfgs) with the [`Preconditioner`] of this problem.
 
-use super::lbfgs::{Minimum, Stop, minimise};
-use super::linear::Linear;
-use super::precondition::Preconditioner;
-use super::softmax::cross_entropy;
-use super::standard::Standard;
-use super::table::{CHUNK, Table};
 use crate::error::Result;
+use crate::eval::probe::lbfgs::{Minimum, Stop, minimise};
+use crate::eval::probe::linear::Linear;
+use crate::eval::probe::precondition::Preconditioner;
+use crate::eval::probe::softmax::cross_entropy;
+use crate::eval::probe::standard::Standard;
+use crate::eval::probe::table::{CHUNK, Table};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use rayon::prelude::*;
 
-/// The largest element of the gradient of the mean loss at which training ends: a fifth of scikit-learn's default.
+/// Training ends when no element of the gradient of the mean loss exceeds this: a fifth of scikit-learn's default.
 pub const TOLERANCE: f64 = 2e-5;
 
-/// Iterations after which training gives up.
+/// Number of iterations after which training is stopped even if it has not converged.
 pub const ITERATIONS: usize = 1000;
 
-/// Iterations after which the preconditioner is made anew, where training has come to; then as many again, and so on.
+/// Number of iterations after which the preconditioner is first recomputed, at the parameters reached so far. After that it is recomputed
+/// each time the total number of iterations has doubled.
 const LEG: usize = 10;
 
-/// The mean loss on some utterances and, if wanted, its gradient.
+/// The mean loss on some utterances and, if requested, its gradient.
 ///
 /// # Errors
 /// If rows cannot be read.
@@ -75,7 +76,7 @@ pub fn mean_loss(
     Ok(sums.iter().map(|s| s.0).sum::<f64>() / n)
 }
 
-/// Parameters to start from: no weights, and the logarithm of each class's share as its intercept.
+/// Parameters to start from: zero weights, and the logarithm of each class's share as its intercept.
 pub fn start(table: &Table, items: &[usize]) -> Vec<f64> {
     let counts = table.counts(items);
     let n = counts.iter().sum::<u64>().max(1) as f64;
@@ -84,7 +85,7 @@ pub fn start(table: &Table, items: &[usize]) -> Vec<f64> {
     parameters
 }
 
-/// Trains on some utterances, from `parameters` on, with a penalty `l2` on the sum of the losses.
+/// Trains on some utterances, starting from `parameters`, with a penalty `l2` on the sum of the losses.
 ///
 /// # Errors
 /// If rows cannot be read.
@@ -122,11 +123,11 @@ pub fn fit(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{Corpus, reading};
-    use super::super::protocol::Protocol;
-    use super::super::standardise::standardise;
-    use super::super::table::Reading;
     use super::*;
+    use crate::eval::probe::fixtures::{Corpus, reading};
+    use crate::eval::probe::protocol::Protocol;
+    use crate::eval::probe::standardise::standardise;
+    use crate::eval::probe::table::Reading;
 
     fn stop() -> Stop {
         Stop { gradient: TOLERANCE, iterations: ITERATIONS }

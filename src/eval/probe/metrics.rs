@@ -1,29 +1,29 @@
-//! Figures of a classification: accuracy, macro-F1, recalls, the classes that are mistaken for each other.
+//! Figures of a classification: accuracy, macro-F1, recalls, and the classes that are confused with each other.
 
 use serde::Serialize;
 
-/// How often each class was taken for which: (truth, prediction) counts, (K, K).
+/// How often each class was classified as each class: (truth, prediction) counts, (K, K).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confusion {
     counts: Vec<u64>,
     classes: usize,
 }
 
-/// Two classes, the first of which was taken for the second.
+/// Two classes, the first of which was misclassified as the second.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Confused {
     /// The true class.
     pub truth: String,
-    /// The class that was said.
+    /// The class that was predicted.
     pub predicted: String,
-    /// Rows.
+    /// Number of rows.
     pub count: u64,
     /// Their share of the rows of the true class.
     pub share: f64,
 }
 
 impl Confusion {
-    /// Nothing counted yet.
+    /// A matrix with nothing counted yet.
     pub fn new(classes: usize) -> Self {
         Confusion { counts: vec![0; classes * classes], classes }
     }
@@ -33,34 +33,34 @@ impl Confusion {
         self.counts[truth as usize * self.classes + predicted as usize] += 1;
     }
 
-    /// How often `truth` was taken for each class (K).
+    /// How often `truth` was classified as each class (K).
     pub fn row(&self, truth: usize) -> &[u64] {
         &self.counts[truth * self.classes..][..self.classes]
     }
 
-    /// All counts, (K, K), a row a true class.
+    /// All counts, (K, K), one row per true class.
     pub fn rows(&self) -> Vec<Vec<u64>> {
         (0..self.classes).map(|c| self.row(c).to_vec()).collect()
     }
 
-    /// Rows of a class.
+    /// Number of rows of a class.
     pub fn count(&self, truth: usize) -> u64 {
         self.row(truth).iter().sum()
     }
 
-    /// The share of rows that were classified rightly.
+    /// The share of rows that were classified correctly.
     pub fn accuracy(&self) -> f64 {
         let right: u64 = (0..self.classes).map(|c| self.row(c)[c]).sum();
         right as f64 / self.counts.iter().sum::<u64>().max(1) as f64
     }
 
-    /// The share of a class's rows that were classified rightly; none if it has no rows.
+    /// The share of a class's rows that were classified correctly; none if it has no rows.
     pub fn recall(&self, class: usize) -> Option<f64> {
         let count = self.count(class);
         (count > 0).then(|| self.row(class)[class] as f64 / count as f64)
     }
 
-    /// The mean over classes of F1 = 2 right / (rows + said), over the classes that have rows or were said, as scikit-learn's
+    /// The mean of F1 = 2 correct / (rows + predicted) over the classes that have rows or were predicted, as scikit-learn's
     /// `f1_score(average="macro")`.
     pub fn macro_f1(&self) -> f64 {
         let said = |c: usize| (0..self.classes).map(|t| self.row(t)[c]).sum::<u64>();
@@ -72,7 +72,7 @@ impl Confusion {
         f1.iter().sum::<f64>() / f1.len().max(1) as f64
     }
 
-    /// The pairs that are confused most often, at most `limit` of them.
+    /// The pairs of classes that are confused most often, at most `limit` of them.
     pub fn confused(&self, names: &[String], limit: usize) -> Vec<Confused> {
         let mut pairs: Vec<(u64, usize, usize)> = (0..self.classes)
             .flat_map(|t| self.row(t).iter().enumerate().map(move |(p, &n)| (n, t, p)))

@@ -1,10 +1,10 @@
-//! What a simple classifier reads off frozen features.
+//! Probing: what a simple classifier can read from frozen features.
 //!
-//! [`probe`](study::probe) trains a linear classifier on frozen features and tests it on utterances that it has not
-//! seen. Its parts, in the order of the work: [`labels`] are read, a [`split`] says who trains and who tests, a
-//! [`protocol`] says what is classified, a [`table`] holds the labelled rows, [`logistic`] regression (by [`lbfgs`],
-//! with a [`penalty`] that is chosen) or a [`hidden`] layer is trained, [`metrics`] and a [`bootstrap`] interval come
-//! out. [`projection`] makes a map of the rows.
+//! [`probe`](study::probe) trains a linear classifier on frozen features and tests it on utterances that it has not seen. Its parts, in
+//! the order of the work: [`labels`] are read, a [`split`] assigns utterances to training and test, a [`protocol`] determines what is
+//! classified, and a [`table`] holds the labeled rows. Then [`logistic`] regression (by [`lbfgs`], with a [`penalty`] chosen on held-out
+//! utterances) or a [`hidden`] layer is trained. The results are [`metrics`] and a [`bootstrap`] interval. [`projection`] makes a map of
+//! the rows.
 
 pub mod bootstrap;
 pub mod hidden;

@@ -1,15 +1,15 @@
-//! What a probe found: figures to be printed, and to be written as JSON.
+//! The results of a probe: figures to print and to write as JSON.
 
-use super::bootstrap::interval;
-use super::metrics::{Confused, Confusion};
-use super::projection::Map;
-use super::protocol::Protocol;
+use crate::eval::probe::bootstrap::interval;
+use crate::eval::probe::metrics::{Confused, Confusion};
+use crate::eval::probe::projection::Map;
+use crate::eval::probe::protocol::Protocol;
 use serde::Serialize;
 use std::fmt;
 
 /// The result of a probe, one row for each set of features.
 #[derive(Debug, Clone, Serialize)]
-pub struct Outcome {
+pub struct ProbeOutcome {
     /// What was classified.
     pub protocol: Protocol,
     /// What is counted: `utterances`, or `images`.
@@ -31,7 +31,7 @@ pub struct Outcome {
     /// The accuracy of always saying the most frequent class of the training rows.
     pub majority: f64,
     /// A row for each set of features.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ProbeRow>,
     /// What a reader of the figures should know.
     pub remarks: Vec<String>,
 }
@@ -47,7 +47,7 @@ pub struct Part {
 
 /// What one set of features is worth.
 #[derive(Debug, Clone, Serialize)]
-pub struct Row {
+pub struct ProbeRow {
     /// The name of the features.
     pub features: String,
     /// Values of a frame.
@@ -60,35 +60,35 @@ pub struct Row {
     pub macro_f1: f64,
     /// The penalty (the median over folds).
     pub l2: f64,
-    /// Steps of the optimiser (over all folds).
+    /// Steps of the optimizer (over all folds).
     pub iterations: usize,
-    /// Whether training ended because nothing was left to gain.
+    /// Whether training converged.
     pub converged: bool,
     /// The recall of each class.
     pub recalls: Vec<Recall>,
     /// The pairs that were confused most often.
     pub confused: Vec<Confused>,
-    /// How often each class (row) was taken for which (column), in the order of `recalls`.
+    /// How often each class (row) was classified as each class (column), in the order of `recalls`.
     #[serde(skip)]
     pub confusion: Vec<Vec<u64>>,
-    /// A map of test rows, if it was wanted.
+    /// A map of test rows, if requested.
     #[serde(skip)]
     pub map: Option<Map>,
 }
 
-impl Row {
-    /// The figures of a confusion of the classes `names`. `items` holds the right rows and all rows of each utterance; `penalties`,
-    /// steps and whether it converged are those of the training.
+impl ProbeRow {
+    /// The figures of a confusion matrix of the classes `names`. `items` holds, for each utterance, the number of correctly classified
+    /// rows and of all rows. `penalties`, `iterations` and `converged` describe the training.
     pub(crate) fn new(
         features: &str,
         dim: usize,
         (confusion, names): (&Confusion, &[String]),
         (items, seed): (&[(u64, u64)], u64),
         (mut penalties, iterations, converged): (Vec<f64>, usize, bool),
-    ) -> Row {
+    ) -> ProbeRow {
         penalties.sort_by(f64::total_cmp);
         let recalls = names.iter().enumerate();
-        Row {
+        ProbeRow {
             features: features.to_string(),
             dim,
             accuracy: confusion.accuracy(),
@@ -107,21 +107,21 @@ impl Row {
     }
 }
 
-/// How often one class was recognised.
+/// How often one class was recognized.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recall {
     /// The class.
     pub class: String,
-    /// The share of its test rows that were classified rightly; none if it has none.
+    /// The share of its test rows that were classified correctly; none if it has no test rows.
     pub recall: Option<f64>,
-    /// Its test rows.
+    /// Number of its test rows.
     pub count: u64,
 }
 
-/// How many confused pairs the text shows for each set of features.
+/// Number of confused pairs shown in the text for each set of features.
 const PAIRS: usize = 5;
 
-impl fmt::Display for Outcome {
+impl fmt::Display for ProbeOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_figures(f, self.rows.iter())?;
         let folds = self.folds.map_or(String::new(), |k| format!(", {k} folds"));
@@ -148,10 +148,10 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The table of the figures, a line for each set of features.
+/// Writes the table of the figures, one line for each set of features.
 pub(crate) fn write_figures<'r>(
     f: &mut fmt::Formatter<'_>,
-    rows: impl Iterator<Item = &'r Row> + Clone,
+    rows: impl Iterator<Item = &'r ProbeRow> + Clone,
 ) -> fmt::Result {
     let width = rows.clone().map(|r| r.features.chars().count()).max().unwrap_or(0).max("features".len());
     writeln!(f, "{:width$}  {:>5}  accuracy  95 % interval  macro-F1        l2", "features", "dim")?;
@@ -170,8 +170,8 @@ pub(crate) fn write_figures<'r>(
     Ok(())
 }
 
-/// The pairs that were confused most often, a line for each set of features.
-pub(crate) fn write_confused<'r>(f: &mut fmt::Formatter<'_>, rows: impl Iterator<Item = &'r Row>) -> fmt::Result {
+/// Writes the pairs that were confused most often, one line for each set of features.
+pub(crate) fn write_confused<'r>(f: &mut fmt::Formatter<'_>, rows: impl Iterator<Item = &'r ProbeRow>) -> fmt::Result {
     for row in rows.filter(|r| !r.confused.is_empty()) {
         let pair = |c: &Confused| format!("{} as {} {:.1} %", c.truth, c.predicted, 100.0 * c.share);
         let pairs: Vec<String> = row.confused.iter().take(PAIRS).map(pair).collect();

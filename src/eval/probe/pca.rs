@@ -1,17 +1,17 @@
 //! Principal components: the directions in which rows vary most.
 //!
-//! The covariance S of the rows is multiplied again and again to an orthonormal block Q (subspace iteration; Golub and
-//! Van Loan, *Matrix Computations*, section 8.2.4), and Jacobi rotations diagonalise Q'SQ. No chance is involved: Q starts from
-//! fixed numbers, and each component's largest element is made positive.
+//! An orthonormal block Q is multiplied repeatedly by the covariance S of the rows (subspace iteration; Golub and Van Loan, *Matrix
+//! Computations*, section 8.2.4), and Jacobi rotations diagonalize Q'SQ. There is no randomness: Q starts from fixed numbers, and each
+//! component's sign is chosen so that its largest element is positive.
 
-use super::lbfgs::dot;
+use crate::eval::probe::lbfgs::dot;
 use rayon::prelude::*;
 
 const ITERATIONS: usize = 60;
 
-/// Coordinates (n, `components`) of centred rows (n, `dim`) along the leading principal components, the largest first.
+/// Coordinates (n, `components`) of centered rows (n, `dim`) along the leading principal components, largest first.
 ///
-/// Fewer components come back if there are fewer columns.
+/// If there are fewer columns than `components`, only that many components are returned.
 pub fn coordinates(rows: &[f32], dim: usize, components: usize) -> Vec<f32> {
     Components::new(rows, dim, components).coordinates(rows)
 }
@@ -24,7 +24,7 @@ pub struct Components {
 }
 
 impl Components {
-    /// Those of rows (n, `dim`), the largest first; as many as there are columns at most.
+    /// The components of rows (n, `dim`), largest first; at most as many as there are columns.
     pub fn new(rows: &[f32], dim: usize, components: usize) -> Self {
         let k = components.min(dim);
         if k == 0 || rows.is_empty() {
@@ -34,7 +34,7 @@ impl Components {
         let mut mean = vec![0.0f64; dim];
         rows.chunks_exact(dim)
             .for_each(|row| mean.iter_mut().zip(row).for_each(|(m, &x)| *m += f64::from(x) / n as f64));
-        // Columns of the centred rows, so that a covariance is a scalar product.
+        // Columns of the centered rows, so that a covariance is a scalar product.
         let columns: Vec<Vec<f64>> =
             (0..dim).map(|c| rows.iter().skip(c).step_by(dim).map(|&x| f64::from(x) - mean[c]).collect()).collect();
         let covariance: Vec<Vec<f64>> = (0..dim)
@@ -72,7 +72,7 @@ impl Components {
         Components { mean, directions }
     }
 
-    /// Coordinates (n, k) of rows (n, `dim`) less the mean of those that the components were found in.
+    /// Coordinates (n, k) of rows (n, `dim`), after subtracting the mean of the rows from which the components were computed.
     pub fn coordinates(&self, rows: &[f32]) -> Vec<f32> {
         rows.par_chunks_exact(self.mean.len().max(1))
             .flat_map_iter(|row| {
@@ -83,7 +83,7 @@ impl Components {
     }
 }
 
-/// Gram and Schmidt, twice; a vector that the others span becomes 0.
+/// Gram-Schmidt, applied twice; a vector in the span of the others becomes 0.
 fn orthonormalise(basis: &mut [Vec<f64>]) {
     for i in 0..basis.len() {
         let (done, rest) = basis.split_at_mut(i);
@@ -101,7 +101,7 @@ fn orthonormalise(basis: &mut [Vec<f64>]) {
     }
 }
 
-/// Diagonalises a symmetric matrix in place by cyclic Jacobi rotations; the eigenvectors are the columns of what is returned.
+/// Diagonalizes a symmetric matrix in place by cyclic Jacobi rotations; the eigenvectors are the columns of the returned matrix.
 fn jacobi(a: &mut [Vec<f64>]) -> Vec<Vec<f64>> {
     let n = a.len();
     let mut vectors: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn finds_the_directions_in_which_rows_vary_most() {
-        // Three independent sources of deviation 5, 2 and 0.1 along orthonormal directions of a space of four.
+        // Three independent sources with deviations 5, 2 and 0.1 along orthonormal directions of a four-dimensional space.
         let directions = [[0.5f32, 0.5, 0.5, 0.5], [0.5, -0.5, 0.5, -0.5], [0.5, 0.5, -0.5, -0.5]];
         let mut rng = stream(1, "sources", 0);
         let sources: Vec<[f32; 3]> =

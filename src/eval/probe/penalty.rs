@@ -1,54 +1,54 @@
-//! The penalty l2, chosen on a share of the training utterances.
+//! The l2 penalty, chosen on a part of the training utterances.
 //!
-//! From at most [`SAMPLE`] rows of the training utterances (whole utterances, drawn by seed) a fifth are held out. On the others
-//! a classifier is trained with each penalty of [`GRID`], from the strongest on, each started where the one before ended, until the mean
-//! loss on the held-out part has risen twice; then with three times and a third of the best. The penalty with the lowest held-out loss
-//! wins, and is used with all training rows: it stands beside the *sum* of the losses (a prior of the weights), so that it means
-//! the same for any number of rows.
+//! At most about [`SAMPLE`] rows of the training utterances are sampled (whole utterances, drawn by seed), and a fifth of these utterances
+//! is held out. On the others a classifier is trained with each penalty of [`GRID`], strongest first, each started from the parameters
+//! of the one before, until the mean held-out loss has failed to improve twice in a row; then with three times and a third of the best
+//! penalty. The penalty with the lowest held-out loss is used with all training rows. It is added to the *sum* of the losses (a prior on
+//! the weights), so that it means the same for any number of rows.
 //!
-//! The sample is what bounds the time: the search takes about as long as the training that follows it.
+//! The sample bounds the time: the search takes about as long as the training that follows it.
 
-use super::lbfgs::Stop;
-use super::logistic::{fit, mean_loss, start};
-use super::split::deal;
-use super::standard::Standard;
-use super::table::Table;
 use crate::error::Result;
+use crate::eval::probe::lbfgs::Stop;
+use crate::eval::probe::logistic::{fit, mean_loss, start};
+use crate::eval::probe::split::deal;
+use crate::eval::probe::standard::Standard;
+use crate::eval::probe::table::Table;
 
-/// Penalties that are tried, from strong to weak.
+/// Penalties to try, from strong to weak.
 pub const GRID: [f64; 7] = [1e4, 1e3, 1e2, 1e1, 1.0, 1e-1, 1e-2];
 
-/// Rows on which penalties are compared, at most.
+/// Largest number of rows on which penalties are compared.
 pub const SAMPLE: usize = 100_000;
 
-/// One part in so many is held out.
+/// One part in `HELD_OUT` is held out.
 const HELD_OUT: usize = 5;
 
-/// The largest element of the gradient at which training for a comparison ends.
+/// Training for a comparison ends when no element of the gradient exceeds this.
 const TOLERANCE: f64 = 2e-4;
 
-/// A penalty and where to start training with it.
+/// A penalty, and the parameters from which to start training with it.
 #[derive(Debug, Clone)]
 pub struct Choice {
     /// The penalty.
     pub l2: f64,
     /// The parameters that were found with it.
     pub parameters: Vec<f64>,
-    /// The mean loss on the held-out part with each penalty that was tried; empty if none could be held out.
+    /// Each penalty that was tried, with its mean loss on the held-out part; empty if none could be held out.
     pub losses: Vec<(f64, f64)>,
 }
 
-/// Two groups of training utterances: to train on, and held out (a fifth, spread over the strata).
+/// Splits training utterances into two groups: those to train on, and those held out (a fifth, spread over the strata).
 pub fn hold_out(table: &Table, items: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) {
     let strata: Vec<String> = items.iter().map(|&i| table.items()[i].stratum.clone()).collect();
     hold_out_of(&strata, items, seed)
 }
 
-/// The same for items of these strata.
+/// The same, for items with the given strata.
 pub(crate) fn hold_out_of(strata: &[String], items: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) {
     let folds = deal(strata, HELD_OUT, seed, "probe/held-out");
     let pick = |fold: &[usize]| fold.iter().map(|&i| items[i]).collect::<Vec<_>>();
-    // The last fold is the smallest: whoever has fewer than five utterances trains on all and holds none out.
+    // The last fold is the smallest: with fewer than five utterances, all are trained on and none is held out.
     (pick(&folds[..HELD_OUT - 1].concat()), pick(&folds[HELD_OUT - 1]))
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn hold_out_of(strata: &[String], items: &[usize], seed: u64) -> (Vec
 pub fn choose(table: &Table, items: &[usize], standard: &Standard, seed: u64, note: &dyn Fn(&str)) -> Result<Choice> {
     let sample = sample(table, items, seed);
     let (train, held_out) = hold_out(table, &sample, seed);
-    // A class that the smaller training set lacks says nothing about the penalty.
+    // A class that the smaller training set lacks carries no information about the penalty.
     let counts = table.counts(&train);
     let known = |&i: &usize| table.classes()[table.items()[i].rows.clone()].iter().all(|&c| counts[c as usize] > 0);
     let known: Vec<usize> = held_out.into_iter().filter(known).collect();
@@ -76,11 +76,11 @@ pub fn choose(table: &Table, items: &[usize], standard: &Standard, seed: u64, no
     search(start(table, &train), attempt)
 }
 
-/// Tries penalties from the strongest of [`GRID`] on, as above. `attempt` trains with a penalty from some parameters on, and gives the
-/// mean held-out loss and the parameters that it found.
+/// Tries penalties, starting with the strongest of [`GRID`], as described above. `attempt` trains with a penalty from given parameters,
+/// and returns the mean held-out loss and the parameters it found.
 ///
 /// # Errors
-/// What `attempt` returns.
+/// Errors that `attempt` returns.
 pub(crate) fn search(
     start: Vec<f64>,
     mut attempt: impl FnMut(f64, Vec<f64>) -> Result<(f64, Vec<f64>)>,
@@ -117,7 +117,7 @@ pub(crate) fn search(
     Ok(Choice { l2: chosen, parameters, losses })
 }
 
-/// Utterances with at most about [`SAMPLE`] rows together: every utterance if they have no more.
+/// Utterances that together have at most about [`SAMPLE`] rows: all of them if they have no more.
 fn sample(table: &Table, items: &[usize], seed: u64) -> Vec<usize> {
     let rows = table.rows_of(items);
     if rows <= SAMPLE {
@@ -131,10 +131,10 @@ fn sample(table: &Table, items: &[usize], seed: u64) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{Corpus, reading};
-    use super::super::protocol::Protocol;
-    use super::super::standardise::standardise;
     use super::*;
+    use crate::eval::probe::fixtures::{Corpus, reading};
+    use crate::eval::probe::protocol::Protocol;
+    use crate::eval::probe::standardise::standardise;
 
     #[test]
     fn noise_wants_a_strong_penalty_and_clear_classes_a_weak_one() {

@@ -1,33 +1,33 @@
-//! A preconditioner for logistic regression: a rough inverse of the Hessian, by which [`lbfgs`](super::lbfgs) measures its steps.
+//! A preconditioner for logistic regression: an approximate inverse of the Hessian, with which [`lbfgs`](super::lbfgs) scales its steps.
 //!
 //! The Hessian of the mean loss in the parameters of class k is H_k = mean of p_k (1 - p_k) x x' over the rows (x with a 1 for the
-//! intercept), plus the penalty. It differs from class to class, and features of a network are much alike, so that each H_k is far from
-//! a multiple of the identity: without its inverse the optimiser needs many times the steps. H_k is taken from a sample of
-//! the rows at the parameters where training starts; what couples the classes is left to the optimiser.
+//! intercept), plus the penalty. It differs from class to class, and the features of a network are strongly correlated, so each H_k is
+//! far from a multiple of the identity: without its inverse the optimizer needs many times as many steps. H_k is estimated from a sample
+//! of the rows at the parameters where training starts. The coupling between classes is left to the optimizer.
 
-use super::lbfgs::dot;
-use super::linear::Linear;
-use super::softmax::probabilities;
-use super::standard::Standard;
-use super::table::{CHUNK, Table};
 use crate::error::Result;
+use crate::eval::probe::lbfgs::dot;
+use crate::eval::probe::linear::Linear;
+use crate::eval::probe::softmax::probabilities;
+use crate::eval::probe::standard::Standard;
+use crate::eval::probe::table::{CHUNK, Table};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Rows of the sample: what costs as much as a few passes, within these bounds.
+/// Bounds on the number of rows in the sample, which is chosen to cost as much as a few passes.
 const SAMPLE: (usize, usize) = (2_000, 20_000);
 
-/// Numbers in all H_k together above which they cost more than they save.
+/// Total number of elements of all H_k above which they cost more than they save.
 const LARGEST: usize = 1 << 26;
 
-/// Rows weigh nothing for a class below this p (1 - p).
+/// Rows whose p (1 - p) for a class is not above this are ignored for that class.
 const LIGHT: f32 = 1e-4;
 
-/// What is added to the diagonal, as a share of its mean: the sample does not show every direction.
+/// Ridge added to the diagonal, as a fraction of its mean: the sample does not span every direction.
 const RIDGE: f64 = 1e-3;
 
-/// The inverses of H_k, by their Cholesky factors (D + 1, D + 1); nothing if they would be too large.
+/// The inverses of H_k, stored as their Cholesky factors (D + 1, D + 1); empty if they would be too large.
 #[derive(Debug)]
 pub struct Preconditioner {
     factors: Vec<Vec<f64>>,
@@ -35,7 +35,7 @@ pub struct Preconditioner {
 }
 
 impl Preconditioner {
-    /// For rows of some utterances, at `parameters`, and the penalty `strength` = l2 / n.
+    /// Computes the preconditioner from rows of some utterances, at `parameters`, for the penalty `strength` = l2 / n.
     ///
     /// # Errors
     /// If rows cannot be read.
@@ -81,7 +81,7 @@ impl Preconditioner {
         Ok(Preconditioner { factors: factors.unwrap_or_default(), dim })
     }
 
-    /// Multiplies a vector of parameters (W, then b) by the rough inverse.
+    /// Multiplies a vector of parameters (W, then b) by the approximate inverse.
     pub fn apply(&self, v: &mut [f64]) {
         let (w, b) = v.split_at_mut(self.factors.len() * self.dim);
         w.par_chunks_exact_mut(self.dim.max(1)).zip(b).zip(&self.factors).for_each(|((w, b), factor)| {
@@ -94,11 +94,11 @@ impl Preconditioner {
     }
 }
 
-/// Columns that are factored together.
+/// Number of columns factored together.
 const BLOCK: usize = 64;
 
-/// Replaces the lower triangle of a symmetric matrix (n, n) by its Cholesky factor; false if it is not positive definite. What is above
-/// the diagonal has no meaning afterwards.
+/// Replaces the lower triangle of a symmetric matrix (n, n) with its Cholesky factor; false if it is not positive definite. The elements
+/// above the diagonal have no meaning afterwards.
 pub(crate) fn cholesky(a: &mut [f64], n: usize) -> bool {
     for first in (0..n).step_by(BLOCK) {
         let next = (first + BLOCK).min(n);
@@ -112,7 +112,7 @@ pub(crate) fn cholesky(a: &mut [f64], n: usize) -> bool {
             }
             row[i] = left.sqrt();
         }
-        // The rows below: their columns of this block, and what these take off the columns to come, in one product.
+        // The rows below: their columns of this block, and the update of the remaining columns in one product.
         let (done, rest) = a.split_at_mut(next * n);
         rest.par_chunks_exact_mut(n).for_each(|row| substitute(row, &done[first * n..], first..next, n));
         let (rows, wide) = (n - next, next - first);
@@ -131,7 +131,7 @@ pub(crate) fn cholesky(a: &mut [f64], n: usize) -> bool {
     true
 }
 
-/// The values of `row` at some columns, from factored rows that begin with that of the first of them.
+/// Computes the values of `row` at the given columns, from factored rows; the first of these is the row of the first column.
 fn substitute(row: &mut [f64], factored: &[f64], columns: Range<usize>, n: usize) {
     for j in columns.clone() {
         let above = &factored[(j - columns.start) * n..][..=j];

@@ -1,17 +1,18 @@
 //! A map of features in two dimensions: PCA, and t-SNE on the leading principal components.
 //!
-//! At most so many rows are drawn (by seed), from every class equally many as far as it has them.
+//! A limited number of rows is drawn (by seed): the same number from every class, as far as it has enough.
 
-use super::standard::Standard;
-use super::table::Table;
-use super::{pca, split::shuffle, tsne};
 use crate::error::Result;
+use crate::eval::probe::split::shuffle;
+use crate::eval::probe::standard::Standard;
+use crate::eval::probe::table::Table;
+use crate::eval::probe::{pca, tsne};
 use crate::seed::stream;
 
-/// Principal components that t-SNE starts from.
+/// Number of principal components given to t-SNE.
 const COMPONENTS: usize = 50;
 
-/// Places of some rows on two maps.
+/// Positions of some rows on two maps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Map {
     /// The names of the classes.
@@ -22,12 +23,12 @@ pub struct Map {
     pub utterances: Vec<String>,
     /// The first two principal components of each row.
     pub pca: Vec<[f32; 2]>,
-    /// The place of each row on the t-SNE map.
+    /// The position of each row on the t-SNE map.
     pub tsne: Vec<[f32; 2]>,
 }
 
 impl Map {
-    /// Maps at most `limit` standardised rows of some utterances.
+    /// Maps at most `limit` standardized rows of some utterances.
     ///
     /// # Errors
     /// If rows cannot be read.
@@ -55,7 +56,7 @@ impl Map {
     }
 }
 
-/// (utterance, row of it) of at most `limit` rows, in order: equally many of each class, as far as it has them.
+/// At most `limit` rows, in order, as (utterance, row within it): the same number from each class, as far as it has enough.
 fn draw(table: &Table, items: &[usize], limit: usize, seed: u64) -> Vec<(usize, usize)> {
     let mut of_class = vec![Vec::new(); table.names().len()];
     for &item in items {
@@ -63,7 +64,7 @@ fn draw(table: &Table, items: &[usize], limit: usize, seed: u64) -> Vec<(usize, 
         table.classes()[rows].iter().enumerate().for_each(|(at, &class)| of_class[class as usize].push((item, at)));
     }
     let mut rng = stream(seed, "probe/map", 0);
-    // The smallest classes first, so that what they cannot give falls to the others.
+    // The smallest classes first, so that what they cannot fill goes to the others.
     of_class.sort_by_key(Vec::len);
     let (mut drawn, mut classes) = (Vec::with_capacity(limit), of_class.len());
     for mut rows in of_class {
@@ -78,9 +79,9 @@ fn draw(table: &Table, items: &[usize], limit: usize, seed: u64) -> Vec<(usize, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{Corpus, reading};
-    use super::super::protocol::Protocol;
     use super::*;
+    use crate::eval::probe::fixtures::{Corpus, reading};
+    use crate::eval::probe::protocol::Protocol;
 
     #[test]
     fn rows_are_drawn_from_every_class_equally() {

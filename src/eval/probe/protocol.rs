@@ -1,21 +1,21 @@
 //! Protocols: what is classified.
 //!
-//! - `frame`: every frame, by the label at its time. With features at r labels a frame, frame t takes label
-//!   floor((t + 1/2) r): the one in the middle of its time. At 100 frames a second and labels every 10 ms, r = 1.
+//! - `frame`: every frame, by the label at its time. With r labels per frame, frame t takes label floor((t + 1/2) r): the one at the
+//!   middle of the frame. At 100 frames per second and labels every 10 ms, r = 1.
 //! - `utterance`: the mean of an utterance's frames.
-//! - `last-frame`: the last frame of each window of 20480 samples at 16 kHz (1.28 s: frames 127, 255, ... at 100 frames a
-//!   second); a tail that is shorter than a window gives none. This is CPC_audio's speaker test (`SpeakerCriterion` reads the
-//!   last frame of each window of its default `sizeWindow`), with one difference: CPC_audio runs its network on every window
-//!   on its own, so that the context starts from zero at each, and features of whole utterances carry it on. To have
-//!   exactly that test, give features that were made window by window, with the context reset: only the rows named
-//!   here are read from them.
+//! - `last-frame`: the last frame of each window of 20480 samples at 16 kHz (1.28 s: frames 127, 255, ... at 100 frames per second); a
+//!   tail shorter than a window gives none. This is CPC_audio's speaker test (`SpeakerCriterion` reads the last frame of each window
+//!   of its default `sizeWindow`), with one difference: CPC_audio runs its network on every window separately, so that the context
+//!   starts from zero in each window, whereas features of whole utterances carry the context over. To reproduce that test exactly,
+//!   provide features computed window by window, with the context reset: only the rows named here are read from them.
 
+use crate::config::from_word;
 use crate::error::{Error, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// What is classified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// Every frame.
@@ -26,20 +26,24 @@ pub enum Protocol {
     LastFrame,
 }
 
+from_word!(Protocol);
+
 /// Which end is cut when there are more labels than frames, or fewer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Cut {
+pub enum LabelCut {
     /// The end: both start together.
     End,
     /// The front: both end together.
     Front,
 }
 
+from_word!(LabelCut);
+
 /// Seconds of CPC_audio's window: 20480 samples at 16 kHz.
 pub const WINDOW_SECONDS: f64 = 1.28;
 
-/// By how much the lengths of labels and features may differ, as a share of the longer.
+/// Largest difference allowed between the lengths of labels and features, as a fraction of the longer.
 pub const APART: f64 = 0.05;
 
 impl Protocol {
@@ -52,7 +56,7 @@ impl Protocol {
         }
     }
 
-    /// How many rows `frames` frames give at `rate` frames a second.
+    /// Number of rows that `frames` frames give at `rate` frames per second.
     pub fn rows(self, frames: usize, rate: f64) -> usize {
         match self {
             Protocol::Frame => frames,
@@ -61,7 +65,7 @@ impl Protocol {
         }
     }
 
-    /// Appends the rows of one utterance to `out`: `frames` is (T, `dim`), of which the protocol `frame` takes `used`.
+    /// Appends the rows of one utterance to `out`. `frames` is (T, `dim`); the protocol `frame` uses only those in `used`.
     pub(super) fn take(self, frames: &[f32], dim: usize, used: Range<usize>, rate: f64, out: &mut Vec<f32>) {
         match self {
             Protocol::Frame => out.extend_from_slice(&frames[used.start * dim..used.end * dim]),
@@ -98,11 +102,11 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// Lays `labels` labels over `frames` frames, `ratio` labels a frame.
+    /// Aligns `labels` labels with `frames` frames, at `ratio` labels per frame.
     ///
     /// # Errors
-    /// How far apart the two are, if that is more than 5 %.
-    pub fn new(frames: usize, labels: usize, ratio: f64, cut: Cut) -> std::result::Result<Alignment, f64> {
+    /// The relative difference between the two lengths, if it is more than 5 %.
+    pub fn new(frames: usize, labels: usize, ratio: f64, cut: LabelCut) -> std::result::Result<Alignment, f64> {
         let wanted = frames as f64 * ratio;
         let apart = (wanted - labels as f64).abs() / wanted.max(labels as f64).max(f64::MIN_POSITIVE);
         if apart > APART {
@@ -115,8 +119,10 @@ impl Alignment {
         }
         let span = (n as f64 * ratio).round() as usize;
         Ok(match cut {
-            Cut::End => Alignment { frames: 0..n, first: 0, ratio, labels },
-            Cut::Front => Alignment { frames: frames - n..frames, first: labels.saturating_sub(span), ratio, labels },
+            LabelCut::End => Alignment { frames: 0..n, first: 0, ratio, labels },
+            LabelCut::Front => {
+                Alignment { frames: frames - n..frames, first: labels.saturating_sub(span), ratio, labels }
+            }
         })
     }
 
@@ -127,7 +133,7 @@ impl Alignment {
     }
 }
 
-/// Labels for each frame, from the two rates.
+/// The number of labels per frame, from the two rates.
 ///
 /// # Errors
 /// If either rate is not positive.
@@ -136,7 +142,7 @@ pub fn ratio(label_rate: f64, frame_rate: f64) -> Result<f64> {
         return Ok(label_rate / frame_rate);
     }
     Err(Error::usage(
-        format!("{label_rate} labels and {frame_rate} frames a second cannot be aligned"),
+        format!("{label_rate} labels and {frame_rate} frames per second cannot be aligned"),
         "give positive numbers with --label-rate and --frame-rate",
     ))
 }
@@ -145,37 +151,37 @@ pub fn ratio(label_rate: f64, frame_rate: f64) -> Result<f64> {
 mod tests {
     use super::*;
 
-    fn indices(frames: usize, labels: usize, ratio: f64, cut: Cut) -> (Range<usize>, Vec<usize>) {
+    fn indices(frames: usize, labels: usize, ratio: f64, cut: LabelCut) -> (Range<usize>, Vec<usize>) {
         let a = Alignment::new(frames, labels, ratio, cut).unwrap();
         (a.frames.clone(), a.indices().collect())
     }
 
     #[test]
     fn equal_rates_are_cut_at_the_end_or_at_the_front() {
-        let (frames, labels) = indices(100, 98, 1.0, Cut::End);
+        let (frames, labels) = indices(100, 98, 1.0, LabelCut::End);
         assert_eq!((frames, labels[0], labels[97]), (0..98, 0, 97));
-        let (frames, labels) = indices(100, 98, 1.0, Cut::Front);
+        let (frames, labels) = indices(100, 98, 1.0, LabelCut::Front);
         assert_eq!((frames, labels[0], labels[97]), (2..100, 0, 97));
-        let (frames, labels) = indices(98, 100, 1.0, Cut::Front);
+        let (frames, labels) = indices(98, 100, 1.0, LabelCut::Front);
         assert_eq!((frames, labels[0], labels[97]), (0..98, 2, 99));
-        let (frames, labels) = indices(98, 100, 1.0, Cut::End);
+        let (frames, labels) = indices(98, 100, 1.0, LabelCut::End);
         assert_eq!((frames, labels[0], labels[97]), (0..98, 0, 97));
     }
 
     #[test]
     fn a_slow_frame_takes_the_label_in_its_middle() {
-        assert_eq!(indices(4, 8, 2.0, Cut::End).1, [1, 3, 5, 7]);
-        assert_eq!(indices(8, 4, 0.5, Cut::End).1, [0, 0, 1, 1, 2, 2, 3, 3]);
-        assert_eq!(indices(50, 101, 2.0, Cut::Front).1[..2], [2, 4]);
+        assert_eq!(indices(4, 8, 2.0, LabelCut::End).1, [1, 3, 5, 7]);
+        assert_eq!(indices(8, 4, 0.5, LabelCut::End).1, [0, 0, 1, 1, 2, 2, 3, 3]);
+        assert_eq!(indices(50, 101, 2.0, LabelCut::Front).1[..2], [2, 4]);
     }
 
     #[test]
     fn more_than_five_percent_apart_is_refused() {
-        assert!(Alignment::new(100, 95, 1.0, Cut::End).is_ok());
-        assert_eq!(Alignment::new(100, 90, 1.0, Cut::End), Err(0.1));
-        assert!(Alignment::new(100, 106, 1.0, Cut::Front).is_err());
-        assert!(Alignment::new(50, 50, 2.0, Cut::End).is_err());
-        assert!(Alignment::new(0, 0, 1.0, Cut::End).unwrap().indices().next().is_none());
+        assert!(Alignment::new(100, 95, 1.0, LabelCut::End).is_ok());
+        assert_eq!(Alignment::new(100, 90, 1.0, LabelCut::End), Err(0.1));
+        assert!(Alignment::new(100, 106, 1.0, LabelCut::Front).is_err());
+        assert!(Alignment::new(50, 50, 2.0, LabelCut::End).is_err());
+        assert!(Alignment::new(0, 0, 1.0, LabelCut::End).unwrap().indices().next().is_none());
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Softmax and cross-entropy of a block of rows, in place.
 //!
-//! Scores lie class by class, (K, [`CHUNK`]), so that every loop runs over rows side by side. For a row with label y,
+//! Scores are stored class by class, (K, [`CHUNK`]), so that every inner loop runs over adjacent rows. For a row with label y,
 //! loss = log sum_k e^(s_k) - s_y and d loss / d s_k = softmax(s)_k - [k = y].
 
-use super::table::CHUNK;
+use crate::eval::probe::table::CHUNK;
 use crate::ops::simd::{exp, vectorized};
 
-/// Turns the scores (K, CHUNK) of `labels.len()` rows into the gradient of their losses; the sum of the losses.
+/// Replaces the scores (K, CHUNK) of `labels.len()` rows with the gradient of their losses, and returns the sum of the losses.
 pub fn cross_entropy(scores: &mut [f32], labels: &[u32]) -> f64 {
     let n = labels.len();
     let (mut high, mut sum) = ([f32::NEG_INFINITY; CHUNK], [0.0f32; CHUNK]);
@@ -46,14 +46,14 @@ pub fn cross_entropy(scores: &mut [f32], labels: &[u32]) -> f64 {
     loss
 }
 
-/// Turns the scores (K, CHUNK) of `n` rows into probabilities.
+/// Replaces the scores (K, CHUNK) of `n` rows with probabilities.
 pub fn probabilities(scores: &mut [f32], n: usize) {
     let labels = [0; CHUNK];
     cross_entropy(scores, &labels[..n]);
     scores[..n].iter_mut().for_each(|p| *p += 1.0);
 }
 
-/// Appends the class with the highest score (the first of equals) of each of `n` rows.
+/// Appends the class with the highest score (the first one in a tie) for each of `n` rows.
 pub fn argmax(scores: &[f32], n: usize, out: &mut Vec<u32>) {
     let (mut high, mut best) = ([f32::NEG_INFINITY; CHUNK], [0u32; CHUNK]);
     for (k, row) in scores.chunks_exact(CHUNK).enumerate() {

@@ -1,12 +1,12 @@
-//! Splits: which utterances train and which test. Always whole utterances: the frames of one are too much alike.
+//! Splits: which utterances are trained on and which are tested. Always whole utterances: the frames of one are too similar.
 
-use super::labels::read_text;
 use crate::error::{Error, Problem, Result};
+use crate::eval::probe::labels::read_text;
 use crate::seed::{self, Stream};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// Who trains and who tests.
+/// Which utterances are trained on and which are tested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Split {
     /// Two lists of utterances.
@@ -18,9 +18,9 @@ pub enum Split {
     },
     /// Cross-validation: every utterance is tested once, by a probe that was trained on the other folds.
     Folds {
-        /// How many folds.
+        /// Number of folds.
         folds: usize,
-        /// The utterances; all that have features and labels if there is no list.
+        /// The utterances; if there is no list, all that have features and labels.
         among: Option<Vec<String>>,
     },
 }
@@ -29,13 +29,13 @@ impl Split {
     /// Two lists.
     ///
     /// # Errors
-    /// If one is empty, or if an utterance is in both.
+    /// If a list is empty, or if an utterance is in both.
     pub fn lists(train: Vec<String>, test: Vec<String>) -> Result<Split> {
         for (list, name) in [(&train, "train"), (&test, "test")] {
             if list.is_empty() {
                 return Err(Error::failed(
                     format!("the list --{name} names no utterance"),
-                    "give one utterance a line",
+                    "give one utterance per line",
                 ));
             }
         }
@@ -63,7 +63,7 @@ impl Split {
     }
 }
 
-/// A list of utterances: an id a line, as CPC_audio's split files.
+/// A list of utterances: one id per line, as in CPC_audio's split files.
 ///
 /// # Errors
 /// If it cannot be read, is empty, or names an utterance twice.
@@ -85,14 +85,15 @@ pub fn read_list(path: &Path) -> Result<Vec<String>> {
         return Err(Error::problems(twice, "remove the second of each"));
     }
     if ids.is_empty() {
-        return Err(Error::failed(format!("{}: names no utterance", path.display()), "give one utterance a line"));
+        return Err(Error::failed(format!("{}: names no utterance", path.display()), "give one utterance per line"));
     }
     Ok(ids)
 }
 
-/// Deals `strata.len()` items into `folds` folds of nearly equal size; each stratum is spread over all of them.
+/// Assigns `strata.len()` items to `folds` folds of nearly equal size; each stratum is spread over all of them.
 ///
-/// The strata are shuffled, then dealt one after the other, going on where the last one ended.
+/// The items of each stratum are shuffled, then assigned to the folds in turn; each stratum continues with the fold after the last one
+/// used.
 pub fn deal(strata: &[String], folds: usize, seed: u64, purpose: &str) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (i, stratum) in strata.iter().enumerate() {

@@ -1,10 +1,10 @@
-//! Standardised inputs: x' = (x - mean) / deviation, column by column.
+//! Standardized inputs: x' = (x - mean) / deviation, column by column.
 //!
-//! Without this a penalty on the weights would weigh columns by their units, and the optimiser would crawl.
+//! Without this a penalty on the weights would depend on the units of the columns, and the optimizer would converge very slowly.
 
 use crate::ops::simd::vectorized;
 
-/// The standardisation of each column.
+/// The standardization of each column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standard {
     mean: Vec<f32>,
@@ -12,17 +12,17 @@ pub struct Standard {
 }
 
 impl Standard {
-    /// Leaves rows as they are.
+    /// The identity: leaves rows unchanged.
     pub fn identity(dim: usize) -> Self {
         Standard { mean: vec![0.0; dim], scale: vec![1.0; dim] }
     }
 
-    /// From the mean and the scale of each column.
+    /// A standardization with the given mean and scale of each column.
     pub fn new(mean: Vec<f32>, scale: Vec<f32>) -> Self {
         Standard { mean, scale }
     }
 
-    /// Appends standardised rows (n, D).
+    /// Appends standardized rows (n, D).
     pub fn append(&self, rows: &[f32], out: &mut Vec<f32>) {
         let (mean, scale) = (self.mean.as_slice(), self.scale.as_slice());
         vectorized(|| {

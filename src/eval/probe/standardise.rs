@@ -1,20 +1,19 @@
-//! The standardisation of training rows: each column gets mean 0 and variance 1.
+//! The standardization of training rows: each column gets mean 0 and variance 1.
 
-use super::standard::Standard;
-use super::table::Table;
 use crate::error::Result;
+use crate::eval::probe::standard::Standard;
+use crate::eval::probe::table::Table;
 use crate::ops::simd::vectorized;
 use rayon::prelude::*;
 
-/// Means and deviations over the rows of some utterances, summed in f64. A column that is constant (to f32's rounding)
-/// becomes 0.
+/// Means and deviations over the rows of some utterances, accumulated in f64. A column that is constant (to f32 rounding) becomes 0.
 ///
 /// # Errors
 /// If rows cannot be read.
 pub fn standardise(table: &Table, items: &[usize]) -> Result<Standard> {
     let dim = table.dim();
     let plain = Standard::identity(dim);
-    // Sums of differences to a first row keep their digits where the mean is large beside the deviation.
+    // Sums of differences from a first row stay precise where the mean is large compared to the deviation.
     let origin = match items.iter().find(|&&i| !table.items()[i].rows.is_empty()) {
         Some(&i) => table.rows(i, &plain)?[..dim].to_vec(),
         None => vec![0.0; dim],
@@ -55,15 +54,15 @@ pub fn standardise(table: &Table, items: &[usize]) -> Result<Standard> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{Corpus, reading};
-    use super::super::protocol::Protocol;
     use super::*;
+    use crate::eval::probe::fixtures::{Corpus, reading};
+    use crate::eval::probe::protocol::Protocol;
 
     #[test]
     fn columns_get_mean_0_and_variance_1_and_constant_ones_become_0() {
         let mut corpus = Corpus::new(6, 200, 4, 2);
         for row in corpus.rows.iter_mut().flat_map(|rows| rows.chunks_exact_mut(4)) {
-            row[1] += 1e4; // a large mean beside a small deviation
+            row[1] += 1e4; // a large mean with a small deviation
             row[2] = 0.1;
         }
         let set = corpus.set();

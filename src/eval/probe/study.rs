@@ -1,29 +1,30 @@
-//! The probe as a whole: from features, labels and a split to figures.
+//! The complete probe: from features, labels and a split to figures.
 //!
-//! For each set of features: the labelled rows are gathered, inputs standardised on the training rows, the penalty chosen on
-//! a share of the training utterances, the classifier trained on all of them, and tested once on the others. The probe never
-//! sees a test row before that, and never a frame of a test utterance in training.
+//! For each set of features, the labeled rows are gathered, the inputs are standardized on the training rows, the penalty is chosen on a
+//! part of the training utterances, and the classifier is trained on all of them and tested once on the others. The probe sees no test
+//! row before that, and no frame of a test utterance during training.
 
-use super::labels::Labels;
-use super::lbfgs::Stop;
-use super::metrics::Confusion;
-use super::outcome::{Outcome, Part, Row};
-use super::protocol::{Cut, Protocol};
-use super::softmax::argmax;
-use super::split::{Split, deal};
-use super::standard::Standard;
-use super::standardise::standardise;
-use super::table::{Reading, Table, memory_limit};
-use super::{hidden, linear, logistic, penalty, projection};
 use crate::error::{Error, Problem, Result};
+use crate::eval::probe::labels::Labels;
+use crate::eval::probe::lbfgs::Stop;
+use crate::eval::probe::metrics::Confusion;
+use crate::eval::probe::outcome::{Part, ProbeOutcome, ProbeRow};
+use crate::eval::probe::protocol::{LabelCut, Protocol};
+use crate::eval::probe::softmax::argmax;
+use crate::eval::probe::split::{Split, deal};
+use crate::eval::probe::standard::Standard;
+use crate::eval::probe::standardise::standardise;
+use crate::eval::probe::table::{Reading, Table, memory_limit};
+use crate::eval::probe::{hidden, linear, logistic, penalty, projection};
 use crate::features::FeatureSet;
+use crate::options::Options;
 use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// What is to be probed, and how.
 #[derive(Debug, Clone)]
-pub struct Task {
+pub struct ProbeTask {
     /// What the features have to tell.
     pub labels: Labels,
     /// Who trains and who tests.
@@ -31,7 +32,7 @@ pub struct Task {
     /// What is classified.
     pub protocol: Protocol,
     /// Which end is cut when labels and frames are not equally many.
-    pub cut: Cut,
+    pub cut: LabelCut,
     /// Frame labels a second (100 in CPC_audio's files).
     pub label_rate: f64,
     /// Frames a second; none for what the features say, else 100.
@@ -50,15 +51,15 @@ pub struct Task {
     pub stop: Arc<AtomicBool>,
 }
 
-impl Task {
+impl ProbeTask {
     /// A task with the usual settings: for frame labels the protocol `frame`, else `utterance`; a linear probe, l2 chosen, seed 0.
     pub fn new(labels: Labels, split: Split) -> Self {
         let protocol = if matches!(labels, Labels::Frames { .. }) { Protocol::Frame } else { Protocol::Utterance };
-        Task {
+        ProbeTask {
             labels,
             split,
             protocol,
-            cut: Cut::End,
+            cut: LabelCut::End,
             label_rate: 100.0,
             frame_rate: None,
             names: None,
@@ -68,6 +69,32 @@ impl Task {
             map_points: 0,
             stop: Arc::default(),
         }
+    }
+
+    /// Sets what options of `cpc probe` say of how it is probed: `level`, `cut`, `label-rate`, `frame-rate`, `hidden`, `l2` and `seed`.
+    ///
+    /// # Errors
+    /// A value is out of range.
+    pub fn set(&mut self, options: &Options) -> Result<()> {
+        self.protocol = options.get("level")?.unwrap_or(self.protocol);
+        self.cut = options.get("cut")?.unwrap_or(self.cut);
+        self.label_rate = options.get("label-rate")?.unwrap_or(self.label_rate);
+        self.frame_rate = options.get("frame-rate")?;
+        self.hidden = options.get("hidden")?;
+        self.seed = options.get("seed")?.unwrap_or(0);
+        self.l2 = match options.get::<String>("l2")?.as_deref() {
+            None | Some("auto") => None,
+            Some(_) => options.get("l2")?,
+        };
+        let positive = |name: &str, value: Option<f64>, from: f64| match value {
+            Some(x) if !x.is_finite() || x < from => {
+                Err(Error::usage(format!("--{name} {x}: is out of range"), "give a number above 0, or from 0 for --l2"))
+            }
+            _ => Ok(()),
+        };
+        positive("label-rate", Some(self.label_rate), f64::MIN_POSITIVE)?;
+        positive("frame-rate", self.frame_rate, f64::MIN_POSITIVE)?;
+        positive("l2", self.l2, 0.0)
     }
 
     fn reading(&self, set: &FeatureSet) -> Reading {
@@ -83,12 +110,12 @@ impl Task {
     }
 }
 
-/// Probes sets of features, each with a name; `note` is told what is going on.
+/// Probes sets of features, each with a name; `note` receives progress messages.
 ///
 /// # Errors
-/// What [`Table::gather`] refuses; training rows of a single class; classes that occur only in the test rows; no rows.
-pub fn probe(task: &Task, sets: &[(String, FeatureSet)], note: &dyn Fn(&str)) -> Result<Outcome> {
-    let mut outcome: Option<Outcome> = None;
+/// Errors of [`Table::gather`]; training rows of a single class; classes that occur only in the test rows; no rows.
+pub fn probe(task: &ProbeTask, sets: &[(String, FeatureSet)], note: &dyn Fn(&str)) -> Result<ProbeOutcome> {
+    let mut outcome: Option<ProbeOutcome> = None;
     for (name, set) in sets {
         let study = Study::new(task, set).map_err(|e| at(name, e))?;
         let tell = |text: &str| note(&format!("{name}: {text}"));
@@ -97,7 +124,7 @@ pub fn probe(task: &Task, sets: &[(String, FeatureSet)], note: &dyn Fn(&str)) ->
         let (train, test) = study.sizes();
         if (train, test) != (outcome.train, outcome.test) {
             let (train, test) = (train.rows, test.rows);
-            let cut = "fewer or more frames fit the labels than of the first features";
+            let cut = "the number of frames that fit the labels differs from that of the first features";
             outcome.remarks.push(format!("{name}: {train} training and {test} test rows ({cut})"));
         }
         for remark in study.remarks {
@@ -115,7 +142,7 @@ pub fn probe(task: &Task, sets: &[(String, FeatureSet)], note: &dyn Fn(&str)) ->
 
 /// Features at hand: a row each, those to train on first.
 #[derive(Debug, Clone)]
-pub struct Rows<'a> {
+pub struct FeatureRows<'a> {
     /// Their name.
     pub name: &'a str,
     /// Numbers of a row.
@@ -124,17 +151,17 @@ pub struct Rows<'a> {
     pub rows: Vec<f32>,
 }
 
-/// Probes rows of images that are at hand, of which the first `train` are trained on and the others tested, and adds what was found to
-/// `outcome`. The labels and the split of `task` are not looked at.
+/// Probes image features in memory: trains on the first `train` rows, tests on the others, and adds the results to `outcome`. The labels
+/// and the split of `task` are ignored.
 ///
 /// # Errors
-/// What [`Table::of_rows`] refuses; training rows of a single class; classes that occur only in the test rows.
+/// Errors of [`Table::of_rows`]; training rows of a single class; classes that occur only in the test rows.
 pub fn probe_rows(
-    task: &Task,
-    features: Rows,
+    task: &ProbeTask,
+    features: FeatureRows,
     labels: &[String],
     train: usize,
-    outcome: &mut Option<Outcome>,
+    outcome: &mut Option<ProbeOutcome>,
     note: &dyn Fn(&str),
 ) -> Result<()> {
     let name = features.name;
@@ -144,7 +171,7 @@ pub fn probe_rows(
     study.check().map_err(|e| at(name, e))?;
     let tell = |text: &str| note(&format!("{name}: {text}"));
     let (row, majority) = study.run(name, &tell).map_err(|e| at(name, e))?;
-    let outcome = outcome.get_or_insert_with(|| Outcome { unit: "images", ..study.outcome(majority) });
+    let outcome = outcome.get_or_insert_with(|| ProbeOutcome { unit: "images", ..study.outcome(majority) });
     if !row.converged {
         outcome.remarks.push(format!("{name}: training was given up before it converged"));
     }
@@ -152,7 +179,7 @@ pub fn probe_rows(
     Ok(())
 }
 
-/// Puts the name of the features before an error of the probe's own.
+/// Prefixes an error raised by the probe itself with the name of the features.
 fn at(name: &str, error: Error) -> Error {
     match error {
         Error::Failed { what, remedy } => Error::Failed { what: format!("{name}: {what}"), remedy },
@@ -162,7 +189,7 @@ fn at(name: &str, error: Error) -> Error {
 
 /// One set of features, gathered and split: (train, test) utterances for each fold.
 struct Study<'a> {
-    task: &'a Task,
+    task: &'a ProbeTask,
     table: Table<'a>,
     folds: Vec<(Vec<usize>, Vec<usize>)>,
     remarks: Vec<String>,
@@ -174,7 +201,7 @@ enum Model {
     Hidden(hidden::Hidden),
 }
 
-/// A trained classifier, its penalty, and how its training ended.
+/// A trained classifier, its penalty, and the outcome of its training.
 struct Trained {
     model: Model,
     l2: f64,
@@ -183,13 +210,13 @@ struct Trained {
 }
 
 impl<'a> Study<'a> {
-    fn new(task: &'a Task, set: &'a FeatureSet) -> Result<Self> {
+    fn new(task: &'a ProbeTask, set: &'a FeatureSet) -> Result<Self> {
         if let (Some(asked), Some(known)) = (task.frame_rate, set.frame_rate())
             && (asked - known).abs() > 1e-6 * known
         {
             return Err(Error::usage(
                 format!("--frame-rate {asked}: the index of the features says {known}"),
-                "leave --frame-rate out; it is for features without an index",
+                "omit --frame-rate; it is for features without an index",
             ));
         }
         let mut remarks = Vec::new();
@@ -199,7 +226,7 @@ impl<'a> Study<'a> {
             Split::Folds { among: None, .. } => {
                 let (known, unknown): (Vec<_>, Vec<_>) = set.utterances().iter().partition(|u| task.labels.has(&u.id));
                 if !unknown.is_empty() {
-                    remarks.push(format!("{} utterances have no label and were left out", unknown.len()));
+                    remarks.push(format!("{} utterances have no label and were skipped", unknown.len()));
                 }
                 (known.iter().map(|u| u.id.clone()).collect(), 0)
             }
@@ -209,7 +236,7 @@ impl<'a> Study<'a> {
         let ratio = reading.label_rate / reading.frame_rate;
         if matches!(task.labels, Labels::Frames { .. }) && (ratio - 1.0).abs() > 1e-6 {
             remarks.push(format!(
-                "frame t takes label floor((t + 0.5) * {ratio:.4}): {} labels and {} frames a second",
+                "frame t takes label floor((t + 0.5) * {ratio:.4}): {} labels and {} frames per second",
                 reading.label_rate, reading.frame_rate
             ));
         }
@@ -219,7 +246,7 @@ impl<'a> Study<'a> {
             let more = if short.len() > 3 { ", ..." } else { "" };
             let text = if short.len() == 1 { "utterance is" } else { "utterances are" };
             remarks
-                .push(format!("{} {text} shorter than a window of 1.28 s, without a row: {shown}{more}", short.len()));
+                .push(format!("{} {text} shorter than a window of 1.28 s and gave no row: {shown}{more}", short.len()));
         }
         if !table.in_memory() && !table.classes().is_empty() {
             remarks
@@ -230,7 +257,7 @@ impl<'a> Study<'a> {
             Split::Lists { .. } => vec![(all[..train].to_vec(), all[train..].to_vec())],
             Split::Folds { folds, .. } => {
                 if all.len() < *folds {
-                    let what = format!("--folds {folds} of {} utterances", all.len());
+                    let what = format!("--folds {folds} with {} utterances", all.len());
                     return Err(Error::failed(what, "give at most as many folds as there are utterances"));
                 }
                 let strata: Vec<String> = table.items().iter().map(|i| i.stratum.clone()).collect();
@@ -244,7 +271,7 @@ impl<'a> Study<'a> {
         Ok(study)
     }
 
-    /// Refuses what cannot be learnt or not be tested.
+    /// Rejects data that cannot be learned or tested.
     fn check(&mut self) -> Result<()> {
         for (train, test) in &self.folds {
             for (items, name) in [(train, "training"), (test, "test")] {
@@ -268,7 +295,7 @@ impl<'a> Study<'a> {
             if self.folds.len() > 1 {
                 for c in unseen {
                     let (name, n) = (&names[c], tested[c]);
-                    self.remarks.push(format!("class {name} is in one fold only: its {n} rows there count as wrong"));
+                    self.remarks.push(format!("class {name} is in one fold only: its {n} rows there count as errors"));
                 }
                 continue;
             }
@@ -276,18 +303,18 @@ impl<'a> Study<'a> {
                 Problem::new(format!("class {}", names[c]), format!("{} test rows, no training row", tested[c]))
             };
             let problems: Vec<Problem> = unseen.iter().map(describe).collect();
-            let remedy = "a class that only the test utterances have cannot be learnt: move an utterance with it to --train, or \
-                          remove it from --test";
+            let remedy = "a class that occurs only in the test utterances cannot be learned: move an utterance with it to \
+                          --train, or remove it from --test";
             return Err(Error::problems(problems, remedy));
         }
         Ok(())
     }
 
-    /// What is the same for all sets of features.
-    fn outcome(&self, majority: f64) -> Outcome {
+    /// The part of the outcome that is the same for all sets of features.
+    fn outcome(&self, majority: f64) -> ProbeOutcome {
         let (train, test) = self.sizes();
         let classes = self.table.names().len();
-        Outcome {
+        ProbeOutcome {
             protocol: self.task.protocol,
             unit: "utterances",
             probe: self.task.hidden.map_or("linear".into(), |n| format!("hidden {n}")),
@@ -303,15 +330,15 @@ impl<'a> Study<'a> {
         }
     }
 
-    /// What is trained on and tested; of folds, all for both.
+    /// The amounts of training and test data; with folds, all the data for both.
     fn sizes(&self) -> (Part, Part) {
         let part = |items: &[usize]| Part { utterances: items.len(), rows: self.table.rows_of(items) };
         let tests: Vec<usize> = self.folds.iter().flat_map(|f| f.1.clone()).collect();
         (part(if self.folds.len() > 1 { &tests } else { &self.folds[0].0 }), part(&tests))
     }
 
-    /// Trains and tests; the figures, and the accuracy of the majority class.
-    fn run(&self, name: &str, note: &dyn Fn(&str)) -> Result<(Row, f64)> {
+    /// Trains and tests; returns the figures, and the accuracy of always predicting the majority class.
+    fn run(&self, name: &str, note: &dyn Fn(&str)) -> Result<(ProbeRow, f64)> {
         let table = &self.table;
         let mut confusion = Confusion::new(table.names().len());
         let (mut utterances, mut frequent, mut iterations, mut penalties) = (Vec::new(), 0, 0, Vec::new());
@@ -340,8 +367,9 @@ impl<'a> Study<'a> {
             }
         }
         let trained = (penalties, iterations, converged);
-        let figures = Row::new(name, table.dim(), (&confusion, table.names()), (&utterances, self.task.seed), trained);
-        let row = Row { map, ..figures };
+        let figures =
+            ProbeRow::new(name, table.dim(), (&confusion, table.names()), (&utterances, self.task.seed), trained);
+        let row = ProbeRow { map, ..figures };
         Ok((row, frequent as f64 / self.sizes().1.rows.max(1) as f64))
     }
 
@@ -365,7 +393,7 @@ impl<'a> Study<'a> {
         Ok(Trained { model, l2: choice.l2, steps: found.iterations, converged: found.converged })
     }
 
-    /// The classes that a model says for the rows of each utterance.
+    /// The classes that a model predicts for the rows of each utterance.
     fn predict(&self, model: &Model, items: &[usize], standard: &Standard) -> Result<Vec<Vec<u32>>> {
         let predict = |&item: &usize| {
             let (mut said, mut scores, mut room) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,24 +1,24 @@
-//! The labelled rows of one feature set, utterance by utterance; or rows that are at hand, each an item of its own.
+//! The labeled rows of one feature set, utterance by utterance; or rows already in memory, each an item of its own.
 //!
-//! Rows are kept in memory where they fit into half of what is free, else they are read again at each pass. Everything that
-//! goes over them does so in the same *parts* of whole utterances and the same *chunks* of [`CHUNK`] rows, so that the result is
-//! the same to the last bit either way, and for every number of threads.
+//! Rows are kept in memory if they fit into half of the free memory; otherwise they are read again at each pass. Every pass processes
+//! them in the same *parts* of whole utterances and the same *chunks* of [`CHUNK`] rows, so that the result is the same to the last bit
+//! either way, and for every number of threads.
 
-use super::labels::Labels;
-use super::protocol::{Alignment, Cut, Protocol, ratio};
-use super::standard::Standard;
 use crate::error::{Error, Problem, Result};
-use crate::features::{FeatureSet, Utterance};
+use crate::eval::probe::labels::Labels;
+use crate::eval::probe::protocol::{Alignment, LabelCut, Protocol, ratio};
+use crate::eval::probe::standard::Standard;
+use crate::features::{FeatureSet, FeatureUtterance};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Rows that are worked on at once: few enough that they stay in a core's cache.
+/// Number of rows processed at once: few enough to stay in a core's cache.
 pub const CHUNK: usize = 512;
 
-/// Into how many parts the rows are cut, to be worked on side by side.
+/// Number of parts into which the rows are divided, to be processed in parallel.
 const PARTS: usize = 32;
 
 /// How features and labels are read.
@@ -27,7 +27,7 @@ pub struct Reading {
     /// What is classified.
     pub protocol: Protocol,
     /// Which end is cut when labels and frames are not equally many.
-    pub cut: Cut,
+    pub cut: LabelCut,
     /// Frame labels a second.
     pub label_rate: f64,
     /// Frames a second.
@@ -45,7 +45,7 @@ pub struct Reading {
 pub struct Item {
     /// Its id.
     pub id: String,
-    /// Its speaker or label: folds hold equal shares of each.
+    /// Its speaker or label: each is spread evenly over the folds.
     pub stratum: String,
     /// Its rows in the table.
     pub rows: Range<usize>,
@@ -53,7 +53,7 @@ pub struct Item {
     frames: Range<usize>,
 }
 
-/// The classes that labels name, in the order of the alphabet, and the class of each label.
+/// The classes that occur in the labels, in alphabetical order, and the class of each label.
 pub(crate) fn classes_of(labels: &[String]) -> (Vec<String>, Vec<u32>) {
     let mut names = labels.to_vec();
     names.sort_unstable();
@@ -63,9 +63,9 @@ pub(crate) fn classes_of(labels: &[String]) -> (Vec<String>, Vec<u32>) {
     (names, classes)
 }
 
-/// Labelled rows.
+/// Labeled rows.
 pub struct Table<'a> {
-    /// None for rows that are at hand.
+    /// None for rows already in memory.
     set: Option<&'a FeatureSet>,
     dim: usize,
     protocol: Protocol,
@@ -93,8 +93,8 @@ impl<'a> Table<'a> {
     /// Gathers the rows of the utterances `ids` of a set.
     ///
     /// # Errors
-    /// Every utterance that has no features, no frames or no label, or whose labels do not fit its frames; labels without a name;
-    /// labels that do not fit the protocol; features that cannot be read or are not finite.
+    /// Utterances that have no features, no frames or no label, or whose labels do not fit their frames (all of them are named); labels
+    /// without a name; labels that do not fit the protocol; features that cannot be read or are not finite.
     pub fn gather(set: &'a FeatureSet, ids: &[String], labels: &Labels, reading: &Reading) -> Result<Table<'a>> {
         if matches!(labels, Labels::Frames { .. }) && reading.protocol != Protocol::Frame {
             let what = format!("--level {} with the frame labels of {}", reading.protocol.name(), labels.name());
@@ -135,8 +135,8 @@ impl<'a> Table<'a> {
         if !problems.is_empty() {
             return Err(Error::problems(
                 problems,
-                "every utterance of the lists needs features and labels that belong together: correct the lists, or --labels, \
-                 --label-rate and --frame-rate",
+                "every utterance in the lists needs features and labels that fit together: correct the lists, or \
+                 --labels, --label-rate and --frame-rate",
             ));
         }
         table.number(&found, reading.names.as_deref(), labels)?;
@@ -144,18 +144,19 @@ impl<'a> Table<'a> {
         Ok(table)
     }
 
-    /// Rows (N, `dim`) that are at hand, with a label each; folds hold equal shares of each label. `stop` is raised to end the work.
+    /// A table of rows (N, `dim`) already in memory, with one label each; each label is spread evenly over the folds. Set `stop` to true
+    /// to stop the work.
     ///
     /// # Errors
-    /// If there are not `dim` values for each label, or not all are finite.
+    /// If there are not exactly `dim` values for each label, or if some are not finite.
     pub fn of_rows(dim: usize, rows: Vec<f32>, labels: &[String], stop: Arc<AtomicBool>) -> Result<Table<'static>> {
         if dim == 0 || rows.len() != labels.len() * dim {
             let what = format!("{} values are not {} rows of {dim}", rows.len(), labels.len());
-            return Err(Error::failed(what, "give a row of the same length for each label"));
+            return Err(Error::failed(what, "give one row for each label, all of the same length"));
         }
         if let Some(at) = rows.iter().position(|x| !x.is_finite()) {
             let what = format!("row {}, column {}: the value is {}", at / dim, at % dim, rows[at]);
-            return Err(Error::failed(what, "a row must hold finite numbers: look for what made this one"));
+            return Err(Error::failed(what, "rows must hold finite numbers: check how this one was computed"));
         }
         let (names, classes) = classes_of(labels);
         let item = |(i, label): (usize, &String)| Item {
@@ -170,7 +171,7 @@ impl<'a> Table<'a> {
         Ok(Table { set: None, dim, protocol, rate, items, classes, names, data: Some(rows), stop })
     }
 
-    /// Numbers the classes that occur, in the order of their ids or of the alphabet.
+    /// Numbers the classes that occur, in the order of their ids or alphabetically.
     fn number(&mut self, found: &[Found], names: Option<&[String]>, labels: &Labels) -> Result<()> {
         let mut ids: BTreeMap<u32, u32> = BTreeMap::new();
         let mut words: BTreeMap<&str, u32> = BTreeMap::new();
@@ -202,7 +203,7 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// Reads all rows, if they fit.
+    /// Reads all rows into memory, if they fit.
     fn load(&mut self, limit: usize) -> Result<()> {
         let dim = self.dim();
         if self.classes.len().saturating_mul(dim).saturating_mul(size_of::<f32>()) > limit {
@@ -227,7 +228,7 @@ impl<'a> Table<'a> {
                 read.err()
             })
             .collect();
-        // Faults of files are told all at once; of any other kind, the first.
+        // Faults in files are reported all together; of other errors, the first is returned.
         let mut bad = Vec::new();
         for error in errors {
             match error {
@@ -236,18 +237,18 @@ impl<'a> Table<'a> {
             }
         }
         if !bad.is_empty() {
-            return Err(Error::problems(bad, "make these features again, or leave the utterances out of the lists"));
+            return Err(Error::problems(bad, "extract these features again, or remove the utterances from the lists"));
         }
         self.data = Some(data);
         Ok(())
     }
 
-    /// Values of a row.
+    /// Dimension of a row.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// The utterances, in the order in which they were asked for.
+    /// The utterances, in the order in which they were requested.
     pub fn items(&self) -> &[Item] {
         &self.items
     }
@@ -262,17 +263,17 @@ impl<'a> Table<'a> {
         &self.names
     }
 
-    /// Whether the rows are in memory, or read again at each pass.
+    /// Whether the rows are in memory; if not, they are read again at each pass.
     pub fn in_memory(&self) -> bool {
         self.data.is_some()
     }
 
-    /// Rows of some utterances.
+    /// Number of rows of some utterances.
     pub fn rows_of(&self, items: &[usize]) -> usize {
         items.iter().map(|&i| self.items[i].rows.len()).sum()
     }
 
-    /// How many rows of some utterances each class has.
+    /// Number of rows of each class in some utterances.
     pub fn counts(&self, items: &[usize]) -> Vec<u64> {
         let mut counts = vec![0; self.names.len()];
         for &i in items {
@@ -281,7 +282,7 @@ impl<'a> Table<'a> {
         counts
     }
 
-    /// Appends an utterance's rows, as the features have them; `frames` is room to work in.
+    /// Appends an utterance's rows as stored in the features; `frames` is scratch space.
     fn read(&self, item: &Item, frames: &mut Vec<f32>, out: &mut Vec<f32>) -> Result<()> {
         let before = out.len();
         let dim = self.dim();
@@ -294,13 +295,13 @@ impl<'a> Table<'a> {
         if out.len() - before != item.rows.len() * dim {
             return Err(Error::failed(
                 format!("{}: the features changed while they were read", item.id),
-                "start again",
+                "run the command again",
             ));
         }
         Ok(())
     }
 
-    /// Standardised rows of one utterance.
+    /// Standardized rows of one utterance.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -311,7 +312,7 @@ impl<'a> Table<'a> {
     }
 
     fn with_raw(&self, item: usize, room: &mut (Vec<f32>, Vec<f32>), f: impl FnOnce(&[f32])) -> Result<()> {
-        // Every pass over the rows comes by here.
+        // Every pass over the rows goes through here.
         if self.stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted { kept: "a probe keeps nothing; run it again".into() });
         }
@@ -326,7 +327,7 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// Cuts utterances into parts of about equally many rows: a function of the rows alone.
+    /// Divides utterances into parts with about the same number of rows. The result depends on the rows alone.
     pub fn parts<'i>(&self, items: &'i [usize]) -> Vec<&'i [usize]> {
         let total = self.rows_of(items);
         let goal = total.div_ceil(PARTS).max(CHUNK);
@@ -341,10 +342,10 @@ impl<'a> Table<'a> {
         parts
     }
 
-    /// Gives the standardised rows of a part to `f`, [`CHUNK`] at a time: rows (n, D) and their classes (n).
+    /// Passes the standardized rows of a part to `f`, [`CHUNK`] at a time: rows (n, D) and their classes (n).
     ///
     /// # Errors
-    /// If rows cannot be read, or what `f` returns.
+    /// If rows cannot be read; errors that `f` returns.
     pub fn chunks(
         &self,
         part: &[usize],
@@ -377,7 +378,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Where an utterance is, which of its frames are used, and their labels; else what is wrong.
+/// Returns where an utterance is, which of its frames are used, and their labels; or a description of what is wrong.
 fn locate(
     set: &FeatureSet,
     id: &str,
@@ -414,11 +415,11 @@ fn locate(
     Ok((index, 0..utterance.frames, Found::Word(word, rows)))
 }
 
-fn speaker(utterance: &Utterance) -> std::result::Result<&str, String> {
-    utterance.speaker.as_deref().ok_or_else(|| "the features do not say its speaker".into())
+fn speaker(utterance: &FeatureUtterance) -> std::result::Result<&str, String> {
+    utterance.speaker.as_deref().ok_or_else(|| "the features do not name its speaker".into())
 }
 
-/// Bytes of rows to keep in memory: half of what is free (on Linux, also within a container's limit), else 4 GiB.
+/// Bytes of rows to keep in memory: half of the free memory (on Linux, also within a container's limit), or 4 GiB if that is unknown.
 pub fn memory_limit() -> usize {
     let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<usize>().ok();
     let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
@@ -432,8 +433,8 @@ pub fn memory_limit() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{Corpus, reading};
     use super::*;
+    use crate::eval::probe::fixtures::{Corpus, reading};
 
     #[test]
     fn a_raised_flag_ends_the_next_pass() {

@@ -1,21 +1,21 @@
-//! t-SNE: a map of points on which neighbours stay neighbours (van der Maaten and Hinton, JMLR 9, 2008), exact, in two dimensions.
+//! t-SNE: a map of points on which neighbors stay neighbors (van der Maaten and Hinton, JMLR 9, 2008), exact, in two dimensions.
 //!
-//! p_ij are Gaussian affinities of the points, each with the width that gives the wanted perplexity, made symmetric; q_ij is
-//! proportional to w_ij = 1 / (1 + |y_i - y_j|^2). KL(p | q) is minimised by gradient descent with momentum and gains:
-//! dKL / dy_i = 4 sum_j (p_ij - q_ij) w_ij (y_i - y_j). Affinities are exaggerated twelve times in the first quarter of the steps, and the
-//! rate is n / 48 (at least 50), as Belkina et al. (Nature Communications 10, 2019) advise and scikit-learn does.
+//! p_ij are Gaussian affinities of the points, each with the width that gives the target perplexity, made symmetric; q_ij is
+//! proportional to w_ij = 1 / (1 + |y_i - y_j|^2). KL(p | q) is minimized by gradient descent with momentum and gains:
+//! dKL / dy_i = 4 sum_j (p_ij - q_ij) w_ij (y_i - y_j). Affinities are exaggerated by a factor of twelve in the first quarter of the
+//! steps, and the learning rate is n / 48 (at least 50), as Belkina et al. (Nature Communications 10, 2019) advise and scikit-learn does.
 
 use crate::ops::simd::{exp, sum1, vectorized};
 use rayon::prelude::*;
 
-/// About how many neighbours each point has (scikit-learn's default).
+/// Approximate number of neighbors of each point (scikit-learn's default).
 pub const PERPLEXITY: f32 = 30.0;
 
 const STEPS: usize = 1000;
 const EXAGGERATED: usize = STEPS / 4;
 const EXAGGERATION: f32 = 12.0;
 
-/// A map (n points) of rows (n, `dim`), from `start` (n points) on, which is scaled down first. The same start gives the same map.
+/// A map (n points) of rows (n, `dim`), optimized from `start` (n points), which is scaled down first. The same start gives the same map.
 ///
 /// Time and memory grow with n^2: 2000 points take seconds and 16 MB.
 pub fn map(rows: &[f32], dim: usize, start: &[[f32; 2]]) -> Vec<[f32; 2]> {
@@ -27,7 +27,7 @@ pub fn map(rows: &[f32], dim: usize, start: &[[f32; 2]]) -> Vec<[f32; 2]> {
     let spread = (start.iter().map(|s| s[0] * s[0]).sum::<f32>() / n as f32).sqrt().max(f32::MIN_POSITIVE);
     let (mut x, mut y): (Vec<f32>, Vec<f32>) =
         start.iter().map(|s| (s[0] / spread * 1e-4, s[1] / spread * 1e-4)).unzip();
-    // Equal points would stay together for ever: a fixed, tiny spiral tells them apart.
+    // Equal points would stay together forever: a fixed, tiny spiral separates them.
     for i in 0..n {
         let angle = i as f32 * 2.399_963;
         x[i] += 1e-6 * angle.cos();
@@ -60,7 +60,7 @@ pub fn map(rows: &[f32], dim: usize, start: &[[f32; 2]]) -> Vec<[f32; 2]> {
     x.into_iter().zip(y).map(|(x, y)| [x, y]).collect()
 }
 
-/// What the others do to a point: sum of p w d, of w^2 d, and of w, for differences d.
+/// The effect of the other points on a point: sums of p w d, of w^2 d, and of w, for differences d.
 struct Force {
     attract: [f32; 2],
     repel: [f32; 2],
@@ -119,7 +119,7 @@ fn affinities(rows: &[f32], dim: usize, n: usize) -> Vec<f32> {
     (0..n * n).map(|at| (at / n, at % n)).map(|(i, j)| scale * (one_sided[i][j] + one_sided[j][i])).collect()
 }
 
-/// Gaussian affinities of a point `i` to the others, of the wanted perplexity (bisection on the width).
+/// Gaussian affinities of a point `i` to the others, with the target perplexity (bisection on the width).
 fn conditional(distances: &[f32], i: usize, perplexity: f32) -> Vec<f32> {
     let others = || distances.iter().enumerate().filter(|&(j, _)| j != i).map(|(_, &d)| d);
     let nearest = others().fold(f32::INFINITY, f32::min);

@@ -1,15 +1,15 @@
-//! The mean of random word vectors: what word counts alone, squeezed into a vector of the given size, are worth.
+//! The mean of random word vectors: a baseline for word counts alone, compressed into a vector of the given size.
 //!
-//! Each word has a vector of standard normal numbers that depends on the word and the seed alone, so that there is no vocabulary to
-//! fix. Words are those of [`tfidf`](super::tfidf). Random vectors are a baseline that is hard to pass by much (Wieting and
-//! Kiela, "No training required", ICLR 2019).
+//! Each word has a vector of standard normal numbers that depends on the word and the seed alone, so that no vocabulary has to be fixed.
+//! Words are those of [`tfidf`](super::tfidf). Random vectors are a baseline that is hard to beat by a large margin (Wieting and Kiela,
+//! "No training required", ICLR 2019).
 
-use super::tfidf::words;
+use crate::eval::sentences::tfidf::words;
 use crate::seed::stream;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// Vectors (N, `dim`) of sentences: the mean of the vectors of their words; zeros where there is no word.
+/// Vectors (N, `dim`) of sentences: the mean of the vectors of their words; zeros for a sentence without words.
 pub fn bag(sentences: &[&str], dim: usize, seed: u64) -> Vec<f32> {
     let texts: Vec<Vec<String>> = sentences.par_iter().map(|s| words(s)).collect();
     let mut distinct: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();

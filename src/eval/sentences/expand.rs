@@ -1,22 +1,22 @@
 //! Vocabulary expansion: words that a model was not trained on get embeddings from a large file of word vectors.
 //!
-//! As in skip-thought (Kiros et al., NeurIPS 2015, section 2.2) and contrastive predictive coding on text (van den Oord et al., 2018,
-//! section 3.3): over the words that both have, a linear map is fitted from the word vectors x to the embeddings y, and other words
-//! get the y of their x. The map has an intercept and is the minimum of sum |W x + b - y|^2 + r |W|^2 in closed form, from the normal
-//! equations in f64 by Cholesky's factorisation; r is a ten-thousandth of the mean square sum of a value of x, so that it only
-//! matters where values are almost dependent.
+//! The method is that of skip-thought (Kiros et al., NeurIPS 2015, section 2.2) and of contrastive predictive coding on text (van den Oord
+//! et al., 2018, section 3.3). On the words that both vocabularies share, a linear map is fitted from the word vectors x to the
+//! embeddings y; other words get the y that the map gives for their x. The map has an intercept and minimizes
+//! sum |W x + b - y|^2 + r |W|^2, in closed form, from the normal equations in f64 by Cholesky factorization. r is a ten-thousandth of the
+//! mean over the dimensions of x of their sums of squares, so that it only matters where dimensions are almost linearly dependent.
 
-use super::vectors::WordVectors;
 use crate::error::{Error, Result};
 use crate::eval::probe::precondition::{cholesky, solve};
+use crate::eval::sentences::vectors::WordVectors;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-/// The penalty as a share of the mean of the diagonal of X'X.
+/// The penalty as a fraction of the mean of the diagonal of X'X.
 const RIDGE: f64 = 1e-4;
 
-/// Words that are worked on together.
+/// Number of words processed together.
 const BATCH: usize = 256;
 
 /// New words with their embeddings.
@@ -26,23 +26,23 @@ pub struct Expanded {
     pub words: Vec<String>,
     /// Their embeddings, (words, dim).
     pub rows: Vec<f32>,
-    /// How many words the map was fitted on.
+    /// Number of words the map was fitted on.
     pub fitted_on: usize,
-    /// The share of the variance of those words' embeddings that the map explains; on the words that it was fitted on.
+    /// The share of the variance of those words' embeddings that the map explains, measured on the words it was fitted on.
     pub r2: f64,
-    /// Words of the file that were passed over, since they are not UTF-8 or empty.
+    /// Number of words of the file that were skipped because they are empty or not UTF-8.
     pub skipped: u64,
 }
 
-/// Fits the map, and applies it to the first `most` words of a file that are not in the vocabulary and that `accept` takes (such as
-/// those that the model's tokenizer would make a token of; which are lower-case for one that lower-cases).
+/// Fits the map, and applies it to the first `most` words of a file that are not in the vocabulary and that `accept` accepts. (These could
+/// be the words that the model's tokenizer would make a token of; for a tokenizer that lower-cases, these are lower-case words.)
 ///
-/// `vocabulary` holds each word with its row in `embedding` (rows, `dim`). The file is read twice; memory is that of the new rows
-/// and of the normal equations.
+/// `vocabulary` holds each word with its row in `embedding` (rows, `dim`). The file is read twice; memory is needed only for the new rows
+/// and the normal equations.
 ///
 /// # Errors
-/// What [`WordVectors`] refuses; if the vocabulary does not fit the embedding, or the file shares no more words with it than a
-/// vector has values.
+/// Errors of [`WordVectors`]; if the vocabulary does not fit the embedding, or the file does not share more words with it than a vector
+/// has dimensions.
 pub fn expand(
     vocabulary: &[(String, u32)],
     embedding: &[f32],
@@ -54,7 +54,7 @@ pub fn expand(
     let rows: HashMap<&str, u32> = vocabulary.iter().map(|(word, row)| (word.as_str(), *row)).collect();
     if dim == 0 || vocabulary.iter().any(|(_, row)| (*row as usize + 1).saturating_mul(dim) > embedding.len()) {
         let what = format!("a vocabulary of {} words leaves its embedding of {} values", rows.len(), embedding.len());
-        return Err(Error::failed(what, "the tokenizer and the weights must be of the same model"));
+        return Err(Error::failed(what, "the tokenizer and the weights must belong to the same model"));
     }
     let (map, fitted_on, r2) = fit(&rows, embedding, dim, vectors)?;
     let mut file = WordVectors::open(vectors)?;
@@ -77,14 +77,14 @@ pub fn expand(
     Ok(Expanded { words, skipped: file.skipped(), ..out })
 }
 
-/// A linear map: rows (dim, wide) of weights, the last of each its intercept.
+/// A linear map: rows (dim, wide) of weights; the last weight of each row is its intercept.
 struct Map {
     weights: Vec<f64>,
     wide: usize,
 }
 
 impl Map {
-    /// Appends the rows of some words; the vectors have a 1 for the intercept.
+    /// Appends the rows of some words; their vectors end with a 1 for the intercept.
     fn append(&self, vectors: &[f64], out: &mut Vec<f32>) {
         let one = |x: &[f64]| -> Vec<f32> {
             let value = |w: &[f64]| w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() as f32;
@@ -95,7 +95,7 @@ impl Map {
     }
 }
 
-/// The normal equations: X'X (wide, wide) and X'Y (wide, dim), X with a column of ones at its end.
+/// The normal equations: X'X (wide, wide) and X'Y (wide, dim), where the last column of X is ones.
 struct Normal {
     xx: Vec<f64>,
     xy: Vec<f64>,
@@ -117,7 +117,7 @@ impl Normal {
     }
 }
 
-/// The map, how many words it was fitted on, and the share of the variance that it explains.
+/// The map, the number of words it was fitted on, and the share of the variance that it explains.
 fn fit(rows: &HashMap<&str, u32>, embedding: &[f32], dim: usize, vectors: &Path) -> Result<(Map, usize, f64)> {
     let mut file = WordVectors::open(vectors)?;
     let wide = file.dim() + 1;
@@ -145,15 +145,15 @@ fn fit(rows: &HashMap<&str, u32>, embedding: &[f32], dim: usize, vectors: &Path)
         let what =
             format!("{}: has {n} words of the model's vocabulary, with {} values each", vectors.display(), wide - 1);
         let remedy =
-            "the map needs more words in common than a vector has values: is it the same language, and the same case?";
+            "the map needs more shared words than a vector has dimensions: check that language and letter case agree";
         return Err(Error::failed(what, remedy));
     }
     let Normal { mut xx, xy, .. } = normal;
     let ridge = RIDGE * (0..wide - 1).map(|i| xx[i * wide + i]).sum::<f64>() / (wide - 1) as f64;
     (0..wide - 1).for_each(|i| xx[i * wide + i] += ridge);
     if !cholesky(&mut xx, wide) {
-        let what = format!("{}: the vectors of the words in common leave no linear map", vectors.display());
-        return Err(Error::failed(what, "are the vectors all zero, or extremely large? Give another file"));
+        let what = format!("{}: the vectors of the shared words determine no linear map", vectors.display());
+        return Err(Error::failed(what, "check whether they are all zero or extremely large; give another file"));
     }
     let column = |c: usize| {
         let mut w: Vec<f64> = (0..wide).map(|i| xy[i * dim + c]).collect();
@@ -161,7 +161,7 @@ fn fit(rows: &HashMap<&str, u32>, embedding: &[f32], dim: usize, vectors: &Path)
         w
     };
     let weights: Vec<f64> = (0..dim).into_par_iter().map(column).collect::<Vec<_>>().concat();
-    // With (X'X + R) W = X'Y the squared error is |Y|^2 - W.X'Y - W.R W.
+    // Since (X'X + R) W = X'Y, the squared error is |Y|^2 - W.X'Y - W.R W.
     let (mut explained, mut total) = (0.0, squares);
     for (c, w) in weights.chunks_exact(wide).enumerate() {
         explained += w.iter().enumerate().map(|(i, w)| w * xy[i * dim + c]).sum::<f64>();
@@ -178,7 +178,7 @@ mod tests {
     use crate::seed::stream;
     use std::fmt::Write as _;
 
-    /// A file of `words` GloVe vectors of six values, and the embeddings of four values that a planted map gives them.
+    /// A file of `words` six-dimensional GloVe vectors, and the four-dimensional embeddings that a planted map gives them.
     fn planted(words: usize, noise: f32) -> (tempfile::TempDir, std::path::PathBuf, Vec<f32>) {
         let mut rng = stream(3, "planted", 0);
         let map: Vec<f32> = (0..4 * 7).map(|_| rng.normal()).collect();
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_planted_map_gives_new_words_their_rows() {
         let (_dir, path, embedding) = planted(700, 0.0);
-        // The model knows every second word of the first 600, its rows in another order.
+        // The model knows every second word of the first 600, with its rows in another order.
         let known: Vec<(String, u32)> = (0..300).map(|i| (format!("w{}", 2 * i), 299 - i as u32)).collect();
         let own: Vec<f32> = (0..300).rev().flat_map(|i| embedding[2 * i * 4..][..4].to_vec()).collect();
         let found = expand(&known, &own, 4, &path, 350, &|word| word != "w3").unwrap();

@@ -1,42 +1,43 @@
-//! The measure: nested cross-validation, or training and testing on a given split.
+//! The measurement: nested cross-validation, or training and testing on a given split.
 //!
-//! As in SentEval, folds are stratified by label, a sentence is its vector, a pair (a, b) is [|a - b|, a * b] (Tai, Socher and Manning,
-//! ACL 2015), and the penalty is chosen inside the training part of each fold. Three things differ from SentEval's `validation.py`: the
-//! columns are standardised on the training part; the penalty is the one of a wider grid with the lowest loss on a held-out fifth
-//! of the training part (SentEval: the highest accuracy over inner folds, C from 1/4 to 8); and the classifier is always logistic
-//! regression, trained to its minimum (SentEval's default there is an `MLP` without a hidden layer, trained by Adam with early stopping).
+//! As in SentEval, folds are stratified by label, a sentence is represented by its vector and a pair (a, b) by [|a - b|, a * b] (Tai,
+//! Socher and Manning, ACL 2015), and the penalty is chosen inside the training part of each fold. Three things differ from SentEval's
+//! `validation.py`. The columns are standardized on the training part. The penalty is the one from a wider grid with the lowest loss on
+//! a held-out fifth of the training part (SentEval: the highest accuracy over inner folds, C from 1/4 to 8). The classifier is always
+//! logistic regression, trained to its minimum (SentEval's default there is an `MLP` without a hidden layer, trained by Adam with early
+//! stopping).
 
-use super::bag::bag;
-use super::outcome::{Outcome, Row};
-use super::sparse::{Labelled, Rows};
-use super::task::{Task, sentences};
-use super::tfidf::Tfidf;
 use crate::error::{Error, Result};
 use crate::eval::probe::lbfgs::Stop;
 use crate::eval::probe::linear::Linear;
 use crate::eval::probe::logistic::{self, ITERATIONS, TOLERANCE};
 use crate::eval::probe::metrics::Confusion;
-use crate::eval::probe::outcome::Row as Figures;
+use crate::eval::probe::outcome::ProbeRow as Figures;
 use crate::eval::probe::penalty::{choose, hold_out_of};
 use crate::eval::probe::softmax::argmax;
 use crate::eval::probe::split::deal;
 use crate::eval::probe::standardise::standardise;
 use crate::eval::probe::table::{Table, classes_of};
+use crate::eval::sentences::bag::bag;
+use crate::eval::sentences::outcome::{Row, SentenceOutcome};
+use crate::eval::sentences::sparse::{Labelled, Rows};
+use crate::eval::sentences::task::{Task, sentences};
+use crate::eval::sentences::tfidf::Tfidf;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What is to be measured.
+/// A representation to measure.
 #[derive(Debug, Clone)]
 pub enum Representation {
-    /// Vectors of the caller.
+    /// Vectors provided by the caller.
     Vectors {
         /// Their name in the table.
         name: String,
-        /// Values of a vector.
+        /// Dimension of a vector.
         dim: usize,
-        /// A vector for each sentence of [`Task::distinct`], (N, `dim`).
+        /// One vector for each sentence of [`Task::distinct`], (N, `dim`).
         rows: Vec<f32>,
     },
     /// TF-IDF of single words, fitted on the training part of each fold.
@@ -44,7 +45,7 @@ pub enum Representation {
 }
 
 impl Representation {
-    /// The mean of random word vectors of `dim` values.
+    /// The mean of `dim`-dimensional random word vectors.
     pub fn bag(task: &Task, dim: usize, seed: u64) -> Representation {
         Representation::Vectors { name: format!("bag {dim}"), dim, rows: bag(&task.distinct(), dim, seed) }
     }
@@ -58,16 +59,16 @@ impl Representation {
     }
 }
 
-/// How it is measured.
+/// Settings of the measurement.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Folds of a task without a split of its own; 10 is usual.
+    /// Number of folds for a task without a split of its own; 10 is usual.
     pub folds: usize,
     /// The penalty; none to choose it.
     pub l2: Option<f64>,
-    /// The seed of the folds, of what is held out and of the bootstrap.
+    /// The seed of the folds, of the held-out examples and of the bootstrap.
     pub seed: u64,
-    /// Raised to end the work soon.
+    /// Set to true to stop the work soon.
     pub stop: Arc<AtomicBool>,
 }
 
@@ -77,16 +78,17 @@ impl Default for Settings {
     }
 }
 
-/// Measures representations on a task, all on the same folds; `note` is told what is going on.
+/// Measures representations on a task, all on the same folds; `note` receives progress messages.
 ///
 /// # Errors
-/// If there are fewer than two folds or more folds than examples; vectors that are not finite, or not one for each distinct sentence.
+/// If there are fewer than two folds or more folds than examples; if there is not exactly one vector for each distinct sentence, or a
+/// vector is not finite.
 pub fn measure(
     task: &Task,
     representations: &[Representation],
     settings: &Settings,
     note: &dyn Fn(&str),
-) -> Result<Outcome> {
+) -> Result<SentenceOutcome> {
     let study = Study::new(task, settings)?;
     let mut outcome = study.outcome();
     for representation in representations {
@@ -105,10 +107,10 @@ pub fn measure(
     Ok(outcome)
 }
 
-/// Examples to train on, and to test.
+/// The training examples and the test examples.
 type Fold = (Vec<usize>, Vec<usize>);
 
-/// What a classifier said of the test examples of a fold, and how its training ended.
+/// The predictions of a classifier for the test examples of a fold, and the outcome of its training.
 struct Tested {
     said: Vec<u32>,
     l2: f64,
@@ -133,7 +135,7 @@ impl<'a> Study<'a> {
         let folds = match task.train {
             Some(train) => vec![((0..train).collect(), (train..n).collect())],
             None if settings.folds < 2 || settings.folds > n => {
-                let what = format!("--folds {} of {n} examples", settings.folds);
+                let what = format!("--folds {} with {n} examples", settings.folds);
                 return Err(Error::usage(
                     what,
                     "give at least 2, and at most as many as there are examples; 10 is usual",
@@ -159,8 +161,8 @@ impl<'a> Study<'a> {
         self.folds.iter().map(|f| f.1.len()).sum()
     }
 
-    /// What is the same for all representations.
-    fn outcome(&self) -> Outcome {
+    /// The part of the outcome that is the same for all representations.
+    fn outcome(&self) -> SentenceOutcome {
         let folds = self.folds.len();
         let mut remarks = self.task.remarks.clone();
         let mut frequent = 0;
@@ -175,7 +177,7 @@ impl<'a> Study<'a> {
                 remarks.push(format!("label {name} has {n} examples, fewer than there are folds"));
             }
         }
-        Outcome {
+        SentenceOutcome {
             task: self.task.name.clone(),
             pairs: self.task.pairs(),
             folds: (folds > 1).then_some(folds),
@@ -189,12 +191,12 @@ impl<'a> Study<'a> {
         }
     }
 
-    /// Values of an example's features, from those of a sentence.
+    /// Dimension of an example's features, given that of a sentence vector.
     fn width(&self, dim: usize) -> usize {
         if self.task.pairs() { 2 * dim } else { dim }
     }
 
-    /// The figures of what was said in each fold.
+    /// The figures of the predictions in all folds.
     fn row(&self, name: &str, dim: usize, tested: Vec<Tested>) -> Row {
         let mut confusion = Confusion::new(self.names.len());
         let (mut items, mut fold_accuracies, mut penalties) = (Vec::new(), Vec::new(), Vec::new());
@@ -221,12 +223,13 @@ impl<'a> Study<'a> {
     fn features(&self, name: &str, dim: usize, vectors: &[f32]) -> Result<Vec<f32>> {
         let distinct = self.task.distinct();
         if dim == 0 || vectors.len() != distinct.len() * dim {
-            let what = format!("{name}: {} values for {} sentences of {dim}", vectors.len(), distinct.len());
-            return Err(Error::failed(what, "give a vector for each distinct sentence of the task, in their order"));
+            let what =
+                format!("{name}: {} values for {} sentence vectors of dimension {dim}", vectors.len(), distinct.len());
+            return Err(Error::failed(what, "give one vector for each distinct sentence of the task, in order"));
         }
         if let Some(at) = vectors.iter().position(|x| !x.is_finite()) {
             let what = format!("{name}: the vector of {:?} has a value {}", distinct[at / dim], vectors[at]);
-            return Err(Error::failed(what, "a vector must hold finite numbers: look for what made this one"));
+            return Err(Error::failed(what, "vectors must hold finite numbers: check how this one was computed"));
         }
         let places: HashMap<&str, usize> = distinct.into_iter().zip(0..).collect();
         let vector = |sentence: &str| {
@@ -248,7 +251,7 @@ impl<'a> Study<'a> {
         Ok(rows)
     }
 
-    /// Trains and tests in each fold on vectors.
+    /// Trains and tests on vectors in each fold.
     fn dense(&self, name: &str, dim: usize, vectors: &[f32], note: &dyn Fn(&str)) -> Result<Vec<Tested>> {
         let (width, rows) = (self.width(dim), self.features(name, dim, vectors)?);
         let table = Table::of_rows(width, rows, &self.labels, self.settings.stop.clone())?;
@@ -275,7 +278,7 @@ impl<'a> Study<'a> {
         self.folds.iter().enumerate().map(one).collect()
     }
 
-    /// Trains and tests in each fold on TF-IDF; how many columns the first fold has.
+    /// Trains and tests on TF-IDF in each fold; also returns the number of columns in the first fold.
     fn tfidf(&self, note: &dyn Fn(&str)) -> Result<(usize, Vec<Tested>)> {
         note(&format!("{} folds", self.folds.len()));
         let one = |(train, test): &Fold| {

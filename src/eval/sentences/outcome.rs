@@ -1,12 +1,12 @@
-//! What sentence vectors were found to be worth: a table to be printed, and the same figures as JSON.
+//! The results for sentence vectors: a table to print, and the same figures as JSON.
 
-use crate::eval::probe::outcome::{Row as Figures, write_confused, write_figures};
+use crate::eval::probe::outcome::{ProbeRow as Figures, write_confused, write_figures};
 use serde::Serialize;
 use std::fmt;
 
 /// The result of a task, a row for each representation.
 #[derive(Debug, Clone, Serialize)]
-pub struct Outcome {
+pub struct SentenceOutcome {
     /// The name of the task.
     pub task: String,
     /// Whether pairs were classified, by [|a - b|, a * b], or sentences.
@@ -42,7 +42,7 @@ pub struct Row {
     pub confusion: Vec<Vec<u64>>,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for SentenceOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let figures = || self.rows.iter().map(|row| &row.figures);
         write_figures(f, figures())?;

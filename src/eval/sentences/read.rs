@@ -1,22 +1,22 @@
-//! Labelled sentences and pairs from files.
+//! Labeled sentences and pairs from files.
 //!
-//! - text, a line each: `label<TAB>sentence` or `label<TAB>a<TAB>b`; where the first line has no tab, ` ||| ` in place of it. Nothing is
-//!   quoted. Blank lines are passed over;
-//! - `.csv` (RFC 4180): the same columns, in this order, or in any under a header that names `label` and `sentence`, or `label`,
+//! - text, one example per line: `label<TAB>sentence` or `label<TAB>a<TAB>b`; if the first line has no tab, ` ||| ` is the separator
+//!   instead. There is no quoting. Blank lines are skipped;
+//! - `.csv` (RFC 4180): the same columns in this order, or in any order with a header that names `label` and `sentence`, or `label`,
 //!   `a` and `b`. A text file may have such a header too.
 
-use super::task::{Example, Task};
 use crate::error::{Error, Problem, Result};
+use crate::eval::sentences::task::{Example, Task};
 use std::path::Path;
 
 /// What to do about a line that cannot be used.
-const REMEDY: &str = "a line is label<TAB>sentence or label<TAB>a<TAB>b, in UTF-8; all lines alike";
+const REMEDY: &str = "a line is label<TAB>sentence or label<TAB>a<TAB>b, in UTF-8; all lines must have the same form";
 
 /// The examples of a file.
 ///
 /// # Errors
-/// If it cannot be read or holds nothing; every line that is not UTF-8, has another number of columns than the first, or an empty
-/// label or sentence.
+/// If it cannot be read or is empty; if a line is not UTF-8, differs from the first in its number of columns, or has an empty label or
+/// sentence. Every such line is named.
 pub fn examples(path: &Path) -> Result<Vec<Example>> {
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
@@ -52,15 +52,15 @@ pub fn examples(path: &Path) -> Result<Vec<Example>> {
 /// A task for cross-validation from one file, named after it.
 ///
 /// # Errors
-/// What [`examples`] and [`Task::new`] refuse.
+/// Errors of [`examples`] and [`Task::new`].
 pub fn task(path: &Path) -> Result<Task> {
     Task::new(name(path), examples(path)?)
 }
 
-/// A task from a file to train on and one to test, named after the second.
+/// A task from a training file and a test file, named after the second.
 ///
 /// # Errors
-/// What [`examples`] and [`Task::split`] refuse.
+/// Errors of [`examples`] and [`Task::split`].
 pub fn split(train: &Path, test: &Path) -> Result<Task> {
     Task::split(name(test), examples(train)?, examples(test)?)
 }
@@ -69,16 +69,16 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// A line of a file, in columns.
+/// A line of a file, split into columns.
 struct Record {
     line: u64,
     fields: Vec<String>,
 }
 
-/// Lines that can be used, and (line, problem) of the others.
+/// Lines that can be used, and (line, problem) for the others.
 type Records = (Vec<Record>, Vec<(u64, Problem)>);
 
-/// Lines of columns that are separated by tabs or by ` ||| `.
+/// Lines with columns separated by tabs or by ` ||| `.
 fn lines(bytes: &[u8], path: &Path) -> Records {
     let (mut records, mut problems) = (Vec::new(), Vec::new());
     let mut separator = None;
@@ -121,9 +121,9 @@ fn comma_separated(bytes: &[u8], path: &Path) -> Result<Records> {
 
 /// Which columns hold the label and the sentences.
 struct Columns {
-    /// The label's, then the sentence's or the two sentences'.
+    /// The index of the label, then that of the sentence or of the two sentences.
     places: Vec<usize>,
-    /// How many columns a line has.
+    /// Number of columns in a line.
     of: usize,
     /// Whether the first line names them.
     header: bool,
@@ -139,8 +139,8 @@ impl Columns {
         }
         match first.len() {
             of @ (2 | 3) => Ok(Columns { places: (0..of).collect(), of, header: false }),
-            1 => Err("one column: neither a tab nor ||| parts label and sentence".into()),
-            of => Err(format!("{of} columns, which no header names")),
+            1 => Err("one column: neither a tab nor ||| separates the label from the sentence".into()),
+            of => Err(format!("{of} columns, and no header that names them")),
         }
     }
 

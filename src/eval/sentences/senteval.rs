@@ -1,4 +1,4 @@
-//! SentEval's tasks from its directories, as its script `get_transfer_data.bash` leaves them.
+//! SentEval's tasks from its directories, as created by its script `get_transfer_data.bash`.
 //!
 //! | task | files | split |
 //! |---|---|---|
@@ -6,26 +6,27 @@
 //! | CR | CR/custrev.pos, .neg | folds |
 //! | SUBJ | SUBJ/subj.subjective, .objective | folds |
 //! | MPQA | MPQA/mpqa.pos, .neg | folds |
-//! | TREC | TREC/train_5500.label, TREC_10.label: `LABEL:fine sentence`, of which the coarse label counts | given |
+//! | TREC | TREC/train_5500.label, TREC_10.label: `LABEL:fine sentence`, where only the coarse label is used | given |
 //! | SST | SST/binary/sentiment-train, -test: `sentence<TAB>label` | given |
 //! | SST5 | SST/fine/sentiment-train, -test: `label sentence` | given |
-//! | MRPC | MRPC/msr_paraphrase_train.txt, _test.txt: pairs, of a header and five columns the 1st, 4th and 5th | given |
+//! | MRPC | MRPC/msr_paraphrase_train.txt, _test.txt: pairs; a header, then five columns, of which the 1st, 4th and 5th are used | given |
 //!
-//! SentEval reads the first five as latin-1 (its script leaves ASCII, the originals of MR and SUBJ have some latin-1), the others as UTF-8;
-//! here a line that is UTF-8 is read as that, and any other as latin-1. SentEval chooses the penalty of SST on `sentiment-dev`; here,
-//! as everywhere, it is chosen on a share of the training part, and `sentiment-dev` is not read.
+//! SentEval reads the first five tasks as latin-1 (its script produces ASCII; the originals of MR and SUBJ contain some latin-1), and the
+//! others as UTF-8. Here a line that is valid UTF-8 is read as UTF-8, and any other as latin-1. SentEval chooses the penalty for SST on
+//! `sentiment-dev`; here, as for every task, it is chosen on a part of the training data, and `sentiment-dev` is not read.
 
-use super::task::{Example, Task};
 use crate::error::{Error, Problem, Result};
+use crate::eval::sentences::task::{Example, Task};
 use std::path::{Path, PathBuf};
 
 /// The tasks that [`load`] knows.
 pub const TASKS: [&str; 8] = ["MR", "CR", "SUBJ", "MPQA", "TREC", "SST", "SST5", "MRPC"];
 
-/// A task by its name (in any case; SST2 is SST). `data` is SentEval's `data/downstream`, a directory above it, or the task's own.
+/// A task by its name (in upper or lower case; SST2 is SST). `data` is SentEval's `data/downstream`, a directory above it, or the task's
+/// own directory.
 ///
 /// # Errors
-/// If the name is unknown, the files are not there, or a line of theirs cannot be used.
+/// If the name is unknown, the files do not exist, or one of their lines cannot be used.
 pub fn load(name: &str, data: &Path) -> Result<Task> {
     let upper = name.to_ascii_uppercase();
     match upper.as_str() {
@@ -41,7 +42,7 @@ pub fn load(name: &str, data: &Path) -> Result<Task> {
     }
 }
 
-/// Two files of a sentence a line, each of one class.
+/// A task from two files with one sentence per line, one file for each class.
 fn folds(name: &str, data: &Path, files: [(&str, &str); 2]) -> Result<Task> {
     let dir = find(name, data, files[0].0)?;
     let (mut examples, mut remarks) = (Vec::new(), Vec::new());
@@ -63,10 +64,10 @@ fn folds(name: &str, data: &Path, files: [(&str, &str); 2]) -> Result<Task> {
     Ok(Task { remarks, ..Task::new(name, examples)? })
 }
 
-/// What a line holds: label, sentence, second sentence; nothing if it is a header; or what is wrong.
+/// The content of a line: label, sentence, second sentence; none if it is a header; or a description of what is wrong.
 type Line = std::result::Result<Option<(String, String, Option<String>)>, String>;
 
-/// Two files of labelled lines, to train on and to test.
+/// A task from two files of labeled lines, for training and for testing.
 fn split(name: &str, under: &str, data: &Path, files: [&str; 2], take: &dyn Fn(u64, &str) -> Line) -> Result<Task> {
     let dir = find(under, data, files[0])?;
     let (mut parts, mut problems) = ([Vec::new(), Vec::new()], Vec::new());
@@ -84,7 +85,7 @@ fn split(name: &str, under: &str, data: &Path, files: [&str; 2], take: &dyn Fn(u
     if !problems.is_empty() {
         return Err(Error::problems(
             problems,
-            format!("the file is not as SentEval has it for {name}: fetch it again"),
+            format!("the file does not have SentEval's format for {name}: download it again"),
         ));
     }
     let [train, test] = parts;
@@ -113,7 +114,7 @@ fn mrpc(n: u64, line: &str) -> Line {
     }
     match line.split('\t').collect::<Vec<_>>()[..] {
         [label, _, _, a, b] => Ok(Some((label.trim().into(), a.trim().into(), Some(b.trim().into())))),
-        ref other => Err(format!("{} columns in place of five", other.len())),
+        ref other => Err(format!("{} columns instead of five", other.len())),
     }
 }
 
@@ -124,11 +125,11 @@ fn find(under: &str, data: &Path, file: &str) -> Result<PathBuf> {
     let found = places.into_iter().chain(own).find(|dir| dir.join(file).is_file());
     found.ok_or_else(|| {
         let what = format!("{}: there is no {under}/{file}", data.display());
-        Error::failed(what, "name SentEval's data/downstream, as its get_transfer_data.bash fills it")
+        Error::failed(what, "give the path of SentEval's data/downstream, as filled by its get_transfer_data.bash")
     })
 }
 
-/// Lines by number, without white space at their ends.
+/// The lines of a file with their numbers, without leading or trailing white space.
 fn lines(path: &Path) -> Result<Vec<(u64, String)>> {
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);

@@ -1,25 +1,26 @@
 //! Multinomial logistic regression on sparse rows, such as TF-IDF's.
 //!
-//! What is minimised is that of [`logistic`](crate::eval::probe::logistic): the mean over rows of -log softmax(W x + b)_y plus l2 / (2 n)
-//! |W|^2, here in f64, over the columns that are not zero. Rows are not standardised, which would fill them. The optimiser is
-//! [`lbfgs`](crate::eval::probe::lbfgs) with the diagonal of a bound of the Hessian for preconditioner, and the penalty is searched as
-//! in [`penalty`]. Parameters lie column by column, (V, K), then the intercepts (K).
+//! The objective is that of [`logistic`](crate::eval::probe::logistic): the mean over rows of -log softmax(W x + b)_y plus l2 / (2 n)
+//! |W|^2. Here it is computed in f64, over the columns that are not zero. Rows are not standardized, since they would no longer be
+//! sparse. The optimizer is [`lbfgs`](crate::eval::probe::lbfgs) with the diagonal of a bound on the Hessian as preconditioner, and the
+//! penalty is searched as in [`penalty`]. Parameters are stored column by column, (V, K), followed by the intercepts (K).
 
 use crate::error::Result;
 use crate::eval::probe::lbfgs::{Minimum, Stop, minimise};
 use crate::eval::probe::penalty;
 use std::ops::Range;
 
-/// The largest element of the gradient at which training ends; a word is in few sentences, and its elements are as small.
+/// Training ends when no element of the gradient exceeds this. It is small because a word occurs in few sentences, so that its elements
+/// of the gradient are small too.
 pub const TOLERANCE: f64 = 1e-6;
 
-/// The same, where penalties are compared.
+/// The same, for comparing penalties.
 const ROUGH: f64 = 1e-5;
 
-/// Iterations after which training gives up.
+/// Number of iterations after which training is stopped even if it has not converged.
 const ITERATIONS: usize = 1000;
 
-/// Rows of which only the values are kept that are not zero.
+/// Sparse rows: only the values that are not zero are kept.
 #[derive(Debug, Clone)]
 pub struct Rows {
     ends: Vec<usize>,
@@ -29,12 +30,12 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// No rows yet, of `dim` columns.
+    /// An empty set of rows with `dim` columns.
     pub fn new(dim: usize) -> Rows {
         Rows { ends: Vec::new(), columns: Vec::new(), values: Vec::new(), dim }
     }
 
-    /// Appends a row; columns that the others do not have are passed over.
+    /// Appends a row; columns outside the `dim` columns are skipped.
     pub fn push(&mut self, row: impl IntoIterator<Item = (u32, f64)>) {
         for (column, value) in row.into_iter().filter(|&(c, _)| (c as usize) < self.dim) {
             self.columns.push(column);
@@ -43,12 +44,12 @@ impl Rows {
         self.ends.push(self.columns.len());
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -63,7 +64,7 @@ impl Rows {
         (if row == 0 { 0 } else { self.ends[row - 1] })..self.ends[row]
     }
 
-    /// Adds W x + b of a row to nothing.
+    /// Sets `scores` to W x + b of a row.
     fn scores(&self, row: usize, parameters: &[f64], scores: &mut [f64]) {
         let k = scores.len();
         scores.copy_from_slice(&parameters[self.dim * k..]);
@@ -74,14 +75,14 @@ impl Rows {
     }
 }
 
-/// What is trained on: rows, the class of each, and how many classes there are.
+/// Training data: rows, the class of each, and the number of classes.
 #[derive(Debug, Clone, Copy)]
 pub struct Labelled<'a> {
     /// The rows.
     pub rows: &'a Rows,
     /// The class of each row.
     pub classes: &'a [u32],
-    /// How many classes there are.
+    /// Number of classes.
     pub count: usize,
 }
 
@@ -92,14 +93,14 @@ pub struct Trained {
     pub parameters: Vec<f64>,
     /// The penalty.
     pub l2: f64,
-    /// Steps of the optimiser.
+    /// Steps of the optimizer.
     pub iterations: usize,
-    /// Whether training ended because nothing was left to gain.
+    /// Whether training converged.
     pub converged: bool,
 }
 
 impl Labelled<'_> {
-    /// The mean loss on the rows `items` and, if wanted, its gradient.
+    /// The mean loss on the rows `items` and, if requested, its gradient.
     fn mean_loss(&self, items: &[usize], parameters: &[f64], mut gradient: Option<&mut [f64]>) -> f64 {
         let (k, bias) = (self.count, self.rows.dim * self.count);
         let (mut loss, mut scores) = (0.0, vec![0.0; k]);
@@ -123,12 +124,12 @@ impl Labelled<'_> {
         loss * scale
     }
 
-    /// Trains on the rows `items` from `parameters` on, with a penalty on the sum of the losses.
+    /// Trains on the rows `items`, starting from `parameters`, with a penalty on the sum of the losses.
     fn minimum(&self, items: &[usize], l2: f64, parameters: Vec<f64>, gradient: f64) -> Result<Minimum> {
         let k = self.count;
         let strength = l2 / items.len().max(1) as f64;
         let weights = self.rows.dim * k;
-        // Boehning's bound of the Hessian (Annals of the Institute of Statistical Mathematics 44, 1992), its diagonal.
+        // The diagonal of Boehning's bound on the Hessian (Annals of the Institute of Statistical Mathematics 44, 1992).
         let bound = 0.5 * (1.0 - 1.0 / k as f64);
         let mut squares = vec![0.0; self.rows.dim];
         for &item in items {
@@ -147,7 +148,7 @@ impl Labelled<'_> {
         minimise(&mut function, parameters, &precondition, Stop { gradient, iterations: ITERATIONS })
     }
 
-    /// Parameters to start from: no weights, and the logarithm of each class's share as its intercept.
+    /// Parameters to start from: zero weights, and the logarithm of each class's share as its intercept.
     fn start(&self, items: &[usize]) -> Vec<f64> {
         let mut counts = vec![0.5f64; self.count];
         items.iter().for_each(|&i| counts[self.classes[i] as usize] += 1.0);
@@ -156,18 +157,18 @@ impl Labelled<'_> {
         parameters
     }
 
-    /// Trains on the rows `train` and `held_out` together; the penalty is `l2`, or the one that is best on `held_out` after training on
-    /// `train` (1 if nothing is held out).
+    /// Trains on the rows `train` and `held_out` together. The penalty is `l2` or, if that is none, the one that is best on `held_out`
+    /// after training on `train` (1 if nothing is held out).
     ///
     /// # Errors
-    /// If training leaves the range of numbers.
+    /// If training produces a value that is not finite.
     pub fn fit(&self, train: &[usize], held_out: &[usize], l2: Option<f64>) -> Result<Trained> {
         let all = [train, held_out].concat();
         let (l2, from) = match l2 {
             Some(l2) => (l2, self.start(&all)),
             None if held_out.is_empty() => (1.0, self.start(&all)),
             None => {
-                // A class that the smaller training set lacks says nothing about the penalty.
+                // A class that the smaller training set lacks carries no information about the penalty.
                 let mut known = vec![false; self.count];
                 train.iter().for_each(|&i| known[self.classes[i] as usize] = true);
                 let tested: Vec<usize> =
@@ -193,14 +194,14 @@ impl Trained {
         scores
     }
 
-    /// The most likely class of a row, the first of equals.
+    /// The most likely class of a row, the first one in a tie.
     pub fn class(&self, rows: &Rows, row: usize) -> u32 {
         let p = self.probabilities(rows, row);
         (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b]).then(b.cmp(&a))).unwrap_or(0) as u32
     }
 }
 
-/// Turns scores into probabilities, and adds the loss of the class with the score `own`.
+/// Replaces scores with probabilities, and adds to `loss` the loss of the class with the score `own`.
 fn softmax(scores: &mut [f64], own: f64, loss: &mut f64) {
     let high = scores.iter().fold(f64::NEG_INFINITY, |h, &s| h.max(s));
     scores.iter_mut().for_each(|s| *s = (*s - high).exp());
@@ -214,7 +215,7 @@ mod tests {
     use super::*;
     use crate::seed::stream;
 
-    /// Rows of eight columns, three of which are set, and classes that follow the first of them.
+    /// Rows with eight columns, three of which are set, and classes that are determined by the first of these, with some noise.
     fn planted(n: usize) -> (Rows, Vec<u32>) {
         let mut rng = stream(1, "planted", 0);
         let (mut rows, mut classes) = (Rows::new(8), Vec::new());

@@ -1,4 +1,4 @@
-//! A task: labelled sentences, or labelled pairs of sentences, and who trains and who tests.
+//! A task: labeled sentences or labeled pairs of sentences, and which of them are for training and which for testing.
 
 use crate::error::{Error, Problem, Result};
 use std::collections::{BTreeMap, HashSet};
@@ -16,16 +16,16 @@ pub struct Example {
     pub place: String,
 }
 
-/// Labelled sentences, or labelled pairs.
+/// Labeled sentences, or labeled pairs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
     /// Its name in the table.
     pub name: String,
-    /// What is classified; with a given split the training examples come first.
+    /// The examples to classify; with a given split the training examples come first.
     pub examples: Vec<Example>,
-    /// How many examples are for training; none for cross-validation over all.
+    /// Number of examples for training; none for cross-validation over all examples.
     pub train: Option<usize>,
-    /// What a reader of the figures should know about the data.
+    /// Notes on the data that are needed to interpret the figures.
     pub remarks: Vec<String>,
 }
 
@@ -33,8 +33,8 @@ impl Task {
     /// A task for cross-validation.
     ///
     /// # Errors
-    /// If there are no examples, some are pairs and others are not, a sentence is empty, a label has one example only, or all have
-    /// the same label.
+    /// If there are no examples, some are pairs and others are not, a sentence is empty, a label has only one example, or all examples
+    /// have the same label.
     pub fn new(name: impl Into<String>, examples: Vec<Example>) -> Result<Task> {
         let task = Task { name: name.into(), examples, train: None, remarks: Vec::new() };
         task.check_examples()?;
@@ -57,13 +57,14 @@ impl Task {
     /// A task with a given split.
     ///
     /// # Errors
-    /// As [`Task::new`] for either part, but a label may have one training example; also if a label occurs in the test part alone.
+    /// As [`Task::new`] for either part, except that a label may have a single training example; also if a label occurs only in the test
+    /// part.
     pub fn split(name: impl Into<String>, train: Vec<Example>, test: Vec<Example>) -> Result<Task> {
         let name = name.into();
         for (part, which) in [(&train, "train on"), (&test, "test")] {
             if part.is_empty() {
                 let what = format!("{name}: there is nothing to {which}");
-                return Err(Error::failed(what, "give one labelled sentence or pair a line"));
+                return Err(Error::failed(what, "give one labeled sentence or pair per line"));
             }
         }
         let known: HashSet<&str> = train.iter().map(|e| e.label.as_str()).collect();
@@ -75,7 +76,8 @@ impl Task {
             .collect();
         if !unknown.is_empty() {
             let problem = |(label, place)| Problem::new(place, format!("no training example has the label {label:?}"));
-            let remedy = "a label that is only tested cannot be learnt: correct it, or add examples to train on";
+            let remedy =
+                "a label that occurs only in the test part cannot be learned: correct it, or add training examples";
             return Err(Error::problems(unknown.into_iter().map(problem).collect(), remedy));
         }
         let n = train.len();
@@ -85,13 +87,13 @@ impl Task {
         Ok(task)
     }
 
-    /// Whether what is classified are pairs.
+    /// Whether the examples are pairs.
     pub fn pairs(&self) -> bool {
         self.examples.first().is_some_and(|e| e.second.is_some())
     }
 
-    /// Every sentence once, in the order of its first appearance (of a pair the first sentence before the second): what the caller
-    /// makes vectors of, a row each, in this order.
+    /// Every distinct sentence once, in the order of first appearance (in a pair, the first sentence before the second). The caller
+    /// provides vectors for these, one row each, in this order.
     pub fn distinct(&self) -> Vec<&str> {
         let mut seen = HashSet::new();
         self.examples.iter().flat_map(sentences).filter(|&s| seen.insert(s)).collect()
@@ -100,7 +102,7 @@ impl Task {
     fn check_examples(&self) -> Result<()> {
         let Some(example) = self.examples.first() else {
             let what = format!("{}: there are no examples", self.name);
-            return Err(Error::failed(what, "give one labelled sentence or pair a line"));
+            return Err(Error::failed(what, "give one labeled sentence or pair per line"));
         };
         let pair = example.second.is_some();
         let mut problems = Vec::new();

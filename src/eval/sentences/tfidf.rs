@@ -1,10 +1,10 @@
 //! TF-IDF of single words, as scikit-learn's `TfidfVectorizer` computes it with its defaults.
 //!
-//! Words are runs of two or more letters, digits or underscores of the lower-cased text (`\b\w\w+\b`). A word that is in d of n
-//! sentences weighs idf = ln((1 + n) / (1 + d)) + 1; a sentence is its counts times idf, scaled to length 1. (What counts as a letter
-//! differs from Python's for some combining marks, which are letters here.)
+//! Words are runs of two or more letters, digits or underscores in the lower-cased text (`\b\w\w+\b`). A word that occurs in d of n
+//! sentences has the weight idf = ln((1 + n) / (1 + d)) + 1; a sentence is represented by its counts times idf, scaled to length 1.
+//! (The definition of a letter differs from Python's for some combining marks, which are letters here.)
 
-use super::sparse::Rows;
+use crate::eval::sentences::sparse::Rows;
 use std::collections::{BTreeMap, HashMap};
 
 /// The words of a sentence, lower-cased, in order.
@@ -23,7 +23,7 @@ pub struct Tfidf {
 }
 
 impl Tfidf {
-    /// The vocabulary of `sentences`, in the order of the code points, and its weights.
+    /// The vocabulary of `sentences`, in code point order, and its weights.
     pub fn fit<'s>(sentences: impl IntoIterator<Item = &'s str>) -> Tfidf {
         let (mut counts, mut n) = (BTreeMap::<String, u64>::new(), 0u64);
         for sentence in sentences {
@@ -44,7 +44,7 @@ impl Tfidf {
         &self.words
     }
 
-    /// The row of a sentence: its columns, in order, with their values. Words that are not known are passed over.
+    /// The row of a sentence: its columns, in order, with their values. Unknown words are skipped.
     pub fn row(&self, sentence: &str) -> Vec<(u32, f64)> {
         let mut counts = BTreeMap::<u32, f64>::new();
         for column in words(sentence).iter().filter_map(|word| self.columns.get(word)) {
@@ -56,7 +56,7 @@ impl Tfidf {
         row
     }
 
-    /// Appends the row of a sentence; for a pair, |a - b| and then a * b: twice as many columns.
+    /// Appends the row of a sentence; for a pair, |a - b| followed by a * b, with twice as many columns.
     pub(super) fn append(&self, first: &str, second: Option<&str>, rows: &mut Rows) {
         let a = self.row(first);
         let Some(second) = second else { return rows.push(a) };

@@ -1,28 +1,28 @@
-//! Files of word vectors, word by word: word2vec's text and binary, GloVe's text.
+//! Files of word vectors, read word by word: word2vec's text and binary formats, and GloVe's text format.
 //!
-//! - word2vec text (fastText's `.vec` too): a line with the number of words and of values, then `word v1 ... vD` a line;
+//! - word2vec text (and fastText's `.vec`): a line with the number of words and the dimension, then one line `word v1 ... vD` per word;
 //! - word2vec binary: the same first line, then each word, a space and D little-endian floats (with or without a newline after them);
-//! - GloVe text: `word v1 ... vD` a line, without a first line of numbers.
+//! - GloVe text: one line `word v1 ... vD` per word, without a first line of numbers.
 //!
-//! Which of them a file is, its beginning says. Memory is that of a line. Words that are not UTF-8, or empty, are passed over and
-//! counted: published files have some.
+//! The format is detected from the beginning of the file. Only one line is held in memory at a time. Words that are empty or not UTF-8
+//! are skipped and counted: published files contain some.
 
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-/// Bytes of the longest line, and of what is looked at to tell the format.
+/// Largest number of bytes in a line, and number of bytes examined to detect the format.
 const LINE: usize = 1 << 20;
 
-/// Values of the longest vector.
+/// Largest dimension of a vector.
 const WIDEST: usize = 1 << 16;
 
 /// What to do about a file that cannot be used.
 const REMEDY: &str =
-    "give word vectors as word2vec (text or binary) or GloVe write them; fetch the file again if it is damaged";
+    "give word vectors in the format of word2vec (text or binary) or GloVe; download the file again if it is damaged";
 
-/// A file of word vectors, at its first word.
+/// A file of word vectors, positioned at its first word.
 #[derive(Debug)]
 pub struct WordVectors {
     name: String,
@@ -30,13 +30,13 @@ pub struct WordVectors {
     format: Format,
     words: Option<u64>,
     dim: usize,
-    /// Words that were passed over.
+    /// Number of words that were skipped.
     skipped: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
-    /// Lines, the first of which with a word has this number.
+    /// Lines of text; the number is that of the first line that holds a word.
     Text(u64),
     Binary,
 }
@@ -45,7 +45,7 @@ impl WordVectors {
     /// Opens a file.
     ///
     /// # Errors
-    /// If it cannot be read, or is none of the three formats.
+    /// If it cannot be read, or is in none of the three formats.
     pub fn open(path: &Path) -> Result<WordVectors> {
         let name = path.display().to_string();
         let bad = |what: String| Error::failed(format!("{name}: {what}"), REMEDY);
@@ -53,7 +53,7 @@ impl WordVectors {
         let mut reader = BufReader::with_capacity(LINE, file);
         let start = reader.fill_buf().map_err(Error::io(path, "read"))?;
         if start.starts_with(b"\x1f\x8b") || start.starts_with(b"PK") {
-            return Err(Error::failed(format!("{name}: is compressed"), "unpack it first, with gunzip or unzip"));
+            return Err(Error::failed(format!("{name}: is compressed"), "decompress it first, with gunzip or unzip"));
         }
         let (first, rest) = match start.iter().position(|&b| b == b'\n') {
             Some(end) => (&start[..end], &start[end + 1..]),
@@ -75,27 +75,28 @@ impl WordVectors {
         let skip = if words.is_some() { (first.len() + 1).min(start.len()) } else { 0 };
         let second = rest.split(|&b| b == b'\n').next().unwrap_or_default();
         let text = words.is_none() || words == Some(0) || entry(second, dim, &mut Vec::new()).is_ok();
-        // A damaged line of text is told from floats by the control characters that floats have.
+        // A damaged line of text is distinguished from floats by the control characters that floats contain.
         let text = text || !second.iter().any(|&b| b < b' ' && b != b'\t' && b != b'\r');
         let format = if text { Format::Text(if words.is_some() { 2 } else { 1 }) } else { Format::Binary };
         reader.consume(skip);
         Ok(WordVectors { name, reader, format, words, dim, skipped: 0 })
     }
 
-    /// Values of a vector.
+    /// Dimension of a vector.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// Words that were passed over so far.
+    /// Number of words skipped so far.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// Gives every word with its vector to `each`, until that says false.
+    /// Passes every word with its vector to `each`, until `each` returns false.
     ///
     /// # Errors
-    /// If the file ends early, or a line or a word has the wrong number of values or values that are not finite numbers.
+    /// If the file ends early, or a line or a word has the wrong number of values or values that are not finite numbers; errors that
+    /// `each` returns.
     pub fn for_each(&mut self, mut each: impl FnMut(&str, &[f32]) -> Result<bool>) -> Result<()> {
         let (mut word, mut vector) = (Vec::new(), Vec::with_capacity(self.dim));
         let mut n = 0;
@@ -132,7 +133,7 @@ impl WordVectors {
         Error::failed(format!("{}: {what}", self.name), REMEDY)
     }
 
-    /// The next line; false at the end.
+    /// Reads the next line; false at the end.
     fn line(&mut self, number: u64, word: &mut Vec<u8>, vector: &mut Vec<f32>) -> Result<bool> {
         let mut line = Vec::new();
         let read = self
@@ -153,7 +154,7 @@ impl WordVectors {
         Ok(true)
     }
 
-    /// The next word of a binary file.
+    /// Reads the next word of a binary file.
     fn binary(&mut self, number: u64, word: &mut Vec<u8>, vector: &mut Vec<f32>) -> Result<()> {
         let words = self.words.unwrap_or_default();
         let early = || format!("ends within word {number} of {words}");
@@ -186,7 +187,7 @@ fn trimmed(line: &[u8]) -> &[u8] {
     line.trim_ascii_end()
 }
 
-/// The word of a line, its `dim` values into `vector`; or what is wrong.
+/// Returns the word of a line and writes its `dim` values to `vector`; or returns a description of what is wrong.
 fn entry<'l>(line: &'l [u8], dim: usize, vector: &mut Vec<f32>) -> std::result::Result<&'l [u8], String> {
     vector.clear();
     let number = |field: &[u8]| std::str::from_utf8(field).ok()?.parse::<f32>().ok().filter(|x| x.is_finite());
@@ -201,7 +202,7 @@ fn entry<'l>(line: &'l [u8], dim: usize, vector: &mut Vec<f32>) -> std::result::
         vector.push(number(field).ok_or_else(|| format!("{:?} is not a finite number", shown()))?);
     }
     vector.reverse();
-    // A word may hold spaces (GloVe's has such), but not a space and a number: that is a value too many.
+    // A word may contain spaces (GloVe has such words), but not a space followed by a number: that is an extra value.
     let word = fields.next().unwrap_or_default();
     match word.iter().rposition(separates) {
         Some(at) if number(&word[at + 1..]).is_some() => Err(format!("more than {dim} values")),
@@ -215,7 +216,7 @@ mod tests {
 
     type Words = Vec<(String, Vec<f32>)>;
 
-    /// Everything in a file of these bytes, and how many words were passed over.
+    /// The contents of a file with these bytes, and the number of words that were skipped.
     fn read(bytes: &[u8]) -> Result<(Words, u64)> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vectors");

@@ -1,7 +1,7 @@
 //! The log density ratio of elliptical copulas, for one pair or for all pairs of many rows.
 //!
-//! With canonical variates u and v of correlations rho, delta_x = |x whitened|^2, delta_y likewise, and
-//! Q = delta_x + delta_y + sum (rho^2 (u^2 + v^2) - 2 rho u v) / (1 - rho^2), the ratio log p(x, y) / p(x) p(y) is
+//! Let u and v be canonical variates with correlations rho, delta_x = |x whitened|^2, delta_y likewise, and
+//! Q = delta_x + delta_y + sum (rho^2 (u^2 + v^2) - 2 rho u v) / (1 - rho^2). The ratio log p(x, y) / p(x) p(y) is
 //!
 //! ```text
 //! normal   - 1/2 sum log(1 - rho^2) - (Q - delta_x - delta_y) / 2
@@ -9,9 +9,9 @@
 //!          K = lg((nu + p + q)/2) + lg(nu/2) - lg((nu + p)/2) - lg((nu + q)/2),   lg = log Gamma
 //! ```
 
-use super::Ranked;
 use crate::error::Result;
 use crate::mi::canonical::Canonical;
+use crate::mi::copula::Ranked;
 use crate::mi::digamma::digamma;
 use candle_core::{Device, Tensor};
 use nalgebra::DMatrix;
@@ -25,21 +25,21 @@ pub struct Elliptical {
     p: usize,
 }
 
-/// The parts of the ratio that single rows make, of all rows.
+/// The contributions of single rows to the ratio, for all rows.
 #[derive(Debug, Clone)]
 pub struct Ratio {
     u: Tensor,            // (n, R): u times -2 rho / (1 - rho^2)
     v: Tensor,            // (n, R)
-    inner: Vec<[f32; 2]>, // what a row adds to Q as an x and as a y
-    outer: Vec<[f32; 2]>, // what it adds to the ratio itself
+    inner: Vec<[f32; 2]>, // a row's contribution to Q as an x and as a y
+    outer: Vec<[f32; 2]>, // its contribution to the ratio itself
     constant: f64,
-    /// (degrees, (degrees + p + q) / 2); none of a normal copula.
+    /// (degrees, (degrees + p + q) / 2); none for a normal copula.
     tail: Option<[f64; 2]>,
 }
 
 impl Elliptical {
-    /// Of a matrix of correlations (p + q, p + q), estimated from `n` rows. With no more rows than dimensions it is shrunk towards independence
-    /// first, by p + q parts in n + p + q.
+    /// A copula with a matrix of correlations (p + q, p + q), estimated from `n` rows. If there are no more rows than dimensions, the matrix is
+    /// first shrunk toward independence, by p + q parts in n + p + q.
     pub(super) fn new(correlations: &DMatrix<f64>, p: usize, degrees: Option<f64>, n: usize) -> Result<Elliptical> {
         let dim = correlations.nrows();
         let mut correlations = correlations.clone();
@@ -50,12 +50,12 @@ impl Elliptical {
         Ok(Elliptical { canonical: Canonical::of(&correlations, p)?, degrees, p })
     }
 
-    /// Degrees of freedom; none of a normal copula.
+    /// Degrees of freedom; none for a normal copula.
     pub fn degrees(&self) -> Option<f64> {
         self.degrees
     }
 
-    /// The directions of X and of Y that have variance.
+    /// The numbers of directions of X and of Y that have variance.
     pub fn ranks(&self) -> [usize; 2] {
         [self.canonical.x_white.ncols(), self.canonical.y_white.ncols()]
     }
@@ -81,10 +81,10 @@ impl Elliptical {
         ln_gamma((nu + p + q) / 2.0) + ln_gamma(nu / 2.0) - ln_gamma((nu + p) / 2.0) - ln_gamma((nu + q) / 2.0)
     }
 
-    /// The parts that every row makes.
+    /// The contributions of every row.
     ///
     /// # Errors
-    /// None for what was fitted to these ranks.
+    /// None for a copula that was fitted to these ranks.
     pub fn ratio(&self, ranked: &Ranked) -> Result<Ratio> {
         let scores = ranked.scores(self.degrees)?;
         let (n, p, q) = (scores.nrows(), self.p, scores.ncols() - self.p);
@@ -127,10 +127,10 @@ impl Elliptical {
 }
 
 impl Ratio {
-    /// log p(x_j, y_i) / p(x_j) p(y_i), (N, M): a row for each of the rows `y`, a column for each of the rows `x`.
+    /// log p(x_j, y_i) / p(x_j) p(y_i), (N, M): one row for each of the rows `y`, one column for each of the rows `x`.
     ///
     /// # Errors
-    /// A row that there is not.
+    /// A row does not exist.
     pub fn all_pairs(&self, x: &[u32], y: &[u32]) -> Result<Tensor> {
         let rows = |t: &Tensor, at: &[u32]| t.index_select(&Tensor::from_slice(at, at.len(), t.device())?, 0);
         let (m, n) = (x.len(), y.len());

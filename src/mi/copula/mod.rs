@@ -1,10 +1,10 @@
 //! Normal and t copulas: the dependence of variables whose single columns may have any distribution.
 //!
-//! Columns are replaced by scores of their ranks ([`Ranked`]), so that what is estimated does not change when a column is stretched. Under a
-//! normal copula the scores are jointly normal, and I = - 1/2 sum log(1 - rho_i^2) of their canonical correlations. A t copula ([`student`])
-//! adds degrees of freedom: extremes come together, and columns depend on each other even where nothing is correlated.
+//! Columns are replaced by scores of their ranks ([`Ranked`]), so that the estimate does not change when a column is stretched. Under a
+//! normal copula the scores are jointly normal, and I = - 1/2 sum log(1 - rho_i^2) over their canonical correlations. A t copula ([`student`])
+//! adds degrees of freedom: extremes occur together, and columns depend on each other even if they are uncorrelated.
 //!
-//! A fitted copula is also a critic, log p(x, y) / p(x) p(y) ([`Elliptical`]), which a network may start from.
+//! A fitted copula is also a critic, log p(x, y) / p(x) p(y) ([`Elliptical`]), which a network can start from.
 
 mod elliptical;
 mod student;
@@ -12,14 +12,14 @@ mod student;
 pub use elliptical::{Elliptical, Ratio};
 pub use student::student;
 
-use super::linear::bias;
-use super::ranks::{by_rank, normal_scores, ranks, share};
-use super::samples::Samples;
 use crate::error::{Error, Result};
+use crate::mi::linear::bias;
+use crate::mi::ranks::{by_rank, normal_scores, ranks, share};
+use crate::mi::samples::Samples;
 use nalgebra::DMatrix;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// X and Y by their ranks.
+/// The ranks of X and Y.
 #[derive(Debug, Clone)]
 pub struct Ranked {
     ranks: Samples, // (n, p + q)
@@ -44,7 +44,7 @@ impl Ranked {
         self.normal.nrows()
     }
 
-    /// Never: there is at least one row.
+    /// Always false: there is at least one row.
     pub fn is_empty(&self) -> bool {
         false
     }
@@ -54,13 +54,13 @@ impl Ranked {
         [self.p, self.normal.ncols() - self.p]
     }
 
-    /// Quantiles of the t distribution with `degrees` of freedom, or normal ones, in the place of values (n, p + q).
+    /// Quantiles of the t distribution with `degrees` degrees of freedom, or normal quantiles, in place of the values (n, p + q).
     fn scores(&self, degrees: Option<f64>) -> Result<DMatrix<f64>> {
         let Some(degrees) = degrees else { return Ok(self.normal.clone()) };
         let t = StudentsT::new(0.0, 1.0, degrees).map_err(|e| {
             Error::failed(format!("a t distribution of {degrees} degrees: {e}"), "report this as a fault of cpc")
         })?;
-        // Only half of the ranks need a quantile: the other half has the same with another sign.
+        // Only half of the ranks need a quantile; the other half has the same values with the opposite sign.
         let n = self.len();
         let half: Vec<f64> = (0..n).map(|i| t.inverse_cdf(share(i as f64 / 2.0, n))).collect();
         let table: Vec<f64> = (0..2 * n - 1).map(|i| if i < n { half[i] } else { -half[2 * n - 2 - i] }).collect();
@@ -69,7 +69,7 @@ impl Ranked {
     }
 }
 
-/// A normal copula of the rows `rows`.
+/// A normal copula fitted to the rows `rows`.
 ///
 /// # Errors
 /// The information would be infinite, as between a column and its copy.
@@ -78,8 +78,8 @@ pub fn normal(ranked: &Ranked, rows: &[usize]) -> Result<Elliptical> {
     Elliptical::new(&correlations(&(scores.tr_mul(&scores))), ranked.p, None, rows.len())
 }
 
-/// What a copula that was fitted to `n` rows says too much on average: the bias of the sample covariance, which for a t copula grows with the
-/// variance of its scatter, by (d + degrees + 2) / (d + degrees).
+/// The average upward bias of the information of a copula fitted to `n` rows. It is the bias of the sample covariance; for a t copula it grows
+/// with the variance of its scatter, by (d + degrees + 2) / (d + degrees).
 pub fn optimism(copula: &Elliptical, n: usize) -> f64 {
     let [p, q] = copula.ranks();
     if n <= p + q {
@@ -89,7 +89,7 @@ pub fn optimism(copula: &Elliptical, n: usize) -> f64 {
     bias(n, p, q) * copula.degrees().map_or(1.0, |degrees| (dim + degrees + 2.0) / (dim + degrees))
 }
 
-/// A matrix of products, scaled to a diagonal of 1; a column of zeros stays one.
+/// A matrix of products, scaled to a diagonal of 1. A column of zeros remains zero.
 fn correlations(products: &DMatrix<f64>) -> DMatrix<f64> {
     let scale: Vec<f64> = products.diagonal().iter().map(|v| if *v > 0.0 { v.sqrt().recip() } else { 0.0 }).collect();
     DMatrix::from_fn(products.nrows(), products.ncols(), |i, j| products[(i, j)] * scale[i] * scale[j])
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_t_copula_finds_its_degrees_and_its_information() {
-        // Czyz et al. 2023, Student 2 + 2 with 2 degrees: 0.1931 nats; normal variables: hardly a nat in a thousand.
+        // Czyz et al. 2023, Student 2 + 2 with 2 degrees: 0.1931 nats; normal variables: about a thousandth of a nat.
         let (x, y) = fixtures::student(4000, 2, 0);
         let ranked = Ranked::new(&x, &y).unwrap();
         let copula = student(&ranked, &all(&ranked)).unwrap().unwrap();
@@ -146,10 +146,10 @@ mod tests {
             let others: Vec<u32> = (400..4000).collect();
             let scores = ratio.all_pairs(&others, &rows).unwrap();
             assert_eq!(scores.dims(), [400, 3600]);
-            // Under independent pairs its exponential has the mean 1.
+            // Over independent pairs its exponential has mean 1.
             let one = scores.exp().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
             assert!((one - 1.0).abs() < 0.05, "{one}");
-            // A pair among all is the pair alone.
+            // A pair has the same score among all pairs as alone.
             let alone = ratio.all_pairs(&[405], &[7]).unwrap().to_vec2::<f32>().unwrap()[0][0];
             assert!((alone - scores.to_vec2::<f32>().unwrap()[7][5]).abs() < 1e-4);
         }

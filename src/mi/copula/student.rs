@@ -1,23 +1,23 @@
 //! The t copula, by maximum likelihood (Demarta and McNeil 2005, *The t copula and related copulas*).
 //!
-//! For given degrees of freedom the scatter of the t scores is found by the iteration of maximum likelihood (Kent and Tyler 1991), with
-//! the diagonal held at 1, and the likelihood of the copula is the density of the joint t distribution over those of its columns. Its maximum over
-//! the degrees is sought by golden sections of their reciprocal, which is 0 for a normal copula.
+//! For given degrees of freedom, the scatter of the t scores is found by the maximum likelihood iteration (Kent and Tyler 1991), with
+//! the diagonal held at 1. The likelihood of the copula is the density of the joint t distribution divided by the densities of its columns. Its
+//! maximum over the degrees is found by golden-section search over their reciprocal, which is 0 for a normal copula.
 
-use super::{Elliptical, Ranked, correlations};
 use crate::error::Result;
+use crate::mi::copula::{Elliptical, Ranked, correlations};
 use nalgebra::{Cholesky, DMatrix, Dyn};
 use statrs::function::gamma::ln_gamma;
 
-/// Reciprocals of the degrees of freedom between which the maximum is sought: 100 degrees are next to normal, and half a
-/// degree has tails that ranks hardly show.
+/// The range of reciprocal degrees of freedom to search: 100 degrees are nearly normal, and half a degree has tails that ranks hardly
+/// show.
 const RECIPROCALS: [f64; 2] = [0.01, 2.0];
-/// Golden sections: the last is less than a hundredth of the logarithm wide.
+/// Golden-section steps: the last interval is less than a hundredth of the logarithm wide.
 const SECTIONS: usize = 14;
-/// Rounds of the scatter's iteration while the degrees are sought, and at the end.
+/// Iterations for the scatter during the search for the degrees, and at the end.
 const ROUNDS: [usize; 2] = [4, 20];
 
-/// The t copula of the rows `rows`; none if columns depend on each other linearly or there are no more rows than dimensions.
+/// The t copula fitted to the rows `rows`; none if columns depend on each other linearly or there are no more rows than dimensions.
 ///
 /// # Errors
 /// The information would be infinite.
@@ -36,7 +36,7 @@ pub fn student(ranked: &Ranked, rows: &[usize]) -> Result<Option<Elliptical>> {
         Ok(likelihood(&scores, 1.0 / reciprocal, rounds, &mut scatter))
     };
     let golden = (5f64.sqrt() - 1.0) / 2.0;
-    // Sections of the logarithm: the likelihood changes as much from 1 to 2 degrees as from 10 to 20.
+    // The search is over the logarithm: the likelihood changes as much from 1 to 2 degrees as from 10 to 20.
     let [mut low, mut high] = RECIPROCALS.map(f64::ln);
     let inside = |low: f64, high: f64| [high - golden * (high - low), low + golden * (high - low)];
     let [mut a, mut b] = inside(low, high);
@@ -63,7 +63,7 @@ pub fn student(ranked: &Ranked, rows: &[usize]) -> Result<Option<Elliptical>> {
     Elliptical::new(&scatter, ranked.p, Some(1.0 / best), rows.len()).map(Some)
 }
 
-/// The log-likelihood of a t copula with `nu` degrees of scores (n, d), and moves `scatter` towards its maximum; none if the
+/// The log-likelihood of scores (n, d) under a t copula with `nu` degrees. Moves `scatter` toward the maximum likelihood. None if the
 /// scatter has no inverse.
 fn likelihood(scores: &DMatrix<f64>, nu: f64, rounds: usize, scatter: &mut DMatrix<f64>) -> Option<f64> {
     let (n, dim) = (scores.nrows() as f64, scores.ncols() as f64);

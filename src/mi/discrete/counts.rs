@@ -1,31 +1,31 @@
-//! Samples of discrete variables, counted, and what can be estimated from the counts.
+//! Counts of samples of discrete variables, and estimates from the counts.
 //!
-//! The plug-in estimate takes the relative frequencies for the probabilities: too low for entropies, too high for
-//! mutual information, by about (cells - 1) / 2n. Miller (1955) adds that to each entropy, with the cells that
+//! The plug-in estimate uses the relative frequencies as probabilities. It is too low for entropies and too high for
+//! mutual information, by about (cells - 1) / 2n. Miller (1955) adds this to each entropy, counting the cells that
 //! occurred. Hausser and Strimmer (2009, *Entropy inference and the James-Stein estimator*, JMLR 10) mix
-//! the frequencies with the uniform distribution over all m cells of the table, with the weight that is estimated to minimise the squared
-//! error, (1 - sum p^2) / ((n - 1) sum (1/m - p)^2); it is the one for more cells than samples.
+//! the frequencies with the uniform distribution over all m cells of the table. The weight is an estimate of the one that minimizes the
+//! squared error, (1 - sum p^2) / ((n - 1) sum (1/m - p)^2). Use this estimator if there are more cells than samples.
 
-use super::distribution::surprise;
-use super::joint::{Joint, Variable, union};
-use super::read::Column;
 use crate::error::{Error, Result};
+use crate::mi::discrete::distribution::surprise;
+use crate::mi::discrete::joint::{Joint, Variable, union};
+use crate::mi::discrete::read::Column;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// The most cells of a table that is written out.
+/// The largest number of cells of a table that is written out.
 const CELLS: usize = 1 << 26;
 
 /// How entropies are estimated from counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Estimator {
-    /// Relative frequencies for probabilities (maximum likelihood).
+    /// Relative frequencies as probabilities (maximum likelihood).
     Plugin,
     /// The plug-in estimate with (cells that occurred - 1) / 2n added to each entropy.
     #[default]
     MillerMadow,
-    /// James-Stein shrinkage of the joint table towards the uniform one.
+    /// James-Stein shrinkage of the joint table toward the uniform distribution.
     Shrinkage,
 }
 
@@ -48,7 +48,7 @@ impl FromStr for Estimator {
     }
 }
 
-/// How often each combination of values occurred; those that never did take no room.
+/// How often each combination of values occurred. Combinations that never occurred take no memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Counts {
     variables: Vec<Variable>,
@@ -60,14 +60,14 @@ impl Counts {
     /// Counts the rows of columns of equal length.
     ///
     /// # Errors
-    /// If there is no column or no row, or the lengths differ.
+    /// There is no column or no row, or the lengths differ.
     pub fn of_columns(columns: &[Column]) -> Result<Counts> {
         let n = columns.first().map_or(0, |c| c.codes.len());
         if n == 0 || columns.iter().any(|c| c.codes.len() != n) {
             let lengths: Vec<String> =
                 columns.iter().map(|c| format!("{} of {}", c.codes.len(), c.variable.name)).collect();
-            let what = format!("there are no rows of all columns ({})", lengths.join(", "));
-            return Err(Error::failed(what, "give columns of the same length, with a row at least"));
+            let what = format!("the columns differ in length or are empty ({})", lengths.join(", "));
+            return Err(Error::failed(what, "give columns of the same length, with at least one row"));
         }
         let mut cells = BTreeMap::new();
         for row in 0..n {
@@ -76,10 +76,10 @@ impl Counts {
         Ok(Counts { variables: columns.iter().map(|c| c.variable.clone()).collect(), cells, n: n as u64 })
     }
 
-    /// A table of counts, the last variable moving fastest.
+    /// A table of counts, the last variable varying fastest.
     ///
     /// # Errors
-    /// If there is not a count for each cell, or all are 0.
+    /// There is not a count for each cell, or all are 0.
     pub fn of_table(variables: Vec<Variable>, counts: &[u64]) -> Result<Counts> {
         // The checks are those of a joint table.
         Joint::of_weights(variables.clone(), counts.iter().map(|&c| c as f64).collect())?;
@@ -109,12 +109,12 @@ impl Counts {
     /// The table of relative frequencies.
     ///
     /// # Errors
-    /// If it has more cells than fit into memory.
+    /// It has more cells than fit into memory.
     pub fn joint(&self) -> Result<Joint> {
         let cells = self.variables.iter().try_fold(1usize, |n, v| n.checked_mul(v.values.len()));
         let Some(cells) = cells.filter(|&n| n <= CELLS) else {
             let what = format!("a table of these {} variables has too many cells", self.variables.len());
-            return Err(Error::usage(what, format!("choose fewer variables: it may have {CELLS} cells")));
+            return Err(Error::usage(what, format!("choose fewer variables: a table may have up to {CELLS} cells")));
         };
         let mut weights = vec![0.0; cells];
         for (cell, &count) in &self.cells {
@@ -124,10 +124,10 @@ impl Counts {
         Joint::of_weights(self.variables.clone(), weights)
     }
 
-    /// H of these variables together, in nats.
+    /// The joint entropy H of these variables, in nats.
     ///
     /// # Errors
-    /// If there is no such axis.
+    /// There is no such axis.
     pub fn entropy(&self, of: &[usize], estimator: Estimator) -> Result<f64> {
         Ok(self.table(&[of], estimator)?.entropy(of))
     }
@@ -135,16 +135,16 @@ impl Counts {
     /// H(of | given) in nats.
     ///
     /// # Errors
-    /// If there is no such axis.
+    /// There is no such axis.
     pub fn conditional_entropy(&self, of: &[usize], given: &[usize], estimator: Estimator) -> Result<f64> {
         let table = self.table(&[of, given], estimator)?;
         Ok(table.entropy(&union(&[of, given])) - table.entropy(given))
     }
 
-    /// I(a; b) in nats; Miller-Madow's may be below 0, which means that nothing was found.
+    /// I(a; b) in nats. The Miller-Madow estimate may be below 0, which means that no dependence was found.
     ///
     /// # Errors
-    /// If there is no such axis.
+    /// There is no such axis.
     pub fn mutual_information(&self, a: &[usize], b: &[usize], estimator: Estimator) -> Result<f64> {
         self.conditional_mutual_information(a, b, &[], estimator)
     }
@@ -152,7 +152,7 @@ impl Counts {
     /// I(a; b | given) in nats.
     ///
     /// # Errors
-    /// If there is no such axis.
+    /// There is no such axis.
     pub fn conditional_mutual_information(
         &self,
         a: &[usize],
@@ -165,10 +165,10 @@ impl Counts {
         Ok(h(&[a, given]) + h(&[b, given]) - h(&[a, b, given]) - h(&[given]))
     }
 
-    /// What a reader of an estimate from these variables should know, a sentence each.
+    /// Warnings about an estimate from these variables, one sentence each.
     ///
     /// # Errors
-    /// If there is no such axis.
+    /// There is no such axis.
     pub fn warnings(&self, axes: &[usize]) -> Result<Vec<String>> {
         let table = self.table(&[axes], Estimator::Plugin)?;
         let mut warnings: Vec<String> = Vec::new();
@@ -188,7 +188,7 @@ impl Counts {
         Ok(warnings)
     }
 
-    /// The part of the table that a quantity over these axes rests on.
+    /// The part of the table that a quantity over these axes is computed from.
     fn table(&self, lists: &[&[usize]], estimator: Estimator) -> Result<Estimated<'_>> {
         let axes = union(lists);
         if let Some(axis) = axes.iter().find(|&&axis| axis >= self.variables.len()) {
@@ -203,7 +203,7 @@ impl Counts {
     }
 }
 
-/// Counts under an estimator.
+/// Counts with an estimator.
 struct Estimated<'c> {
     counts: &'c Counts,
     estimator: Estimator,
@@ -212,7 +212,7 @@ struct Estimated<'c> {
 }
 
 impl Estimated<'_> {
-    /// The counts of these variables that are not 0.
+    /// The nonzero counts of these variables.
     fn margin(&self, axes: &[usize]) -> Vec<u64> {
         let mut sums: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
         for (cell, count) in &self.counts.cells {
@@ -221,7 +221,7 @@ impl Estimated<'_> {
         sums.into_values().collect()
     }
 
-    /// The number of cells of the table over these variables, with those that did not occur.
+    /// The number of cells of the table over these variables, including those that did not occur.
     fn cells(&self, axes: &[usize]) -> f64 {
         axes.iter().map(|&a| self.counts.variables[a].values.len() as f64).product()
     }
@@ -232,7 +232,7 @@ impl Estimated<'_> {
         let squares: f64 = counts.iter().map(|&c| (c as f64 / n).powi(2)).sum();
         let apart: f64 = counts.iter().map(|&c| (c as f64 / n - 1.0 / cells).powi(2)).sum::<f64>()
             + (cells - counts.len() as f64) / (cells * cells);
-        // One sample says nothing, and frequencies that are uniform already shrink to themselves.
+        // One sample carries no information, and uniform frequencies shrink to themselves.
         if n <= 1.0 || apart <= 0.0 { 1.0 } else { ((1.0 - squares) / ((n - 1.0) * apart)).clamp(0.0, 1.0) }
     }
 
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_estimates_are_their_equations() {
-        // By numpy from the equations at the head of the file.
+        // Computed with numpy from the equations at the top of the file.
         let one = counts(&[11], &[4, 2, 3, 0, 2, 4, 0, 0, 2, 1, 1]);
         close(one.entropy(&[0], Estimator::Plugin).unwrap(), 1.968_382_408_728_381_2);
         close(one.entropy(&[0], Estimator::MillerMadow).unwrap(), 2.152_592_935_044_171);

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// How far a sum of probabilities may be from 1: what six decimals of a few cells make.
+/// How far a sum of probabilities may be from 1: the rounding error of a few cells with six decimals.
 pub(super) const TOLERANCE: f64 = 1e-6;
 
 /// A divergence of p from q.
@@ -10,14 +10,14 @@ pub(super) const TOLERANCE: f64 = 1e-6;
 pub struct Divergence {
     /// Its value in nats; infinite if some q is 0 where p is not.
     pub nats: f64,
-    /// Where that is so: the places (from 0) at which q = 0 < p.
+    /// The indices (from 0) at which q = 0 < p.
     pub infinite_at: Vec<usize>,
 }
 
 /// H(p) in nats.
 ///
 /// # Errors
-/// If `p` is no distribution: a value is negative or not finite, or the sum is not 1.
+/// `p` is not a distribution: a value is negative or not finite, or the sum is not 1.
 pub fn entropy(p: &[f64]) -> Result<f64> {
     Ok(check(p, "p")?.iter().map(|&p| surprise(p)).sum())
 }
@@ -25,7 +25,7 @@ pub fn entropy(p: &[f64]) -> Result<f64> {
 /// H(p, q) = - sum p log q in nats.
 ///
 /// # Errors
-/// If `p` or `q` is no distribution, or they differ in length.
+/// `p` or `q` is not a distribution, or they differ in length.
 pub fn cross_entropy(p: &[f64], q: &[f64]) -> Result<Divergence> {
     compare(p, q, |p, q| -p * q.ln())
 }
@@ -33,7 +33,7 @@ pub fn cross_entropy(p: &[f64], q: &[f64]) -> Result<Divergence> {
 /// KL(p || q) = sum p log p / q in nats.
 ///
 /// # Errors
-/// If `p` or `q` is no distribution, or they differ in length.
+/// `p` or `q` is not a distribution, or they differ in length.
 pub fn divergence(p: &[f64], q: &[f64]) -> Result<Divergence> {
     compare(p, q, |p, q| p * (p.ln() - q.ln()))
 }
@@ -46,7 +46,7 @@ pub(super) fn surprise(p: f64) -> f64 {
 fn compare(p: &[f64], q: &[f64], term: impl Fn(f64, f64) -> f64) -> Result<Divergence> {
     if p.len() != q.len() {
         let what = format!("p has {} values and q has {}", p.len(), q.len());
-        return Err(Error::usage(what, "give both over the same values, with 0 for what cannot occur"));
+        return Err(Error::usage(what, "give both over the same values, with 0 for values that cannot occur"));
     }
     let (p, q) = (check(p, "p")?, check(q, "q")?);
     let infinite_at: Vec<usize> = (0..p.len()).filter(|&i| p[i] > 0.0 && q[i] == 0.0).collect();
@@ -55,7 +55,7 @@ fn compare(p: &[f64], q: &[f64], term: impl Fn(f64, f64) -> f64) -> Result<Diver
     Ok(Divergence { nats, infinite_at })
 }
 
-/// Refuses what is no distribution; `name` is its name in the message.
+/// Rejects values that are not a distribution; `name` is its name in the message.
 fn check<'p>(p: &'p [f64], name: &str) -> Result<&'p [f64]> {
     if let Some(i) = p.iter().position(|v| !v.is_finite() || *v < 0.0) {
         let what = format!("{name} has the value {} at place {}", p[i], i + 1);

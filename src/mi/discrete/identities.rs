@@ -1,6 +1,6 @@
 //! The identities and inequalities of information theory, each as a property of random tables.
 
-use super::{Joint, Variable};
+use crate::mi::discrete::{Joint, Variable};
 use proptest::prelude::*;
 
 const X: &[usize] = &[0];
@@ -13,7 +13,7 @@ const F_X: &[usize] = &[3];
 const G_Y: &[usize] = &[4];
 const H_XY: &[usize] = &[5];
 
-/// Rounding of sums of some hundred terms.
+/// The rounding error of sums of some hundred terms.
 const ROUNDING: f64 = 1e-12;
 
 /// p(x, y, z), with f(x), g(y) and h(x, y) as three more variables.
@@ -42,7 +42,7 @@ impl World {
 }
 
 prop_compose! {
-    /// Tables with cells that are 0, of a very small or of an ordinary probability.
+    /// Tables whose cells have probability 0, a very small one or an ordinary one.
     fn world()(sizes in prop::array::uniform3(1usize..5))(
         weights in prop::collection::vec(prop_oneof![2 => Just(0.0), 1 => Just(1e-9), 4 => 0.01..1.0f64], sizes.iter().product::<usize>())
             .prop_filter("no weight", |w| w.iter().any(|w| *w > 0.0)),

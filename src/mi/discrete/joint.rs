@@ -1,25 +1,25 @@
 //! A joint table of probabilities over named variables.
 
-use super::distribution::{Divergence, TOLERANCE, divergence, surprise};
 use crate::error::{Error, Result};
+use crate::mi::discrete::distribution::{Divergence, TOLERANCE, divergence, surprise};
 
 /// A discrete variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// The values that it can have, in the order of its axis.
+    /// The values that it can take, in the order of its axis.
     pub values: Vec<String>,
 }
 
 impl Variable {
-    /// A variable of `size` values `0`, `1`, ...
+    /// A variable with `size` values `0`, `1`, ...
     pub fn numbered(name: &str, size: usize) -> Variable {
         Variable { name: name.into(), values: (0..size).map(|i| i.to_string()).collect() }
     }
 }
 
-/// p over the values of some variables: an array with an axis for each, the last moving fastest.
+/// p over the values of some variables: an array with one axis per variable, the last axis varying fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Joint {
     variables: Vec<Variable>,
@@ -27,10 +27,10 @@ pub struct Joint {
 }
 
 impl Joint {
-    /// A table of probabilities; they may miss a sum of 1 by a millionth, and are divided by it.
+    /// A table of probabilities. Their sum may differ from 1 by a millionth; they are divided by it.
     ///
     /// # Errors
-    /// If `p` has not a value for each cell, one is negative or not finite, or the sum is not 1.
+    /// `p` does not have a value for each cell, a value is negative or not finite, or the sum is not 1.
     pub fn new(variables: Vec<Variable>, p: Vec<f64>) -> Result<Joint> {
         let sum: f64 = p.iter().sum();
         if (sum - 1.0).abs() > TOLERANCE && sum.is_finite() {
@@ -43,13 +43,13 @@ impl Joint {
     /// A table of weights, such as counts, which are divided by their sum.
     ///
     /// # Errors
-    /// If there is not a weight for each cell, one is negative or not finite, or all are 0.
+    /// There is not a weight for each cell, a weight is negative or not finite, or all are 0.
     pub fn of_weights(variables: Vec<Variable>, weights: Vec<f64>) -> Result<Joint> {
         let cells = variables.iter().try_fold(1usize, |n, v| n.checked_mul(v.values.len()));
         if cells != Some(weights.len()) {
             let shape: Vec<String> = variables.iter().map(|v| v.values.len().to_string()).collect();
             let what = format!("{} weights do not fill a table of {} cells", weights.len(), shape.join(" x "));
-            return Err(Error::usage(what, "give a weight for each combination of values"));
+            return Err(Error::usage(what, "give one weight for each combination of values"));
         }
         if let Some(i) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
             let what = format!("cell {} is {}", i + 1, weights[i]);
@@ -67,7 +67,7 @@ impl Joint {
         &self.variables
     }
 
-    /// The probabilities, the last axis moving fastest.
+    /// The probabilities, the last axis varying fastest.
     pub fn p(&self) -> &[f64] {
         &self.p
     }
@@ -75,7 +75,7 @@ impl Joint {
     /// The axis of a variable.
     ///
     /// # Errors
-    /// If there is none of that name; the message lists those there are.
+    /// There is no variable of that name; the message lists the existing names.
     pub fn axis(&self, name: &str) -> Result<usize> {
         self.variables.iter().position(|v| v.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.variables.iter().map(|v| v.name.as_str()).collect();
@@ -83,10 +83,10 @@ impl Joint {
         })
     }
 
-    /// The table of these variables alone, in this order; the others are summed over.
+    /// The table of these variables alone, in this order. The other variables are summed over.
     ///
     /// # Errors
-    /// If there is no such axis, or one is named twice.
+    /// There is no such axis, or an axis is named twice.
     pub fn marginal(&self, axes: &[usize]) -> Result<Joint> {
         self.check(axes)?;
         if (1..axes.len()).any(|i| axes[..i].contains(&axes[i])) {
@@ -98,10 +98,10 @@ impl Joint {
         Ok(Joint { variables, p })
     }
 
-    /// The table of the other variables where variable `axis` has the value numbered `value`.
+    /// The table of the other variables, given that variable `axis` has the value with index `value`.
     ///
     /// # Errors
-    /// If there is no such axis or value, or the value has probability 0.
+    /// There is no such axis or value, or the value has probability 0.
     pub fn given(&self, axis: usize, value: usize) -> Result<Joint> {
         self.check(&[axis])?;
         let variable = &self.variables[axis];
@@ -116,18 +116,18 @@ impl Joint {
         Err(Error::usage(what, "a condition needs a probability above 0"))
     }
 
-    /// H of these variables together, in nats; of none, 0.
+    /// The joint entropy H of these variables, in nats; 0 for no variables.
     ///
     /// # Errors
-    /// If there is no such axis.
+    /// There is no such axis.
     pub fn entropy(&self, of: &[usize]) -> Result<f64> {
         Ok(self.marginal(&union(&[of]))?.p.into_iter().map(surprise).sum())
     }
 
-    /// H(of | given) in nats: the mean, over what is given, of the entropy there.
+    /// H(of | given) in nats: the mean of the conditional entropy over the values of `given`.
     ///
     /// # Errors
-    /// If there is no such axis.
+    /// There is no such axis.
     pub fn conditional_entropy(&self, of: &[usize], given: &[usize]) -> Result<f64> {
         let both = union(&[of, given]);
         let (p, q) = (self.marginal(&both)?, self.marginal(&union(&[given]))?);
@@ -139,15 +139,15 @@ impl Joint {
     /// I(a; b) in nats. An axis may be in both: I(X; X) = H(X).
     ///
     /// # Errors
-    /// If there is no such axis.
+    /// There is no such axis.
     pub fn mutual_information(&self, a: &[usize], b: &[usize]) -> Result<f64> {
         self.conditional_mutual_information(a, b, &[])
     }
 
-    /// I(a; b | given) in nats, as one sum over the cells: rounding is that of the terms, not of differences of entropies.
+    /// I(a; b | given) in nats, as one sum over the cells. Rounding errors are those of the terms, not of differences of entropies.
     ///
     /// # Errors
-    /// If there is no such axis.
+    /// There is no such axis.
     pub fn conditional_mutual_information(&self, a: &[usize], b: &[usize], given: &[usize]) -> Result<f64> {
         let all = union(&[a, b, given]);
         let p = self.marginal(&all)?;
@@ -164,12 +164,12 @@ impl Joint {
     /// KL(self || other) in nats, over all variables together.
     ///
     /// # Errors
-    /// If the tables differ in shape.
+    /// The tables differ in shape.
     pub fn divergence(&self, other: &Joint) -> Result<Divergence> {
         let shape = |joint: &Joint| joint.variables.iter().map(|v| v.values.len()).collect::<Vec<_>>();
         if shape(self) != shape(other) {
             let what = format!("the tables have the shapes {:?} and {:?}", shape(self), shape(other));
-            return Err(Error::usage(what, "give both over the same values, with 0 for what cannot occur"));
+            return Err(Error::usage(what, "give both over the same values, with 0 for values that cannot occur"));
         }
         divergence(&self.p, &other.p)
     }
@@ -184,7 +184,7 @@ impl Joint {
         }
     }
 
-    /// For each cell, its place in the table over `axes` alone.
+    /// The index of each cell in the table over `axes` alone.
     fn places(&self, axes: &[usize]) -> impl Iterator<Item = usize> {
         let sizes: Vec<usize> = self.variables.iter().map(|v| v.values.len()).collect();
         let mut strides = vec![0; sizes.len()];
@@ -205,7 +205,7 @@ impl Joint {
     }
 }
 
-/// All axes in any of the lists, once, in ascending order.
+/// The axes in any of the lists, each once, in ascending order.
 pub(super) fn union(lists: &[&[usize]]) -> Vec<usize> {
     let mut axes = lists.concat();
     axes.sort_unstable();
@@ -213,7 +213,7 @@ pub(super) fn union(lists: &[&[usize]]) -> Vec<usize> {
     axes
 }
 
-/// Where `axes` stand among `all`.
+/// The positions of `axes` among `all`.
 fn within(all: &[usize], axes: &[usize]) -> Vec<usize> {
     axes.iter().filter_map(|axis| all.iter().position(|a| a == axis)).collect()
 }

@@ -9,10 +9,10 @@
 //! | H(p, q) = - sum p log q, KL(p, q) = sum p log p / q | cross-entropy, Kullback-Leibler divergence |
 //!
 //! 0 log 0 = 0 throughout (Cover and Thomas, *Elements of Information Theory*, chapter 2, whose identities are the tests of
-//! this room). All values are in nats; [`Unit`] turns them into bits or hartleys.
+//! this module). All values are in nats; [`Unit`] converts them to bits or hartleys.
 //!
-//! A [`Joint`] is a table of probabilities over any number of variables, a [`Counts`] one of samples. The variables of a
-//! quantity are named by their axes, several at a time: `joint.mutual_information(&[0], &[1, 2])` is I(X; (Y, Z)).
+//! A [`Joint`] is a table of probabilities over any number of variables, and [`Counts`] is a table of sample counts. The variables of a
+//! quantity are given by lists of axes: `joint.mutual_information(&[0], &[1, 2])` is I(X; (Y, Z)).
 
 mod counts;
 mod distribution;

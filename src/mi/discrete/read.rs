@@ -1,13 +1,13 @@
 //! Tables and columns from CSV files.
 
-use super::counts::Counts;
-use super::distribution::TOLERANCE;
-use super::joint::{Joint, Variable};
 use crate::error::{Error, Problem, Result};
+use crate::mi::discrete::counts::Counts;
+use crate::mi::discrete::distribution::TOLERANCE;
+use crate::mi::discrete::joint::{Joint, Variable};
 use std::collections::HashMap;
 use std::io::Read;
 
-/// What a file of a joint table holds.
+/// The contents of a joint table file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Table {
     /// Probabilities.
@@ -19,14 +19,14 @@ pub enum Table {
 /// A column of labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its name and the labels in it, in the order in which they first come.
+    /// Its name, and its labels in the order of their first occurrence.
     pub variable: Variable,
-    /// For each row the number of its label.
+    /// The index of the label of each row.
     pub codes: Vec<u32>,
 }
 
 impl Column {
-    /// A column of `labels`, a row each.
+    /// A column of `labels`, one per row.
     pub fn new<S: AsRef<str>>(name: &str, labels: impl IntoIterator<Item = S>) -> Column {
         let (mut values, mut numbers) = (Vec::new(), HashMap::new());
         let mut codes = Vec::new();
@@ -41,22 +41,22 @@ impl Column {
     }
 }
 
-/// A record of a CSV file and the line that it starts in.
+/// A record of a CSV file, and the line where it starts.
 struct Record {
     line: u64,
     cells: Vec<String>,
 }
 
-/// Reads a joint table of two variables from CSV: a row for each value of X, a column for each value of Y.
+/// Reads a joint table of two variables from CSV: one row for each value of X, one column for each value of Y.
 ///
-/// A first line in which a cell after the first is no number holds names of the values of Y. A first column
-/// holds names of the values of X if one of its cells, below such a line, is no number. Where the names are numbers themselves, the
-/// corner tells: a line and a column of names meet in it if it is empty, or `X\Y`, or the only cell of its line and column that is no number.
-/// A corner of the form `X\Y` names the variables. `name` is what the file is called in messages.
+/// If a cell after the first of the first line is not a number, that line holds the names of the values of Y. If a cell of the first
+/// column below such a line is not a number, that column holds the names of the values of X. If the names are themselves numbers, the
+/// corner cell decides. It belongs to both a line and a column of names if it is empty, or `X\Y`, or the only cell of its line and column
+/// that is not a number. A corner of the form `X\Y` names the variables. `name` is the file's name in messages.
 ///
 /// # Errors
-/// Every cell that is no number, negative, or not finite, and every line with too many or too few cells, by line and column;
-/// a sum that is not 1, unless all cells are whole numbers: then they are counts.
+/// All cells that are not numbers, negative or not finite, and all lines with too many or too few cells, each with its line and column.
+/// Also a sum that is not 1, unless all cells are whole numbers: then they are counts.
 pub fn read_table(input: impl Read, name: &str) -> Result<Table> {
     let records = records(input, name)?;
     let Some(first) = records.first() else {
@@ -76,7 +76,7 @@ pub fn read_table(input: impl Read, name: &str) -> Result<Table> {
         return Err(Error::bad_file(name, "has names but no numbers"));
     };
     let mut problems = Vec::new();
-    // A line of names may have a corner or not.
+    // A line of names may or may not have a corner.
     if head && first.cells.len() != width && !(side && first.cells.len() + 1 == width) {
         let what = format!("has {} names for {width} columns", first.cells.len());
         problems.push(Problem::new(format!("{name} line {}", first.line), what));
@@ -114,7 +114,7 @@ pub fn read_table(input: impl Read, name: &str) -> Result<Table> {
     table(variables, values, name)
 }
 
-/// A cell as a weight, or what is wrong with it.
+/// The weight in a cell, or what is wrong with the cell.
 fn value(cell: &str) -> std::result::Result<f64, String> {
     match cell.parse::<f64>() {
         Err(_) if cell.is_empty() => Err("is empty".into()),
@@ -130,7 +130,7 @@ fn table(variables: Vec<Variable>, values: Vec<f64>, name: &str) -> Result<Table
     if (sum - 1.0).abs() <= TOLERANCE {
         return Ok(Table::Probabilities(Joint::new(variables, values)?));
     }
-    // Whole numbers up to 2^53, and a sum that is exact too.
+    // Whole numbers up to 2^53, whose sum is exact too.
     if sum > 0.0 && sum <= 2f64.powi(53) && values.iter().all(|v| v.fract() == 0.0) {
         let counts: Vec<u64> = values.iter().map(|&v| v as u64).collect();
         return Ok(Table::Counts(Counts::of_table(variables, &counts)?));
@@ -139,10 +139,10 @@ fn table(variables: Vec<Variable>, values: Vec<f64>, name: &str) -> Result<Table
     Err(Error::failed(what, "give probabilities with more digits, or counts as whole numbers"))
 }
 
-/// Reads columns of labels from CSV, whose first line names the columns; labels are text, without blanks about them.
+/// Reads columns of labels from a CSV file whose first line names the columns. Labels are text, with surrounding blanks removed.
 ///
 /// # Errors
-/// If a name is not there (those there are are listed) or is there twice, a cell is empty, or a line has too many or too few cells.
+/// A name is missing (the error lists the existing names) or occurs twice, a cell is empty, or a line has too many or too few cells.
 pub fn read_columns(input: impl Read, name: &str, wanted: &[&str]) -> Result<Vec<Column>> {
     let records = records(input, name)?;
     let Some((first, body)) = records.split_first().filter(|(_, body)| !body.is_empty()) else {
@@ -175,7 +175,7 @@ pub fn read_columns(input: impl Read, name: &str, wanted: &[&str]) -> Result<Vec
     }
 }
 
-/// All records that are not empty lines, their cells without blanks about them.
+/// All records except empty lines. Blanks around cells are removed.
 fn records(input: impl Read, name: &str) -> Result<Vec<Record>> {
     let mut reader = csv_reader(input, b',');
     let mut records = Vec::new();
@@ -188,7 +188,7 @@ fn records(input: impl Read, name: &str) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// A reader of all records, the first one too, whose cells have no blanks about them and may be of any number.
+/// A reader of all records, including the first. It removes blanks around cells and accepts any number of cells per record.
 pub(in crate::mi) fn csv_reader<R: Read>(input: R, delimiter: u8) -> csv::Reader<R> {
     csv::ReaderBuilder::new()
         .has_headers(false)
@@ -198,7 +198,7 @@ pub(in crate::mi) fn csv_reader<R: Read>(input: R, delimiter: u8) -> csv::Reader
         .from_reader(input)
 }
 
-/// What is wrong with a file that cannot be read as CSV.
+/// Why a file cannot be read as CSV.
 pub(in crate::mi) fn csv_fault(e: &csv::Error) -> String {
     match e.kind() {
         csv::ErrorKind::Utf8 { pos: Some(pos), .. } => format!("line {} is not text (UTF-8)", pos.line()),
@@ -258,7 +258,7 @@ mod tests {
              p.csv line 4 column 3: `x` is no number"
         );
         assert_eq!(fault("0.5,0.25\n"), "p.csv: the cells sum to 0.75, not 1");
-        // Not counts: they are not whole beyond 2^53.
+        // Not counts: numbers beyond 2^53 are not exact.
         assert_eq!(fault("1e17,1\n"), "p.csv: the cells sum to 100000000000000000, not 1");
         assert_eq!(fault("0,0\n"), "p.csv: the cells sum to 0, not 1");
         assert_eq!(fault(""), "p.csv: has no cells");

@@ -16,7 +16,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// A value in nats, in this unit.
+    /// Converts a value in nats to this unit.
     pub fn of(self, nats: f64) -> f64 {
         match self {
             Unit::Nats => nats,

@@ -1,43 +1,46 @@
-//! The estimator that chooses.
+//! The estimator that chooses among others.
 //!
-//! 1. A normal and a t copula are fitted to each fold's training rows, and valued on its held-out rows by InfoNCE, as any critic: the better one is the base.
-//! 2. A network starts from the base and learns the residual, with the same folds. Is what it adds on held-out rows more than two standard
-//!    errors of it, row by row?
-//! 3. If not, the copula holds, as far as these rows can tell: its information in closed form, with the bias of the sample covariance taken off.
-//! 4. If so, the value is the bound on held-out rows, and half of what the base lost there against its training rows is added: that is the cost of
-//!    having estimated it (of d parameters fitted by maximum likelihood, the value on training rows is d/2n too high and on others
-//!    d/2n too low; Akaike 1973). In few dimensions neighbours are asked too: both are too low where they are wrong, so the larger one counts.
+//! 1. A normal and a t copula are fitted to each fold's training rows, and evaluated on its held-out rows by InfoNCE, like any critic. The better
+//!    one is the base.
+//! 2. A network starts from the base and learns the residual, with the same folds. Its gain on held-out rows is tested: is it more than
+//!    two standard errors, computed row by row?
+//! 3. If not, the copula holds, as far as these rows show. The estimate is its information in closed form, with the bias of the sample
+//!    covariance subtracted.
+//! 4. If so, the estimate is the bound on held-out rows, plus half of what the base lost from its training rows to held-out rows. That is the
+//!    cost of having estimated the base (for d parameters fitted by maximum likelihood, the value is d/2n too high on training rows and
+//!    d/2n too low on others; Akaike 1973). In few dimensions, nearest neighbors are used too. Both are too low where they are wrong, so the
+//!    larger value counts.
 //!
-//! Nothing is chosen by rows that were learnt from, and nothing is set for a task.
+//! No choice depends on rows that were trained on, and nothing is tuned for a task.
 
-use super::copula::of_copula;
-use super::held_out::held_out;
-use super::neural::{of_crossed, start, training};
-use super::{Estimate, Estimator, Kind, Settings, Start, neighbours};
 use crate::error::Result;
 use crate::mi::copula::Ranked;
+use crate::mi::estimate::copula::of_copula;
+use crate::mi::estimate::held_out::held_out;
+use crate::mi::estimate::neural::{of_crossed, start, training};
+use crate::mi::estimate::{Estimate, Estimator, Kind, Settings, Start, neighbours};
 use crate::mi::neural::{Rows, cross_fit};
 use crate::mi::ranks::normal_scores;
 use crate::mi::samples::Samples;
 use crate::objective::Bound;
 
-/// Standard errors by which something has to be better on held-out rows to be taken for better.
+/// The number of standard errors by which a candidate has to be better on held-out rows to count as better.
 const ERRORS: f64 = 2.0;
-/// Dimensions of X and Y together up to which neighbours are asked.
+/// The largest number of dimensions of X and Y together for which nearest neighbors are used.
 const FEW: usize = 4;
 
-/// What `auto` chose from.
+/// A candidate that `auto` chose from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// In words.
+    /// Its name, in words.
     pub name: String,
-    /// InfoNCE on held-out rows, in nats; none of what is no critic.
+    /// InfoNCE on held-out rows, in nats; none for a candidate that is not a critic.
     pub held_out: Option<f64>,
-    /// What it would say, in nats.
+    /// Its estimate, in nats.
     pub nats: f64,
 }
 
-/// The estimate that held-out rows speak for.
+/// The estimate that held-out rows favor.
 pub(super) fn auto(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estimate> {
     let ranked = Ranked::new(x, y)?;
     let base = held_out(&ranked, settings)?;
@@ -78,7 +81,7 @@ pub(super) fn auto(x: &Samples, y: &Samples, settings: &Settings) -> Result<Esti
     Ok(Estimate { candidates, ..chosen })
 }
 
-/// Whether the mean of `gains` is above 0 by more than its standard errors.
+/// Whether the mean of `gains` is above 0 by more than [`ERRORS`] standard errors.
 fn is_more(gains: &[f64]) -> bool {
     let n = gains.len() as f64;
     let mean = gains.iter().sum::<f64>() / n;

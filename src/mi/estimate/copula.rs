@@ -1,15 +1,15 @@
 //! Canonical correlations and copulas.
 
-use super::held_out::held_out;
-use super::{Estimate, Estimator, Kind, Settings};
 use crate::error::Result;
 use crate::mi::copula::{Elliptical, Ranked, normal, optimism, student};
+use crate::mi::estimate::held_out::held_out;
+use crate::mi::estimate::{Estimate, Estimator, Kind, Settings};
 use crate::mi::interval::of_mean;
 use crate::mi::linear::{Covariance, linear};
 use crate::mi::samples::Samples;
 use candle_core::DType;
 
-/// Of the values themselves.
+/// The estimate from canonical correlations of the values themselves.
 pub(super) fn cca(x: &Samples, y: &Samples) -> Result<Estimate> {
     let covariance = Covariance::for_size(x.len(), x.dim() + y.dim());
     let found = linear(x, y, covariance)?;
@@ -27,13 +27,13 @@ pub(super) fn cca(x: &Samples, y: &Samples) -> Result<Estimate> {
     Ok(estimate.with_pointwise(found.local))
 }
 
-/// The copula that held-out rows speak for.
+/// The copula that held-out rows favor.
 pub(super) fn copula(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estimate> {
     let ranked = Ranked::new(x, y)?;
     of_copula(&ranked, held_out(&ranked, settings)?.student_is_better, Estimator::Copula)
 }
 
-/// The information of a copula of all rows, less what it says too much on average.
+/// The information of a copula fitted to all rows, minus its average upward bias.
 pub(super) fn of_copula(ranked: &Ranked, student_is_better: bool, estimator: Estimator) -> Result<Estimate> {
     let rows: Vec<usize> = (0..ranked.len()).collect();
     let copula = match student_is_better {
@@ -47,7 +47,7 @@ pub(super) fn of_copula(ranked: &Ranked, student_is_better: bool, estimator: Est
     let [p, q] = copula.ranks();
     if rows.len() <= p + q {
         let what = format!(
-            "{} rows in {} dimensions: the correlations were shrunk, and the value means little",
+            "{} rows in {} dimensions: the correlations were shrunk, and the value is unreliable",
             rows.len(),
             p + q
         );

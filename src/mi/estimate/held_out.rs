@@ -1,35 +1,35 @@
-//! Copulas on rows that they were not fitted to.
+//! Copulas evaluated on rows that they were not fitted to.
 
-use super::Settings;
 use crate::error::Result;
 use crate::mi::copula::{Ranked, normal, student};
+use crate::mi::estimate::Settings;
 use crate::mi::neural::Rows;
 use crate::mi::parallel::in_parallel;
 use crate::objective::Bound;
 
-/// Rows in a block of scores: as many as a separable critic's.
+/// The number of rows in a block of scores, the same as for a separable critic.
 const BLOCK: usize = 1000;
 
-/// Copulas on rows that they were not fitted to.
+/// The results of copulas on rows that they were not fitted to.
 pub(super) struct HeldOut {
     /// Whether the t copula is better than the normal one.
     pub student_is_better: bool,
-    /// InfoNCE of the better one on held-out rows, for each by number.
+    /// InfoNCE of the better one for each held-out row, with the row's index.
     pub parts: Vec<(u32, f64)>,
     /// The means of both on held-out rows; the t copula may be missing.
     pub means: [Option<f64>; 2],
-    /// The better one's mean on rows it was fitted to.
+    /// The mean of the better one on rows it was fitted to.
     pub train: f64,
 }
 
 impl HeldOut {
-    /// The better one's mean on held-out rows.
+    /// The mean of the better one on held-out rows.
     pub fn mean(&self) -> f64 {
         mean(&self.parts)
     }
 }
 
-/// Values both copulas on held-out rows of every fold.
+/// Evaluates both copulas on the held-out rows of every fold.
 pub(super) fn held_out(ranked: &Ranked, settings: &Settings) -> Result<HeldOut> {
     let parts = settings.protocol.parts(ranked.len())?;
     let job = |k: usize| {

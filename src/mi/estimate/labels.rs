@@ -1,8 +1,8 @@
 //! Labels on one side or on both.
 
-use super::{Estimate, Estimator, Kind, Settings, neural};
 use crate::error::{Error, Result};
 use crate::mi::discrete::{Column, Counts, Estimator as Discrete, Variable as Named};
+use crate::mi::estimate::{Estimate, Estimator, Kind, Settings, neural};
 use crate::mi::interval::by_halves;
 use crate::mi::neighbours;
 use crate::mi::ranks::normal_scores;
@@ -10,14 +10,14 @@ use crate::mi::samples::Samples;
 use crate::mi::variable::Variable;
 use crate::objective::Bound;
 
-/// Columns of numbers above which neighbours are too far, and a critic is asked too.
+/// The number of columns of numbers above which neighbors are too far away, and a critic is used too.
 const FEW: usize = 3;
 
 /// Mutual information where X, Y or both are labels.
 pub(super) fn with_labels(x: &Variable, y: &Variable, estimator: Estimator, settings: &Settings) -> Result<Estimate> {
     match (x, y, estimator) {
         (_, _, Estimator::Cca | Estimator::Copula) => {
-            let what = format!("{estimator} is for numbers, and there are labels");
+            let what = format!("{estimator} is for numbers, but there are labels");
             Err(Error::usage(what, "choose auto, ksg or infonce"))
         }
         (Variable::Labels(x, x_names), Variable::Labels(y, y_names), _) => {
@@ -41,7 +41,7 @@ pub(super) fn with_labels(x: &Variable, y: &Variable, estimator: Estimator, sett
     }
 }
 
-/// Two columns of labels: their table, corrected by Miller and Madow.
+/// Two columns of labels: their table, with the Miller-Madow correction.
 fn tables(
     estimator: Estimator,
     codes: [&Vec<u32>; 2],
@@ -69,7 +69,7 @@ fn tables(
     Ok(estimate)
 }
 
-/// A label and numbers: Ross's neighbours among the rows of a label.
+/// Labels and numbers: Ross's nearest neighbors among the rows with the same label.
 fn ross(estimator: Estimator, codes: &[u32], numbers: &Samples, settings: &Settings) -> Result<Estimate> {
     let numbers = normal_scores(numbers)?;
     let value =

@@ -1,9 +1,9 @@
-//! Estimators of mutual information by name, and what they answer.
+//! Estimators of mutual information by name, and their results.
 //!
-//! Which one? [`Estimator::Auto`] unless there is a reason. `copula` if a normal or t copula is known to hold, `ksg` for one to three columns of any form,
-//! `infonce` for a lower bound with little variance that cannot exceed log K, `dv`, `mine`, `nwj`, `js`, `tuba` for bounds that can, with more
-//! variance, `smile` for less of it at the price of the bound, `club` and `l1out` for an upper side, `cca` for linear dependence, `histogram` to
-//! compare with.
+//! Which one? Use [`Estimator::Auto`] unless there is a reason not to. `copula` is for a normal or t copula that is known to hold, `ksg` for one
+//! to three columns of any form, and `infonce` for a lower bound with low variance that cannot exceed log K. `dv`, `mine`, `nwj`, `js` and
+//! `tuba` are bounds that can exceed it, with more variance. `smile` has less variance, but is no longer a bound. `club` and `l1out` are upper
+//! bounds. `cca` is for linear dependence, and `histogram` for comparison.
 
 mod auto;
 mod copula;
@@ -14,9 +14,9 @@ mod neural;
 
 pub use auto::Candidate;
 
-use super::neural::{CurvePoint, Protocol};
-use super::variable::Variable;
 use crate::error::{Error, Result};
+use crate::mi::neural::{CurvePoint, Protocol};
+use crate::mi::variable::Variable;
 use crate::nn::CriticKind;
 use crate::objective::{Bound, Side};
 use std::fmt;
@@ -25,11 +25,11 @@ use std::str::FromStr;
 /// An estimator.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Estimator {
-    /// Copulas, a network that starts from the better one, neighbours: what rows that were held out speak for.
+    /// Copulas, a network that starts from the better one, or nearest neighbors, whichever the held-out rows favor.
     Auto,
-    /// A bound on held-out rows, of a critic that was trained for it.
+    /// A bound on held-out rows, with a critic that was trained for it.
     Neural(Bound),
-    /// Kraskov, Stoegbauer and Grassberger's nearest neighbours; of a label and numbers, Ross's.
+    /// The nearest neighbors of Kraskov, Stoegbauer and Grassberger; for labels and numbers, those of Ross.
     Ksg,
     /// Canonical correlations of the values: exact for normal variables.
     Cca,
@@ -67,7 +67,7 @@ impl FromStr for Estimator {
     fn from_str(name: &str) -> std::result::Result<Estimator, String> {
         let all = Estimator::all();
         let names: Vec<String> = all.iter().map(Estimator::to_string).collect();
-        all.into_iter().find(|e| e.to_string() == name).ok_or_else(|| format!("one of {} is wanted", names.join(", ")))
+        all.into_iter().find(|e| e.to_string() == name).ok_or_else(|| format!("expected one of {}", names.join(", ")))
     }
 }
 
@@ -77,30 +77,30 @@ pub enum Start {
     /// Nothing.
     #[default]
     Nothing,
-    /// A normal copula of the rows that it learns from.
+    /// A normal copula of its training rows.
     Normal,
-    /// A t copula of them, where there is one.
+    /// A t copula of its training rows, if there is one.
     Student,
 }
 
-/// How estimates are made.
+/// The settings of an estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// How rows are dealt to training, stopping and valuing.
+    /// How rows are assigned to training, stopping and evaluation.
     pub protocol: Protocol,
-    /// The form of critics; none for what is usual with the bound.
+    /// The form of critics; none for the default of the bound.
     pub critic: Option<CriticKind>,
     /// What critics start from.
     pub start: Start,
-    /// Updates at most; none for what is usual.
+    /// The maximum number of updates; none for the default.
     pub steps: Option<u64>,
-    /// Pairs in a batch; none for what is usual.
+    /// The number of pairs in a batch; none for the default.
     pub batch_size: Option<usize>,
-    /// k of `ksg`.
+    /// The number of neighbors k of `ksg`.
     pub neighbours: usize,
-    /// Bins of `histogram`; none for as many as keep five rows a cell.
+    /// The number of bins of `histogram`; none for as many as keep five rows per cell.
     pub bins: Option<usize>,
-    /// The seed of all chance.
+    /// The seed of all randomness.
     pub seed: u64,
 }
 
@@ -119,14 +119,14 @@ impl Default for Settings {
     }
 }
 
-/// What an estimate says about the truth.
+/// How an estimate relates to the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// At most the truth, in expectation.
     LowerBound,
-    /// At least the truth, in expectation, if its density is right.
+    /// At least the truth, in expectation, if its density is correct.
     UpperBound,
-    /// On either side.
+    /// It may be on either side.
     Estimate,
 }
 
@@ -155,27 +155,27 @@ impl From<Side> for Kind {
 pub struct Estimate {
     /// The estimator.
     pub estimator: Estimator,
-    /// What it was made by, in words: of `auto`, what was chosen.
+    /// The method, in words; for `auto`, the one that was chosen.
     pub method: String,
-    /// The value in nats, never NaN. It is not cut off at 0: below it, nothing was found.
+    /// The value in nats, never NaN. It is not truncated at 0: a negative value means that no dependence was found.
     pub nats: f64,
-    /// What it says about the truth.
+    /// How the value relates to the truth.
     pub kind: Kind,
-    /// An interval of 95 %: what other samples of this size would change. Bias is not in it.
+    /// A 95 % interval: how much the value would vary with other samples of this size. Bias is not included.
     pub ci95: Option<[f64; 2]>,
-    /// Rows that the value rests on.
+    /// The number of rows that the value is computed from.
     pub n: usize,
-    /// For rows by number their pointwise mutual information, in nats.
+    /// The pointwise mutual information of rows in nats, with the index of each row.
     pub pointwise: Vec<(u32, f64)>,
-    /// What a trained critic can say at most, in nats.
+    /// The largest value that a trained critic can give, in nats.
     pub ceiling: Option<f64>,
-    /// The bound on rows that critics learnt from, and on held-out rows, in nats.
+    /// The bound on training rows and on held-out rows, in nats.
     pub gap: Option<[f64; 2]>,
-    /// The training of critics, a curve a fold.
+    /// The training of critics, one curve per fold.
     pub curves: Vec<Vec<CurvePoint>>,
-    /// What `auto` chose from.
+    /// The candidates that `auto` chose from.
     pub candidates: Vec<Candidate>,
-    /// What a reader should know, a sentence each.
+    /// Warnings, one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -206,7 +206,8 @@ impl Estimate {
 /// Mutual information between X and Y by `estimator`.
 ///
 /// # Errors
-/// They differ in length; the estimator is not for these variables, or for so few rows; a value would be NaN or infinite, such as that of a column and its copy.
+/// They differ in length; the estimator does not support these variables, or so few rows; or a value would be NaN or infinite, as for a
+/// column and its copy.
 pub fn estimate(x: &Variable, y: &Variable, estimator: Estimator, settings: &Settings) -> Result<Estimate> {
     if x.len() != y.len() {
         let what = format!("X has {} rows and Y has {}", x.len(), y.len());
@@ -223,11 +224,11 @@ pub fn estimate(x: &Variable, y: &Variable, estimator: Estimator, settings: &Set
         },
         _ => labels::with_labels(x, y, estimator, settings),
     }?;
-    found.nats += 0.0; // so that nothing is 0, not -0
+    found.nats += 0.0; // turns -0 into 0
     if found.nats.is_finite() {
         return Ok(found);
     }
-    let what = format!("{} says {} nats: its critic was far too sure of itself", found.method, found.nats);
+    let what = format!("{} gives {} nats: its critic was far too confident", found.method, found.nats);
     Err(Error::failed(what, "choose infonce or auto, or give more rows"))
 }
 

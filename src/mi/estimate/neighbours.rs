@@ -1,14 +1,14 @@
-//! Neighbours and bins.
+//! Estimates from nearest neighbors and from bins.
 
-use super::{Estimate, Estimator, Kind, Settings};
 use crate::error::Result;
+use crate::mi::estimate::{Estimate, Estimator, Kind, Settings};
 use crate::mi::histogram;
 use crate::mi::interval::by_halves;
 use crate::mi::neighbours::{self, Ksg};
 use crate::mi::ranks::normal_scores;
 use crate::mi::samples::Samples;
 
-/// KSG of normal scores: distances are in one scale, and heavy tails do not stretch it.
+/// KSG on normal scores: all distances are on one scale, which heavy tails do not stretch.
 pub(super) fn ksg(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estimate> {
     let (x, y) = (normal_scores(x)?, normal_scores(y)?);
     let value = |x: &Samples, y: &Samples| neighbours::ksg(x, y, settings.neighbours, Ksg::First, settings.seed);
@@ -17,8 +17,7 @@ pub(super) fn ksg(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estim
     estimate.method = format!("ksg, {} neighbours", settings.neighbours);
     estimate.warnings = found.warnings();
     if x.dim() + y.dim() > 10 {
-        let what =
-            format!("neighbours are far in {} + {} dimensions: the value is far too low there", x.dim(), y.dim());
+        let what = format!("neighbors are far apart in {} + {} dimensions: the value is far too low", x.dim(), y.dim());
         estimate.warnings.push(what);
     }
     let halves = |rows: &[usize]| Ok(value(&x.take(rows), &y.take(rows))?.mi);
@@ -26,7 +25,7 @@ pub(super) fn ksg(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estim
     Ok(estimate.with_pointwise(found.local))
 }
 
-/// Bins of two columns.
+/// The histogram estimate for two columns.
 pub(super) fn histogram(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estimate> {
     let bins = settings.bins.unwrap_or_else(|| histogram::bins(x.len()));
     let value = |x: &Samples, y: &Samples| histogram::histogram(x, y, bins);

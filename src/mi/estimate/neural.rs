@@ -1,22 +1,22 @@
 //! Bounds of trained critics.
 
-use super::{Estimate, Estimator, Kind, Settings, Start};
 use crate::error::Result;
 use crate::mi::copula::{Ranked, Ratio, normal, student};
+use crate::mi::estimate::{Estimate, Estimator, Kind, Settings, Start};
 use crate::mi::interval::of_mean;
 use crate::mi::neural::{Crossed, Rows, Training, cross_fit};
 use crate::mi::variable::Variable;
 use crate::nn::CriticKind;
 use crate::objective::Bound;
 
-/// Nats below its ceiling at which a bound is called saturated.
+/// A bound within this many nats of its ceiling is called saturated.
 const SATURATED: f64 = 0.5;
-/// A gap between training and held-out rows that is worth a word: this many nats, and this part of the value.
+/// A gap between training and held-out rows causes a warning if it exceeds this many nats and this fraction of the value.
 const GAP: [f64; 2] = [0.2, 0.25];
-/// Rows for each dimension below which a critic can hardly learn.
+/// With fewer rows per dimension than this, a critic can hardly learn.
 const ROWS_FOR_A_DIMENSION: usize = 20;
 
-/// The bound on rows that chose nothing.
+/// The bound on rows that were used for neither training nor stopping.
 pub(super) fn neural(x: &Variable, y: &Variable, bound: Bound, settings: &Settings) -> Result<Estimate> {
     let training = training(bound, settings);
     let (encoded_x, encoded_y) = (x.encoded()?, y.encoded()?);
@@ -35,17 +35,17 @@ pub(super) fn neural(x: &Variable, y: &Variable, bound: Bound, settings: &Settin
         }
     }
     if bound.wants_density() {
-        let what = "an upper bound only if X given Y is normal, with a mean and a variance that Y decides; else it may be far below";
+        let what = "an upper bound only if X given Y is normal, with a mean and variance that depend on Y; else it may be far below the truth";
         estimate.warnings.push(what.into());
     }
     let dim = encoded_x.dim() + encoded_y.dim();
     if x.len() < ROWS_FOR_A_DIMENSION * dim {
-        estimate.warnings.push(format!("{} rows are few for {dim} dimensions: the value is far too low", x.len()));
+        estimate.warnings.push(format!("{} rows are too few for {dim} dimensions: the value is far too low", x.len()));
     }
     Ok(estimate)
 }
 
-/// What is usual for a bound, and what the settings say otherwise.
+/// The defaults of a bound, with the overrides in the settings.
 pub(super) fn training(bound: Bound, settings: &Settings) -> Training {
     let usual = if bound.wants_density() { CriticKind::Density } else { CriticKind::Separable };
     let critic = if bound.wants_density() { usual } else { settings.critic.unwrap_or(usual) };
@@ -64,7 +64,7 @@ pub(super) fn start(ranked: Option<&Ranked>, train: &[u32], start: Start) -> Res
     copula.ratio(ranked).map(Some)
 }
 
-/// What cross-fitting found, as an estimate with its warnings.
+/// The result of cross-fitting, as an estimate with its warnings.
 pub(super) fn of_crossed(estimator: Estimator, crossed: &Crossed, training: &Training) -> Estimate {
     let bound = training.bound;
     let parts: Vec<f64> = crossed.parts.iter().map(|part| part.1).collect();
@@ -84,7 +84,7 @@ pub(super) fn of_crossed(estimator: Estimator, crossed: &Crossed, training: &Tra
     let gap = crossed.train - crossed.value;
     if gap > GAP[0] && gap > GAP[1] * crossed.value.abs() {
         let what = format!(
-            "{:.2} nats on rows it learnt from, {:.2} on others: more rows would raise the value",
+            "{:.2} nats on training rows, {:.2} on held-out rows: more rows would raise the value",
             crossed.train, crossed.value
         );
         estimate.warnings.push(what);

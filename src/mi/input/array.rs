@@ -1,18 +1,18 @@
-//! Arrays of numpy: one in a `.npy` file, several by their keys in a `.npz` file.
+//! numpy arrays: one in a `.npy` file, several by key in a `.npz` file.
 
-use super::column::Column;
-use super::raw::{Kind, Layout};
-use super::table::{Found, Table, Wanted};
 use crate::error::{Error, Result};
+use crate::mi::input::column::Column;
+use crate::mi::input::raw::{Kind, Layout};
+use crate::mi::input::table::{Found, Table, Wanted};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use zip::{CompressionMethod, ZipArchive};
 
-/// What to do about a file that is not whole.
-const AGAIN: &str = "copy it again, or save it anew";
+/// The remedy for an incomplete file.
+const AGAIN: &str = "copy it again, or save it again";
 
-/// A `.npy` file. Its columns are called 1, 2, ...
+/// A `.npy` file. Its columns are named 1, 2, ...
 pub(super) struct Npy {
     file: String,
     input: BufReader<File>,
@@ -24,7 +24,7 @@ impl Npy {
     /// Reads the header.
     ///
     /// # Errors
-    /// It is no `.npy` file of real numbers or text in one or two dimensions.
+    /// It is not a `.npy` file of real numbers or text with one or two dimensions.
     pub(super) fn open(mut input: BufReader<File>, file: String) -> Result<Npy> {
         let layout = header(&mut input, &file)?;
         let names = (1..=layout.width).map(|i| i.to_string()).collect();
@@ -49,7 +49,7 @@ impl Table for Npy {
     }
 }
 
-/// A `.npz` file, stored or deflated.
+/// A `.npz` file, whose arrays are stored or deflated.
 pub(super) struct Npz {
     file: String,
     archive: ZipArchive<BufReader<File>>,
@@ -60,7 +60,7 @@ impl Npz {
     /// Reads the list of arrays.
     ///
     /// # Errors
-    /// It is no whole zip, or has no arrays.
+    /// It is not a complete zip file, or has no arrays.
     pub(super) fn open(input: BufReader<File>, file: String) -> Result<Npz> {
         let archive = ZipArchive::new(input)
             .map_err(|e| Error::failed(format!("{file} is not a whole .npz file ({e})"), AGAIN))?;
@@ -96,12 +96,12 @@ impl Table for Npz {
             let mut entry = self.archive.by_name(&format!("{name}.npy")).map_err(|e| damaged(&e))?;
             let method = entry.compression();
             if !matches!(method, CompressionMethod::Stored | CompressionMethod::Deflated) {
-                let what = format!("{place} is compressed by {method}, which numpy does not do");
+                let what = format!("{place} is compressed by {method}, which numpy does not use");
                 return Err(Error::failed(what, "save it with numpy.savez_compressed"));
             }
             let layout = header(&mut entry, &place)?;
             let bytes = body(&mut entry, &layout, &place)?;
-            // The checksum is compared where the entry ends.
+            // The checksum is verified at the end of the entry.
             entry.read(&mut [0]).map_err(|e| damaged(&e))?;
             columns.push(layout.columns(&bytes, name, w.labels));
         }
@@ -115,7 +115,7 @@ fn header(input: &mut impl Read, place: &str) -> Result<Layout> {
         .map_err(|e| Error::failed(format!("{place} is not a whole array of numpy ({e})"), AGAIN))?;
     let dtype = header.dtype();
     let refuse = |what: String, remedy: &str| Err(Error::failed(format!("{place} holds {what}"), remedy));
-    // A pickle is a program; nothing of it is run, whatever it would give.
+    // A pickle is a program; none of it is ever run.
     if dtype.uses_pickled_array() {
         return refuse(
             "Python objects (a pickle), which are never read: that could run any program".into(),
@@ -123,7 +123,7 @@ fn header(input: &mut impl Read, place: &str) -> Result<Layout> {
         );
     }
     let DType::Plain(kind) = &dtype else {
-        return refuse(format!("records ({})", dtype.descr()), "save each field as an array of its own");
+        return refuse(format!("records ({})", dtype.descr()), "save each field as a separate array");
     };
     let found = match (kind.type_char(), kind.size_field()) {
         (TypeChar::Bool, 1) => Kind::Bool,
@@ -151,7 +151,7 @@ fn header(input: &mut impl Read, place: &str) -> Result<Layout> {
     Ok(layout.big_endian(kind.endianness() == Endianness::Big).by_columns(header.order() == Order::Fortran))
 }
 
-/// Reads what the header promises.
+/// Reads the bytes that the header promises.
 fn body(input: &mut impl Read, layout: &Layout, place: &str) -> Result<Vec<u8>> {
     let cut = |held: usize, of: String| {
         Error::failed(format!("{place} is cut off: it has {held} of the {of} bytes that its header promises"), AGAIN)
@@ -167,9 +167,9 @@ fn body(input: &mut impl Read, layout: &Layout, place: &str) -> Result<Vec<u8>> 
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::column::Cells;
-    use super::super::table::open;
     use super::*;
+    use crate::mi::column::Cells;
+    use crate::mi::table::open;
     use std::io::Write;
     use std::path::Path;
     use zip::write::SimpleFileOptions;

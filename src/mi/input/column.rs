@@ -1,19 +1,19 @@
-//! A column as it is read: numbers or labels, with what is missing among them.
+//! A column as it is read: numbers or labels, including missing cells.
 
 use std::fmt::Display;
 
-/// What stands for a missing number in tables of other tools, besides an empty cell and NaN.
+/// Markers of a missing number in tables of other tools, in addition to an empty cell and NaN.
 const MISSING: [&str; 8] = ["NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "None"];
 
 /// A column of a file.
 pub(super) struct Column {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// A cell for each row.
+    /// One cell per row.
     pub cells: Cells,
 }
 
-/// Cells, of the kind that was asked for.
+/// Cells of the requested kind.
 #[derive(Clone)]
 pub(super) enum Cells {
     /// Numbers; NaN and infinity are missing.
@@ -27,14 +27,14 @@ pub(super) enum Cells {
     Labels(Vec<String>),
 }
 
-/// Text where numbers are wanted.
+/// Cells of text where numbers are needed.
 #[derive(Clone)]
 pub(super) struct Text {
-    /// The row of the first, from 0.
+    /// The row of the first one, from 0.
     pub row: usize,
-    /// The first.
+    /// The first one.
     pub cell: String,
-    /// How many there are.
+    /// The number of such cells.
     pub count: usize,
 }
 
@@ -52,7 +52,7 @@ impl Cells {
         }
     }
 
-    /// Adds a value that is `number`. As a label it is what it shows itself as, so that large whole numbers stay apart.
+    /// Adds a value whose number is `number`. A label is the displayed value, so that large whole numbers remain distinct.
     pub(super) fn push(&mut self, value: impl Display, number: f64) {
         match self {
             Cells::Numbers { values, .. } => values.push(number),
@@ -63,10 +63,10 @@ impl Cells {
         }
     }
 
-    /// Adds a cell of text, which may be that of a number.
+    /// Adds a cell of text, which may spell a number.
     pub(super) fn push_text(&mut self, cell: &str) {
         match self {
-            // How missing numbers look where they were made text; NA may be Namibia.
+            // The text form of missing numbers; NA may be Namibia.
             Cells::Labels(labels) if cell.trim().eq_ignore_ascii_case("nan") => labels.push(String::new()),
             Cells::Labels(labels) => labels.push(cell.into()),
             Cells::Numbers { values, text } => {
@@ -93,7 +93,7 @@ impl Cells {
         }
     }
 
-    /// Whether all rows are alike.
+    /// Whether all rows are equal.
     pub(super) fn is_constant(&self) -> bool {
         match self {
             Cells::Numbers { values, .. } => values.iter().all(|v| *v == values[0]),
@@ -101,7 +101,7 @@ impl Cells {
         }
     }
 
-    /// Leaves out the rows that are not to be kept.
+    /// Omits the rows that are not to be kept.
     pub(super) fn retain(&mut self, keep: &[bool]) {
         let mut keep = keep.iter();
         let mut kept = || keep.next().is_some_and(|k| *k);

@@ -1,16 +1,16 @@
-//! Columns of CSV and of tables with tabs.
+//! Columns of CSV files and of tab-separated tables.
 
-use super::column::{Cells, Column};
-use super::table::{Found, Table, Wanted};
 use crate::error::{Error, Problem, Result};
 use crate::mi::discrete::{csv_fault, csv_reader};
+use crate::mi::input::column::{Cells, Column};
+use crate::mi::input::table::{Found, Table, Wanted};
 use csv::StringRecord;
 use std::io::{BufRead, Read};
 
-/// What stands in a blank line for it.
+/// The marker that replaces a blank line.
 const BLANK: &str = "\u{1}";
 
-/// What to do about lines of another length.
+/// The remedy for lines of a different length.
 const REPAIR: &str = "repair or remove these lines";
 
 /// A table whose first line was read.
@@ -25,10 +25,10 @@ pub(super) struct Delimited {
 }
 
 impl Delimited {
-    /// Reads the first line: names, unless each of its cells is a number. Then columns are called 1, 2, ...
+    /// Reads the first line: names, unless each of its cells is a number. Then columns are named 1, 2, ...
     ///
     /// # Errors
-    /// There is none, it is no text, or its cells are separated by something else.
+    /// There is none, it is not text, or its cells are separated by something else.
     pub(super) fn open(input: Box<dyn BufRead>, file: String, delimiter: u8) -> Result<Delimited> {
         let mut reader = csv_reader(Lines { input, line: Vec::new(), served: 0, quoted: false }, delimiter);
         let mut first = StringRecord::new();
@@ -43,7 +43,7 @@ impl Delimited {
         let line = line(&first);
         if first.len() == 1 && first[0].contains([';', '\t', '|']) && delimiter == b',' {
             let what = format!("{file} line {line}: there is no comma in `{}`", &first[0]);
-            return Err(Error::failed(what, "separate cells by commas, or by tabs in a file that ends in .tsv"));
+            return Err(Error::failed(what, "separate cells with commas, or with tabs in a file that ends in .tsv"));
         }
         let named = !first.iter().all(|cell| cell.parse::<f64>().is_ok());
         let names = match named {
@@ -63,7 +63,7 @@ impl Table for Delimited {
         &self.names
     }
 
-    /// 0, 1, 2 are the names that pandas writes of columns that have none.
+    /// 0, 1, 2 are the names that pandas writes for columns without names.
     fn warning(&self) -> Option<String> {
         let (first, _) = &self.first;
         let counts = |from: usize| first.iter().enumerate().all(|(i, cell)| cell == (from + i).to_string());
@@ -88,7 +88,7 @@ impl Table for Delimited {
         if !self.named {
             add(&self.first.0, self.first.1);
         }
-        // In a table of one column a blank line is a cell that is missing, unless nothing comes after it.
+        // In a table of one column a blank line is a missing cell, unless nothing comes after it.
         let mut blank = Vec::new();
         let mut record = StringRecord::new();
         while self.reader.read_record(&mut record).map_err(|e| fault(&self.file, &e))? {
@@ -107,7 +107,7 @@ impl Table for Delimited {
         }
         if lines.is_empty() {
             let what = format!("{} has no rows below a line of names", self.file);
-            return Err(Error::failed(what, "give a row for each sample"));
+            return Err(Error::failed(what, "give one row per sample"));
         }
         let column = |(cells, w): (Cells, &Wanted)| vec![Column { name: self.names[w.at].clone(), cells }];
         Ok(Found { columns: cells.into_iter().zip(wanted).map(column).collect(), lines: Some(lines) })
@@ -126,14 +126,14 @@ fn is_blank(record: &StringRecord) -> bool {
     record.len() == 1 && &record[0] == BLANK
 }
 
-/// Lines of a table that end in one newline each, with a mark in those that are blank: the reader of CSV would pass over these and
-/// count them to the next line.
+/// The lines of a table, each ending in one newline, with a marker in blank lines. The CSV reader would skip blank lines and
+/// count them as part of the next line.
 struct Lines {
     input: Box<dyn BufRead>,
     line: Vec<u8>,
-    /// How much of the line was read.
+    /// The number of bytes of the line that were read.
     served: usize,
-    /// Whether the line begins within quotes.
+    /// Whether the line begins inside quotes.
     quoted: bool,
 }
 

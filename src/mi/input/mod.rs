@@ -1,13 +1,13 @@
 //! X and Y from files: arrays, tensors, and tables of columns.
 //!
-//! | file | columns are called |
+//! | file | names of columns |
 //! |---|---|
 //! | `.npy` | 1, 2, ... |
-//! | `.npz`, `.safetensors` | by the key; one of two dimensions is taken whole |
-//! | `.csv`, `.tsv`, `-` (CSV on standard input) | by the first line, or 1, 2, ... if all of it is numbers |
-//! | `.parquet` | by the schema; a list of numbers is taken whole |
+//! | `.npz`, `.safetensors` | the keys; a two-dimensional array is used whole |
+//! | `.csv`, `.tsv`, `-` (CSV on standard input) | the first line, or 1, 2, ... if all of it is numbers |
+//! | `.parquet` | the schema; a list of numbers is used whole |
 //!
-//! A row is a sample: row i of X and row i of Y belong to each other. Nothing in a file is run: arrays of Python objects are refused.
+//! A row is a sample: row i of X and row i of Y form a pair. Nothing in a file is executed: arrays of Python objects are rejected.
 
 mod array;
 mod column;
@@ -24,8 +24,8 @@ mod variable;
 
 pub use select::matches;
 
-use super::variable::Variable;
 use crate::error::{Error, Result};
+use crate::mi::variable::Variable;
 use select::{choose, listed};
 use side::Side;
 use std::path::{Path, PathBuf};
@@ -40,43 +40,47 @@ pub struct Pair {
     pub x: Variable,
     /// Y, (n, q) or (n) labels.
     pub y: Variable,
-    /// The columns of X and those of Y.
+    /// The names of the columns of X and of Y.
     pub names: [Vec<String>; 2],
-    /// Rows that were left out, because a value of X or of Y is missing there.
+    /// The number of rows that were omitted because a value of X or of Y is missing.
     pub dropped: usize,
-    /// n, without those that were left out.
+    /// The number of rows n, without the omitted ones.
     pub rows: usize,
-    /// What should be said though nothing is wrong.
+    /// Warnings about input that is not an error.
     pub warnings: Vec<String>,
 }
 
 /// What to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// One file of both, or one of X and one of Y; `-` is standard input.
+    /// One file with both, or one with X and one with Y; `-` is standard input.
     pub files: Vec<PathBuf>,
-    /// Columns of X: names, or patterns with `*` and `?`; of a file of its own all if there are none.
+    /// Columns of X: names, or patterns with `*` and `?`. If there are none and X has its own file, all columns.
     pub x: Vec<String>,
     /// Columns of Y, likewise.
     pub y: Vec<String>,
-    /// Whether X and whether Y are labels, that only tell rows apart, even if they are numbers.
+    /// Whether X and whether Y are labels, which only distinguish rows, even if they are numbers.
     pub discrete: [bool; 2],
-    /// Leave out rows in which a value is missing, rather than refuse them.
+    /// Omit rows with a missing value instead of rejecting them.
     pub drop_nan: bool,
 }
 
-/// What X and Y are called, and the flags that choose their columns.
+/// The names of X and Y, and the flags that choose their columns.
 const SIDES: [(&str, &str); 2] = [("X", "--x"), ("Y", "--y")];
 
 /// Reads X and Y.
 ///
-/// A file of two columns (or two arrays) is X and Y, in this order, where nothing is chosen.
+/// If nothing is chosen, a file with two columns (or two arrays) holds X and Y, in this order.
 ///
 /// # Errors
-/// A file cannot be read, or is damaged, or holds something else than numbers or labels; a column is not there, is asked for in both X and Y, or
-/// nothing says which columns are meant; X and Y have not the same number of rows, or less than two; text where numbers are wanted; rows in which a
-/// value is missing (NaN, infinity, an empty cell), without [`Choice::drop_nan`]; labels that tell every row apart. Lines of text files and
-/// rows of others are named from 1.
+/// - A file cannot be read, is damaged, or holds something other than numbers or labels.
+/// - A column does not exist, is requested in both X and Y, or it is not specified which columns to use.
+/// - X and Y have different numbers of rows, or fewer than two.
+/// - There is text where numbers are needed.
+/// - A value is missing (NaN, infinity, an empty cell), without [`Choice::drop_nan`].
+/// - Every row has a different label.
+///
+/// Errors number lines of text files and rows of other files from 1.
 pub fn read(choice: &Choice) -> Result<Pair> {
     let mut warnings = Vec::new();
     let sides = match choice.files.as_slice() {
@@ -102,19 +106,19 @@ pub fn read(choice: &Choice) -> Result<Pair> {
     pair(sides, choice, warnings)
 }
 
-/// Whether two paths lead to one file.
+/// Whether two paths lead to the same file.
 fn same_file(x: &Path, y: &Path) -> bool {
     x == y || matches!((x.canonicalize(), y.canonicalize()), (Ok(x), Ok(y)) if x == y)
 }
 
-/// Refuses a column of one file on both sides: X says all about itself.
+/// Rejects a column of one file on both sides: X carries all information about itself.
 fn once([x, y]: &[Side; 2]) -> Result<()> {
     let Some(again) = x.columns.iter().find(|c| y.columns.iter().any(|d| d.name == c.name)) else { return Ok(()) };
     let fault = format!("{}: column `{}` is asked for in both X and Y", x.file, again.name);
     Err(Error::usage(fault, "give another file for Y, or choose other columns with --x and --y"))
 }
 
-/// X and Y of one file.
+/// X and Y from one file.
 fn one_file(path: &Path, choice: &Choice, warnings: &mut Vec<String>) -> Result<[Side; 2]> {
     let table = open(path)?;
     let [x, y] = both(table.as_ref(), choice)?;
@@ -136,7 +140,7 @@ fn one_file(path: &Path, choice: &Choice, warnings: &mut Vec<String>) -> Result<
     Ok([side(0, columns), side(1, of_y)])
 }
 
-/// The places of X and of Y among the names of one file.
+/// The indices of X and of Y among the names of one file.
 fn both(table: &dyn Table, choice: &Choice) -> Result<[Vec<usize>; 2]> {
     let (file, what, names) = (table.file(), table.what(), table.names());
     let there_are = || format!("there are {}", listed(names));
@@ -148,7 +152,7 @@ fn both(table: &dyn Table, choice: &Choice) -> Result<[Vec<usize>; 2]> {
         (true, true) if names.len() < 2 => {
             let count = if names.is_empty() { "no" } else { "one" };
             let fault = format!("{file} has {count} {what}, and X and Y need one each");
-            return Err(Error::usage(fault, "give a second file, of Y"));
+            return Err(Error::usage(fault, "give a second file for Y"));
         }
         (true, true) => {
             let fault = format!("{file} has {} {what}s: which are X and which are Y?", names.len());
@@ -164,12 +168,12 @@ fn both(table: &dyn Table, choice: &Choice) -> Result<[Vec<usize>; 2]> {
     let (x, y) = (choose(table, &choice.x, "--x")?, choose(table, &choice.y, "--y")?);
     if let Some(&again) = x.iter().find(|place| y.contains(place)) {
         let fault = format!("{file}: {what} `{}` is asked for in both X and Y", names[again]);
-        return Err(Error::usage(fault, "take it out of --x or of --y"));
+        return Err(Error::usage(fault, "remove it from --x or from --y"));
     }
     Ok([x, y])
 }
 
-/// X (0) or Y (1) of a file of its own.
+/// X (0) or Y (1) from its own file.
 fn a_file(path: &Path, side: usize, choice: &Choice, warnings: &mut Vec<String>) -> Result<Side> {
     let (name, flag) = SIDES[side];
     let table = open(path)?;
@@ -181,20 +185,20 @@ fn a_file(path: &Path, side: usize, choice: &Choice, warnings: &mut Vec<String>)
     Ok(Side { name, file, columns: columns.into_iter().flatten().collect(), lines: lines.map(Into::into) })
 }
 
-/// Checks what was read, leaves out rows, and makes variables of the rest.
+/// Checks the columns, omits rows with missing values, and makes variables of the rest.
 fn pair(mut sides: [Side; 2], choice: &Choice, mut warnings: Vec<String>) -> Result<Pair> {
     let (n, of_y) = (sides[0].rows()?, sides[1].rows()?);
     for side in &sides {
         let text = side.text();
         if !text.is_empty() {
             let name = side.name.to_lowercase();
-            let remedy = format!("repair these cells, choose other columns, or ask for labels with --discrete {name}");
+            let remedy = format!("repair these cells, choose other columns, or request labels with --discrete {name}");
             return Err(Error::problems(text, remedy));
         }
     }
     if n != of_y {
         let what = format!("X has {n} rows and Y has {of_y} ({} and {})", sides[0].file, sides[1].file);
-        // A line of names that was taken as numbers is a row too many.
+        // A line of names that was read as numbers is one row too many.
         let remedy = ["give one row of Y for each row of X, in the same order".into()].into_iter().chain(warnings);
         return Err(Error::failed(what, remedy.collect::<Vec<String>>().join("; ")));
     }
@@ -214,7 +218,7 @@ fn pair(mut sides: [Side; 2], choice: &Choice, mut warnings: Vec<String>) -> Res
             if dropped > 0 { format!("{rows} of {n} rows are left") } else { format!("X and Y have {rows} row") };
         return Err(Error::failed(
             format!("{left}, from which nothing can be estimated ({})", sides[0].file),
-            "a row is a sample, and hundreds are wanted; is the array the wrong way round, or much of it missing?",
+            "a row is a sample, and hundreds are needed; is the array the wrong way round, or much of it missing?",
         ));
     }
     if dropped > 0 {

@@ -1,20 +1,20 @@
-//! Columns of a parquet file: numbers, truth values, text, and lists of numbers as several columns.
+//! Columns of a parquet file: numbers, Boolean values, text, and lists of numbers as several columns.
 
-use super::column::{Cells, Column};
-use super::table::{Found, Table, Wanted};
 use crate::audio::guarded;
-use crate::data::table::{damaged, open};
+use crate::data::columns::{damaged, open};
 use crate::error::{Error, Result};
+use crate::mi::input::column::{Cells, Column};
+use crate::mi::input::table::{Found, Table, Wanted};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::Type;
 use std::fs::File;
 use std::path::Path;
 
-/// What to do about a file that is not whole.
-const AGAIN: &str = "copy it again, or write it anew";
+/// The remedy for an incomplete file.
+const AGAIN: &str = "copy it again, or write it again";
 
-/// How the columns begin in which pandas keeps the names of rows, which are not data.
+/// The prefix of the columns in which pandas stores row names, which are not data.
 const INDEX: &str = "__index_level_";
 
 /// A parquet file whose footer was read.
@@ -22,7 +22,7 @@ pub(super) struct Parquet {
     file: String,
     reader: SerializedFileReader<File>,
     names: Vec<String>,
-    /// The place of each name in the schema.
+    /// The index of each name in the schema.
     places: Vec<usize>,
 }
 
@@ -30,7 +30,7 @@ impl Parquet {
     /// Reads the footer.
     ///
     /// # Errors
-    /// It is no whole parquet file.
+    /// It is not a complete parquet file.
     pub(super) fn open(path: &Path, file: String) -> Result<Parquet> {
         let opened = guarded(|| {
             let reader = open(path)?;
@@ -76,11 +76,11 @@ impl Table for Parquet {
     }
 }
 
-/// A column of the file as far as it was read.
+/// A column of the file, as far as it has been read.
 struct Gathered<'a> {
     name: &'a str,
     labels: bool,
-    /// One, or as many as a list has elements; none before the first value.
+    /// One, or one for each element of a list; none before the first value.
     cells: Vec<Cells>,
     list: bool,
     rows: usize,
@@ -100,9 +100,9 @@ impl<'a> Gathered<'a> {
         };
         if self.cells.is_empty() && !matches!(field, Field::Null) {
             if values.is_empty() {
-                return Err(Error::failed(format!("{}: the list is empty", place()), "give lists of one length"));
+                return Err(Error::failed(format!("{}: the list is empty", place()), "give lists of the same length"));
             }
-            // What came before was missing, whose width was not known.
+            // All rows before were missing, and the width was not known.
             let mut missing = Cells::new(self.labels);
             (0..self.rows).for_each(|_| missing.push_missing());
             self.cells = (0..values.len()).map(|_| missing.clone()).collect();
@@ -115,7 +115,7 @@ impl<'a> Gathered<'a> {
         }
         if values.len() != self.cells.len() {
             let what = format!("{}: the list has {} elements, not {}", place(), values.len(), self.cells.len());
-            return Err(Error::failed(what, "give lists of one length"));
+            return Err(Error::failed(what, "give lists of the same length"));
         }
         for (cells, value) in self.cells.iter_mut().zip(values) {
             if !push(cells, value) {
@@ -128,7 +128,7 @@ impl<'a> Gathered<'a> {
 
     fn finish(self, file: &str) -> Result<Vec<Column>> {
         if self.rows == 0 {
-            return Err(Error::failed(format!("{file} has no rows"), "give a row for each sample"));
+            return Err(Error::failed(format!("{file} has no rows"), "give one row per sample"));
         }
         if self.cells.is_empty() {
             let what = format!("{file}: column `{}` has no values at all", self.name);
@@ -139,7 +139,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// Adds a value, if it is one.
+/// Adds a value. False if it is of a kind that cannot be added.
 fn push(cells: &mut Cells, value: &Field) -> bool {
     match value {
         Field::Null => cells.push_missing(),
@@ -168,8 +168,8 @@ fn push(cells: &mut Cells, value: &Field) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::table::Table as _;
     use super::*;
+    use crate::mi::table::Table as _;
     use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type};
     use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
     use parquet::schema::parser::parse_message_type;
@@ -234,7 +234,7 @@ pub(super) mod tests {
     fn lists_of_one_length_are_several_columns() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("d.parquet");
-        // A list that is missing, [1, 2], [3, missing].
+        // A missing list, [1, 2], [3, missing].
         let levels: [Option<&[i16]>; 2] = [Some(&[0, 3, 3, 3, 2]), Some(&[0, 0, 1, 0, 1])];
         write(&path, LIST, |group| column::<FloatType>(group, &[1.0, 2.0, 3.0], levels));
         let columns = read(&path, &[(0, false)]).unwrap();

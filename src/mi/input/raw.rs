@@ -1,11 +1,11 @@
-//! Arrays as they lie in files: bytes in rows or in columns, of one of many kinds of numbers.
+//! Arrays as stored in files: bytes by rows or by columns, of one of many kinds of numbers.
 
-use super::column::{Cells, Column};
 use crate::error::{Error, Result};
+use crate::mi::input::column::{Cells, Column};
 use half::{bf16, f16};
 use std::fmt::Display;
 
-/// What the bytes of an array are.
+/// The element type of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Bool,
@@ -21,14 +21,14 @@ pub(super) enum Kind {
     Bf16,
     F32,
     F64,
-    /// Text of so many bytes, with zeros behind it.
+    /// Text of the given number of bytes, padded with zeros.
     Bytes(usize),
-    /// Text of so many characters of four bytes, with zeros behind it.
+    /// Text of the given number of four-byte characters, padded with zeros.
     Characters(usize),
 }
 
 impl Kind {
-    /// The bytes of one element.
+    /// The number of bytes of one element.
     fn size(self) -> usize {
         match self {
             Kind::Bool | Kind::I8 | Kind::U8 => 1,
@@ -41,7 +41,7 @@ impl Kind {
     }
 }
 
-/// How an array lies in its bytes.
+/// How an array is laid out in its bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
     kind: Kind,
@@ -49,7 +49,7 @@ pub(super) struct Layout {
     by_columns: bool,
     /// n.
     rows: usize,
-    /// d; 1 of an array of one dimension.
+    /// d; 1 for a one-dimensional array.
     pub width: usize,
 }
 
@@ -57,7 +57,7 @@ impl Layout {
     /// An array of shape (n) or (n, d), in little-endian order and by rows; `place` names it in messages.
     ///
     /// # Errors
-    /// If it has no dimension or more than two, or no rows, or no columns.
+    /// It has no dimension or more than two, or no rows, or no columns.
     pub(super) fn new(place: &str, kind: Kind, shape: &[usize]) -> Result<Layout> {
         let (rows, width) = match *shape {
             [rows] => (rows, 1),
@@ -71,23 +71,23 @@ impl Layout {
             let lack = if rows == 0 { "rows" } else { "columns" };
             return Err(Error::failed(
                 format!("{place} has no {lack}: its shape is {shape:?}"),
-                "give one with numbers",
+                "give an array that is not empty",
             ));
         }
         Ok(Layout { kind, big_endian: false, by_columns: false, rows, width })
     }
 
-    /// The same with the most significant byte first.
+    /// The same layout with the most significant byte first.
     pub(super) fn big_endian(self, yes: bool) -> Layout {
         Layout { big_endian: yes, ..self }
     }
 
-    /// The same with one column after the other.
+    /// The same layout, column-major.
     pub(super) fn by_columns(self, yes: bool) -> Layout {
         Layout { by_columns: yes, ..self }
     }
 
-    /// How many bytes all of it takes, if that can be.
+    /// The number of bytes of the whole array, if it does not overflow.
     pub(super) fn size(&self) -> Option<usize> {
         self.rows.checked_mul(self.width)?.checked_mul(self.kind.size())
     }

@@ -1,7 +1,7 @@
 //! Which columns names and patterns mean.
 
-use super::table::Table;
 use crate::error::{Error, Result};
+use crate::mi::input::table::Table;
 
 /// How many names a message lists.
 const LISTED: usize = 40;
@@ -41,7 +41,7 @@ pub(super) fn choose(table: &dyn Table, patterns: &[String], flag: &str) -> Resu
     for &place in &chosen {
         if names[place].is_empty() {
             let fault = format!("{file}: {what} {} has no name; does it number the rows?", place + 1);
-            return Err(Error::usage(fault, format!("choose with {flag}: {flag} '?*' is all that have a name")));
+            return Err(Error::usage(fault, format!("choose with {flag}: {flag} '?*' selects all that have a name")));
         }
         if names.iter().filter(|name| **name == names[place]).count() > 1 {
             let fault = format!("{file}: there are two {what}s `{}`", names[place]);
@@ -51,18 +51,18 @@ pub(super) fn choose(table: &dyn Table, patterns: &[String], flag: &str) -> Resu
     Ok(chosen)
 }
 
-/// Names for a message, without those that are empty.
+/// Names for a message, without empty ones.
 pub(super) fn listed(names: &[String]) -> String {
     let names: Vec<&str> = names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
     let more = if names.len() > LISTED { format!(" and {} more", names.len() - LISTED) } else { String::new() };
     format!("{}{more}", names[..names.len().min(LISTED)].join(", "))
 }
 
-/// Whether a pattern means a name: `*` is any characters, or none, and `?` is one.
+/// Whether a pattern matches a name: `*` matches any characters, or none, and `?` matches one.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut at, mut read) = (0, 0);
-    // Where the last star is, and up to where it reaches: to go back further than to it never helps.
+    // The position of the last star, and how far its match reaches: backtracking beyond it never helps.
     let mut star = None;
     while read < name.len() {
         match pattern.get(at) {
@@ -87,8 +87,8 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{Found, Wanted};
     use super::*;
+    use crate::mi::input::table::{Found, Wanted};
 
     struct Names(Vec<String>);
 
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(chosen(&names, &["press_?", "press_a"]).unwrap(), [1, 2]);
         assert_eq!(chosen(&names, &["?1"]).unwrap(), [4]);
         assert_eq!(chosen(&names, &["*"]).unwrap(), chosen(&names, &[]).unwrap());
-        // A name is a name before it is a pattern.
+        // An exact name takes precedence over a pattern.
         assert_eq!(chosen(&["a*", "ab"], &["a*"]).unwrap(), [0]);
     }
 

@@ -1,20 +1,20 @@
-//! The columns of X, or those of Y, before they are a variable: whether their rows can be used.
+//! The columns of X or of Y before they become a variable, with checks whether their rows can be used.
 
-use super::column::{Cells, Column};
 use crate::error::{Error, Problem, Result};
+use crate::mi::input::column::{Cells, Column};
 use std::rc::Rc;
 
-/// How many rows and columns a message names.
+/// The number of rows and of columns that a message names.
 const NAMED: usize = 10;
 
 /// The columns of X or of Y.
 pub(super) struct Side {
     /// X or Y.
     pub name: &'static str,
-    /// The file, as messages name it.
+    /// The file's name in messages.
     pub file: String,
     pub columns: Vec<Column>,
-    /// The line of each row, where the file has lines.
+    /// The line of each row, if the file has lines.
     pub lines: Option<Rc<[u64]>>,
 }
 
@@ -22,17 +22,17 @@ impl Side {
     /// The number of rows.
     ///
     /// # Errors
-    /// If it is not that of every column.
+    /// Columns differ in their number of rows.
     pub(super) fn rows(&self) -> Result<usize> {
         let Some(first) = self.columns.first() else { return Ok(0) };
         let (rows, of) = (first.cells.len(), &first.name);
         let Some(other) = self.columns.iter().find(|c| c.cells.len() != rows) else { return Ok(rows) };
         let what = format!("{}: {of} has {rows} rows and {} has {}", self.file, other.name, other.cells.len());
         let flag = self.name.to_lowercase();
-        Err(Error::failed(what, format!("choose columns of one length for {} (--{flag})", self.name)))
+        Err(Error::failed(what, format!("choose columns of the same length for {} (--{flag})", self.name)))
     }
 
-    /// Columns that hold text where numbers are wanted.
+    /// Columns that hold text where numbers are needed.
     pub(super) fn text(&self) -> Vec<Problem> {
         let problem = |column: &Column| {
             let Cells::Numbers { text: Some(text), .. } = &column.cells else { return None };
@@ -43,7 +43,7 @@ impl Side {
         self.columns.iter().filter_map(problem).collect()
     }
 
-    /// Rows in which something is missing, and how that is said.
+    /// The rows with missing cells, and the problem to report.
     pub(super) fn missing(&self) -> (Vec<usize>, Option<Problem>) {
         let n = self.columns.iter().map(|c| c.cells.len()).min().unwrap_or(0);
         let rows: Vec<usize> = (0..n).filter(|&row| self.columns.iter().any(|c| c.cells.is_missing(row))).collect();
@@ -57,7 +57,7 @@ impl Side {
         (rows, Some(problem))
     }
 
-    /// `line 3, 5 and 2 more`, or `row` where there are no lines; `rows` count from 0, what is said from 1.
+    /// `line 3, 5 and 2 more`, or `row` if there are no lines. `rows` count from 0, the message from 1.
     fn places(&self, rows: &[usize]) -> String {
         let number = |&row: &usize| match &self.lines {
             Some(lines) => lines[row].to_string(),

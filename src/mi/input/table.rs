@@ -1,64 +1,64 @@
-//! What every kind of file gives: names, and the columns of some of them.
+//! The interface of every kind of file: names, and the columns of some of them.
 
-use super::array::{Npy, Npz};
-use super::column::Column;
-use super::delimited::Delimited;
-use super::parquet::Parquet;
-use super::tensors::Tensors;
 use crate::error::{Error, Result};
+use crate::mi::input::array::{Npy, Npz};
+use crate::mi::input::column::Column;
+use crate::mi::input::delimited::Delimited;
+use crate::mi::input::parquet::Parquet;
+use crate::mi::input::tensors::Tensors;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-/// What can be read, for messages.
+/// The kinds of files that can be read, for messages.
 const KINDS: &str = ".npy, .npz, .safetensors, .csv, .tsv or .parquet, or `-` for CSV on standard input";
 
-/// A file that is open, of which nothing but names was read.
+/// An open file of which only the names have been read.
 pub(super) trait Table {
-    /// The file, as messages name it.
+    /// The file's name in messages.
     fn file(&self) -> &str;
 
-    /// What names stand for.
+    /// What the names stand for.
     fn what(&self) -> &'static str {
         "column"
     }
 
-    /// What can be asked for.
+    /// The names that can be requested.
     fn names(&self) -> &[String];
 
-    /// What should be said though nothing is wrong.
+    /// A warning about input that is not an error.
     fn warning(&self) -> Option<String> {
         None
     }
 
-    /// Reads what is asked for.
+    /// Reads the requested columns.
     ///
     /// # Errors
-    /// The file is damaged, or holds what is neither numbers nor labels.
+    /// The file is damaged, or holds something other than numbers or labels.
     fn read(self: Box<Self>, wanted: &[Wanted]) -> Result<Found>;
 }
 
-/// A name that is asked for.
+/// A requested name.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted {
-    /// Its place among the names.
+    /// Its index among the names.
     pub at: usize,
-    /// Labels are wanted, not numbers.
+    /// Whether labels are requested, not numbers.
     pub labels: bool,
 }
 
-/// What was read.
+/// The columns that were read.
 pub(super) struct Found {
-    /// For each name that was asked for its columns: a name may stand for several.
+    /// The columns of each requested name: a name may stand for several.
     pub columns: Vec<Vec<Column>>,
-    /// The line of each row, where a file has lines.
+    /// The line of each row, if the file has lines.
     pub lines: Option<Vec<u64>>,
 }
 
-/// Opens a file by the ending of its name; `-` is CSV on standard input.
+/// Opens a file, whose kind is given by the ending of its name; `-` is CSV on standard input.
 ///
 /// # Errors
-/// It is missing, a directory, empty, damaged, or of no kind that can be read.
+/// It is missing, a directory, empty, damaged, or of a kind that cannot be read.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Table>> {
     if path == Path::new("-") {
         let input = Box::new(BufReader::new(std::io::stdin()));

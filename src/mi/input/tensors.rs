@@ -1,12 +1,12 @@
-//! Tensors by their names in a `.safetensors` file.
+//! The tensors of a `.safetensors` file, by name.
 
-use super::raw::{Kind, Layout};
-use super::table::{Found, Table, Wanted};
 use crate::error::{Error, Result};
+use crate::mi::input::raw::{Kind, Layout};
+use crate::mi::input::table::{Found, Table, Wanted};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::path::Path;
 
-/// A `.safetensors` file, in memory.
+/// A `.safetensors` file held in memory.
 pub(super) struct Tensors {
     file: String,
     bytes: Vec<u8>,
@@ -17,7 +17,7 @@ impl Tensors {
     /// Reads the file.
     ///
     /// # Errors
-    /// It is not whole, or has no tensors.
+    /// It is incomplete, or has no tensors.
     pub(super) fn open(path: &Path, file: String) -> Result<Tensors> {
         let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&file, &e))?;
@@ -70,7 +70,7 @@ impl Table for Tensors {
                 Dtype::F64 => Kind::F64,
                 other => return Err(Error::failed(format!("{place} holds {other:?}"), "save it as F32 or F64")),
             };
-            // The reader of the format has checked that the bytes are those of the shape.
+            // The reader of the format has checked that the number of bytes fits the shape.
             columns.push(Layout::new(&place, kind, tensor.shape())?.columns(tensor.data(), name, w.labels));
         }
         Ok(Found { columns, lines: None })
@@ -79,9 +79,9 @@ impl Table for Tensors {
 
 #[cfg(test)]
 mod tests {
-    use super::super::column::Cells;
-    use super::super::table::open;
     use super::*;
+    use crate::mi::input::column::Cells;
+    use crate::mi::input::table::open;
     use safetensors::tensor::{TensorView, serialize_to_file};
 
     fn write(path: &Path, tensors: &[(&str, Dtype, &[usize], Vec<u8>)]) {

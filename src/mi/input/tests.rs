@@ -1,13 +1,13 @@
-//! What is read of files of all kinds, and what is said of those that cannot be.
+//! Reading files of all kinds, and the errors for files that cannot be read.
 
-use super::array::tests::{floats, npy, npz};
-use super::parquet::tests::{column, write};
 use super::*;
+use crate::mi::input::array::tests::{floats, npy, npz};
+use crate::mi::input::parquet::tests::{column, write};
 use ::parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
 use tempfile::TempDir;
 use zip::CompressionMethod;
 
-/// Files in a directory of their own.
+/// Files in a separate directory.
 struct Files(TempDir);
 
 impl Files {
@@ -56,7 +56,7 @@ fn two_files_are_x_and_y_with_all_their_columns() {
     let pair = files.read(&["x.npy", "y.NPY"], &[], &[]).unwrap();
     assert_eq!((values(&pair.x), values(&pair.y)), (&[1.0, 2.0, 3.0, 4.0][..], &[5.0, 6.0][..]));
     assert_eq!((pair.names, pair.rows, pair.dropped), ([vec!["1".into(), "2".into()], vec!["1".into()]], 2, 0));
-    // A choice in one of them; another kind of file.
+    // A choice in one of the files; another kind of file.
     let pair = files.read(&["f.csv", "x.npy"], &["f*"], &["2"]).unwrap();
     assert_eq!((values(&pair.x), values(&pair.y)), (&[1.0, 3.0, 4.0, 6.0][..], &[2.0, 4.0][..]));
 }
@@ -81,7 +81,7 @@ fn archives_and_tensors_are_chosen_from_by_key() {
     assert_eq!((values(&pair.y), &pair.names[1][..]), (&[3.0, 4.0, 5.0, 6.0][..], &["b.1".into(), "b.2".into()][..]));
     let (what, remedy, code) = files.fault(&["d.npz"], &["q"], &["b"]);
     assert_eq!((what.as_str(), remedy.as_str(), code), ("d.npz: there is no array `q`", "choose from a, b, c", 2));
-    // Whole rows have a length of their own in each array.
+    // Each array has its own number of rows.
     npz(
         &files.0.path().join("e.npz"),
         CompressionMethod::Stored,
@@ -105,7 +105,7 @@ fn labels_are_text_or_numbers_that_only_tell_rows_apart() {
     let (what, remedy, _) = files.said(&choice);
     assert_eq!(what, "X (a): each of the 4 rows has a label of its own");
     assert!(remedy.ends_with("(without --discrete x)"), "{remedy}");
-    // Without --discrete whole numbers are numbers.
+    // Without --discrete, whole numbers are numbers.
     choice.discrete = [false, false];
     assert_eq!(values(&read(&choice).unwrap().y), [1.0; 4]);
 }
@@ -147,7 +147,7 @@ fn rows_with_missing_values_are_named_or_left_out_of_both() {
     let pair = read(&choice).unwrap();
     assert_eq!((values(&pair.x), values(&pair.y)), (&[1.0, 5.0, 7.0][..], &[2.0, 6.0, 8.0][..]));
     assert_eq!((pair.rows, pair.dropped), (3, 3));
-    // A label of rows that were left out is no label.
+    // A label that occurs only in omitted rows is not counted.
     choice.y = vec!["c".into()];
     choice.discrete = [false, true];
     assert_eq!(read(&choice).unwrap().y, Variable::Labels(vec![0, 1, 2, 2], vec!["u".into(), "v".into(), "w".into()]));
@@ -192,11 +192,11 @@ fn a_choice_that_says_too_little_or_too_much_is_refused() {
     assert_eq!(files.fault(&["s.csv"], &[], &[]).0, "s.csv has one column, and X and Y need one each");
     let (what, _, code) = files.fault(&["d.csv"], &["a", "b"], &["b*"]);
     assert_eq!((what.as_str(), code), ("d.csv: column `b` is asked for in both X and Y", 2));
-    // The same file twice is one file.
+    // The same file given twice counts as one file.
     let (what, _, code) = files.fault(&["d.csv", "./d.csv"], &["a", "b"], &["c", "b"]);
     assert_eq!((what.as_str(), code), ("d.csv: column `b` is asked for in both X and Y", 2));
     assert_eq!(files.read(&["d.csv", "d.csv"], &["a"], &["c"]).unwrap().names, [["a"], ["c"]]);
-    // The numbers of rows would be found in both files, as much information as there can be.
+    // The row numbers would be found in both files, which is the maximum information possible.
     let (what, remedy, code) = files.fault(&["i.csv", "i.csv"], &[], &[]);
     assert_eq!((what.as_str(), code), ("i.csv: column 1 has no name; does it number the rows?", 2));
     assert!(remedy.contains("--x '?*'"), "{remedy}");

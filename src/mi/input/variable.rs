@@ -1,17 +1,17 @@
-//! X or Y of its columns.
+//! X or Y from its columns.
 
-use super::column::{Cells, Column};
 use crate::error::{Error, Result};
 use crate::mi::discrete::Column as Coded;
+use crate::mi::input::column::{Cells, Column};
 use crate::mi::samples::Samples;
 use crate::mi::variable::Variable;
 use std::collections::HashMap;
 
-/// Makes a variable of columns of one length without missing cells, all numbers or all labels. `name` is X or Y; what
-/// should be said though nothing is wrong is added to `warnings`.
+/// Makes a variable of columns of the same length without missing cells, all numbers or all labels. `name` is X or Y. Warnings are
+/// added to `warnings`.
 ///
 /// # Errors
-/// If every row has a label of its own.
+/// Every row has a different label.
 pub(super) fn variable(columns: Vec<Column>, name: &str, warnings: &mut Vec<String>) -> Result<Variable> {
     let constant: Vec<&str> = columns.iter().filter(|c| c.cells.is_constant()).map(|c| c.name.as_str()).collect();
     match constant[..] {
@@ -37,7 +37,7 @@ pub(super) fn variable(columns: Vec<Column>, name: &str, warnings: &mut Vec<Stri
     if names.len() == n {
         let what = format!("{place}: each of the {n} rows has a label of its own");
         let remedy = format!(
-            "a label needs rows to share it: choose another column, or take numbers as numbers (without --discrete {})",
+            "several rows must share a label: choose another column, or use numbers as numbers (without --discrete {})",
             name.to_lowercase()
         );
         return Err(Error::failed(what, remedy));
@@ -48,7 +48,7 @@ pub(super) fn variable(columns: Vec<Column>, name: &str, warnings: &mut Vec<Stri
     Ok(Variable::Labels(codes, names))
 }
 
-/// Several columns of labels as one.
+/// Combines several columns of labels into one.
 fn together(mut columns: Vec<Coded>) -> (Vec<u32>, Vec<String>) {
     if columns.len() == 1 {
         let only = columns.remove(0);

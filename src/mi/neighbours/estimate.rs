@@ -1,17 +1,18 @@
-//! What an estimate from nearest neighbours says besides its value.
+//! An estimate from nearest neighbors, with its warnings.
 
-/// An estimate of mutual information in nats: the mean of a value for each row.
+/// An estimate of mutual information in nats: the mean of one value per row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
-    /// The estimate, in nats. It is not cut off at 0: a value below it means that nothing was found.
+    /// The estimate, in nats. It is not truncated at 0: a negative value means that no dependence was found.
     pub mi: f64,
-    /// The contribution of each row that was used, in nats: an estimate of the pointwise mutual information there.
+    /// The contribution of each row that was used, in nats: an estimate of the pointwise mutual information at that row.
     pub local: Vec<f64>,
-    /// Rows that could not be used (from 0), in ascending order; `local` passes over them.
+    /// The indices (from 0) of rows that could not be used, in ascending order; `local` skips them.
     pub left_out: Vec<usize>,
-    /// Rows that have an exact copy among the other rows.
+    /// The number of rows that have an exact copy among the other rows.
     pub duplicates: usize,
-    /// Rows with a value that another row has in the same column, in X or in Y, whichever has more; noise told them apart.
+    /// The number of rows that share a value with another row in the same column, in X or in Y, whichever has more. Noise made these values
+    /// distinct.
     pub tied: usize,
 }
 
@@ -22,21 +23,21 @@ impl Estimate {
         Estimate { mi, local, left_out: Vec::new(), duplicates: 0, tied: 0 }
     }
 
-    /// What a reader of the estimate should know, a sentence each.
+    /// Warnings about the estimate, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let n = self.local.len() + self.left_out.len();
         let mut warnings = Vec::new();
         if self.duplicates > 0 {
             let what = "have an exact copy; continuous samples have none";
             warnings.push(format!(
-                "{} of {n} rows {what}: check the data; of values with atoms, take the side as labels (--discrete)",
+                "{} of {n} rows {what}: check the data; if the distribution has atoms, treat that side as labels (--discrete)",
                 self.duplicates
             ));
         }
         if self.tied > 0 {
-            let what = "have a value that another row has too, as rounded values have";
+            let what = "share a value with another row, as rounded values do";
             warnings.push(format!(
-                "{} of {n} rows {what}: noise of a thousandth of the smallest gap told them apart",
+                "{} of {n} rows {what}: noise of a thousandth of the smallest gap made them distinct",
                 self.tied
             ));
         }

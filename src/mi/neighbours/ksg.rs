@@ -1,34 +1,34 @@
 //! The estimators of Kraskov, Stoegbauer and Grassberger (2004), *Estimating mutual information*, Phys. Rev. E 69, 066138.
 //!
-//! First (eq. 8): I = psi(k) + psi(N) - < psi(n_x + 1) + psi(n_y + 1) >, where n_x rows are in X strictly closer than the k-th
-//! neighbour in (X, Y). Second (eq. 9): I = psi(k) - 1/k + psi(N) - < psi(n_x) + psi(n_y) >, where n_x rows
-//! are in X at most as far as the farthest, in X, of the k neighbours. Rows are never their own neighbours.
+//! First (eq. 8): I = psi(k) + psi(N) - < psi(n_x + 1) + psi(n_y + 1) >, where n_x is the number of rows that are strictly closer in X
+//! than the k-th neighbor in (X, Y). Second (eq. 9): I = psi(k) - 1/k + psi(N) - < psi(n_x) + psi(n_y) >, where n_x is the number of rows
+//! that are at most as far in X as the farthest, in X, of the k neighbors. Rows are never their own neighbors.
 
-use super::estimate::Estimate;
-use super::spaces::{Spaces, psi};
-use super::ties::{copies, spread};
-use super::tree::Ball;
 use crate::error::Result;
+use crate::mi::neighbours::estimate::Estimate;
+use crate::mi::neighbours::spaces::{Spaces, psi};
+use crate::mi::neighbours::ties::{copies, spread};
+use crate::mi::neighbours::tree::Ball;
 use crate::mi::samples::Samples;
 
 /// Which of the two estimators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ksg {
-    /// Equation 8: a square about each row. Less variance; what is usually meant by KSG, and what scikit-learn computes.
+    /// Equation 8: a square around each row. Less variance. This is usually meant by KSG, and scikit-learn computes it.
     #[default]
     First,
-    /// Equation 9: a rectangle about each row. Less bias where dependence is strong in few dimensions.
+    /// Equation 9: a rectangle around each row. Less bias if dependence is strong in few dimensions.
     Second,
 }
 
-/// Mutual information between X (n, p) and Y (n, q), both continuous, from the `k` nearest neighbours, in nats.
+/// Mutual information between X (n, p) and Y (n, q), both continuous, from the `k` nearest neighbors, in nats.
 ///
-/// The equations hold where no two distances are equal, so values that a column has more than once get noise of a
-/// thousandth of its smallest gap, from `seed` (Kraskov 2004, section II.C); X and Y may then be discrete too. Nothing hangs on
-/// the seed where no value repeats.
+/// The equations require that no two distances are equal. So values that occur more than once in a column get noise of a
+/// thousandth of its smallest gap, drawn with `seed` (Kraskov 2004, section II.C). X and Y may then be discrete too. If no value
+/// repeats, the result does not depend on the seed.
 ///
 /// # Errors
-/// If X and Y differ in length, or `k` is not in 1..n.
+/// X and Y differ in length, or `k` is not in 1..n.
 pub fn ksg(x: &Samples, y: &Samples, k: usize, which: Ksg, seed: u64) -> Result<Estimate> {
     let duplicates = copies(&x.beside(y)?);
     let ((x, tied_x), (y, tied_y)) = (spread(x, seed, "ksg/x"), spread(y, seed, "ksg/y"));
@@ -37,7 +37,7 @@ pub fn ksg(x: &Samples, y: &Samples, k: usize, which: Ksg, seed: u64) -> Result<
     let local = spaces.map(k, |row| {
         let radius = row.radius();
         if radius == 0.0 {
-            // Where X and Y are both constant, or noise could not tell copies apart: the rule of Gao et al. (2017).
+            // X and Y are both constant, or noise could not separate copies: the rule of Gao et al. (2017).
             let [x, y, both] = row.copies();
             return psi(both) + psi(n) - psi(x) - psi(y);
         }

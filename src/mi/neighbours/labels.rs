@@ -1,26 +1,27 @@
 //! Mutual information between a label and a continuous variable: Ross (2014), *Mutual information between discrete and
 //! continuous data sets*, PLoS ONE 9(2), e87357.
 //!
-//! I = psi(N) + < psi(k) - psi(N_l) - psi(m) > (eq. 2), where N_l rows have the row's label, and m counts the rows of
-//! any label that are no farther than the k-th neighbour among those of the same label.
+//! I = psi(N) + < psi(k) - psi(N_l) - psi(m) > (eq. 2), where N_l is the number of rows with the row's label, and m is the number of rows of
+//! any label that are no farther than the k-th neighbor among those with the same label.
 
-use super::estimate::Estimate;
-use super::spaces::{check_neighbours, psi};
-use super::ties::{copies, spread};
-use super::tree::{Ball, LANES, Tree};
 use crate::error::{Error, Result};
+use crate::mi::neighbours::estimate::Estimate;
+use crate::mi::neighbours::spaces::{check_neighbours, psi};
+use crate::mi::neighbours::ties::{copies, spread};
+use crate::mi::neighbours::tree::{Ball, LANES, Tree};
 use crate::mi::samples::Samples;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// Mutual information between labels (n), numbers that only tell them apart (such as [`Column::codes`](crate::mi::discrete::Column::codes)), and Y (n, q), in nats.
+/// Mutual information between labels (n) and Y (n, q), in nats. Labels are numbers that only need to be distinct, such as
+/// [`Column::codes`](crate::mi::discrete::Column::codes).
 ///
-/// A label with fewer than k + 1 rows uses as many neighbours as it has; a row that is the only one of its label has
-/// none and is left out (so does scikit-learn's `mutual_info_classif`). Values of Y that repeat get noise from `seed`, as
+/// A label with fewer than k + 1 rows uses as many neighbors as it has. A row that is the only one with its label has
+/// none and is omitted, as in scikit-learn's `mutual_info_classif`. Repeated values of Y get noise from `seed`, as
 /// in [`ksg()`](super::ksg()).
 ///
 /// # Errors
-/// If the lengths differ, `k` is not in 1..n, or every row has a label of its own.
+/// The lengths differ, `k` is not in 1..n, or every row has a different label.
 pub fn labels(labels: &[u32], y: &Samples, k: usize, seed: u64) -> Result<Estimate> {
     if labels.len() != y.len() {
         let what = format!("there are {} labels and {} rows", labels.len(), y.len());
@@ -34,7 +35,7 @@ pub fn labels(labels: &[u32], y: &Samples, k: usize, seed: u64) -> Result<Estima
     left_out.sort_unstable();
     if groups.is_empty() {
         let what = format!("each of the {} rows has a label of its own", labels.len());
-        return Err(Error::failed(what, "a label needs two rows at least; is this column a continuous one?"));
+        return Err(Error::failed(what, "a label needs at least two rows; is this column continuous?"));
     }
     let mut used = groups.concat();
     used.sort_unstable();
@@ -53,7 +54,7 @@ pub fn labels(labels: &[u32], y: &Samples, k: usize, seed: u64) -> Result<Estima
             rows.iter().map(move |&at| {
                 same.nearest(y.row(at), k, Some(at), &mut near);
                 let radius = near.last().map_or(0.0, |farthest| farthest.distance);
-                // The radius is 0 where Y is constant, or noise could not tell copies apart: then copies are counted.
+                // The radius is 0 if Y is constant, or if noise could not separate copies: then copies are counted.
                 let (here, within) = match radius > 0.0 {
                     true => (k, all.count(y.row(at), radius, Ball::Open)),
                     false => (same.count(y.row(at), 0.0, Ball::Closed), all.count(y.row(at), 0.0, Ball::Closed)),

@@ -1,11 +1,11 @@
-//! Mutual information from nearest neighbours, without a model of the distribution.
+//! Mutual information from nearest neighbors, without a model of the distribution.
 //!
-//! Which one? X and Y both continuous, rounded or whole numbers: [`ksg()`]. X a label and Y continuous: [`labels()`]. X or Y continuous
-//! with atoms that hold many rows each (zero-inflated, censored): [`mixed()`]. All are consistent, and all need neighbours that
-//! are near: I nats need about e^I rows (Gao, Ver Steeg and Galstyan 2015), and from some ten dimensions the estimate is far too
-//! low (0.26 for 1.18 nats between 25 + 25 normal dimensions, from 10,000 rows).
+//! Which one? [`ksg()`] if X and Y are both continuous, rounded or whole numbers. [`labels()`] if X is a label and Y is continuous.
+//! [`mixed()`] if X or Y is continuous with atoms that hold many rows each (zero-inflated, censored). All are consistent, and all need
+//! neighbors that are close: I nats need about e^I rows (Gao, Ver Steeg and Galstyan 2015), and from about ten dimensions on the estimate is
+//! far too low (0.26 for 1.18 nats between 25 + 25 normal dimensions, from 10,000 rows).
 //!
-//! Distances are in the maximum norm, so the columns of X should have a common scale, and those of Y too: see
+//! Distances are in the maximum norm, so the columns of X should have a common scale, and likewise those of Y: see
 //! [`Samples::standardised`](super::samples::Samples::standardised). Results are the same for any number of threads.
 
 mod estimate;
@@ -21,7 +21,7 @@ pub use ksg::{Ksg, ksg};
 pub use labels::labels;
 pub use mixed::mixed;
 
-/// Kraskov et al. (2004, section III) recommend 2 to 4 neighbours: few for little bias, more for little variance.
+/// Kraskov et al. (2004, section III) recommend 2 to 4 neighbors: fewer for less bias, more for less variance.
 pub const NEIGHBOURS: usize = 3;
 
 #[cfg(test)]
@@ -42,7 +42,7 @@ mod tests {
         (column(60, x), column(60, |i| 0.8 * x(i) + 0.6 * (i * i * 1.3).cos()))
     }
 
-    /// Curves of three and of two dimensions.
+    /// A three-dimensional and a two-dimensional curve.
     fn surfaces() -> (Samples, Samples) {
         let x = |i: f64, j: f64| (i * i * (0.7 + 0.11 * j) + 0.3).sin();
         let y = |i: f64, j: f64| 0.8 * x(i, j) + 0.6 * (i * i * (1.3 + 0.17 * j)).cos();
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn labels_against_a_continuous_variable_are_those_of_scikit_learn() {
-        // _compute_mi_cd(y, label, 3); in the second, one label has one row and one has two.
+        // _compute_mi_cd(y, label, 3); in the second case one label has one row and one has two.
         let mut label: Vec<u32> = (0..60).map(|i| i * 7 % 3).collect();
         let y = column(60, |i| (i * i * 1.3).cos() + 0.9 * (i * 7.0 % 3.0));
         let estimate = labels(&label, &y, 3, 0).unwrap();
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn normal_variables_give_their_mutual_information() {
-        // -1/2 ln(1 - rho^2); the tolerance is some three standard deviations of 2,000 samples.
+        // -1/2 ln(1 - rho^2); the tolerance is about three standard deviations for 2,000 samples.
         for (index, rho) in [0.0f64, 0.6, 0.9].into_iter().enumerate() {
             let (x, y) = normal(2000, rho, index as u64);
             let (x, y) = (Samples::new(x, 1).unwrap(), Samples::new(y, 1).unwrap());

@@ -1,8 +1,8 @@
-//! The three spaces in which neighbours are sought: X, Y, and both together.
+//! The three spaces searched for neighbors: X, Y, and both together.
 
-use super::tree::{Ball, LANES, Neighbour, Tree};
 use crate::error::{Error, Result};
 use crate::mi::digamma::digamma;
+use crate::mi::neighbours::tree::{Ball, LANES, Neighbour, Tree};
 use crate::mi::samples::Samples;
 use rayon::prelude::*;
 
@@ -14,7 +14,7 @@ pub(super) struct Spaces<'a> {
     trees: [Tree; 3],
 }
 
-/// One row's neighbourhood.
+/// The neighborhood of one row.
 pub(super) struct Row<'s> {
     spaces: &'s Spaces<'s>,
     at: usize,
@@ -26,7 +26,7 @@ impl<'a> Spaces<'a> {
     /// Builds the trees.
     ///
     /// # Errors
-    /// If X and Y differ in length, or `k` is not in 1..n.
+    /// X and Y differ in length, or `k` is not in 1..n.
     pub fn new(x: &'a Samples, y: &'a Samples, k: usize) -> Result<Spaces<'a>> {
         let both = x.beside(y)?;
         check_neighbours(k, both.len())?;
@@ -34,10 +34,10 @@ impl<'a> Spaces<'a> {
         Ok(Spaces { x, y, both, trees })
     }
 
-    /// The values that `local` gives the rows, in their order.
+    /// The values of `local` for all rows, in their order.
     pub fn map(&self, k: usize, local: impl Fn(Row) -> f64 + Sync) -> Vec<f64> {
         let order = self.trees[2].order();
-        // Rows are taken in the order of the tree, whose blocks the caches then still hold.
+        // Rows are visited in the order of the tree, so that its blocks are still in the caches.
         let values = order.par_chunks(LANES).flat_map_iter(|rows| {
             let mut near = Vec::with_capacity(k + 1);
             let local = &local;
@@ -54,28 +54,28 @@ impl<'a> Spaces<'a> {
 }
 
 impl Row<'_> {
-    /// Distance to the k-th neighbour in (X, Y).
+    /// The distance to the k-th neighbor in (X, Y).
     pub fn radius(&self) -> f64 {
         self.near.last().map_or(0.0, |farthest| farthest.distance)
     }
 
-    /// Rows equal to this one in X, in Y and in both, this one among them.
+    /// The number of rows equal to this one in X, in Y and in both, including this one.
     pub fn copies(&self) -> [usize; 3] {
         let both = self.spaces.trees[2].count(self.spaces.both.row(self.at), 0.0, Ball::Closed);
         [self.count_x(0.0, Ball::Closed), self.count_y(0.0, Ball::Closed), both]
     }
 
-    /// Rows within `radius` in X, this one among them.
+    /// The number of rows within `radius` in X, including this one.
     pub fn count_x(&self, radius: f64, ball: Ball) -> usize {
         self.spaces.trees[0].count(self.spaces.x.row(self.at), radius, ball)
     }
 
-    /// Rows within `radius` in Y, this one among them.
+    /// The number of rows within `radius` in Y, including this one.
     pub fn count_y(&self, radius: f64, ball: Ball) -> usize {
         self.spaces.trees[1].count(self.spaces.y.row(self.at), radius, ball)
     }
 
-    /// Distances in X and in Y to the farthest of the k neighbours in each.
+    /// The distances in X and in Y to the farthest of the k neighbors in each.
     pub fn extents(&self) -> [f64; 2] {
         [self.spaces.x, self.spaces.y].map(|samples| {
             let here = samples.row(self.at);
@@ -90,13 +90,13 @@ pub(super) fn psi(count: usize) -> f64 {
     digamma(count as f64)
 }
 
-/// Refuses numbers of neighbours that `n` rows cannot have.
+/// Rejects numbers of neighbors that `n` rows cannot have.
 pub(super) fn check_neighbours(k: usize, n: usize) -> Result<()> {
     match k {
-        0 => Err(Error::usage("0 neighbours were asked for", "ask for 1 or more; 3 is usual")),
+        0 => Err(Error::usage("0 neighbours were asked for", "use 1 or more; 3 is usual")),
         _ if k >= n => {
             let what = format!("{k} neighbours were asked for, and each of {n} rows has {}", n.saturating_sub(1));
-            Err(Error::usage(what, "give more rows, or ask for fewer neighbours"))
+            Err(Error::usage(what, "give more rows, or use fewer neighbours"))
         }
         _ => Ok(()),
     }

@@ -1,22 +1,22 @@
-//! Telling equal values apart, for estimators whose equations hold where no two distances are equal.
+//! Breaking ties between equal values, for estimators whose equations require that no two distances are equal.
 //!
-//! Kraskov et al. (2004, section II.C) add a little noise. It must be small: within the smallest gap of a column it can be undone, so the
-//! mutual information is the same, and samples rounded to a grid then come out right however coarse the grid is. Counting all
-//! rows at an equal distance instead does not: of 1,000 independent normal pairs rounded to tenths, with k = 3, it makes
+//! Kraskov et al. (2004, section II.C) add a little noise. It must be small. Noise within the smallest gap of a column can be undone, so the
+//! mutual information is the same, and the result is correct for samples rounded to a grid, however coarse. Counting all
+//! rows at an equal distance instead is not correct. For 1,000 independent normal pairs rounded to tenths, with k = 3, it gives
 //! 0.7 nats, the rule of Gao et al. (2017) 0.9, and noise 0.01.
 
 use crate::mi::samples::Samples;
 use crate::seed::stream;
 use std::borrow::Cow;
 
-/// The noise, as a part of the smallest gap between two values of a column.
+/// The noise, as a fraction of the smallest gap between two values of a column.
 const PART: f64 = 1e-3;
-/// The least noise, as a part of the largest value: enough for a number of 53 bits to tell many values apart.
+/// The smallest noise, as a fraction of the largest value: enough to distinguish many values in a 53-bit number.
 const LEAST: f64 = 1e-12;
 
-/// `samples` with noise on every value that its column has more than once, and the number of rows that got some.
+/// `samples` with noise on every value that occurs more than once in its column, and the number of rows that got noise.
 ///
-/// A constant column tells no rows apart and stays. `name` is that of the random stream.
+/// A constant column does not distinguish rows and is left unchanged. `name` is the name of the random stream.
 pub(super) fn spread<'s>(samples: &'s Samples, seed: u64, name: &str) -> (Cow<'s, Samples>, usize) {
     let (n, dim) = (samples.len(), samples.dim());
     let mut values: Option<Vec<f64>> = None;
@@ -43,7 +43,7 @@ pub(super) fn spread<'s>(samples: &'s Samples, seed: u64, name: &str) -> (Cow<'s
     (spread.map_or(Cow::Borrowed(samples), Cow::Owned), touched.into_iter().filter(|t| *t).count())
 }
 
-/// How many rows have an exact copy among the others.
+/// The number of rows that have an exact copy among the others.
 pub(super) fn copies(samples: &Samples) -> usize {
     let mut order: Vec<usize> = (0..samples.len()).collect();
     let compare = |a: &usize, b: &usize| {

@@ -6,7 +6,7 @@
 //! that goes left first. A block holds its rows axis by axis, so that the distances to all of them are computed
 //! at once; in high dimensions, where nothing can be pruned, that is what the time goes into.
 
-use super::super::samples::Samples;
+use crate::mi::samples::Samples;
 
 /// Rows of a block.
 pub const LANES: usize = 16;
@@ -18,12 +18,12 @@ const STRIDE: usize = 4;
 pub struct Neighbour {
     /// Its distance in the maximum norm.
     pub distance: f64,
-    /// Its row number in the samples.
+    /// Its row index in the samples.
     pub row: usize,
 }
 
 impl Neighbour {
-    /// Order by distance, and by row number among equals, so that the result does not hang on the order of the walk.
+    /// Order by distance, then by row index, so that the result does not depend on the order of the traversal.
     fn before(&self, other: &Neighbour) -> bool {
         self.distance < other.distance || (self.distance == other.distance && self.row < other.row)
     }
@@ -32,9 +32,9 @@ impl Neighbour {
 /// Which rows count as within a radius.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ball {
-    /// Those strictly closer than the radius.
+    /// Rows strictly closer than the radius.
     Open,
-    /// Those at the radius too.
+    /// Rows at the radius too.
     Closed,
 }
 
@@ -51,15 +51,15 @@ impl Ball {
 #[derive(Debug, Clone)]
 pub struct Tree {
     dim: usize,
-    /// Row numbers in the order of the blocks.
+    /// Row indices in the order of the blocks.
     rows: Vec<usize>,
-    /// Block after block, (blocks, dim, [`LANES`]); infinity where the last block has no row.
+    /// The blocks, concatenated, (blocks, dim, [`LANES`]); infinity where the last block has no row.
     lanes: Vec<f64>,
-    /// Of each node the least and the largest value on each axis, (nodes, 2, dim).
+    /// The smallest and the largest value of each node on each axis, (nodes, 2, dim).
     boxes: Vec<f64>,
 }
 
-/// A node: its place in `boxes`, its first block, and its number of blocks.
+/// A node: its index in `boxes`, its first block, and its number of blocks.
 #[derive(Clone, Copy)]
 struct Node {
     at: usize,
@@ -68,7 +68,7 @@ struct Node {
 }
 
 impl Node {
-    /// A tree over b blocks has 2b - 1 nodes, so the right child stands 2b places after its parent, b being the left's blocks.
+    /// A tree over b blocks has 2b - 1 nodes, so the right child is 2b places after its parent, where b is the number of blocks of the left child.
     fn children(self) -> [Node; 2] {
         let left = self.blocks / 2;
         [
@@ -84,7 +84,7 @@ impl Tree {
         Self::of(samples, (0..samples.len()).collect())
     }
 
-    /// Builds the tree over some rows only; neighbours keep their numbers in `samples`.
+    /// Builds the tree over some rows only; neighbors keep their row indices in `samples`.
     pub fn of(samples: &Samples, rows: Vec<usize>) -> Tree {
         let (dim, blocks) = (samples.dim(), rows.len().div_ceil(LANES));
         let mut tree = Tree {
@@ -99,7 +99,7 @@ impl Tree {
         tree
     }
 
-    /// Row numbers, so ordered that those near each other in the list are near each other in space.
+    /// Row indices, ordered so that rows near each other in the list are near each other in space.
     pub fn order(&self) -> &[usize] {
         &self.rows
     }
@@ -132,7 +132,7 @@ impl Tree {
             }
             return;
         }
-        // Halves keep the difference of two huge numbers finite.
+        // Halving first keeps the difference of two huge numbers finite.
         let width = |j: usize| high[j] * 0.5 - low[j] * 0.5;
         let axis = (1..self.dim).fold(0, |best, j| if width(j) > width(best) { j } else { best });
         let [left, right] = node.children();
@@ -143,7 +143,7 @@ impl Tree {
         self.build(samples, right);
     }
 
-    /// Distances of `point` to the rows of a block, unless all are farther than `limit`.
+    /// The distances from `point` to the rows of a block, unless all are farther than `limit`.
     #[inline]
     fn distances(&self, block: usize, point: &[f64], limit: f64) -> Option<[f64; LANES]> {
         let lanes = &self.lanes[block * self.dim * LANES..][..self.dim * LANES];
@@ -162,7 +162,7 @@ impl Tree {
         Some(distances)
     }
 
-    /// The least and the largest distance that a row in the node's box can have from `point`.
+    /// The smallest and the largest distance that a row in the node's box can have from `point`.
     #[inline]
     fn bounds(&self, node: Node, point: &[f64]) -> (f64, f64) {
         let (low, high) = self.boxes[node.at * 2 * self.dim..][..2 * self.dim].split_at(self.dim);
@@ -172,8 +172,8 @@ impl Tree {
         })
     }
 
-    /// Fills `found` with the `k` nearest rows to `point` (dim), nearest first, without row `skip`. Among rows at the same
-    /// distance those with the smaller number come first. There are fewer than `k` only if the tree has no more.
+    /// Fills `found` with the `k` nearest rows to `point` (dim), nearest first, excluding row `skip`. Among rows at the same
+    /// distance, those with the smaller index come first. There are fewer than `k` only if the tree has no more.
     pub fn nearest(&self, point: &[f64], k: usize, skip: Option<usize>, found: &mut Vec<Neighbour>) {
         found.clear();
         if k > 0 && !self.rows.is_empty() {
@@ -208,7 +208,7 @@ impl Tree {
         }
     }
 
-    /// How many rows lie within `radius` of `point` (dim); a row at the point itself counts too.
+    /// The number of rows within `radius` of `point` (dim); a row at the point itself counts too.
     pub fn count(&self, point: &[f64], radius: f64, ball: Ball) -> usize {
         if self.rows.is_empty() { 0 } else { self.count_in(self.root(), point, radius, ball) }
     }
@@ -230,7 +230,7 @@ impl Tree {
     }
 }
 
-/// The larger of two numbers neither of which is NaN: one instruction, which [`f64::max`] is not.
+/// The larger of two numbers, neither of which is NaN. This is a single instruction, unlike [`f64::max`].
 #[inline]
 fn max(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
@@ -279,7 +279,7 @@ mod tests {
                 if shifted {
                     point.iter_mut().for_each(|p| *p += offset);
                 }
-                // A radius that is exactly the distance to a row tells open from closed.
+                // A radius that is exactly the distance to a row distinguishes open from closed balls.
                 let exact = distance(&point, samples.row((at * 7 + 3) % samples.len()));
                 for radius in [f64::from(radius), exact] {
                     for ball in [Ball::Open, Ball::Closed] {

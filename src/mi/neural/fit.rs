@@ -1,9 +1,9 @@
-//! Training of one critic, until rows that it does not learn from say that it gets no better.
+//! Training of one critic, until it no longer improves on validation rows.
 
-use super::learner::Learner;
-use super::scores::{Rows, block};
-use super::training::Training;
 use crate::error::{Error, Result};
+use crate::mi::neural::learner::Learner;
+use crate::mi::neural::scores::{Rows, block};
+use crate::mi::neural::training::Training;
 use crate::mi::permutation::shuffled;
 use crate::nn::{Baseline, Critic};
 use crate::objective::Bound;
@@ -11,7 +11,7 @@ use crate::seed::stream;
 use candle_core::Tensor;
 use std::collections::HashMap;
 
-/// Rows of training and of validation that a point of a curve looks at.
+/// The number of training rows and of validation rows that a point of a curve is computed on.
 const LOOKED_AT: usize = 2000;
 
 /// The bound while a critic is trained, in nats.
@@ -19,37 +19,37 @@ const LOOKED_AT: usize = 2000;
 pub struct CurvePoint {
     /// Updates so far.
     pub step: u64,
-    /// On rows that are learnt from.
+    /// On training rows.
     pub train: f64,
     /// On validation rows.
     pub valid: f64,
 }
 
-/// A critic as it was where validation rows liked it best.
+/// A critic at its best value on validation rows.
 pub struct Fitted {
     critic: Critic,
     baseline: Option<Baseline>,
     bound: Bound,
     block: usize,
     best: CurvePoint,
-    /// The bound at each look.
+    /// The bound at each evaluation.
     pub curve: Vec<CurvePoint>,
 }
 
 impl Fitted {
-    /// Where the validation rows liked it best.
+    /// The point with the best value on validation rows.
     pub fn best(&self) -> CurvePoint {
         self.best
     }
 
-    /// Whether the best look is among the last: training ended before it was done.
+    /// Whether the best evaluation is among the last ones: training ended before it had converged.
     pub fn rising(&self, training: &Training) -> bool {
         self.curve
             .last()
             .is_some_and(|last| last.step >= training.steps && last.step - self.best.step <= 2 * training.look_every)
     }
 
-    /// Rows of scores (R, 1 + M) of `rows`, in blocks of about `block`, and log a(y) where there is a baseline.
+    /// Rows of scores (R, 1 + M) for `rows`, in blocks of about `block`, and log a(y) if there is a baseline.
     pub(super) fn scores(&self, data: &Rows, rows: &[u32], block: usize) -> Result<(Tensor, Option<Tensor>)> {
         let scores = data.scores(Some(&self.critic), rows, block, self.bound)?;
         let baseline = self.baseline.as_ref().map(|b| b.forward(&data.y(rows)?)).transpose()?;
@@ -62,13 +62,13 @@ impl Fitted {
     }
 }
 
-/// Trains a critic on the rows `train`, judged by the rows `valid`.
+/// Trains a critic on the rows `train`, with the rows `valid` for validation.
 ///
 /// # Errors
 /// There are fewer than 2 rows of either, or a loss is not finite.
 pub fn fit(data: &Rows, train: &[u32], valid: &[u32], training: &Training) -> Result<Fitted> {
     if train.len() < 2 || valid.len() < 2 {
-        let what = format!("{} rows to learn from and {} to judge by are too few", train.len(), valid.len());
+        let what = format!("{} training rows and {} validation rows are too few", train.len(), valid.len());
         return Err(Error::failed(what, "give more rows, or fewer folds"));
     }
     let dims = data.dims()?;

@@ -1,18 +1,18 @@
 //! A critic with its optimizer, and one update of it.
 
-use super::training::Training;
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::error::Result;
+use crate::mi::neural::training::Training;
 use crate::nn::{Baseline, Critic, ParamStore};
 use crate::objective::{Bound, Surrogate, rows_of};
 use crate::train::Optimizer;
 use candle_core::{Device, Tensor};
 use std::collections::HashMap;
 
-/// The global norm that gradients are clipped to: bounds of exponentials have rare gradients that are thousands of times too long.
+/// The global norm that gradients are clipped to: bounds with exponentials have rare gradients that are thousands of times too large.
 const CLIP: f64 = 5.0;
 
-/// What is trained, and what trains it.
+/// A critic, its optimizer, and the state of its training.
 pub(crate) struct Learner {
     store: ParamStore,
     critic: Critic,
@@ -25,7 +25,7 @@ pub(crate) struct Learner {
 }
 
 impl Learner {
-    /// For x (p) and y (q).
+    /// A learner for x (p) and y (q).
     pub fn new(dims: [usize; 2], training: &Training) -> Result<Learner> {
         let store = ParamStore::new(training.seed, &Device::Cpu);
         let vb = store.builder();
@@ -42,7 +42,7 @@ impl Learner {
         Ok(Learner { store, critic, baseline, optimizer, surrogate, cfg, bound: training.bound, lr: training.lr })
     }
 
-    /// The critic, and the baseline if there is one, on the same storage and without a graph: they see every update.
+    /// The critic, and the baseline if there is one, on the same storage and without a graph. They see every update.
     pub fn frozen(&self, dims: [usize; 2], training: &Training) -> Result<(Critic, Option<Baseline>)> {
         let vb = self.store.frozen();
         let baseline = self.baseline.is_some();
@@ -50,8 +50,8 @@ impl Learner {
         Ok((Critic::new(training.critic, dims, training.size, &vb)?, baseline))
     }
 
-    /// One update. `scores` makes T(x_j, y_i) of all pairs of a batch (N, N) with the critic; `y` (N, q) is for the baseline. The bound on this batch, before the
-    /// update, is returned if `valued`.
+    /// One update. `scores` computes T(x_j, y_i) of all pairs of a batch (N, N) with the critic; `y` (N, q) is for the baseline. If `valued`,
+    /// returns the bound on this batch before the update.
     pub fn learn(
         &mut self,
         scores: impl FnOnce(&Critic) -> Result<Tensor>,
@@ -70,12 +70,12 @@ impl Learner {
         Ok(value)
     }
 
-    /// Copies of the parameters, which updates do not reach.
+    /// Copies of the parameters, which later updates do not change.
     pub fn copies(&self) -> Result<HashMap<String, Tensor>> {
         self.store.tensors().into_iter().map(|(name, tensor)| Ok((name, tensor.copy()?))).collect()
     }
 
-    /// Takes copies back.
+    /// Restores the parameters from copies.
     pub fn restore(&self, copies: &HashMap<String, Tensor>) -> Result<()> {
         self.store.load(copies, None, "the best critic")
     }

@@ -1,8 +1,8 @@
-//! Mutual information by a critic that is trained: every bound of [`crate::objective::Bound`] on samples.
+//! Mutual information by a trained critic: every bound of [`crate::objective::Bound`] on samples.
 //!
-//! [`fit`] trains one critic on some rows and stops where other rows say so; [`cross_fit`] does this for each of several folds and takes the
-//! value of the bound from rows that took part in neither. A critic may start from a copula ([`crate::mi::copula`]): then the network
-//! learns the residual, what the copula does not say.
+//! [`fit`] trains one critic on some rows and uses other rows to decide when to stop. [`cross_fit`] does this for each of several folds and
+//! evaluates the bound on rows that were used for neither. A critic may start from a copula ([`crate::mi::copula`]): then the network
+//! learns the residual, the dependence that the copula does not describe.
 
 mod fit;
 mod learner;

@@ -1,25 +1,26 @@
-//! Which rows train, which stop the training, and which give the value.
+//! Which rows are for training, which for stopping the training, and which for evaluation.
 //!
-//! Of K folds, each gives the value of a critic that was trained on the others but one, and stopped by that one. So every row is valued
-//! once, by a critic that has not seen it, and no row that chose anything is valued by its choice. With one fold, a fifth of the rows is valued.
+//! Each of K folds evaluates a critic that was trained on all other folds except one, and stopped by that one. So every row is evaluated
+//! once, by a critic that has not seen it, and no row is evaluated by a critic that it helped to choose. With one fold, a fifth of the rows is
+//! evaluated.
 
-use super::fit::{CurvePoint, Fitted, fit};
-use super::scores::{Rows, valued};
-use super::training::Training;
 use crate::error::{Error, Result};
+use crate::mi::neural::fit::{CurvePoint, Fitted, fit};
+use crate::mi::neural::scores::{Rows, valued};
+use crate::mi::neural::training::Training;
 use crate::mi::parallel::in_parallel;
 use crate::mi::permutation::shuffled;
 use crate::seed::stream;
 use candle_core::DType;
 
-/// How rows are dealt.
+/// How rows are assigned to folds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Protocol {
-    /// Folds of cross-fitting, 3 or more; 1 is a single split into three, one and one fifths.
+    /// The number of folds of cross-fitting, 3 or more; 1 is a single split into three, one and one fifths.
     pub folds: usize,
-    /// Whether folds are runs of neighbouring rows, for series whose neighbouring rows go together.
+    /// Whether folds are runs of consecutive rows, for series whose neighboring rows are correlated.
     pub blocked: bool,
-    /// The seed of the deal.
+    /// The seed of the assignment.
     pub seed: u64,
 }
 
@@ -27,11 +28,11 @@ impl Protocol {
     /// The rows of each fold.
     ///
     /// # Errors
-    /// There are fewer than two rows a fold, or two folds.
+    /// There are fewer than four rows per fold, or two folds.
     pub fn folds(&self, n: usize) -> Result<Vec<Vec<u32>>> {
         let folds = if self.folds == 1 { 5 } else { self.folds };
         if folds < 3 {
-            return Err(Error::usage("2 folds leave nothing to stop the training by", "ask for 1, or for 3 or more"));
+            return Err(Error::usage("2 folds leave no rows to stop the training by", "use 1, or 3 or more"));
         }
         if n < 4 * folds {
             let what = format!("{n} rows are too few to train a critic with {folds} folds");
@@ -44,10 +45,10 @@ impl Protocol {
         Ok((0..folds).map(|k| order[n * k / folds..n * (k + 1) / folds].iter().map(|&i| i as u32).collect()).collect())
     }
 
-    /// The rows to learn from, to stop by and to value, for each fold that is valued.
+    /// The rows for training, for stopping and for evaluation, for each fold that is evaluated.
     ///
     /// # Errors
-    /// As [`Protocol::folds`].
+    /// The errors of [`Protocol::folds`].
     pub fn parts(&self, n: usize) -> Result<Vec<[Vec<u32>; 3]>> {
         let folds = self.folds(n)?;
         let k = folds.len();
@@ -60,31 +61,31 @@ impl Protocol {
     }
 }
 
-/// What cross-fitting found.
+/// The result of cross-fitting.
 #[derive(Debug, Clone)]
 pub struct Crossed {
-    /// The bound on rows that chose nothing, in nats: the mean over folds.
+    /// The bound on held-out rows, used for neither training nor stopping, in nats: the mean over rows.
     pub value: f64,
-    /// For each valued row its number and its part in the value; their mean is the value.
+    /// The index of each evaluated row and its contribution; the mean of the contributions is the value.
     pub parts: Vec<(u32, f64)>,
-    /// For each valued row T(x, y) - log mean e^T(x', y) over x' of its block: its pointwise mutual information.
+    /// The index of each evaluated row and its pointwise mutual information: T(x, y) - log mean e^T(x', y) over x' of its block.
     pub pointwise: Vec<(u32, f64)>,
-    /// The bound on rows that were learnt from, where training was stopped: the mean over folds.
+    /// The bound on training rows, at the point where training was stopped: the mean over folds.
     pub train: f64,
     /// The bound on the rows that stopped the training.
     pub valid: f64,
-    /// How many of the folds were still getting better at the last step.
+    /// The number of folds that were still improving at the last step.
     pub rising: usize,
-    /// Pairs that a joint pair was compared with when it was valued.
+    /// The number of pairs that a joint pair was compared with in the evaluation.
     pub others: usize,
     /// The training of each fold.
     pub curves: Vec<Vec<CurvePoint>>,
 }
 
-/// Trains a critic for each fold of the rows `0..n`; `data` makes what it sees of the rows that it learns from.
+/// Trains a critic for each fold of the rows `0..n`. `data` prepares the critic's input, given the training rows.
 ///
 /// # Errors
-/// Those of [`Protocol::parts`], [`fit`] and `data`.
+/// The errors of [`Protocol::parts`], [`fit`] and `data`.
 pub fn cross_fit(
     n: usize,
     protocol: Protocol,
@@ -95,7 +96,7 @@ pub fn cross_fit(
     let job = |k: usize| {
         let [train, valid, test] = &parts[k];
         let rows = data(train)?;
-        // Folds start from other weights, so that one unlucky start is not every fold's.
+        // Folds start from different weights, so that they do not all share an unlucky start.
         let fitted =
             fit(&rows, train, valid, &Training { seed: training.seed.wrapping_add(k as u64), ..training.clone() })?;
         let (scores, baseline) = fitted.scores(&rows, test, valued(training.critic))?;

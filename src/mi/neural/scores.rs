@@ -1,4 +1,4 @@
-//! The rows of scores that a critic gives samples.
+//! The rows of scores that a critic computes for samples.
 
 use crate::error::Result;
 use crate::mi::copula::Ratio;
@@ -7,7 +7,7 @@ use crate::nn::{Critic, CriticKind};
 use crate::objective::Bound;
 use candle_core::{DType, Device, Tensor};
 
-/// X (n, p) and Y (n, q) as the network sees them, and the copula that it starts from.
+/// X (n, p) and Y (n, q) as the network's input, and the copula that it starts from.
 #[derive(Debug, Clone)]
 pub struct Rows {
     x: Tensor,
@@ -16,7 +16,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Of samples whose columns have a common scale.
+    /// Rows from samples whose columns have a common scale.
     ///
     /// # Errors
     /// They differ in length.
@@ -28,7 +28,7 @@ impl Rows {
         Ok(Rows { x: tensor(x)?, y: tensor(y)?, base })
     }
 
-    /// Of a copula alone, for no critic to see.
+    /// Rows from a copula alone, without input for a critic.
     ///
     /// # Errors
     /// None.
@@ -42,12 +42,12 @@ impl Rows {
         Ok([self.x.dim(1)?, self.y.dim(1)?])
     }
 
-    /// y of some rows.
+    /// The y of some rows.
     pub(super) fn y(&self, rows: &[u32]) -> Result<Tensor> {
         Ok(self.y.index_select(&Tensor::from_slice(rows, rows.len(), self.y.device())?, 0)?)
     }
 
-    /// T(x_j, y_i) of all pairs of the rows `x` and `y`, (N, M) as [`Critic::all_pairs`]; without a critic, those of the copula alone.
+    /// T(x_j, y_i) of all pairs of the rows `x` and `y`, (N, M) as in [`Critic::all_pairs`]; without a critic, the scores of the copula alone.
     pub(super) fn all_pairs(&self, critic: Option<&Critic>, x: &[u32], y: &[u32]) -> Result<Tensor> {
         let base = self.base.as_ref().map(|base| base.all_pairs(x, y)).transpose()?;
         let learnt = match critic {
@@ -64,15 +64,15 @@ impl Rows {
         }
     }
 
-    /// Rows of scores (R, 1 + M) of `rows`, as [`Bound`] wants them: the pair itself first, then pairs with other rows of a block of about
-    /// `block` neighbours in `rows`. For the leave-one-out bound the others are y of other rows, else x.
+    /// Rows of scores (R, 1 + M) for `rows`, in the form that [`Bound`] requires: the pair itself first, then pairs with the other rows of a block
+    /// of about `block` neighbors in `rows`. For the leave-one-out bound the others are the y of other rows; otherwise they are the x.
     pub(crate) fn scores(&self, critic: Option<&Critic>, rows: &[u32], block: usize, bound: Bound) -> Result<Tensor> {
         let n = rows.len();
         let size = n.div_ceil(n.div_ceil(block.max(2)).max(1)).min(n);
         let mut parts = Vec::new();
         for start in (0..n).step_by(size.max(1)) {
             let own = &rows[start..(start + size).min(n)];
-            let from = start.min(n - size); // the last block reaches back, so that all have one size
+            let from = start.min(n - size); // the last block starts earlier, so that all have the same size
             let others = &rows[from..from + size];
             let scores = match bound {
                 Bound::LeaveOneOut => self.all_pairs(critic, own, others)?.t()?.contiguous()?,
@@ -89,12 +89,12 @@ impl Rows {
     }
 }
 
-/// Rows in a block of scores while training is looked at: the joint critic runs its network on every pair.
+/// The number of rows in a block of scores during training: the joint critic runs its network on every pair.
 pub(super) fn block(kind: CriticKind) -> usize {
     if kind == CriticKind::Joint { 64 } else { 250 }
 }
 
-/// Rows in a block of scores that give a value: InfoNCE cannot exceed its logarithm.
+/// The number of rows in a block of scores for evaluation: InfoNCE cannot exceed its logarithm.
 pub(super) fn valued(kind: CriticKind) -> usize {
     if kind == CriticKind::Joint { 250 } else { 1000 }
 }
@@ -115,7 +115,7 @@ mod tests {
         let rows = Rows::new(&x, &y, None).unwrap();
         let scores =
             |bound| rows.scores(Some(&critic), &[6, 1, 2, 3, 4, 5, 0], 3, bound).unwrap().to_vec2::<f32>().unwrap();
-        // T = x y, y = x + 1; blocks (6 1 2), (3 4 5), and (4 5 0) of which only row 0 is new.
+        // T = x y, y = x + 1; blocks (6 1 2), (3 4 5) and (4 5 0). In the last one only row 0 is new.
         let infonce = scores(Bound::InfoNce);
         assert_eq!((infonce.len(), infonce[0].len()), (7, 3));
         assert_eq!(infonce[0], [42.0, 7.0, 14.0]);

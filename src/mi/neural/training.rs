@@ -1,9 +1,9 @@
-//! How a critic is trained.
+//! The settings of a critic's training.
 
 use crate::nn::{CriticKind, CriticSize};
 use crate::objective::Bound;
 
-/// How a critic is trained.
+/// The settings of a critic's training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Training {
     /// The bound that is tightened and reported.
@@ -12,25 +12,25 @@ pub struct Training {
     pub critic: CriticKind,
     /// The critic's size.
     pub size: CriticSize,
-    /// Pairs in a batch; each is contrasted with all others of its batch.
+    /// The number of pairs in a batch; each is contrasted with all others of its batch.
     pub batch_size: usize,
-    /// Updates at most.
+    /// The maximum number of updates.
     pub steps: u64,
-    /// Updates from one look at the validation rows to the next.
+    /// The number of updates between two evaluations on the validation rows.
     pub look_every: u64,
-    /// Looks without a better value after which training ends.
+    /// The number of evaluations without a better value after which training ends.
     pub patience: usize,
     /// The learning rate of Adam.
     pub lr: f64,
-    /// AdamW's decay.
+    /// AdamW's weight decay.
     pub weight_decay: f64,
-    /// The seed of starts and batches.
+    /// The seed of initial weights and batches.
     pub seed: u64,
 }
 
 impl Training {
-    /// What is usual: two layers of 64 units, batches of 250 pairs, of 64 for the joint critic, which scores each pair by itself. (250 x 250
-    /// scores are few enough for candle to go through them on one thread: several would wait for each other where critics train side by side.)
+    /// The defaults: two layers of 64 units and batches of 250 pairs, or 64 for the joint critic, which scores each pair by itself. (250 x 250
+    /// scores are few enough for candle to process them on one thread. Several threads would wait for each other when critics train in parallel.)
     pub fn new(bound: Bound, critic: CriticKind, seed: u64) -> Training {
         Training {
             bound,

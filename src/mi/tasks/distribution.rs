@@ -11,8 +11,8 @@ use statrs::function::gamma::ln_gamma;
 pub(super) enum Distribution {
     /// Jointly normal.
     Normal(Normal),
-    /// Student's t with location 0: normal rows, each divided by sqrt(chi^2 / degrees). Its mean exists from 2 and its variance
-    /// from 3 degrees of freedom. Columns without correlation are dependent all the same, through the common divisor.
+    /// Student's t with location 0: normal rows, each divided by sqrt(chi^2 / degrees). Its mean exists from 2 degrees of freedom on, and its
+    /// variance from 3 on. Uncorrelated columns are still dependent, through the common divisor.
     Student {
         /// The normal rows; their covariance is the dispersion.
         scaled: Normal,
@@ -35,7 +35,7 @@ impl Distribution {
         }
     }
 
-    /// What it is, in words that can end a sentence.
+    /// A description in words that can end a sentence.
     pub(super) fn label(&self) -> String {
         match self {
             Distribution::Normal(Normal { dim: 1, .. }) => "normal".into(),
@@ -50,12 +50,12 @@ impl Distribution {
     pub(super) fn information(&self) -> f64 {
         match self {
             Distribution::Normal(normal) => normal.information(),
-            // What the common divisor adds hangs on neither location nor dispersion.
+            // The contribution of the common divisor depends on neither location nor dispersion.
             Distribution::Student { scaled, degrees } => {
                 scaled.information() + 2.0 * student_entropy(scaled.dim, *degrees)
                     - student_entropy(2 * scaled.dim, *degrees)
             }
-            // h(Y) - h(N); Y's density is a trapezoid, with a top only as long as the noise is the narrower one.
+            // h(Y) - h(N). The density of Y is a trapezoid, and its formula depends on whether the noise is narrower than X.
             Distribution::Additive { noise } if *noise > 0.5 => 0.25 / noise,
             Distribution::Additive { noise } => noise - (2.0 * noise).ln(),
         }
@@ -81,8 +81,8 @@ impl Distribution {
 }
 
 /// The entropy of Student's t in `dim` dimensions with dispersion 1, in nats, without the terms that are proportional to `dim`
-/// and so cancel in I: Arellano-Valle, Contreras-Reyes and Genton (2013), *Shannon entropy and mutual information for multivariate
-/// skew-elliptical distributions*, eq. 7. (Their formula for I itself, p. 47, has a slip, which the reference notes too.)
+/// and therefore cancel in I: Arellano-Valle, Contreras-Reyes and Genton (2013), *Shannon entropy and mutual information for multivariate
+/// skew-elliptical distributions*, eq. 7. (Their formula for I itself, p. 47, has an error, which the reference notes too.)
 fn student_entropy(dim: usize, degrees: u32) -> f64 {
     let half = 0.5 * f64::from(degrees);
     let both = half + 0.5 * dim as f64;
@@ -100,19 +100,19 @@ pub(super) struct Normal {
 /// Which columns are correlated.
 #[derive(Debug, Clone, PartialEq)]
 enum Dependence {
-    /// Any two.
+    /// Any two columns.
     Dense,
-    /// Column i of X with column i of Y, for the first so many i.
+    /// Column i of X with column i of Y, for the given number of first columns.
     Pairs(usize),
 }
 
 impl Normal {
-    /// Any two columns, of X, of Y or of both, have the correlation `rho` from 0 to 1.
+    /// Any two columns, of X, of Y or of both, have correlation `rho`, from 0 to 1.
     pub(super) fn dense(dim: usize, rho: f64) -> Normal {
         Normal { dim, dependence: Dependence::Dense, rho }
     }
 
-    /// The first `pairs` columns of X have the correlation `rho` with those of Y; else there is none.
+    /// The first `pairs` columns of X have correlation `rho` with those of Y; all others are uncorrelated.
     pub(super) fn pairs(dim: usize, pairs: usize, rho: f64) -> Normal {
         Normal { dim, dependence: Dependence::Pairs(pairs), rho }
     }
@@ -122,8 +122,8 @@ impl Normal {
         self.rho
     }
 
-    /// 1/2 ln(det C_x det C_y / det C) in nats, with the determinants written out: (1 - rho)^(d - 1) (1 + (d - 1) rho) for d columns
-    /// that are all alike, and 1 - rho^2 for a pair.
+    /// 1/2 ln(det C_x det C_y / det C) in nats, with the determinants written out: (1 - rho)^(d - 1) (1 + (d - 1) rho) for d equicorrelated
+    /// columns, and 1 - rho^2 for a pair.
     pub(super) fn information(&self) -> f64 {
         let (dim, rho) = (self.dim as f64, self.rho);
         match self.dependence {
@@ -157,10 +157,10 @@ impl Normal {
     }
 }
 
-/// `n` rows of X and of Y, as `draw` leaves them in the two rows that it is given again and again.
+/// `n` rows of X and of Y. `draw` is called once per row, always with the same two buffers, and leaves a row in each.
 ///
 /// # Errors
-/// If `n` is 0, the rows have not `dims` columns, or a value is infinite.
+/// `n` is 0, the rows do not have `dims` columns, or a value is infinite.
 pub(super) fn collect(
     n: usize,
     dims: [usize; 2],
@@ -215,7 +215,7 @@ mod tests {
             let (x, y) = sample(&Distribution::Normal(normal), n);
             let rows = DMatrix::from_row_slice(n, 6, x.beside(&y).unwrap().values());
             let covariance = rows.tr_mul(&rows) / n as f64;
-            // A product of two standard normal numbers has a variance of at most 2; five standard errors.
+            // A product of two standard normal variables has a variance of at most 2; five standard errors.
             assert!((covariance - expected).amax() < 5.0 * (2.0 / n as f64).sqrt());
             let estimate = linear(&x, &y, Covariance::Sample).unwrap().mi;
             assert!((estimate - truth).abs() < 0.05, "{estimate} {truth}");
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn student_draws_have_the_quartiles_of_the_t_distribution() {
-        // In closed form 1 for one degree of freedom and sqrt(2 / 3) for two; scipy 0.764892 for three.
+        // In closed form, 1 for one degree of freedom and sqrt(2 / 3) for two; from scipy, 0.764892 for three.
         for (degrees, quartile) in [(1, 1.0), (2, (2.0f64 / 3.0).sqrt()), (3, 0.764_892)] {
             let (x, y) = sample(&student(Normal::pairs(2, 0, 0.0), degrees), 20_000);
             for values in [x.values(), y.values()] {
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_information_of_student_t_is_the_mean_log_ratio_of_densities() {
-        // The densities up to what cancels: Gamma((v + d) / 2) / Gamma(v / 2) (1 + |x|^2 / v)^(-(v + d) / 2).
+        // The densities up to factors that cancel: Gamma((v + d) / 2) / Gamma(v / 2) (1 + |x|^2 / v)^(-(v + d) / 2).
         let log = |row: &[f64], degrees: f64| {
             let (half, both) = (degrees / 2.0, (degrees + row.len() as f64) / 2.0);
             ln_gamma(both) - ln_gamma(half) - both * (row.iter().map(|v| v * v).sum::<f64>() / degrees).ln_1p()
@@ -272,7 +272,7 @@ mod tests {
             let mean = |f: &dyn Fn(f64, f64) -> f64| {
                 x.values().iter().zip(y.values()).map(|(&x, &y)| f(x, y)).sum::<f64>() / 2e4
             };
-            // The variance of a uniform number is width^2 / 12; these are at least five standard errors.
+            // The variance of a uniform variable is width^2 / 12; the tolerance is at least five standard errors.
             for (value, expected) in [
                 (mean(&|x, _| x), 0.5),
                 (mean(&|x, y| y - x), 0.0),

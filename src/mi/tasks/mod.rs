@@ -1,11 +1,11 @@
-//! Pairs of variables whose mutual information is known, to measure estimators by.
+//! Pairs of variables whose mutual information is known, to test estimators.
 //!
 //! These are the 40 tasks of Czyz, Grabowski, Vogt, Beerenwinkel and Marx (2023), *Beyond normal: on the evaluation of
 //! mutual information estimators*, with the names and the order of their package (benchmark-mi 0.1.3). A task is a joint
-//! distribution with a closed form of I(X; Y), and invertible maps f of X and g of Y, which leave it as it is:
-//! I(f(X); g(Y)) = I(X; Y). So tails, spirals and folds can be had with the truth unchanged.
+//! distribution with a closed form of I(X; Y), and invertible maps f of X and g of Y, which do not change it:
+//! I(f(X); g(Y)) = I(X; Y). So tasks can have tails, spirals and folds, and the truth is still known.
 //!
-//! [`staircase`] has the pairs of Poole et al. (2019), whose information is chosen.
+//! [`staircase`] has the pairs of Poole et al. (2019), whose information can be chosen.
 //!
 //! ```
 //! use cpc::mi::neighbours::{Ksg, ksg};
@@ -23,18 +23,18 @@ pub mod staircase;
 mod tests;
 mod transform;
 
-use super::samples::Samples;
 use crate::error::Result;
+use crate::mi::samples::Samples;
 use crate::seed::stream;
 use distribution::{Distribution, Normal, collect};
 use transform::Transform;
 
-/// A joint distribution of X and Y, and the maps that both go through.
+/// A joint distribution of X and Y, and the maps applied to both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
     name: String,
     distribution: Distribution,
-    /// The first one is the first to be applied.
+    /// In the order of application.
     transforms: Vec<Transform>,
 }
 
@@ -44,7 +44,7 @@ impl Task {
         &self.name
     }
 
-    /// What it is, in words: `Spiral @ normal, 2 pairs, 3 + 3`, where the last numbers are the dimensions of X and Y.
+    /// A description in words: `Spiral @ normal, 2 pairs, 3 + 3`, where the last numbers are the dimensions of X and Y.
     pub fn label(&self) -> String {
         let mut parts: Vec<String> = self.transforms.iter().rev().map(|t| t.label().into()).collect();
         parts.push(self.distribution.label());
@@ -71,11 +71,11 @@ impl Task {
 
     /// `n` independent pairs, X (n, dim_x) and Y (n, dim_y).
     ///
-    /// Fewer pairs are the first ones of more. Tasks that differ in their maps alone map the same draws under one seed, as in
-    /// the reference, so that what an estimator makes of a map is not hidden by chance.
+    /// A smaller sample is a prefix of a larger one. Tasks that differ only in their maps transform the same draws for a given seed, as in
+    /// the reference, so that the effect of a map on an estimator is not hidden by randomness.
     ///
     /// # Errors
-    /// If `n` is 0.
+    /// `n` is 0.
     pub fn sample(&self, n: usize, seed: u64) -> Result<(Samples, Samples)> {
         let mut rng = stream(seed, "mi/tasks", 0);
         collect(n, [self.dim_x(), self.dim_y()], |x, y| {
@@ -88,7 +88,7 @@ impl Task {
         Task { name, distribution, transforms: Vec::new() }
     }
 
-    /// This task with one more map behind the others.
+    /// This task with one more map after the others.
     fn under(&self, transform: Transform) -> Task {
         let transforms = self.transforms.iter().copied().chain([transform]).collect();
         let name = format!("{}-{}", transform.name(), self.name);
@@ -128,23 +128,23 @@ pub fn find(name: &str) -> Option<Task> {
     all().into_iter().find(|task| task.name == name)
 }
 
-/// Y is X with uniform noise of up to `noise` to either side.
+/// Y is X plus uniform noise from -`noise` to `noise`.
 fn additive(noise: f64) -> Task {
     Task::new(format!("1v1-additive-{noise:?}"), Distribution::Additive { noise })
 }
 
-/// Every two columns have the correlation 0.5.
+/// Any two columns have correlation 0.5.
 fn dense(dim: usize) -> Task {
     Task::new(format!("multinormal-dense-{dim}-{dim}-0.5"), Distribution::Normal(Normal::dense(dim, 0.5)))
 }
 
-/// The first two columns of X and of Y are pairs that share a hidden cause of twice their own noise's size, 2^2 / (1 + 2^2) of
-/// their variance.
+/// The first two columns of X and of Y are pairs that share a hidden cause. It is twice as large as their own noise, so it makes up
+/// 2^2 / (1 + 2^2) of their variance.
 fn two_pairs(dim: usize) -> Task {
     Task::new(format!("multinormal-sparse-{dim}-{dim}-2-2.0"), Distribution::Normal(Normal::pairs(dim, 2, 0.8)))
 }
 
-/// Nothing is correlated, but all columns are stretched by the same random number.
+/// Columns are uncorrelated, but all are stretched by the same random number.
 fn student(dim: usize, degrees: u32) -> Task {
     let scaled = Normal::pairs(dim, 0, 0.0);
     Task::new(format!("student-identity-{dim}-{dim}-{degrees}"), Distribution::Student { scaled, degrees })

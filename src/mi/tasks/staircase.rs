@@ -1,16 +1,16 @@
-//! Normal pairs with as much mutual information as one asks for: Poole, Ozair, van den Oord, Alemi and Tucker (2019), *On
+//! Normal pairs with any requested mutual information: Poole, Ozair, van den Oord, Alemi and Tucker (2019), *On
 //! variational bounds of mutual information*, section 4, after Belghazi et al. (2018), *Mutual information neural estimation*.
 //!
-//! X and Y have `dim` standard normal columns, and column i of Y has the correlation rho with column i of X, so that
-//! I(X; Y) = - dim / 2 ln(1 - rho^2). A critic that is trained while I goes up in steps shows where each bound stops following.
+//! X and Y have `dim` standard normal columns, and column i of Y has correlation rho with column i of X, so that
+//! I(X; Y) = - dim / 2 ln(1 - rho^2). A critic that is trained while I rises in steps shows where each bound stops following.
 //!
-//! In the harder variant Y becomes (W Y)^3, element by element, with a fixed matrix W. The map is invertible and I stays. W is
-//! a random rotation here: it mixes the columns as a matrix with independent entries does, and all of them keep variance 1
-//! before the cube. (Programs that are often copied leave W out and cube Y alone, where column i of Y still goes with column i of X.)
+//! In the harder variant Y becomes (W Y)^3, element by element, with a fixed matrix W. The map is invertible, so I does not change. Here W is
+//! a random rotation: it mixes the columns like a matrix with independent entries, and all of them keep variance 1
+//! before the cube. (Widely copied programs omit W and only cube Y, so column i of Y still depends on column i of X alone.)
 
-use super::distribution::{Normal, collect};
 use crate::error::{Error, Result};
 use crate::mi::samples::Samples;
+use crate::mi::tasks::distribution::{Normal, collect};
 use crate::seed::{Stream, stream};
 use nalgebra::DMatrix;
 
@@ -19,21 +19,21 @@ use nalgebra::DMatrix;
 pub struct Pairs {
     normal: Normal,
     dim: usize,
-    /// W of the cubic variant, row after row, (dim, dim).
+    /// W of the cubic variant, row-major, (dim, dim).
     rotation: Option<Vec<f64>>,
 }
 
 impl Pairs {
     /// X and Y of `dim` columns each (20 in the paper) with I(X; Y) = `nats`, rho = sqrt(1 - exp(-2 nats / dim)). If `cubic`, Y
-    /// goes through the cube, with the W of `seed`.
+    /// is rotated and cubed, with the W of `seed`.
     ///
     /// # Errors
-    /// If `dim` is 0, or `nats` is negative, not finite, or more than 15 a column, where 1 - rho^2 has no digits left.
+    /// `dim` is 0, or `nats` is negative, not finite, or more than 15 per column, where 1 - rho^2 has no digits left.
     pub fn of_information(dim: usize, nats: f64, cubic: bool, seed: u64) -> Result<Pairs> {
         let most = 15.0 * dim as f64;
         if dim == 0 || !(0.0..=most).contains(&nats) {
             let what = format!("{nats} nats cannot be had from {dim} normal columns");
-            return Err(Error::usage(what, "ask for one column or more, and for 0 to 15 nats a column"));
+            return Err(Error::usage(what, "use one column or more, and 0 to 15 nats per column"));
         }
         let rho = (-(-2.0 * nats / dim as f64).exp_m1()).sqrt();
         let rotation = cubic.then(|| rotation(dim, seed));
@@ -43,16 +43,16 @@ impl Pairs {
     /// X and Y of `dim` columns each, with the correlation `rho` of column i of X with column i of Y.
     ///
     /// # Errors
-    /// If `dim` is 0, or `rho` is not between -1 and 1.
+    /// `dim` is 0, or `rho` is not between -1 and 1.
     pub fn of_correlation(dim: usize, rho: f64) -> Result<Pairs> {
         if dim == 0 || rho.is_nan() || rho.abs() >= 1.0 {
-            let what = format!("no {dim} pairs of columns have the correlation {rho} and finite information");
-            return Err(Error::usage(what, "ask for one column or more, and for a correlation between -1 and 1"));
+            let what = format!("{dim} pairs of columns with correlation {rho} and finite information do not exist");
+            return Err(Error::usage(what, "use one column or more, and a correlation between -1 and 1"));
         }
         Ok(Pairs { normal: Normal::pairs(dim, dim, rho), dim, rotation: None })
     }
 
-    /// The number of columns of X, and of Y.
+    /// The number of columns of X, which equals that of Y.
     pub fn dim(&self) -> usize {
         self.dim
     }
@@ -62,7 +62,7 @@ impl Pairs {
         self.normal.rho()
     }
 
-    /// Whether Y goes through the cube.
+    /// Whether Y is rotated and cubed.
     pub fn cubic(&self) -> bool {
         self.rotation.is_some()
     }
@@ -75,7 +75,7 @@ impl Pairs {
     /// The next `n` independent pairs of a stream, X (n, dim) and Y (n, dim).
     ///
     /// # Errors
-    /// If `n` is 0.
+    /// `n` is 0.
     pub fn sample(&self, n: usize, rng: &mut Stream) -> Result<(Samples, Samples)> {
         collect(n, [self.dim; 2], |x, y| {
             self.normal.draw(rng, x, y);
@@ -87,12 +87,12 @@ impl Pairs {
     }
 }
 
-/// W, (dim, dim) row after row: any two rows are of length 1 and at right angles.
+/// W, (dim, dim), row-major: any two rows have length 1 and are orthogonal.
 fn rotation(dim: usize, seed: u64) -> Vec<f64> {
     let mut rng = stream(seed, "mi/staircase", 0);
-    // The directions of a matrix of normal numbers have no preference (Stewart 1980, *The efficient generation of random orthogonal matrices*).
+    // A matrix of normal numbers has no preferred direction (Stewart 1980, *The efficient generation of random orthogonal matrices*).
     let mut w = DMatrix::from_fn(dim, dim, |_, _| rng.normal64()).qr().q();
-    // A rotation, not a mirror.
+    // A rotation, not a reflection.
     if w.determinant() < 0.0 {
         w.column_mut(0).neg_mut();
     }
@@ -119,7 +119,7 @@ mod tests {
         assert!(down.truth() == up.truth() && (up.truth() + 1.5 * 0.75f64.ln()).abs() < 1e-14);
         let (x, y) = sample(&Pairs::of_information(20, 10.0, false, 1).unwrap(), 4000);
         assert_eq!((x.dim(), y.dim()), (20, 20));
-        // Without bias; the variance of an estimate is about sum(rho^2) / n.
+        // The estimate is unbiased, with a variance of about sum(rho^2) / n.
         let estimate = linear(&x, &y, Covariance::Sample).unwrap().mi;
         assert!((estimate - 10.0).abs() < 0.25, "{estimate}");
     }

@@ -1,10 +1,10 @@
-//! The tasks against what the reference says of them: tests/golden/mi (the README of tests/golden says how it was made).
+//! The tasks compared with the reference: tests/golden/mi (the README of tests/golden says how it was made).
 
 use super::*;
 use crate::mi::neighbours::{Ksg, ksg};
 use std::io::Read;
 
-/// The tasks of which there is a golden sample.
+/// The tasks that have a golden sample.
 const GOLDEN: [&str; 10] = [
     "1v1-additive-0.1",
     "1v1-bimodal-0.75",
@@ -18,10 +18,10 @@ const GOLDEN: [&str; 10] = [
     "wiggly-1v1-normal-0.75",
 ];
 
-/// The rows of a golden sample.
+/// The number of rows of a golden sample.
 const ROWS: usize = 1000;
 
-/// How often as many are drawn.
+/// The number of blocks of this size that are drawn.
 const BLOCKS: usize = 50;
 
 fn golden(file: &str) -> std::fs::File {
@@ -83,7 +83,7 @@ fn labels_say_in_words_what_a_task_is_and_each_is_another() {
 #[test]
 fn every_sample_is_finite_repeats_with_its_seed_and_begins_a_longer_one() {
     for task in all() {
-        // Infinity would be refused.
+        // Infinity would be an error.
         let (x, y) = task.sample(2000, 1).unwrap();
         assert_eq!((x.len(), x.dim(), y.len(), y.dim()), (2000, task.dim_x(), 2000, task.dim_y()), "{}", task.name());
         let (short, other) = (task.sample(50, 1).unwrap(), task.sample(50, 2).unwrap());
@@ -111,8 +111,8 @@ fn neighbours_find_the_truth_where_there_is_one_column_and_no_heavy_tail() {
     }
 }
 
-/// What describes a sample: of each column its quantiles, with `moments` its mean and standard deviation too; of any two
-/// columns the rank correlation, and that of their distances from the median, which is where t and spirals show.
+/// Statistics of a sample. For each column: its quantiles and, with `moments`, its mean and standard deviation. For any two
+/// columns: the rank correlation, and the rank correlation of their distances from the median, where t and spirals show.
 fn description(x: &Samples, y: &Samples, moments: bool) -> Vec<(String, f64)> {
     let both = x.beside(y).unwrap();
     let n = both.len();
@@ -144,7 +144,7 @@ fn description(x: &Samples, y: &Samples, moments: bool) -> Vec<(String, f64)> {
     all
 }
 
-/// The place of each value among all, with mean 0 and variance 1.
+/// The rank of each value among all, scaled to mean 0 and variance 1.
 fn places(column: &[f64]) -> Vec<f64> {
     let n = column.len();
     let mut order: Vec<usize> = (0..n).collect();
@@ -157,16 +157,16 @@ fn places(column: &[f64]) -> Vec<f64> {
     places
 }
 
-/// 50,000 draws in 50 blocks of as many rows as the reference's sample: the blocks' mean, and their standard deviation, which
-/// is the standard error of the same value of the reference, whatever its distribution. Student's t with 49 degrees of freedom
-/// is beyond 5.5 once in 700,000 times; there are 3,223 comparisons. It is enough to tell a correlation of 0.8 from 0.7, and a
-/// hump of weight 0.3 from 0.4.
+/// 50,000 draws in 50 blocks, each with as many rows as the reference's sample. The reference is compared with the mean over blocks. The
+/// standard deviation over blocks is the standard error of the reference's statistic, whatever its distribution. Student's t with 49 degrees of
+/// freedom is beyond 5.5 once in 700,000 times; there are 3,223 comparisons. The test can distinguish a correlation of 0.8 from 0.7, and a
+/// mode of weight 0.3 from 0.4.
 #[test]
 fn quantiles_moments_and_rank_correlations_are_those_of_the_reference() {
     let mut far = Vec::new();
     for name in GOLDEN {
         let task = find(name).unwrap();
-        // Two degrees of freedom: the variance is infinite, and the mean's error with it.
+        // Two degrees of freedom: the variance is infinite, and so is the error of the mean.
         let moments = !name.starts_with("student");
         let (x, y) = reference(name);
         assert_eq!((x.len(), x.dim(), y.dim()), (ROWS, task.dim_x(), task.dim_y()));
@@ -187,7 +187,7 @@ fn quantiles_moments_and_rank_correlations_are_those_of_the_reference() {
     assert!(far.is_empty(), "{far:#?}");
 }
 
-/// The largest difference between the shares of rows below a value (Kolmogorov and Smirnov), in units of sqrt(1 / n + 1 / m).
+/// The largest difference between the fractions of rows below a value (Kolmogorov-Smirnov), in units of sqrt(1 / n + 1 / m).
 /// It is beyond 2.3 once in 20,000 times, 2 exp(-2 2.3^2); there are 87 columns.
 #[test]
 fn columns_are_distributed_as_those_of_the_reference() {

@@ -1,33 +1,33 @@
-//! Invertible maps of X and of Y, which change how the variables look and leave their mutual information as it is.
+//! Invertible maps of X and of Y, which change the distributions of the variables but not their mutual information.
 //!
-//! The formulas are those of the reference (benchmark-mi 0.1.3); it computes in f32 and this in f64, so values in the far
+//! The formulas are those of the reference (benchmark-mi 0.1.3). The reference computes in f32 and this module in f64, so values in the far
 //! tails of [`Transform::NormalCdf`] and [`Transform::Bimodal`] are not rounded to 0, 1 or an end of the search here.
 
 use statrs::function::erf::erfc;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
-/// A map f of X with its map g of Y.
+/// A map f of X together with its map g of Y.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Transform {
-    /// Each column through the standard normal distribution function; uniform in [0, 1] if it was standard normal.
+    /// Maps each column by the standard normal distribution function; the result is uniform in [0, 1] if the column was standard normal.
     NormalCdf,
-    /// Each column to x sqrt(|x|), which makes tails longer.
+    /// Maps each column to x sqrt(|x|), which makes tails longer.
     HalfCube,
-    /// Each column to asinh(x), which makes tails shorter.
+    /// Maps each column to asinh(x), which makes tails shorter.
     Asinh,
-    /// Each column to itself with sines added, other ones for X and Y, whose slopes stay above 0.
+    /// Adds sines to each column, different ones for X and Y; slopes stay above 0.
     Wiggly,
-    /// A standard normal column to a mixture of two normal ones of variance 1: for X 0.3 at 0 and 0.7 at 5, for Y 0.5 at -1 and
+    /// Maps a standard normal column to a mixture of two normal distributions of variance 1: for X 0.3 at 0 and 0.7 at 5, for Y 0.5 at -1 and
     /// 0.5 at 3.
     Bimodal,
-    /// A row is turned by |x|^2 / dim radians, in the plane of columns 0 and 1 for X, of columns 1 and 2 for Y.
+    /// Rotates a row by |x|^2 / dim radians, in the plane of columns 0 and 1 for X, and of columns 1 and 2 for Y.
     Spiral,
-    /// X in [0, 1] is rolled up in a plane; Y is left as it is.
+    /// Rolls up X in [0, 1] in a plane; Y is unchanged.
     SwissRoll,
 }
 
 impl Transform {
-    /// The reference's name, which stands before that of what is mapped.
+    /// The reference's name, which precedes the name of the task that is mapped.
     pub(super) fn name(self) -> &'static str {
         match self {
             Transform::NormalCdf => "normal_cdf",
@@ -40,7 +40,7 @@ impl Transform {
         }
     }
 
-    /// The same in words.
+    /// The name in words.
     pub(super) fn label(self) -> &'static str {
         match self {
             Transform::NormalCdf => "normal CDF",
@@ -50,7 +50,7 @@ impl Transform {
         }
     }
 
-    /// How many columns X gains.
+    /// The number of columns that X gains.
     pub(super) fn more_x(self) -> usize {
         usize::from(self == Transform::SwissRoll)
     }
@@ -82,18 +82,18 @@ impl Transform {
     }
 }
 
-/// The probability that a standard normal number is below `v`, to 1e-10 of its value in the lower tail too.
+/// The probability that a standard normal variable is below `v`, to a relative error of 1e-10, in the lower tail too.
 fn normal_cdf(v: f64) -> f64 {
     0.5 * erfc(-v * FRAC_1_SQRT_2)
 }
 
-/// The value below which `weight` of N(means[0], 1) and 1 - weight of N(means[1], 1) lie with probability `p`, by bisection.
+/// The quantile at probability `p` of the mixture of `weight` times N(means[0], 1) and 1 - `weight` times N(means[1], 1), by bisection.
 ///
-/// The reference searches from -10 to 10. An f64 can tell no `p` from 0 or 1 whose value is beyond 50.
+/// The reference searches from -10 to 10. An f64 cannot distinguish `p` from 0 or 1 if the value is beyond 50.
 fn mixture_quantile(p: f64, weight: f64, means: [f64; 2]) -> f64 {
     let cdf = |v: f64| weight * normal_cdf(v - means[0]) + (1.0 - weight) * normal_cdf(v - means[1]);
     let (mut low, mut high) = (-50.0, 50.0);
-    // 100 / 2^64 is below the rounding of all but values next to 0.
+    // 100 / 2^64 is below the rounding error of all values except those next to 0.
     for _ in 0..64 {
         let middle = 0.5 * (low + high);
         if cdf(middle) < p { low = middle } else { high = middle }
@@ -101,7 +101,7 @@ fn mixture_quantile(p: f64, weight: f64, means: [f64; 2]) -> f64 {
     0.5 * (low + high)
 }
 
-/// Turns `row` by the angle |row|^2 / dim in the plane of columns `first` and `first` + 1, from the one to the other.
+/// Rotates `row` by the angle |row|^2 / dim in the plane of columns `first` and `first` + 1, from the first toward the second.
 fn turn(row: &mut [f64], first: usize) {
     let angle = row.iter().map(|v| v * v).sum::<f64>() / row.len() as f64;
     let (sin, cos) = angle.sin_cos();
@@ -127,9 +127,9 @@ mod tests {
 
     #[test]
     fn known_values_come_out() {
-        // Python's math module, from the reference's formulas; the spiral by the power series of its matrix exponential.
+        // From Python's math module, with the reference's formulas; the spiral from the power series of its matrix exponential.
         let (x, y) = mapped(Transform::NormalCdf, &[-1.3], &[0.7]);
-        // The series behind statrs' erfc end at 1e-10.
+        // The series in statrs' erfc are truncated at 1e-10.
         assert!((x[0] - 0.09680048458561034).abs() < 1e-11 && (y[0] - 0.758036347776927).abs() < 1e-11);
         let (x, y) = mapped(Transform::HalfCube, &[-1.3], &[0.7]);
         close(&[x[0], y[0]], &[-1.4822280526288796, 0.5856620185738528]);
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_spiral_keeps_lengths_and_turns_a_quarter_where_it_should() {
-        // |x|^2 / 2 = pi / 2: the first axis goes to the second.
+        // |x|^2 / 2 = pi / 2: the first axis is rotated to the second.
         let (x, _) = mapped(Transform::Spiral, &[PI.sqrt(), 0.0], &[0.0; 3]);
         close(&x, &[0.0, PI.sqrt()]);
     }
@@ -160,7 +160,7 @@ mod tests {
                 let (x, y) = mapped(Transform::Bimodal, &[v], &[v]);
                 let value = [x[0], y[0]][at];
                 let back = weight * normal_cdf(value - means[0]) + (1.0 - weight) * normal_cdf(value - means[1]);
-                // At the upper end probabilities are next to 1 and have no finer steps.
+                // At the upper end probabilities are close to 1, where f64 has no finer steps.
                 assert!((back - normal_cdf(v)).abs() < 1e-12 * back.max(1e-3) + 2e-16, "{v}: {value}");
                 assert!(value > last && value.is_finite(), "{v}: {value} after {last}");
                 last = value;

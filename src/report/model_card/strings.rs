@@ -1,7 +1,7 @@
-//! Strings as they may stand in a card: in its YAML, in its Markdown, in its programs.
+//! Strings in the forms that a card needs: for its YAML, its Markdown and its programs.
 
-/// A YAML scalar in double quotes, on one line: what a reader gets is `text`, whatever is in it (YAML 1.2, section 7.3.1).
-pub(super) fn yaml(text: &str) -> String {
+/// A YAML scalar in double quotes, on one line; parsing it gives `text`, whatever it contains (YAML 1.2, section 7.3.1).
+pub(crate) fn yaml(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {
@@ -15,8 +15,8 @@ pub(super) fn yaml(text: &str) -> String {
     quoted + "\""
 }
 
-/// Plain text on one line of Markdown, a table's cell included.
-pub(super) fn plain(text: &str) -> String {
+/// Plain text on one line of Markdown, also usable in a table cell.
+pub(crate) fn plain(text: &str) -> String {
     let mut line = String::new();
     for c in text.chars() {
         match c {
@@ -28,34 +28,34 @@ pub(super) fn plain(text: &str) -> String {
     line.trim().to_string()
 }
 
-/// What a path or reference is called: its last part, so that a card does not tell where things lay on a disk. An address on the hub is
-/// kept whole.
-pub(super) fn called(path: &str) -> &str {
+/// The name of a path or reference: its last part, so that a card does not reveal where files were on a disk. An address on the hub is
+/// kept in full.
+pub(crate) fn called(path: &str) -> &str {
     if path.starts_with("hf:") {
         return path;
     }
     path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or_default()
 }
 
-/// `owner/name`, if it is one: the only string that a card puts into programs.
-pub(super) fn repository(repo: &str) -> Option<&str> {
+/// `repo`, if it has the form `owner/name`: the only string that a card puts into programs.
+pub(crate) fn repository(repo: &str) -> Option<&str> {
     let word = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     repo.split_once('/').filter(|(owner, name)| word(owner) && word(name)).map(|_| repo)
 }
 
 /// A number to at most one decimal place.
-pub(super) fn short(x: f64) -> String {
+pub(crate) fn short(x: f64) -> String {
     let text = format!("{x:.1}");
     text.strip_suffix(".0").map(str::to_string).unwrap_or(text)
 }
 
 /// A share of 1 as per cent.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
 /// A table of Markdown; nothing where there are no rows.
-pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return String::new();
     }

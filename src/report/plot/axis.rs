@@ -1,21 +1,21 @@
-//! An axis: which values it spans, where its ticks are, and what they say.
+//! An axis: the range it spans, the positions of its ticks, and their labels.
 
-use super::{Panel, Style};
+use crate::report::plot::{Panel, Style};
 
 /// The ends of an axis.
 pub(super) type Range = (f64, f64);
 
-/// Beyond it a value is a gap, as infinity is: the span of an axis must be finite too.
+/// Values beyond this are gaps, like infinity: the span of an axis must be finite too.
 const LARGEST: f64 = 1e300;
-/// The part of its size below which a span cannot be told from one value.
+/// A span smaller than this fraction of its values counts as a single value.
 const FLAT: f64 = 1e-9;
-/// Room at either end, as a part of the span.
+/// Padding at either end, as a fraction of the span.
 const AIR: f64 = 0.03;
-/// How far from 0 the data may begin for the axis to begin at 0, as a part of their end.
+/// How far from 0 the data may begin for the axis to begin at 0, as a fraction of their end (x, y).
 const NEAR: [f64; 2] = [0.05, 0.3];
-/// How much closer ticks may be than asked for, so that they are not much further apart.
+/// The smallest distance between ticks, as a fraction of the requested distance; this keeps them from being much further apart.
 const TIGHT: f64 = 0.85;
-/// The part of a faint line's values that its axis leaves out, at either end.
+/// The fraction of a faint line's values that its axis ignores at either end.
 const LEFT_OUT: f64 = 0.005;
 
 /// Whether a point with these values can be drawn.
@@ -28,7 +28,7 @@ pub(super) fn is_usable((low, high): Range) -> bool {
     is_shown((low, high)) && high - low > (FLAT * low.abs().max(high.abs())).max(f64::MIN_POSITIVE / FLAT)
 }
 
-/// The x and y that a panel's data span; `None` without a point.
+/// The ranges of x and y that a panel's data span; `None` if there is no point.
 pub(super) fn spans(panel: &Panel) -> [Option<Range>; 2] {
     let (mut all_x, mut all_y) = (None, None);
     for series in &panel.series {
@@ -50,7 +50,7 @@ fn span(values: impl Iterator<Item = f64>) -> Option<Range> {
     values.fold(None, |range, v| joined(range, Some((v, v))))
 }
 
-/// The y between which most of the points are.
+/// The range of y that contains most of the points.
 fn most(points: impl Iterator<Item = (f64, f64)>) -> Option<Range> {
     let mut values: Vec<f64> = points.map(|p| p.1).collect();
     values.sort_unstable_by(f64::total_cmp);
@@ -58,7 +58,7 @@ fn most(points: impl Iterator<Item = (f64, f64)>) -> Option<Range> {
     span(values[skip..values.len() - skip].iter().copied())
 }
 
-/// What two ranges span together.
+/// The range that two ranges span together.
 pub(super) fn joined(a: Option<Range>, b: Option<Range>) -> Option<Range> {
     match (a, b) {
         (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
@@ -66,7 +66,8 @@ pub(super) fn joined(a: Option<Range>, b: Option<Range>) -> Option<Range> {
     }
 }
 
-/// The axis (0 x, 1 y) for data that span so: with some air, from 0 if they begin near it, and never of length 0.
+/// The ends of an axis (0 x, 1 y) for data with this span: with some padding, starting at 0 if the data begin near it, and never of length
+/// 0.
 pub(super) fn fitted(span: Option<Range>, axis: usize) -> Range {
     let Some((low, high)) = span else { return (0.0, 1.0) };
     if !is_usable((low, high)) {
@@ -79,15 +80,15 @@ pub(super) fn fitted(span: Option<Range>, axis: usize) -> Range {
     (if near(low, high) { 0.0 } else { low - air }, if near(high, low) { 0.0 } else { high + air })
 }
 
-/// Both axes as long as the longer one, about their middles.
+/// Extends both axes to the length of the longer one, around their centers.
 pub(super) fn equal(axes: [Range; 2]) -> [Range; 2] {
     let half = axes.map(|(low, high)| high / 2.0 - low / 2.0);
     let half = half[0].max(half[1]);
     axes.map(|(low, high)| (low / 2.0 + high / 2.0 - half, low / 2.0 + high / 2.0 + half))
 }
 
-/// The ticks of an axis of this many pixels, about `apart` pixels from each other: where, and what it says there. Where all values are
-/// `whole` numbers the ticks are.
+/// The ticks of an axis with a length of `pixels`, about `apart` pixels from each other: their values and labels. If all values are `whole`
+/// numbers, so are the ticks.
 pub(super) fn ticks((low, high): Range, pixels: f64, apart: f64, whole: bool) -> Vec<(f64, String)> {
     let rough = (high - low) / (pixels / apart).max(1.0);
     let power = 10f64.powf(rough.log10().floor());
@@ -103,7 +104,7 @@ pub(super) fn ticks((low, high): Range, pixels: f64, apart: f64, whole: bool) ->
     values.into_iter().map(|v| (v, label(v, step, largest))).collect()
 }
 
-/// A tick's value with as many digits as tell it from its neighbours; all ticks of an axis are written in the same way.
+/// A tick's value with enough digits to distinguish it from its neighbors; all ticks of an axis are written in the same way.
 fn label(value: f64, step: f64, largest: f64) -> String {
     if value == 0.0 {
         return "0".into();

@@ -1,28 +1,29 @@
-//! Where everything stands: the title, the panels in their grid with their axes, the legend.
+//! The layout: the title, the grid of panels with their axes, and the legend.
 
-use super::axis::{self, Range};
-use super::legend::Legend;
-use super::lettering::{self, Anchor, Text};
-use super::{Figure, Panel, Style, marks, thinning};
 use crate::report::markup::Escaped;
+use crate::report::plot::axis::{self, Range};
+use crate::report::plot::legend::Legend;
+use crate::report::plot::lettering::{self, Anchor, Text};
+use crate::report::plot::{Figure, Panel, Style, marks, thinning};
 use std::fmt::{self, Write};
 
-/// Pixels of a figure of one panel, of a map, and of several columns: a page of documentation shows them at full size.
+/// Widths in pixels of a figure with one panel, of a map, and of a figure with several columns: a documentation page shows them at full
+/// size.
 const WIDTHS: [f64; 3] = [640.0, 480.0, 840.0];
-/// A panel's narrowest, and the lowest and the highest of its plots.
+/// The smallest width of a panel, and the smallest and largest height of a plot.
 const NARROW: f64 = 170.0;
 const HEIGHTS: (f64, f64) = (170.0, 340.0);
-/// Font sizes of ticks, labels, panels' titles, and the figure's.
+/// Font sizes of ticks, labels, panel titles, and the figure title.
 const FONTS: [f64; 4] = [11.0, 12.0, 13.0, 15.0];
-/// Pixels around the figure, and right of each plot: half of the last tick's label stands there.
+/// Pixels around the figure, and to the right of each plot, where half of the last tick's label is.
 const MARGIN: f64 = 10.0;
 const RIGHT: f64 = 16.0;
 /// How far beyond its axes a plot is drawn, so that a line on an axis is not cut in half.
 const BLEED: f64 = 3.0;
-/// Pixels beyond which a point is drawn nearer; no one sees it, and its numbers stay short.
+/// Distance in pixels to which points that are farther away are moved: it is outside the plot, and the numbers stay short.
 const FAR: f64 = 9999.0;
 
-/// A panel with its axes, x and y.
+/// A panel with its x and y axes.
 struct Axes<'a> {
     panel: &'a Panel,
     ranges: [Range; 2],
@@ -86,7 +87,7 @@ pub(super) fn write(out: &mut String, figure: &Figure) -> fmt::Result {
     Ok(())
 }
 
-/// What a screen reader says: the title, or those of the panels.
+/// The text for screen readers: the title, or the titles of the panels.
 fn spoken(figure: &Figure) -> String {
     let titles: Vec<&str> = figure.panels.iter().map(|p| p.title.as_str()).filter(|title| !title.is_empty()).collect();
     match &figure.title {
@@ -96,7 +97,7 @@ fn spoken(figure: &Figure) -> String {
     }
 }
 
-/// The axes of all panels; `height` is that of a plot.
+/// The axes of all panels; `height` is the height of a plot.
 fn axes(figure: &Figure, height: f64) -> Vec<Axes<'_>> {
     let spans: Vec<_> = figure.panels.iter().map(axis::spans).collect();
     let free = figure.panels.iter().zip(&spans).filter(|(panel, _)| panel.y_range.is_none());
@@ -113,7 +114,7 @@ fn axes(figure: &Figure, height: f64) -> Vec<Axes<'_>> {
     figure.panels.iter().zip(&spans).map(one).collect()
 }
 
-/// Pixels left of the plots of a column: ticks and label.
+/// Pixels to the left of the plots in a column, for ticks and label.
 fn left(figure: &Figure, all: &[Axes<'_>], column: usize, columns: usize) -> f64 {
     if figure.share_y && column > 0 {
         return 0.0;
@@ -124,12 +125,12 @@ fn left(figure: &Figure, all: &[Axes<'_>], column: usize, columns: usize) -> f64
     ticks.fold(0.0, f64::max) + 10.0 + label
 }
 
-/// Text about a place, as most is.
+/// Text centered at a position, as most text is.
 fn text(at: (f64, f64), words: &str, room: f64) -> Text<'_> {
     Text { at, size: FONTS[1], anchor: Anchor::Middle, color: "#222", bold: false, upright: false, room, words }
 }
 
-/// A panel in its place: the upper left corner between its axes, and its size.
+/// A panel at its position: the upper left corner of the area between its axes, and the size of that area.
 struct Plot<'a> {
     axes: &'a Axes<'a>,
     x: f64,
@@ -159,7 +160,7 @@ impl Plot<'_> {
         (high - y) / (high - low) * self.height
     }
 
-    /// Title, grid, axes, ticks and labels; `left` are the pixels for those of y.
+    /// Writes the title, grid, axes, ticks and labels; `left` is the width in pixels for the ticks and label of y.
     fn write_frame(&self, out: &mut String, with_y: bool, left: f64) -> fmt::Result {
         let Plot { axes, x, y, width, height } = *self;
         let (panel, bottom, middle) = (axes.panel, y + height, x + width / 2.0);
@@ -189,7 +190,7 @@ impl Plot<'_> {
         write!(out, "{}", text((middle, bottom + 32.0), &panel.x_label, width + RIGHT))
     }
 
-    /// What is drawn between the axes; a picture in the picture cuts off what is beyond them.
+    /// Writes the series between the axes; a nested `<svg>` clips everything beyond them.
     fn write_series(&self, out: &mut String, names: &[&str], limit: usize) -> fmt::Result {
         let (width, height) = (self.width + 2.0 * BLEED, self.height + 2.0 * BLEED);
         let all = &self.axes.panel.series;

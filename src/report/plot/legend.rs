@@ -1,19 +1,19 @@
-//! The legend: below the panels, where it covers nothing, an entry for each name.
+//! The legend: below the panels, where it covers nothing, with one entry for each name.
 
-use super::lettering::{Anchor, Text, width};
-use super::marks::{self, Look};
-use super::{Figure, Style};
+use crate::report::plot::lettering::{Anchor, Text, width};
+use crate::report::plot::marks::{self, Look};
+use crate::report::plot::{Figure, Style};
 use std::fmt::{self, Write};
 
-/// Pixels of a sample, between it and its name, and between entries.
+/// Width of a sample, and the gaps between a sample and its name and between entries, in pixels.
 const SAMPLE: f64 = 24.0;
 const GAPS: (f64, f64) = (6.0, 20.0);
 const FONT: f64 = 12.0;
 const LINE: f64 = 20.0;
-/// Pixels of a name at most.
+/// Largest width of a name in pixels.
 const ROOM: f64 = 260.0;
 
-/// A name with all the ways in which it is drawn.
+/// A name with all the marks with which it is drawn.
 struct Entry<'a> {
     name: &'a str,
     marks: Vec<(&'a Style, Look)>,
@@ -26,7 +26,7 @@ pub(super) struct Legend<'a> {
 }
 
 impl<'a> Legend<'a> {
-    /// The legend of a figure of this width.
+    /// The legend of a figure whose width is `wide` pixels.
     pub(super) fn new(figure: &'a Figure, names: &[&str], wide: f64) -> Self {
         let mut entries: Vec<Entry<'a>> = Vec::new();
         for series in figure.panels.iter().flat_map(|panel| &panel.series).filter(|series| !series.name.is_empty()) {
@@ -55,7 +55,7 @@ impl<'a> Legend<'a> {
         if self.rows.is_empty() { 0.0 } else { 4.0 + LINE * self.rows.len() as f64 }
     }
 
-    /// Written from `top` down, each row about `middle`.
+    /// Writes the legend from `top` downwards, with each row centered at `middle`.
     pub(super) fn write(&self, out: &mut String, middle: f64, top: f64) -> fmt::Result {
         for (i, row) in self.rows.iter().enumerate() {
             let y = top + 10.0 + LINE * i as f64;
@@ -91,7 +91,7 @@ fn is_alike(a: (&Style, Look), b: (&Style, Look)) -> bool {
     std::mem::discriminant(a.0) == std::mem::discriminant(b.0) && a.1 == b.1
 }
 
-/// A little of the series, as the panel shows it.
+/// A small sample of the series, as it appears in the panel.
 fn sample(out: &mut String, style: &Style, look: Look, (x, y): (f64, f64)) -> fmt::Result {
     let flat = |dy: f64| [(x, y + dy), (x + SAMPLE, y + dy)];
     let middle = [(x + SAMPLE / 2.0, y)];

@@ -1,14 +1,14 @@
-//! Text in a picture, and about how wide it is: the viewer chooses the font, so no one knows.
+//! Text in a picture, and its approximate width: the viewer chooses the font, so the exact width is unknown.
 
 use crate::report::markup::{Escaped, short};
 use std::fmt;
 
-/// What the font is asked to be.
+/// The requested font.
 pub(super) const FAMILY: &str = "Helvetica Neue, Helvetica, Arial, sans-serif";
-/// The width of a letter of most sans-serif fonts on average, a little more to be safe, in parts of the font's size.
+/// The average width of a letter in most sans-serif fonts, plus a small margin, as a fraction of the font size.
 const LETTER: f64 = 0.56;
 
-/// Where a text is held.
+/// The part of a text that is placed at its position.
 #[derive(Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -16,7 +16,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// A line of text; an empty one is nothing.
+/// A line of text; an empty one writes nothing.
 #[derive(Clone, Copy)]
 pub(super) struct Text<'a> {
     pub at: (f64, f64),
@@ -24,14 +24,14 @@ pub(super) struct Text<'a> {
     pub anchor: Anchor,
     pub color: &'static str,
     pub bold: bool,
-    /// Reads upwards, as beside a y axis.
+    /// Whether the text is rotated to read upwards, as next to a y axis.
     pub upright: bool,
-    /// The room in pixels; longer text loses its middle.
+    /// The available width in pixels; the middle of longer text is cut out.
     pub room: f64,
     pub words: &'a str,
 }
 
-/// About how wide a text is in pixels; what is not Latin is taken to be as wide as high.
+/// The approximate width of a text in pixels; characters of wide scripts are assumed to be as wide as they are high.
 pub(super) fn width(words: &str, size: f64) -> f64 {
     words
         .chars()

@@ -1,6 +1,6 @@
 //! The marks of a series, in pixels: lines, staircases, bands and points.
 
-use super::{Color, Figure, Series, Style};
+use crate::report::plot::{Color, Figure, Series, Style};
 use std::fmt::{self, Write};
 
 /// Okabe and Ito's colours without black, which is the truth's, and without yellow, which white swallows.
@@ -18,14 +18,14 @@ const SHAPES: [&str; 5] = [
     "m-3-1h2v-2h2v2h2v2h-2v2h-2v-2h-2z",
 ];
 
-/// The colour of a series, and how often all colours were taken before it.
+/// The color of a series, and how many times all colors had been used before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
     color: &'static str,
     round: usize,
 }
 
-/// The names that have a colour of their own, in order.
+/// The names that are assigned colors, in order.
 pub(super) fn names(figure: &Figure) -> Vec<&str> {
     let mut names = Vec::new();
     for series in figure.panels.iter().flat_map(|panel| &panel.series).filter(|s| s.color == Color::ByName) {
@@ -47,7 +47,7 @@ pub(super) fn look(series: &Series, names: &[&str]) -> Look {
     Look { color: HUES[hue % HUES.len()], round: hue / HUES.len() }
 }
 
-/// A length in tenths of a pixel, as short as it can be.
+/// A length in pixels, written in the shortest form with at most one decimal.
 struct Px(f64);
 
 impl fmt::Display for Px {
@@ -60,7 +60,7 @@ impl fmt::Display for Px {
     }
 }
 
-/// The marks of a style at these places, those of a band down to `low`; NaN is a gap.
+/// Writes the marks of a style at these positions; a band extends down to `low`; NaN is a gap.
 pub(super) fn write(
     out: &mut String,
     style: &Style,
@@ -84,7 +84,7 @@ pub(super) fn write(
                     write!(out, "H{}V{}", Px(*x), Px(*y))?;
                 }
                 if run.len() == 1 {
-                    out.push_str("h6"); // no next point says how long it holds
+                    out.push_str("h6"); // no next point determines how long it holds
                 }
             }
             out.push_str("\"/>\n");
@@ -97,7 +97,7 @@ pub(super) fn write(
         Style::Points => dots(out, look, 0.75, points),
         Style::Band { .. } => {
             write!(out, "<path fill=\"{}\" fill-opacity=\".22\" d=\"", look.color)?;
-            // Both edges have a gap where one has.
+            // Both edges have a gap where either has one.
             let both =
                 |(high, low): (&(f64, f64), &(f64, f64))| if is_place(low) { *high } else { (f64::NAN, f64::NAN) };
             let upper: Vec<(f64, f64)> = points.iter().zip(low).map(both).collect();
@@ -122,7 +122,7 @@ fn is_place((x, y): &(f64, f64)) -> bool {
     x.is_finite() && y.is_finite()
 }
 
-/// What lies between gaps.
+/// The runs of points between gaps.
 fn runs(points: &[(f64, f64)]) -> impl Iterator<Item = &[(f64, f64)]> {
     points.split(|p| !is_place(p)).filter(|run| !run.is_empty())
 }
@@ -134,7 +134,7 @@ fn line(out: &mut String, look: Look, width: f64, opacity: f64, dash: &str, poin
         look.color
     )?;
     if opacity < 1.0 {
-        // Of the whole path: some viewers let a stroke of its own opacity darken where it crosses itself.
+        // Opacity of the whole path: with the opacity of the stroke, some viewers darken a path where it crosses itself.
         write!(out, " opacity=\"{opacity}\"")?;
     }
     if !dash.is_empty() {
@@ -146,7 +146,7 @@ fn line(out: &mut String, look: Look, width: f64, opacity: f64, dash: &str, poin
             write!(out, "{}{} {}", if i == 0 { 'M' } else { ' ' }, Px(*x), Px(*y))?;
         }
         if run.len() == 1 {
-            out.push_str("h0"); // a point alone is a dot
+            out.push_str("h0"); // a single point is a dot
         }
     }
     out.push_str("\"/>\n");

@@ -1,9 +1,9 @@
-//! Plots as SVG: curves, staircases, bands and clouds of points in a grid of panels, with one legend below them.
+//! Plots as SVG: curves, step functions, bands and point clouds in a grid of panels, with one legend below them.
 //!
-//! Data in, text out. The picture needs no font, script or style sheet beside it: text stays text, the ground is white so that it
-//! reads on a dark page, and the colours are those of Okabe and Ito (2008, *Color Universal Design*), which colour-blind people can tell
-//! apart. Plotters (0.3.7) was tried first: it rounds to whole pixels, which makes noisy curves ragged, puts the legend on the
-//! data, and cannot write the `<title>` that screen readers need.
+//! Data in, text out. The picture needs no separate font, script or style sheet: text stays text, the background is white so that it is
+//! readable on a dark page, and the colors are those of Okabe and Ito (2008, *Color Universal Design*), which color-blind people can
+//! distinguish. Plotters (0.3.7) was tried first: it rounds to whole pixels, which makes noisy curves ragged, it draws the legend over
+//! the data, and it cannot write the `<title>` that screen readers need.
 //!
 //! ```
 //! use cpc::report::plot::{Color, Figure, Panel, Series, Style};
@@ -30,97 +30,98 @@ mod thinning;
 
 use crate::error::{Error, Result};
 
-/// How a series is drawn. x need not grow, and values that are not finite are gaps, in all of them.
+/// How a series is drawn. In every style, x need not be increasing, and values that are not finite are gaps.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Style {
     /// A line from point to point.
     Line,
     /// A dashed line, such as an upper limit of all estimates.
     Dashed,
-    /// A thin, light line for what is noisy. The axis leaves out the highest and the lowest half a percent of its values, as some
-    /// estimators have a few that would flatten the rest.
+    /// A thin, light line for noisy values. The range of the axis ignores the highest and the lowest half percent of its values, since
+    /// some estimators produce a few that would flatten the rest.
     Faint,
-    /// A line with a dot on each point: few values, each of which was measured.
+    /// A line with a dot on each point, for a small number of measured values.
     Marked,
-    /// Points alone, dots first, and other shapes where there are more series than colours.
+    /// Points alone: dots first, then other shapes if there are more series than colors.
     Points,
-    /// A staircase: each value holds until the next point's x; the last point only ends the last step.
+    /// A step function: each value holds until the next point's x; the last point only ends the last step.
     Steps,
-    /// The area between the points and `low`, the y of its lower edge for each of them.
+    /// The area between the points and `low`, which gives the y of its lower edge for each point.
     Band {
-        /// The lower edge, one y a point.
+        /// The lower edge, one y per point.
         low: Vec<f64>,
     },
 }
 
-/// The colour of a series.
+/// The color of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {
-    /// Series of one name have one colour, in all panels; names take them in the order in which they come.
+    /// Series with the same name have the same color in all panels; colors are assigned in the order in which the names first appear.
     #[default]
     ByName,
-    /// Black, for the truth.
+    /// Black, for the true value.
     Ink,
-    /// Grey, for what is only to be compared with.
+    /// Gray, for a reference to compare with.
     Grey,
-    /// One of the palette's six, which then repeat with other dashes and shapes. [`Color::ByName`] does not look which are taken.
+    /// One of the six colors of the palette; higher numbers repeat them with other dashes and shapes. [`Color::ByName`] does not check
+    /// which of them are used.
     Hue(usize),
 }
 
-/// Points that are drawn alike.
+/// Points drawn in the same way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// The name in the legend; series of one name share an entry, and one without a name has none.
+    /// The name in the legend; series with the same name share an entry, and a series without a name has none.
     pub name: String,
     /// (x, y) in the units of the axes.
     pub points: Vec<(f64, f64)>,
     /// How they are drawn.
     pub style: Style,
-    /// In which colour.
+    /// The color in which they are drawn.
     pub color: Color,
 }
 
 impl Series {
-    /// A series in the colour of its name.
+    /// A series in the color of its name.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>, style: Style) -> Self {
         Series { name: name.into(), points, style, color: Color::ByName }
     }
 
-    /// The same in this colour.
+    /// The same series in another color.
     pub fn colored(self, color: Color) -> Self {
         Series { color, ..self }
     }
 }
 
-/// A pair of axes with what is drawn between them.
+/// A pair of axes and the series drawn between them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Panel {
-    /// Above the panel; may be empty, as the labels may.
+    /// The title above the panel; like the labels, it may be empty.
     pub title: String,
-    /// Below the x axis, with the unit.
+    /// The label below the x axis, with the unit.
     pub x_label: String,
-    /// Beside the y axis, with the unit.
+    /// The label next to the y axis, with the unit.
     pub y_label: String,
-    /// What is drawn; later ones lie on earlier ones.
+    /// The series to draw; later ones are drawn over earlier ones.
     pub series: Vec<Series>,
-    /// The ends of the x axis; from the data if not given.
+    /// The ends of the x axis; determined from the data if not given.
     pub x_range: Option<(f64, f64)>,
-    /// The ends of the y axis; what is beyond them is cut off. From the data if not given.
+    /// The ends of the y axis; anything beyond them is clipped. Determined from the data if not given.
     pub y_range: Option<(f64, f64)>,
-    /// Whether a unit is as long on both axes, as a map of points needs it. It widens the shorter axis, a given range too.
+    /// Whether a unit has the same length on both axes, as a map of points needs. This widens the shorter axis, even if its range is given.
     pub equal_units: bool,
 }
 
-/// Panels in a grid, in the order of reading.
+/// Panels in a grid, in reading order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
-    /// Above all panels, and what a screen reader says; without it, it says the titles of the panels.
+    /// The title above all panels, also read by screen readers; without it they read the titles of the panels.
     pub title: Option<String>,
     /// The panels.
     pub panels: Vec<Panel>,
-    /// Panels in a row, at most.
+    /// Largest number of panels in a row.
     pub columns: usize,
-    /// Whether panels without a range of their own span the same y, so that they can be compared; y is then labelled at the left only.
+    /// Whether panels without a range of their own share the same y range, so that they can be compared; y is then labeled only at the left.
     pub share_y: bool,
 }
 
@@ -131,8 +132,8 @@ impl Default for Figure {
 }
 
 impl Figure {
-    /// The picture as an SVG document, of at most 200 kB for up to 20 panels: of a long line the highest and the lowest point of each
-    /// stretch are drawn, of many points some, evenly chosen. The same figure gives the same text.
+    /// The picture as an SVG document, of at most 200 kB for up to 20 panels: for a long line only the highest and the lowest point of each
+    /// stretch are drawn, and for many points an evenly chosen subset. The same figure gives the same text.
     ///
     /// # Errors
     /// If there is no panel or no column, a range does not go from a finite number to a larger one, or a band's edges differ in length.
@@ -157,7 +158,7 @@ impl Panel {
                 let what = format!("panel {number}: {axis} cannot go from {low} to {high}");
                 return Err(Error::usage(
                     what,
-                    "give a finite number and a larger one, or leave the range to the data",
+                    "give a finite number and a larger one, or omit the range to determine it from the data",
                 ));
             }
         }

@@ -1,11 +1,11 @@
-//! The picture is well-formed, harmless, small, and the same each time, whatever it is given.
+//! The picture is well-formed, harmless, small, and the same each time, whatever the input is.
 
 use super::*;
 use crate::seed::stream;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-/// The text of every element with its name; fails unless the picture is well-formed.
+/// The text of every element, with the element's name; panics unless the picture is well-formed.
 fn texts(svg: &str) -> Vec<(String, String)> {
     let mut reader = Reader::from_str(svg);
     let (mut open, mut found) = (Vec::new(), Vec::<(String, String)>::new());
@@ -31,7 +31,7 @@ fn texts(svg: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The words of the picture, in their order.
+/// The texts in the picture, in order.
 fn words(svg: &str) -> Vec<String> {
     texts(svg).into_iter().filter(|(element, _)| element == "text").map(|(_, words)| words).collect()
 }
@@ -142,7 +142,7 @@ fn a_name_has_one_colour_and_one_entry_in_all_panels() {
     let svg = Figure { panels, columns: 3, ..Figure::default() }.svg().unwrap();
     let names: Vec<String> = words(&svg).into_iter().filter(|word| word.contains(char::is_alphabetic)).collect();
     assert_eq!(names, ["NWJ", "JS", "truth"]);
-    // NWJ has a faint line and two lines, and one of either in the legend; JS a line there and here.
+    // NWJ has a faint line and two lines, and one of each in the legend; JS has one line in a panel and one in the legend.
     assert_eq!(svg.matches("#0072b2").count(), 5);
     assert_eq!(svg.matches("#d55e00").count(), 2);
 }

@@ -1,7 +1,7 @@
 //! Fewer points where there are more than a picture can show.
 
-use super::axis::is_shown;
-use super::{Figure, Series, Style};
+use crate::report::plot::axis::is_shown;
+use crate::report::plot::{Figure, Series, Style};
 
 /// Points of a series at most: about two for each pixel of a wide panel.
 const OF_SERIES: usize = 1000;
@@ -22,7 +22,7 @@ pub(super) fn limit(figure: &Figure) -> usize {
     limit
 }
 
-/// About how long a point of a series is in the picture.
+/// Approximate number of bytes that a point of a series takes in the picture.
 fn bytes(style: &Style) -> usize {
     match style {
         Style::Line | Style::Dashed | Style::Faint => 12,
@@ -32,7 +32,7 @@ fn bytes(style: &Style) -> usize {
     }
 }
 
-/// Which points of a series are drawn, by their places.
+/// The indices of the points of a series that are drawn.
 pub(super) fn kept(series: &Series, limit: usize) -> Vec<usize> {
     let n = series.points.len();
     match series.style {
@@ -42,12 +42,12 @@ pub(super) fn kept(series: &Series, limit: usize) -> Vec<usize> {
     }
 }
 
-/// `count` of `n` places, the first and the last among them.
+/// `count` evenly spaced indices out of `n`, including the first and the last.
 fn evenly(n: usize, count: usize) -> Vec<usize> {
     (0..count).map(|i| (i as u128 * (n - 1) as u128 / (count - 1).max(1) as u128) as usize).collect()
 }
 
-/// The lowest and the highest point of each stretch, and one of its gaps: what a line covers stays what it was.
+/// The lowest and the highest point of each stretch, and one of its gaps: the area that a line covers stays the same.
 fn extremes(points: &[(f64, f64)], limit: usize) -> Vec<usize> {
     let stretch = (3 * points.len()).div_ceil(limit.max(3));
     let mut kept = Vec::with_capacity(limit);

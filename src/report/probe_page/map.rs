@@ -1,24 +1,24 @@
-//! The map: each class has a colour and a shape, its name where most of its points are, and a key that singles it out.
+//! The map: each class has a color and a shape, its name where most of its points are, and a button that highlights it.
 
-use super::Map;
 use crate::report::markup::{Escaped, short, width};
+use crate::report::probe_page::Map;
 use std::fmt::{self, Write};
 
 const WIDTH: f32 = 1000.0;
-/// Between the points and the edge.
+/// Pixels between the points and the edge.
 const MARGIN: f32 = 14.0;
-/// The lowest and the highest a map may be.
+/// The smallest and the largest height of a map.
 const HEIGHTS: (f32, f32) = (320.0, 760.0);
-/// Colours in the style sheet (`k0` to `k7`).
+/// Number of colors in the style sheet (`k0` to `k7`).
 const COLORS: usize = 8;
-/// Letters of a name on the map at most.
+/// Largest number of letters in a name on the map.
 const LETTERS: usize = 14;
-/// Names on the map at most, so that they do not cover it.
+/// Largest number of names on the map, so that they do not cover it.
 const NAMES: usize = 60;
-/// Points of a class that are looked at to find where most of them are.
+/// Number of points of a class that are examined to find where most of them are.
 const SAMPLED: usize = 200;
 
-/// The shapes, as a path from the point's middle: dot, square, plus, cross, triangle, diamond. Filled or stroked, in the style sheet.
+/// The shapes, as paths from the center of the point: dot, square, plus, cross, triangle, diamond. The style sheet fills or strokes them.
 const SHAPES: [(&str, &str); 6] = [
     ("dot", "h0"),
     ("square", "h0"),
@@ -28,13 +28,13 @@ const SHAPES: [(&str, &str); 6] = [
     ("diamond", "m0-3.4l3 3.4l-3 3.4l-3-3.4z"),
 ];
 
-/// A class's place in the style sheet: neighbours differ in colour, and every eighth in shape.
+/// A class's style names and shape: neighbors differ in color, and the shape changes every eight classes.
 fn style(class: usize) -> (String, &'static str) {
     let (name, path) = SHAPES[class / COLORS % SHAPES.len()];
     (format!("k{} {name}", class % COLORS), path)
 }
 
-/// The figure; `number` tells the figures of a page apart.
+/// Writes the figure; `number` distinguishes the figures of a page.
 pub(super) fn write(out: &mut String, map: &Map, names: &[String], number: usize) -> fmt::Result {
     let mut points: Vec<Vec<(f32, f32)>> = vec![Vec::new(); names.len()];
     let mut left_out = 0usize;
@@ -54,8 +54,8 @@ pub(super) fn write(out: &mut String, map: &Map, names: &[String], number: usize
     write!(
         out,
         "<figure class=\"map\">\n<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-labelledby=\"p{number}t p{number}d\">\n\
-         <title id=\"p{number}t\">Map of the features, coloured by class</title>\n<desc id=\"p{number}d\">{shown} points of {} classes; \
-         a class has a colour, a shape, and its name where most of its points are.</desc>\n<g>\n",
+         <title id=\"p{number}t\">Map of the features, colored by class</title>\n<desc id=\"p{number}d\">{shown} points of {} classes; \
+         each class has a color, a shape, and its name where most of its points are.</desc>\n<g>\n",
         points.iter().filter(|of_class| !of_class.is_empty()).count(),
     )?;
     for (class, of_class) in points.iter().enumerate().filter(|(_, of_class)| !of_class.is_empty()) {
@@ -76,7 +76,7 @@ pub(super) fn write(out: &mut String, map: &Map, names: &[String], number: usize
     }
     write!(
         out,
-        "</g>\n</svg>\n<figcaption>{}, {shown} point{}.{note} <span class=\"scripted\">Choose a class to single it out, and again to show all.</span>\
+        "</g>\n</svg>\n<figcaption>{}, {shown} point{}.{note} <span class=\"scripted\">Choose a class to highlight it; choose it again to show all.</span>\
          </figcaption>\n<div class=\"keys\">\n",
         Escaped(&map.method),
         if shown == 1 { "" } else { "s" }
@@ -96,7 +96,7 @@ pub(super) fn write(out: &mut String, map: &Map, names: &[String], number: usize
     Ok(())
 }
 
-/// Moves the points onto the picture, both axes alike and y upwards; returns the picture's height.
+/// Transforms the points to picture coordinates, with the same scale on both axes and y upwards; returns the picture's height.
 fn fit(points: &mut [Vec<(f32, f32)>]) -> f32 {
     let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
     for &(x, y) in points.iter().flatten() {
@@ -117,7 +117,7 @@ fn fit(points: &mut [Vec<(f32, f32)>]) -> f32 {
     height
 }
 
-/// Where the name of each class stands, and whether it is hidden for want of room; larger classes choose first.
+/// The position of each class's name, and whether it is hidden for lack of space; larger classes are placed first.
 fn placed(points: &[Vec<(f32, f32)>], names: &[String]) -> Vec<(usize, (f32, f32), bool)> {
     let mut order: Vec<usize> = (0..points.len()).filter(|&class| !points[class].is_empty()).collect();
     order.sort_by_key(|&class| (std::cmp::Reverse(points[class].len()), class));
@@ -137,7 +137,7 @@ fn placed(points: &[Vec<(f32, f32)>], names: &[String]) -> Vec<(usize, (f32, f32
     all
 }
 
-/// The point with the nearest quarter of the others closest by: a class may lie in several places, and has none at its mean.
+/// The point whose nearest quarter of the other points is closest: a class may form several clusters, and have no points at its mean.
 fn densest(points: &[(f32, f32)]) -> (f32, f32) {
     let some: Vec<(f32, f32)> = points.iter().copied().step_by(points.len().div_ceil(SAMPLED).max(1)).collect();
     let reach = |of: &(f32, f32)| {

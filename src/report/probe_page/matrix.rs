@@ -1,27 +1,27 @@
 //! The confusion matrix as a heat map: rows are true classes, each row adds up to 100 %.
 //!
-//! A cell is painted by its share in nine steps that get finer towards 0, as the errors of a good probe are small shares. The cells of
-//! one step are one path, so a page with 250 classes stays small and the colours of light and dark mode are the style sheet's.
-//! The counts stand below as text; the script reads them from there.
+//! A cell is colored by its share, in nine steps that get finer towards 0, since the errors of a good probe are small shares. The cells of
+//! one step form one path, so that a page with 250 classes stays small and the style sheet determines the colors of light and dark mode.
+//! The counts are given below as text; the script reads them from there.
 
-use super::Counts;
 use crate::report::markup::{Escaped, short, width};
+use crate::report::probe_page::Counts;
 use std::fmt::{self, Write};
 
-/// The steps of a cell's share: step i begins at `STEPS[i]`; the first one above 0.
+/// The steps of a cell's share: step i begins at `STEPS[i]`, the first one just above 0.
 const STEPS: [f64; 9] = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8];
-/// Up to so many classes the cells are large enough for numbers.
+/// Largest number of classes for which the cells are large enough for numbers.
 const NUMBERED: usize = 12;
-/// Up to so many classes there is a line between cells.
+/// Largest number of classes for which there are lines between cells.
 const RULED: usize = 64;
 /// The height of a line of labels, in pixels.
 const LINE: f64 = 12.0;
 /// The width of a letter of a label, in pixels.
 const LETTER: f64 = 6.4;
-/// Letters of a label at most.
+/// Largest number of letters in a label.
 const LETTERS: usize = 16;
 
-/// The step of a share: 0 for none, else 1 to 9.
+/// The step of a share: 0 for a share of 0, otherwise 1 to 9.
 fn step(share: f64) -> usize {
     if share > 0.0 { STEPS.iter().filter(|&&from| share >= from).count() } else { 0 }
 }
@@ -37,7 +37,7 @@ fn cell(classes: usize) -> f64 {
     }
 }
 
-/// The figure; `number` tells the figures of a page apart.
+/// Writes the figure; `number` distinguishes the figures of a page.
 pub(super) fn write(out: &mut String, counts: &Counts, number: usize) -> fmt::Result {
     let n = counts.classes.len();
     let cell = cell(n);
@@ -52,8 +52,8 @@ pub(super) fn write(out: &mut String, counts: &Counts, number: usize) -> fmt::Re
         out,
         "<figure class=\"matrix{}\" style=\"width:{total_width:.0}px\">\n<svg viewBox=\"0 0 {total_width:.0} {total_height:.0}\" width=\"{total_width:.0}\" role=\"img\" \
          aria-labelledby=\"m{number}t m{number}d\">\n<title id=\"m{number}t\">Confusion matrix of {}</title>\n\
-         <desc id=\"m{number}d\">Rows are true classes, columns the classes that were said; each row adds up to 100 %. The counts \
-         stand as text at the end of this part.</desc>\n",
+         <desc id=\"m{number}d\">Rows are true classes, columns are predicted classes; each row adds up to 100 %. The counts \
+         are given as text at the end of this section.</desc>\n",
         if n > 24 { " wide" } else { "" },
         Escaped(counts.features)
     )?;
@@ -70,7 +70,7 @@ pub(super) fn write(out: &mut String, counts: &Counts, number: usize) -> fmt::Re
     )?;
     writeln!(
         out,
-        "<text class=\"axis\" x=\"{left:.1}\" y=\"12\">said →</text><text class=\"axis\" text-anchor=\"end\" \
+        "<text class=\"axis\" x=\"{left:.1}\" y=\"12\">predicted →</text><text class=\"axis\" text-anchor=\"end\" \
          transform=\"translate(12 {top:.1}) rotate(-90)\">← true</text>"
     )?;
     labels(out, counts, (left, top), cell, (every, upright))?;
@@ -80,7 +80,7 @@ pub(super) fn write(out: &mut String, counts: &Counts, number: usize) -> fmt::Re
     out.push_str("</svg>\n");
     write!(out, "<figcaption>Confusion matrix: each row is a true class and adds up to 100 %.")?;
     if every > 1 {
-        write!(out, " One class in {every} is named.")?;
+        write!(out, " One class in {every} is labeled.")?;
     }
     if counts.totals.contains(&0) {
         write!(out, " Hatched rows have no example in the test set.")?;
@@ -120,7 +120,7 @@ fn labels(out: &mut String, counts: &Counts, at: (f64, f64), cell: f64, how: (us
     Ok(())
 }
 
-/// The cells, in units of cells; neighbours of one step are one rectangle.
+/// Writes the cells, in units of cells; adjacent cells of the same step are merged into one rectangle.
 fn cells(out: &mut String, counts: &Counts, at: (f64, f64), cell: f64, number: usize) -> fmt::Result {
     let n = counts.classes.len();
     let mut paths = vec![String::new(); STEPS.len() + 1];
@@ -178,7 +178,7 @@ fn numbers(out: &mut String, counts: &Counts, at: (f64, f64), cell: f64) -> fmt:
     Ok(())
 }
 
-/// What the colours mean.
+/// Writes the key to the colors.
 fn key(out: &mut String, left: f64, top: f64) -> fmt::Result {
     const BOX: f64 = 34.0;
     write!(out, "<g class=\"key\" transform=\"translate({left:.1} {top:.1})\">")?;
@@ -192,11 +192,11 @@ fn key(out: &mut String, left: f64, top: f64) -> fmt::Result {
     Ok(())
 }
 
-/// The counts, tab-separated with a row and a column of names, folded away.
+/// Writes the counts, tab-separated with a row and a column of names, in a collapsed element.
 pub(super) fn write_counts(out: &mut String, counts: &Counts) -> fmt::Result {
     write!(
         out,
-        "<details class=\"counts\"><summary>The confusion matrix as text (rows true, columns said, {}; tab-separated)</summary>\n<pre>true",
+        "<details class=\"counts\"><summary>The confusion matrix as text (rows true, columns predicted, {}; tab-separated)</summary>\n<pre>true",
         Escaped(counts.unit)
     )?;
     counts.classes.iter().try_for_each(|name| write!(out, "\t{}", Escaped(name)))?;

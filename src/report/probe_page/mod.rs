@@ -1,8 +1,8 @@
-//! The page of a probe's result: one HTML file that needs nothing else, neither a network nor a script.
+//! The page of a probe's result: one self-contained HTML file, readable without a network and without scripts.
 //!
-//! It holds the table of accuracies as bars, and for each kind of features the confusion matrix, the recall of each class, the pairs
-//! most often confused, and a map of the frames. The script only adds what a pointer can do: the numbers of a cell, and singling
-//! out a class of the map. Names of classes and files are escaped wherever they stand, and the page forbids itself all loading.
+//! It contains the table of accuracies as bars, and for each kind of features the confusion matrix, the recall of each class, the pairs
+//! most often confused, and a map of the frames. The script only adds interaction with a pointer: it shows the numbers of a cell, and
+//! highlights one class of the map. Names of classes and files are escaped everywhere, and the page's own policy forbids loading anything.
 
 mod map;
 mod matrix;
@@ -10,10 +10,15 @@ mod neighbours;
 
 pub use neighbours::neighbours;
 
-use super::markup::{Escaped, percent, short, width};
+use crate::eval::probe::outcome::{ProbeOutcome, ProbeRow};
+use crate::eval::probe::protocol::Protocol;
+use crate::report::markup::{Escaped, percent, short, width};
 use base64::Engine;
 use serde::Serialize;
 use std::fmt::{self, Write};
+
+/// Points of the map of a report.
+pub const MAP_POINTS: usize = 2000;
 
 /// How many of the most confused pairs are listed.
 const PAIRS: usize = 15;
@@ -39,6 +44,56 @@ pub struct ProbePage {
     pub classes: Vec<String>,
     /// The features that are shown more closely.
     pub details: Vec<Detail>,
+}
+
+impl ProbePage {
+    /// The page of an outcome.
+    pub fn of(outcome: &ProbeOutcome) -> ProbePage {
+        let part = |utterances: usize, rows: usize| match outcome.unit {
+            "utterances" => format!("{utterances} utterances, {rows} rows"),
+            unit => format!("{utterances} {unit}"),
+        };
+        let mut facts = vec![
+            ("protocol".to_string(), format!("{}, {} probe", outcome.protocol.name(), outcome.probe)),
+            ("labels".to_string(), outcome.labels.clone()),
+            ("train".to_string(), part(outcome.train.utterances, outcome.train.rows)),
+            ("test".to_string(), part(outcome.test.utterances, outcome.test.rows)),
+        ];
+        facts.extend(outcome.remarks.iter().map(|remark| ("note".to_string(), remark.clone())));
+        let unit = match (outcome.protocol, outcome.unit) {
+            (Protocol::Frame, _) => "frames",
+            (_, "utterances") => "rows",
+            (_, unit) => unit,
+        };
+        let detail = |row: &ProbeRow| Detail {
+            features: row.features.clone(),
+            confusion: row.confusion.clone(),
+            map: row.map.as_ref().map(|map| Map {
+                method: "t-SNE on 50 principal components, perplexity 30".into(),
+                points: map.tsne.iter().zip(&map.classes).map(|(&[x, y], &class)| (x, y, class)).collect(),
+            }),
+            picture: None,
+        };
+        ProbePage {
+            title: "What a classifier reads from the features".into(),
+            facts,
+            unit: unit.into(),
+            chance: Some(outcome.chance),
+            majority: Some(outcome.majority),
+            table: outcome
+                .rows
+                .iter()
+                .map(|row| PageRow {
+                    features: row.features.clone(),
+                    accuracy: row.accuracy,
+                    ci95: row.ci95,
+                    macro_f1: row.macro_f1,
+                })
+                .collect(),
+            classes: outcome.rows.first().map_or(Vec::new(), |r| r.recalls.iter().map(|r| r.class.clone()).collect()),
+            details: outcome.rows.iter().map(detail).collect(),
+        }
+    }
 }
 
 /// How well one kind of features did.
@@ -106,7 +161,7 @@ fn write_page(out: &mut String, page: &ProbePage) -> fmt::Result {
     }
     accuracies(out, page)?;
     if page.details.len() > 1 {
-        out.push_str("<nav aria-label=\"Features\">More closely:");
+        out.push_str("<nav aria-label=\"Features\">In detail:");
         for (i, detail) in page.details.iter().enumerate() {
             write!(out, " <a href=\"#d{i}\">{}</a>", Escaped(&detail.features))?;
         }
@@ -126,9 +181,9 @@ fn write_page(out: &mut String, page: &ProbePage) -> fmt::Result {
         if let Some(picture) = &detail.picture {
             writeln!(
                 out,
-                "<figure><img src=\"data:image/png;base64,{}\" alt=\"images and their nearest neighbours\"/>\
-                 <figcaption>On the left of each line an image of the test set, then those nearest to it by the angle between \
-                 features.</figcaption></figure>",
+                "<figure><img src=\"data:image/png;base64,{}\" alt=\"images and their nearest neighbors\"/>\
+                 <figcaption>On the left of each line is an image of the test set, followed by its nearest neighbors by the angle \
+                 between features.</figcaption></figure>",
                 base64::engine::general_purpose::STANDARD.encode(picture)
             )?;
         }
@@ -142,7 +197,7 @@ fn write_page(out: &mut String, page: &ProbePage) -> fmt::Result {
     )
 }
 
-/// The confusion matrix of one kind of features, complete and with its sums.
+/// The confusion matrix of one kind of features, completed with zeros, with the sums of its rows.
 struct Counts<'a> {
     classes: &'a [String],
     unit: &'a str,
@@ -161,7 +216,7 @@ impl<'a> Counts<'a> {
         Counts { classes: &page.classes, unit: &page.unit, features: &detail.features, rows, totals }
     }
 
-    /// The share of class `truth` that was taken for `said`; `None` without an example.
+    /// The share of class `truth` that was classified as `said`; `None` without an example.
     fn share(&self, truth: usize, said: usize) -> Option<f64> {
         let total = self.totals[truth];
         (total > 0).then(|| self.rows[truth][said] as f64 / total as f64)
@@ -201,7 +256,7 @@ fn accuracies(out: &mut String, page: &ProbePage) -> fmt::Result {
             let (low, high) = (place(low), place(high));
             write!(out, "<path class=\"interval\" d=\"M{low:.3} 10H{high:.3}M{low:.3} 7v6M{high:.3} 7v6\"/>")?;
         }
-        // The lines have a picture of their own, as high as the row, so that they meet those of the next row.
+        // The lines have an SVG of their own, as high as the row, so that they connect with those of the next row.
         out.push_str(
             "</svg><svg class=\"marks\" viewBox=\"0 0 100 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
              <path class=\"grid\" d=\"M0 0v1M25 0v1M50 0v1M75 0v1M100 0v1\"/>",
@@ -235,8 +290,8 @@ fn pairs(out: &mut String, counts: &Counts) -> fmt::Result {
     write!(
         out,
         "<table class=\"pairs\">\n<caption>Most often confused</caption>\n<thead><tr><th scope=\"col\">True</th>\
-         <th scope=\"col\">Taken for</th><th scope=\"col\" class=\"number\">Count</th>\
-         <th scope=\"col\" class=\"number\">Of the true class</th></tr></thead>\n<tbody>\n"
+         <th scope=\"col\">Predicted</th><th scope=\"col\" class=\"number\">Count</th>\
+         <th scope=\"col\" class=\"number\">Share of the true class</th></tr></thead>\n<tbody>\n"
     )?;
     for &(count, truth, said) in wrong.iter().take(PAIRS) {
         writeln!(
@@ -259,7 +314,7 @@ fn recalls(out: &mut String, counts: &Counts) -> fmt::Result {
     order.sort_by(|&a, &b| recall(b).unwrap_or(-1.0).total_cmp(&recall(a).unwrap_or(-1.0)).then(a.cmp(&b)));
     writeln!(
         out,
-        "<h3>Recall of each class</h3>\n<p>The share of its {} that was told right, and how many it has in the test set.</p>\n\
+        "<h3>Recall of each class</h3>\n<p>The share of its {} that was classified correctly, and their number in the test set.</p>\n\
          <ol class=\"recall\" style=\"--name: {:.2}em\">",
         Escaped(counts.unit),
         1.0 + 0.62 * letters as f64

@@ -1,21 +1,21 @@
-//! A picture of images and those that a model takes for most alike.
+//! A picture of images with those that a model represents as most similar.
 
 use crate::error::{Error, Result};
 use crate::image::ImageSet;
 use crate::report::sheet::sheet;
 
-/// Neighbours in a line.
+/// Number of neighbors in a line.
 const NEAREST: usize = 9;
 
-/// A PNG of `shown` images, the first of each label in turn, one a line, with those whose features (N, `dim`) are at the smallest angle to its
-/// own.
+/// A PNG of `shown` images, the first ones of each label in turn. Each line shows one of them with the images whose features (N, `dim`) are
+/// at the smallest angle to its own.
 ///
 /// # Errors
-/// There are not as many features as images.
+/// If the number of features does not match the number of images.
 pub fn neighbours(set: &ImageSet, features: &[f32], dim: usize, shown: usize) -> Result<Vec<u8>> {
     if dim == 0 || features.len() != set.len() * dim {
-        let what = format!("{} numbers are not features of {} images of {dim}", features.len(), set.len());
-        return Err(Error::failed(what, "report this as a fault of cpc"));
+        let what = format!("{} values are not {dim}-dimensional features of {} images", features.len(), set.len());
+        return Err(Error::failed(what, "report this as a bug in cpc"));
     }
     let unit: Vec<f32> = features
         .chunks_exact(dim)
@@ -39,7 +39,7 @@ pub fn neighbours(set: &ImageSet, features: &[f32], dim: usize, shown: usize) ->
     sheet(set, &lines, true)
 }
 
-/// So many images, one of each label after the other, in the order of the set.
+/// The indices of `shown` images: label by label, the first ones of each, in the order of the set.
 fn chosen(labels: &[u32], shown: usize) -> Vec<usize> {
     let most = labels.iter().max().map_or(0, |&label| label + 1);
     let of = |label: u32| labels.iter().enumerate().filter(move |(_, l)| **l == label).map(|(i, _)| i);
@@ -57,14 +57,14 @@ mod tests {
     #[test]
     fn every_label_is_shown_with_those_that_are_most_alike() {
         let set = images(1, 40).test;
-        // Features that tell the label: an image's neighbours have its own.
+        // Features that identify the label: an image's neighbors have the same label.
         let features: Vec<f32> =
             set.labels.iter().flat_map(|&label| (0..10).map(move |c| f32::from(u8::from(c == label)))).collect();
         assert_eq!(chosen(&set.labels, 20).len(), 20);
         let png = neighbours(&set, &features, 10, 20).unwrap();
         let picture = image::load_from_memory(&png).unwrap().to_rgb8();
         assert_eq!(picture.dimensions(), ((10 * 60 + 12) as u32, (20 * 60 + 4) as u32));
-        // The middle of an image of label 0 is bright in its square: so it is in its first neighbour.
+        // An image of label 0 is bright in its square, and so is its first neighbor.
         let at = |x: usize| picture.get_pixel((4 + x * 60 + if x > 0 { 4 } else { 0 } + 6) as u32, 14)[0];
         assert!(at(0) >= 128 && at(1) >= 128);
         assert!(neighbours(&set, &features, 9, 20).is_err());

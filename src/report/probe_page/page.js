@@ -1,5 +1,5 @@
 "use strict";
-// Written without the less-than sign and the ampersand, so that the page is well-formed XML too.
+// Written without less-than signs and ampersands, so that the page is also well-formed XML.
 (() => {
   const tip = document.getElementById("tip");
   const show = (event, text) => {
@@ -38,7 +38,7 @@
       cursor.setAttribute("x", said - 1);
       cursor.setAttribute("y", Math.floor(at.y));
       cursor.setAttribute("visibility", "visible");
-      show(event, "true: " + row[0] + "\nsaid: " + table[0][said] + "\n" + row[said] + share);
+      show(event, "true: " + row[0] + "\npredicted: " + table[0][said] + "\n" + row[said] + share);
     };
     cells.addEventListener("pointermove", look);
     cells.addEventListener("pointerdown", look);

@@ -25,7 +25,7 @@ fn small() -> ProbePage {
     page(&["a", "b", "c"], vec![vec![8, 2, 0], vec![1, 9, 0], vec![3, 0, 7]], Some(map))
 }
 
-/// The text of every element with its path (`html>body>main>h1`); fails unless the page is well-formed.
+/// The text of every element with its path (`html>body>main>h1`); panics unless the page is well-formed.
 fn elements(html: &str) -> Vec<(String, String)> {
     let mut reader = Reader::from_str(html);
     reader.config_mut().check_end_names = true;
@@ -66,7 +66,7 @@ fn elements(html: &str) -> Vec<(String, String)> {
     found
 }
 
-/// All the text within elements whose path ends so.
+/// All the text within elements whose path ends with `path`.
 fn text_of(html: &str, path: &str) -> String {
     elements(html).into_iter().filter(|(at, _)| at.ends_with(path)).map(|(_, text)| text).collect()
 }

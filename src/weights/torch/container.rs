@@ -1,21 +1,21 @@
-//! Which of the two containers a file is, by its first bytes.
+//! Detects from a file's first bytes which of the two containers it is.
 
-use super::Value;
-use super::archive;
-use super::stream;
 use crate::error::{Error, Result};
+use crate::weights::torch::Value;
+use crate::weights::torch::archive;
+use crate::weights::torch::stream;
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
-/// How a zip begins.
+/// The first bytes of a zip.
 const ZIP: &[u8] = b"PK\x03\x04";
-/// The number that a stream from before PyTorch 1.6 begins with, 0x1950a86a20f9469cfc6c, as a pickle has it.
+/// The number at the beginning of a stream from before PyTorch 1.6, 0x1950a86a20f9469cfc6c, as pickled.
 const MAGIC: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-/// As much of a file as tells what it is.
+/// Number of bytes needed to detect the kind of a file.
 const HEAD: usize = 512;
 
-/// What a file is, as far as its first bytes tell.
+/// The kind of a file, as far as its first bytes show.
 enum Kind {
     Zip,
     Stream,
@@ -27,7 +27,7 @@ enum Kind {
 fn kind(head: &[u8]) -> Kind {
     match head {
         _ if head.starts_with(ZIP) => Kind::Zip,
-        // From protocol 4 on, a pickle is in frames: an instruction and eight bytes.
+        // From protocol 4 on, a pickle consists of frames: an instruction and eight bytes.
         [0x80, 2..=5, rest @ ..] if rest.starts_with(MAGIC) => Kind::Stream,
         [0x80, 4..=5, 0x95, _, _, _, _, _, _, _, _, rest @ ..] if rest.starts_with(MAGIC) => Kind::Stream,
         _ if head.get(257..262) == Some(b"ustar") => Kind::Tar,
@@ -35,7 +35,7 @@ fn kind(head: &[u8]) -> Kind {
     }
 }
 
-/// Whether a file begins as those of PyTorch do: as a zip, or as the stream from before PyTorch 1.6.
+/// Whether a file begins like a PyTorch file: as a zip, or as a stream from before PyTorch 1.6.
 ///
 /// # Errors
 /// It cannot be read.
@@ -46,15 +46,15 @@ pub fn is_torch_file(path: &Path) -> Result<bool> {
     Ok(matches!(kind(&head), Kind::Zip | Kind::Stream))
 }
 
-/// Reads a file of PyTorch. It takes about as much memory as a zip has bytes, and twice as much as a stream has.
+/// Reads a PyTorch file. Memory use is about the size of a zip, and about twice the size of a stream.
 ///
 /// # Errors
-/// It is none, is damaged, or asks for more than tensors need; what it asks for is not done.
+/// It is not a PyTorch file, is damaged, or asks for more than tensors need; such requests are not carried out.
 pub fn read_torch(path: &Path) -> Result<Value> {
     let refused = |fault| {
         Error::failed(
             format!("{}: {fault}", path.display()),
-            "copy or download it again; of PyTorch's files, those with nothing but weights, numbers and text can be read",
+            "copy or download it again; only PyTorch files that contain weights, numbers and text alone can be read",
         )
     };
     let mut file = File::open(path).map_err(Error::io(path, "read"))?;
@@ -71,10 +71,10 @@ pub fn read_torch(path: &Path) -> Result<Value> {
     read_bytes(&bytes).map_err(refused)
 }
 
-/// Reads the bytes of a file of PyTorch.
+/// Reads the bytes of a PyTorch file.
 ///
 /// # Errors
-/// What is wrong, as the end of a sentence that begins with the file.
+/// A description of what is wrong, as the end of a sentence that begins with the file.
 pub fn read_bytes(bytes: &[u8]) -> std::result::Result<Value, String> {
     match kind(bytes) {
         Kind::Zip => archive::read(Cursor::new(bytes), bytes.len()),
@@ -83,6 +83,6 @@ pub fn read_bytes(bytes: &[u8]) -> std::result::Result<Value, String> {
             Err("is a tar, as PyTorch 0.1 wrote in 2016; load it in PyTorch and save it again with torch.save".into())
         }
         Kind::Other if bytes.is_empty() => Err("is empty".into()),
-        Kind::Other => Err("is not a file of torch.save".into()),
+        Kind::Other => Err("was not written by torch.save".into()),
     }
 }

@@ -1,12 +1,12 @@
-//! Files of PyTorch: what `torch.save` wrote, read without running anything.
+//! PyTorch files: reads what `torch.save` wrote, without running any code.
 //!
-//! Such a file is a *pickle*, a program that builds objects, beside the bytes of tensors: a zip since PyTorch 1.6, one stream before. The
-//! program is followed only as far as dictionaries, lists, numbers, text and tensors go; it can name functions, and any that
-//! tensors do not need is refused by its name. Every length, offset and stride is checked, nesting is bounded, and what is built is
-//! bounded by a multiple of the file, so a hostile file is an error and nothing more.
+//! Such a file consists of a *pickle*, a program that builds objects, and the bytes of tensors: a zip since PyTorch 1.6, one stream before.
+//! The program is executed only as far as dictionaries, lists, numbers, text and tensors require. It can name functions; any function
+//! that tensors do not need is refused, and the error names it. Every length, offset and stride is checked, nesting is bounded, and the
+//! size of the result is bounded by a multiple of the file size, so that a hostile file causes an error and nothing more.
 //!
-//! Pickles of protocols 1 to 5 are read (0 has no way to name a storage), stored and deflated entries of zips, and tensors of ten types.
-//! Complex and quantised tensors, files of big-endian machines and the tar of PyTorch 0.1 are refused by name.
+//! Supported are pickles of protocols 1 to 5 (0 has no way to name a storage), stored and deflated zip entries, and tensors of ten types.
+//! Complex and quantized tensors, files of big-endian machines and the tar files of PyTorch 0.1 are refused; the errors name them.
 
 mod archive;
 mod container;
@@ -22,16 +22,16 @@ pub use container::{is_torch_file, read_bytes, read_torch};
 pub use tensor::{TorchTensor, TorchType};
 pub use write::write_torch;
 
-/// What a file of PyTorch holds. `OrderedDict` and `argparse.Namespace` are dictionaries here.
+/// The contents of a PyTorch file. `OrderedDict` and `argparse.Namespace` are dictionaries here.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// `None`.
     None,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Int(i64),
-    /// A float of 64 bits.
+    /// A 64-bit float.
     Float(f64),
     /// Text.
     Text(String),
@@ -41,34 +41,34 @@ pub enum Value {
     List(Vec<Value>),
     /// A tuple.
     Tuple(Vec<Value>),
-    /// A dictionary, in its order.
+    /// A dictionary, in its original order.
     Dict(Vec<(Value, Value)>),
     /// A tensor.
     Tensor(TorchTensor),
 }
 
 impl Value {
-    /// The value under a name, of a dictionary.
+    /// The value under a name, if this is a dictionary.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.entries().iter().find(|(key, _)| key.as_str() == Some(name)).map(|(_, value)| value)
     }
 
-    /// The entries of a dictionary; none of anything else.
+    /// The entries of a dictionary; empty for anything else.
     pub fn entries(&self) -> &[(Value, Value)] {
         if let Value::Dict(entries) = self { entries } else { &[] }
     }
 
-    /// Text.
+    /// The text, if this is text.
     pub fn as_str(&self) -> Option<&str> {
         if let Value::Text(text) = self { Some(text) } else { None }
     }
 
-    /// A whole number.
+    /// The integer, if this is one.
     pub fn as_i64(&self) -> Option<i64> {
         if let Value::Int(number) = self { Some(*number) } else { None }
     }
 
-    /// A float, or a whole number as one.
+    /// The number as a float, if this is a float or an integer.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Value::Float(number) => Some(*number),
@@ -77,12 +77,12 @@ impl Value {
         }
     }
 
-    /// A truth value.
+    /// The boolean, if this is one.
     pub fn as_bool(&self) -> Option<bool> {
         if let Value::Bool(truth) = self { Some(*truth) } else { None }
     }
 
-    /// A tensor.
+    /// The tensor, if this is one.
     pub fn as_tensor(&self) -> Option<&TorchTensor> {
         if let Value::Tensor(tensor) = self { Some(tensor) } else { None }
     }

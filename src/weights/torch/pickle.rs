@@ -1,26 +1,26 @@
-//! The pickle machine: a stack, a memo, and the objects that it makes.
+//! The pickle machine: a stack, a memo, and the objects that it creates.
 //!
-//! Objects live in one arena and name each other by number, so an object that is shared a thousand times is built once, and one that
-//! contains itself is found when the whole is read out, by its depth.
+//! Objects are stored in one arena and refer to each other by index. Thus an object that is shared a thousand times is built once, and one
+//! that contains itself is detected by its nesting depth when the values are read.
 
 mod calls;
 
-use super::tensor::{TorchType, View};
+use crate::weights::torch::tensor::{TorchType, View};
 use std::collections::HashMap;
 
-/// What is wrong with a pickle, as the end of a sentence.
+/// A description of what is wrong with a pickle, as the end of a sentence.
 pub(super) type Fault = String;
 
-/// More bytes than the pickle of any checkpoint has: tensors are not in it.
+/// Largest size of a pickle in bytes, more than that of any checkpoint: tensors are not part of it.
 pub(super) const MOST_PICKLE: usize = 64 << 20;
 
-/// More objects than any checkpoint has.
+/// Largest number of objects, more than any checkpoint has.
 const MOST_OBJECTS: usize = 1_000_000;
 
-/// Entries and characters that are put from one object into another; a pickle can ask for the same copy again and again.
+/// Largest number of entries and characters copied from one object to another; a pickle can request the same copy repeatedly.
 const MOST_COPIED: usize = 1 << 22;
 
-/// Where an object lies in the arena.
+/// The index of an object in the arena.
 pub(super) type Id = usize;
 
 /// Something that a pickle builds.
@@ -29,7 +29,7 @@ pub(super) enum Object {
     None,
     Bool(bool),
     Int(i64),
-    /// A whole number of more than 64 bits.
+    /// An integer of more than 64 bits.
     Long,
     Float(f64),
     Text(String),
@@ -41,22 +41,22 @@ pub(super) enum Object {
         /// `argparse.Namespace`, whose entries come as attributes.
         namespace: bool,
     },
-    /// A function or class, as `module.name`: one of those that are known.
+    /// A supported function or class, as `module.name`.
     Global(String),
-    /// `numpy.dtype`, by its name, as `f8`.
+    /// `numpy.dtype`, by its name, such as `f8`.
     NumpyType(String),
     Storage(Box<Storage>),
     Tensor(Box<(Storage, View)>),
 }
 
-/// A storage: where tensors have their bytes.
+/// A storage: the place of the bytes of tensors.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Storage {
     pub dtype: TorchType,
     pub key: String,
-    /// Elements.
+    /// Number of elements.
     pub len: usize,
-    /// In streams from before PyTorch 1.6: elements of the storage `key` before this one.
+    /// In streams from before PyTorch 1.6: number of elements of the storage `key` before this part.
     pub start: usize,
 }
 
@@ -83,12 +83,12 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Where the next byte is.
+    /// The position of the next byte.
     pub fn position(&self) -> usize {
         self.at
     }
 
-    /// Follows one pickle to its end, and gives what it built.
+    /// Executes one pickle to its end, and returns the object it built.
     pub fn run(&mut self) -> Result<Id, Fault> {
         self.stack.clear();
         self.marks.clear();
@@ -273,7 +273,7 @@ impl<'a> Machine<'a> {
         usize::try_from(u64::from_le_bytes(self.array()?)).map_err(|e| e.to_string())
     }
 
-    /// Text up to the end of a line, as names of functions are written.
+    /// Reads text up to the end of a line; this is how function names are written.
     fn line(&mut self) -> Result<String, Fault> {
         let rest = &self.bytes[self.at..];
         let end = rest.iter().take(1000).position(|&b| b == b'\n');
@@ -287,7 +287,7 @@ impl<'a> Machine<'a> {
         self.stack.push(self.arena.len() - 1);
     }
 
-    /// Whether `from` is above the last mark: what lies below it is not to be taken.
+    /// Returns an error unless `from` is above the last mark: objects below it must not be taken.
     fn above_mark(&self, from: usize) -> Result<(), Fault> {
         if self.marks.last().is_some_and(|&mark| from < mark) { Err(underflow()) } else { Ok(()) }
     }
@@ -312,7 +312,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// A whole number in digits, as protocol 1 writes long ones, and truth values: `01` and `00`.
+    /// Pushes an integer written in digits, as protocol 1 writes long ones, or a boolean: `01` and `00`.
     fn number(&mut self, line: &str) -> Result<(), Fault> {
         let object = match line {
             "00" => Object::Bool(false),
@@ -354,7 +354,7 @@ impl<'a> Machine<'a> {
         let list = self.top()?;
         match &mut self.arena[list] {
             Object::List(list) => list.extend(items),
-            _ => return Err("appends to something that is no list".into()),
+            _ => return Err("appends to something that is not a list".into()),
         }
         Ok(())
     }
@@ -367,14 +367,14 @@ impl<'a> Machine<'a> {
                 entries.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
                 Ok(())
             }
-            _ => Err("sets items of something that is no dictionary".into()),
+            _ => Err("sets items of something that is not a dictionary".into()),
         }
     }
 
     /// Counts `n` entries or characters that are about to be copied.
     fn copies(&mut self, n: usize) -> Result<(), Fault> {
         self.copied = self.copied.saturating_add(n);
-        if self.copied > MOST_COPIED { Err("copies its objects without end".into()) } else { Ok(()) }
+        if self.copied > MOST_COPIED { Err("copies its objects endlessly".into()) } else { Ok(()) }
     }
 
     fn str(&self, id: Id) -> Result<&str, Fault> {
@@ -407,7 +407,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// Text of a file as a message can show it: in one line, and not long.
+/// Text of a file, shortened to one line that can be shown in a message.
 pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(100).collect()
 }

@@ -1,37 +1,38 @@
-//! From the objects of a pickle to values.
+//! Converts the objects of a pickle to values.
 //!
-//! A pickle can name one object very often, and a tensor can have one element very often (a stride of 0); so what is built is
-//! counted, and more than a multiple of the file is refused.
+//! A pickle can refer to one object many times, and a tensor can repeat one element many times (a stride of 0). Therefore the size of the
+//! result is counted, and more than a multiple of the file size is refused.
 
-use super::pickle::{Fault, Id, Object, Storage, shown};
-use super::{TorchTensor, Value};
+use crate::weights::torch::pickle::{Fault, Id, Object, Storage, shown};
+use crate::weights::torch::{TorchTensor, Value};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// How deep values may lie in each other.
+/// Largest nesting depth of values.
 const DEEPEST: usize = 64;
 
-/// Bytes that the values of a small file may take, and as many again its tensors.
+/// Number of bytes that the values of even a small file may take; its tensors may take as many again.
 const ROOM: usize = 16 << 20;
 
 /// The bytes of a storage.
 pub(super) enum Content<'a> {
-    /// Part of a larger whole.
+    /// A part of a larger buffer.
     Part(&'a [u8]),
-    /// All by themselves, so that a tensor can share them.
+    /// A buffer of their own, which a tensor can share.
     Shared(Arc<Vec<u8>>),
 }
 
-/// Reads values out of an arena.
+/// Reads values from an arena.
 pub(super) struct Reader<'a, F> {
     arena: &'a [Object],
     fetch: F,
-    /// Bytes that values may still take: 16 times the file (a pickle has most in two to nine bytes), half a gigabyte at most.
+    /// Bytes that values may still take: 16 times the file size (a pickle stores most values in two to nine bytes), at most about half a
+    /// gigabyte.
     values: usize,
-    /// Bytes that tensors may still take besides those that share a storage: twice the file.
+    /// Bytes that tensors may still take, not counting those that share a storage: twice the file size.
     tensors: usize,
     read: HashMap<Id, TorchTensor>,
-    /// Storages of a stream that a tensor has as a whole.
+    /// Storages of a stream that are used completely by a tensor.
     whole: HashMap<&'a str, Arc<Vec<u8>>>,
 }
 
@@ -41,24 +42,24 @@ fn spend(left: &mut usize, bytes: usize) -> Result<(), Fault> {
 }
 
 impl<'a, 'b, F: FnMut(&Storage) -> Result<Content<'b>, Fault>> Reader<'a, F> {
-    /// A reader of a file of `file` bytes, which gets storages by `fetch`.
+    /// A reader for a file of `file` bytes, which obtains storages through `fetch`.
     pub fn new(arena: &'a [Object], file: usize, fetch: F) -> Self {
         let values = file.min(32 << 20) * 16 + ROOM;
         let tensors = file.saturating_mul(2).saturating_add(ROOM);
         Reader { arena, fetch, values, tensors, read: HashMap::new(), whole: HashMap::new() }
     }
 
-    /// The value of an object, `depth` others around it.
+    /// The value of an object that is nested in `depth` others.
     pub fn value(&mut self, id: Id, depth: usize) -> Result<Value, Fault> {
         if depth > DEEPEST {
-            return Err(format!("has values in each other more than {DEEPEST} deep"));
+            return Err(format!("has values nested more than {DEEPEST} deep"));
         }
         let arena = self.arena;
         Ok(match &arena[id] {
             Object::None => Value::None,
             Object::Bool(b) => Value::Bool(*b),
             Object::Int(n) => Value::Int(*n),
-            Object::Long => return Err("has a whole number of more than 64 bits".into()),
+            Object::Long => return Err("has an integer of more than 64 bits".into()),
             Object::Float(x) => Value::Float(*x),
             Object::Text(text) => {
                 spend(&mut self.values, text.len())?;
@@ -72,8 +73,8 @@ impl<'a, 'b, F: FnMut(&Storage) -> Result<Content<'b>, Fault>> Reader<'a, F> {
             Object::Tuple(items) => Value::Tuple(self.all(items, depth)?),
             Object::Dict { entries, .. } => Value::Dict(self.entries(entries, depth)?),
             Object::Global(name) => return Err(format!("has the function {name} among its values")),
-            Object::NumpyType(_) => return Err("has a type of numpy among its values".into()),
-            Object::Storage(_) => return Err("has a storage that is no tensor among its values".into()),
+            Object::NumpyType(_) => return Err("has a numpy type among its values".into()),
+            Object::Storage(_) => return Err("has a storage that is not a tensor among its values".into()),
             Object::Tensor(_) => Value::Tensor(self.tensor(id)?),
         })
     }
@@ -92,7 +93,7 @@ impl<'a, 'b, F: FnMut(&Storage) -> Result<Content<'b>, Fault>> Reader<'a, F> {
         let mut values = Vec::with_capacity(entries.len());
         let mut names = HashSet::with_capacity(entries.len());
         for &(key, value) in entries {
-            // No pickler writes a key twice, and readers would differ in which one they take.
+            // No pickler writes a key twice, and readers would differ in which of the two they use.
             if let Object::Text(name) = &self.arena[key]
                 && !names.insert(name.as_str())
             {

@@ -1,20 +1,20 @@
-//! The container before PyTorch 1.6: pickles in a row, then the storages.
+//! The container before PyTorch 1.6: a sequence of pickles, then the storages.
 //!
-//! Magic number, protocol, facts of the machine, the object, the keys of its storages; then each storage as a count of elements, eight
-//! bytes, and the elements.
+//! The pickles are the magic number, the protocol, information about the machine, the object, and the keys of its storages. Then each
+//! storage follows as its number of elements, in eight bytes, and the elements.
 
-use super::Value;
-use super::pickle::{Fault, Id, MOST_PICKLE, Machine, Object, Storage, shown};
-use super::reader::{Content, Reader};
+use crate::weights::torch::Value;
+use crate::weights::torch::pickle::{Fault, Id, MOST_PICKLE, Machine, Object, Storage, shown};
+use crate::weights::torch::reader::{Content, Reader};
 use std::collections::HashMap;
 
 /// Reads a stream.
 pub(super) fn read(bytes: &[u8]) -> Result<Value, Fault> {
     let mut machine = Machine::new(&bytes[..bytes.len().min(MOST_PICKLE)]);
-    machine.run()?; // the magic number, which was compared already
+    machine.run()?; // the magic number, which has already been compared
     let protocol = machine.run()?;
     if !matches!(machine.arena[protocol], Object::Int(1001)) {
-        return Err("is a stream of torch.save of an unknown version".into());
+        return Err("is a torch.save stream of an unknown version".into());
     }
     let facts = machine.run()?;
     if let Object::Dict { entries, .. } = &machine.arena[facts] {
@@ -22,7 +22,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, Fault> {
         let big =
             |&(key, value): &(Id, Id)| is(key, "little_endian") && matches!(machine.arena[value], Object::Bool(false));
         if entries.iter().any(big) {
-            return Err("has its numbers in another order of bytes; save it again on a little-endian machine".into());
+            return Err("has its numbers in another byte order; save it again on a little-endian machine".into());
         }
     }
     let root = machine.run()?;
@@ -33,7 +33,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, Fault> {
         if let Object::Storage(storage) = object {
             let size = storage.dtype.size();
             if *sizes.entry(&storage.key).or_insert(size) != size {
-                return Err(format!("has its storage {} in two types", shown(&storage.key)));
+                return Err(format!("has its storage {} with two types", shown(&storage.key)));
             }
         }
     }

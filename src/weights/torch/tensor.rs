@@ -1,4 +1,4 @@
-//! Tensors of a PyTorch file: types of elements, and how a view on a storage becomes plain rows.
+//! Tensors of a PyTorch file: element types, and conversion of a view of a storage to contiguous row-major data.
 
 use half::{bf16, f16};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl TorchType {
         [F64, F32, F16, Bf16, I64, I32, I16, I8, U8, Bool].into_iter().find(|t| t.storage_name() == name)
     }
 
-    /// Bytes of an element.
+    /// Size of an element in bytes.
     pub fn size(self) -> usize {
         match self {
             TorchType::F64 | TorchType::I64 => 8,
@@ -52,30 +52,30 @@ impl TorchType {
     }
 }
 
-/// A tensor, row after row.
+/// A tensor, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TorchTensor {
     /// The type of its elements.
     pub dtype: TorchType,
-    /// Its shape; empty for one number.
+    /// Its shape; empty for a scalar.
     pub shape: Vec<usize>,
-    pub(super) data: Arc<Vec<u8>>, // little-endian, contiguous; those of one storage share it
+    pub(super) data: Arc<Vec<u8>>, // little-endian, contiguous; tensors that use a whole storage share it
 }
 
 impl TorchTensor {
-    /// A tensor of floats; `values` are as many as `shape` says.
+    /// A tensor of floats; the number of `values` must match `shape`.
     pub fn from_f32(shape: Vec<usize>, values: &[f32]) -> TorchTensor {
         let data = Arc::new(values.iter().flat_map(|v| v.to_le_bytes()).collect());
         TorchTensor { dtype: TorchType::F32, shape, data }
     }
 
-    /// A tensor of whole numbers; `values` are as many as `shape` says.
+    /// A tensor of integers; the number of `values` must match `shape`.
     pub fn from_i64(shape: Vec<usize>, values: &[i64]) -> TorchTensor {
         let data = Arc::new(values.iter().flat_map(|v| v.to_le_bytes()).collect());
         TorchTensor { dtype: TorchType::I64, shape, data }
     }
 
-    /// Its elements, rounded to floats of 32 bits.
+    /// Its elements, rounded to 32-bit floats.
     pub fn to_f32(&self) -> Vec<f32> {
         match self.dtype {
             TorchType::F64 => self.read(|b| f64::from_le_bytes(b) as f32),
@@ -86,7 +86,7 @@ impl TorchTensor {
         }
     }
 
-    /// Its elements, if they are whole numbers or truth values.
+    /// Its elements, if they are integers or booleans.
     pub fn to_i64(&self) -> Option<Vec<i64>> {
         Some(match self.dtype {
             TorchType::I64 => self.read(i64::from_le_bytes),
@@ -103,18 +103,18 @@ impl TorchTensor {
     }
 }
 
-/// A view on a storage: what a pickle says of a tensor.
+/// A view of a storage: the description of a tensor in a pickle.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct View {
-    /// Elements before the first.
+    /// Number of elements of the storage before the first element.
     pub offset: usize,
     pub shape: Vec<usize>,
-    /// Elements from one to the next, along each axis.
+    /// Distance from one element to the next along each axis, in elements.
     pub strides: Vec<usize>,
 }
 
 impl View {
-    /// How many elements it has; none if that is too many to count.
+    /// Number of elements; none if it overflows.
     pub fn elements(&self) -> Option<usize> {
         if self.shape.contains(&0) {
             return Some(0);
@@ -122,7 +122,7 @@ impl View {
         self.shape.iter().try_fold(1usize, |n, &size| n.checked_mul(size))
     }
 
-    /// Whether it is its storage, from the first element on, in order.
+    /// Whether it covers its storage contiguously in row-major order, from the first element on.
     pub fn is_in_order(&self) -> bool {
         let mut run = 1usize;
         let in_order = self.shape.iter().zip(&self.strides).rev().all(|(&size, &stride)| {
@@ -133,13 +133,13 @@ impl View {
         self.offset == 0 && in_order
     }
 
-    /// The bytes of its elements in order, out of those of its storage; none if they reach beyond it.
+    /// The bytes of its elements in order, copied from its storage; none if they reach beyond the storage.
     pub fn gather(&self, storage: &[u8], element: usize) -> Option<Vec<u8>> {
         let elements = self.elements()?;
         if elements == 0 {
             return Some(Vec::new());
         }
-        // Axes of one element say nothing. All others are steps in the storage, whose last must be inside.
+        // Axes with one element do not matter. The others are steps in the storage, and the last element must be inside it.
         let axes = self.shape.iter().zip(&self.strides).filter(|&(&size, _)| size > 1);
         let last = axes
             .clone()
@@ -148,7 +148,7 @@ impl View {
             return None;
         }
         let mut axes: Vec<(usize, usize)> = axes.map(|(&size, &stride)| (size, stride)).collect();
-        // Rows as long as they lie in one piece are copied at once.
+        // Contiguous runs of elements are copied at once.
         let mut run = 1;
         while let Some((size, _)) = axes.pop_if(|&mut (_, stride)| stride == run) {
             run *= size;
@@ -157,7 +157,7 @@ impl View {
         let (mut index, mut at) = (vec![0; axes.len()], self.offset);
         loop {
             out.extend_from_slice(storage.get(at * element..(at + run) * element)?);
-            // One on along the last axis that has more; those after it begin again.
+            // Advance along the last axis that has more elements; the axes after it start again.
             let mut axis = axes.len();
             loop {
                 axis = match axis.checked_sub(1) {

@@ -11,7 +11,8 @@ fn floats(value: &Value, name: &str) -> (Vec<usize>, Vec<f32>) {
     (tensor.shape.clone(), tensor.to_f32())
 }
 
-/// What PyTorch 2.15 saved of: `base = torch.arange(24.).reshape(4, 6) / 7`, views of it, every type, and what surrounds weights.
+/// Checks a file in which PyTorch 2.15 saved `base = torch.arange(24.).reshape(4, 6) / 7`, views of it, every type, and the values that
+/// usually accompany weights.
 fn odd_values_are_read(file: &str) {
     let odd = read_torch(&golden(file)).unwrap();
     let base = |i: usize| i as f32 / 7.0;
@@ -71,7 +72,7 @@ fn a_stream_from_before_the_zip_is_read() {
     odd_values_are_read("torch/odd_stream.pt");
 }
 
-/// What CPC_audio's files hold, and what it wrote of the same weights in safetensors.
+/// Compares the weights in a CPC_audio file with the same weights as it wrote them to safetensors; returns the number of tensors compared.
 fn weights_of(file: &str, parts: &[&str]) -> usize {
     let bytes = std::fs::read(golden("gru_linear_channelnorm/initial.safetensors")).unwrap();
     let want = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -91,7 +92,7 @@ fn files_of_cpc_audio_hold_the_weights_that_its_safetensors_hold() {
     assert_eq!(weights_of("gru_linear_channelnorm/checkpoint_0.pt", &["gEncoder", "cpcCriterion"]), 36);
 }
 
-/// PyTorch 2.15 saved `torch.arange(12.).reshape(3, 4).t() / 3`, and numbers of numpy 2.
+/// PyTorch 2.15 saved `torch.arange(12.).reshape(3, 4).t() / 3`, and numpy 2 scalars.
 #[test]
 fn numbers_of_numpy_are_read_from_a_zip_a_compressed_zip_and_a_stream_in_frames() {
     for file in ["torch/numpy.pt", "torch/numpy_deflated.pt", "torch/numpy_stream_protocol_4.pt"] {
@@ -137,7 +138,7 @@ fn zipped(code: &[u8]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// A tensor on a storage of four floats.
+/// The pickle of a tensor on a storage of four floats.
 fn tensor(offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
     let storage = b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ";
     [b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n", &storage[..], offset, shape, strides, b"\x89}tR."].concat()
@@ -153,14 +154,14 @@ fn a_tensor_reads_its_storage_and_never_beyond_it() {
         (b"J\xff\xff\xff\xff", b"K\x01\x85", b"K\x01\x85", "-1"),
         (b"K\x00", b"K\x02\x85", b"J\xff\xff\xff\xff\x85", "-1"),
         (b"K\x00", b"K\x02\x85", b")", "strides"),
-        // 2^31 - 1 times one element: only strides of 0 make it fit, and then it is too large.
+        // (2^31 - 1)^2 copies of one element: only strides of 0 make them fit, and then the tensor is too large.
         (b"K\x00", b"J\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86", b"K\x00K\x00\x86", "larger"),
         (b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", b"K\x02\x85", b"K\x01\x85", "beyond its storage"),
     ] {
         let said = read(offset, shape, strides).unwrap_err();
         assert!(said.contains(what), "{said}");
     }
-    // The file has four elements, the pickle says three, the tensor wants four.
+    // The file has four elements, the pickle states three, and the tensor needs four.
     let mut short = tensor(b"K\x00", b"K\x04\x85", b"K\x01\x85");
     assert!(read_bytes(&zipped(&short)).is_ok());
     let at = short.windows(4).position(|w| w == b"K\x04tQ").unwrap();
@@ -194,7 +195,7 @@ fn what_cannot_be_read_is_named() {
     let mut tar = vec![0; 512];
     tar[257..262].copy_from_slice(b"ustar");
     assert!(read_bytes(&tar).unwrap_err().contains("tar"));
-    // A rebuilt tensor whose signs are to be turned, as the imaginary part of a conjugate is.
+    // A rebuilt tensor whose signs are to be negated, like the imaginary part of a conjugate.
     let negative = {
         let mut code = tensor(b"K\x00", b"K\x02\x85", b"K\x01\x85");
         code.truncate(code.len() - b"\x89}tR.".len());
@@ -259,7 +260,7 @@ fn what_a_pickle_asks_to_run_is_named_and_not_run() {
 
 #[test]
 fn pickles_that_grow_or_go_in_circles_are_refused() {
-    // A list of two of the list before it, forty times; a list in itself; marks and memos that are not there; depth.
+    // A pair of the previous object, forty times; a list that contains itself; missing marks and memos; depth.
     let laughs = [&b"\x80\x02]q\x00"[..], &b"h\x00h\x00\x86q\x00".repeat(40), b"."].concat();
     let circle = b"\x80\x02]q\x00h\x00a.".to_vec();
     let deep = [&b"\x80\x02"[..], &b"]".repeat(5000), &b"a".repeat(4999), b"."].concat();
@@ -294,14 +295,14 @@ fn pickles_that_grow_or_go_in_circles_are_refused() {
     }
 }
 
-/// Files that PyTorch and CPC_audio wrote, small ones.
+/// Small files written by PyTorch.
 fn seeds() -> Vec<Vec<u8>> {
     ["torch/odd.pt", "torch/odd_stream.pt", "torch/odd_protocol_4.pt"]
         .map(|f| std::fs::read(golden(f)).unwrap())
         .to_vec()
 }
 
-/// The pickle of a seed, in a small zip of its own: its checksums are always right, so every change reaches the machine.
+/// The pickle of a seed. It is put into a small zip of its own, whose checksums are always right, so that every change reaches the machine.
 fn pickle_of(seed: &[u8]) -> Vec<u8> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(seed)).unwrap();
     let name = zip.file_names().filter_map(|n| n.ok()).find(|n| n.ends_with("data.pkl")).unwrap().into_owned();
@@ -310,7 +311,7 @@ fn pickle_of(seed: &[u8]) -> Vec<u8> {
     code
 }
 
-/// One change of a file: bytes replaced, taken out, doubled, or cut off.
+/// Changes a file in a few places: bytes are replaced, removed, duplicated, or cut off.
 fn mutate(bytes: &mut Vec<u8>, random: &mut crate::seed::Stream) {
     let mut below = |n: usize| random.below(n.max(1) as u32) as usize;
     for _ in 0..1 + below(4) {
@@ -331,7 +332,8 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut crate::seed::Stream) {
     }
 }
 
-/// Reads `count` broken files, of which a third are whole zips, a third pickles in sound zips and a third streams.
+/// Reads `count` broken files, of which a third are entire zips, a third pickles in valid zips and a third streams; returns the number that
+/// could be read.
 fn survive(count: u64, seed: u64) -> u64 {
     let mut random = crate::seed::stream(seed, "torch/fuzz", 0);
     let seeds = seeds();

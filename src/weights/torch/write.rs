@@ -1,8 +1,8 @@
-//! A zip that `torch.load(weights_only=True)` takes: a pickle of protocol 2, and a file for each storage.
+//! Writes a zip that `torch.load(weights_only=True)` accepts: a pickle of protocol 2, and one file per storage.
 
-use super::{TorchTensor, TorchType, Value};
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::weights::torch::{TorchTensor, TorchType, Value};
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use zip::{CompressionMethod, ZipWriter};
 /// Writes a value as `torch.save` would; the same value always gives the same bytes.
 ///
 /// # Errors
-/// The disk refuses it; a text or bytes of 4 GiB or more.
+/// Errors of the disk; text or bytes of 4 GiB or more.
 pub fn write_torch(path: &Path, value: &Value) -> Result<()> {
     let mut pickle = Pickle { code: vec![0x80, 2], storages: Vec::new() };
     pickle
@@ -20,9 +20,9 @@ pub fn write_torch(path: &Path, value: &Value) -> Result<()> {
         .map_err(|what| Error::failed(format!("{}: {what}", path.display()), "write less into one file"))?;
     pickle.code.push(b'.');
     let fault =
-        |e: zip::result::ZipError| Error::failed(format!("{}: {e}", path.display()), "report this as a fault of cpc");
+        |e: zip::result::ZipError| Error::failed(format!("{}: {e}", path.display()), "report this as a bug in cpc");
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    // PyTorch puts storages at multiples of 64 bytes, so that they can be mapped.
+    // PyTorch places storages at multiples of 64 bytes, so that they can be memory-mapped.
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).with_alignment(64);
     let mut entry = |name: &str, content: &[u8]| -> Result<()> {
         zip.start_file(format!("archive/{name}"), options.large_file(content.len() >= 1 << 32)).map_err(fault)?;
@@ -54,7 +54,7 @@ impl Pickle {
             }
             Value::Text(text) => self.text(text)?,
             Value::Bytes(bytes) => {
-                // Protocol 2 has no bytes: they are text of as many characters, encoded.
+                // Protocol 2 has no bytes type: bytes are written as text of the same number of characters, to be encoded.
                 self.code.extend(b"c_codecs\nencode\n");
                 self.text(&bytes.iter().map(|&b| char::from(b)).collect::<String>())?;
                 self.text("latin1")?;

@@ -1,4 +1,4 @@
-//! An answer and how it is sent: whole, in a range, slowly, or not to its end.
+//! An answer and how it is sent: completely, in a range, slowly, or cut off.
 
 use std::io;
 use std::pin::Pin;
@@ -10,20 +10,20 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use serde_json::{Value, json};
 use tokio::time::Sleep;
 
-/// How long a slow body rests between its pieces, and a cut one before it closes, so that what it sent is out.
+/// How long a slow body pauses between its pieces, and a cut one before it closes, so that the data sent so far gets out.
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// The size of a piece of a body that is not slowed down.
 const PIECE: usize = 64 * 1024;
 
-/// An early end is an answer as well: `Err` is one that says no.
+/// A refusal is also an answer: `Err` holds one that refuses.
 pub type Answered = Result<Answer, Answer>;
 
 pub struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Arc<[u8]>,
-    /// What of the body is sent.
+    /// The part of the body that is sent.
     window: std::ops::Range<usize>,
     head_only: bool,
     cut_after: Option<usize>,
@@ -42,7 +42,7 @@ impl Answer {
             .with("Content-Type", "application/json; charset=utf-8")
     }
 
-    /// An error in the hub's form: a code that clients tell cases apart by, and a sentence.
+    /// An error in the hub's form: a code by which clients distinguish cases, and a sentence.
     pub fn error(status: u16, code: Option<&'static str>, message: &str) -> Answer {
         let answer = Answer::json(status, &json!({"error": message})).with("X-Error-Message", message);
         match code {
@@ -56,7 +56,7 @@ impl Answer {
         self
     }
 
-    /// The headers alone, as to a HEAD request.
+    /// Sends the headers alone, as for a HEAD request.
     pub fn head_only(mut self) -> Answer {
         self.head_only = true;
         self
@@ -72,7 +72,7 @@ impl Answer {
         self
     }
 
-    /// One byte in the middle is changed.
+    /// Changes one byte in the middle.
     pub fn corrupt(mut self) -> Answer {
         let mut bytes = self.body.to_vec();
         let middle = bytes.len() / 2;
@@ -83,7 +83,7 @@ impl Answer {
         self
     }
 
-    /// The part that a Range header asks for: `bytes=a-b`, `bytes=a-` or `bytes=-n`.
+    /// Sends the part requested by a Range header: `bytes=a-b`, `bytes=a-` or `bytes=-n`.
     pub fn ranged(mut self, range: Option<&str>) -> Answer {
         let size = self.body.len();
         self = self.with("Accept-Ranges", "bytes");
@@ -121,11 +121,11 @@ impl Answer {
     }
 }
 
-/// A body on its way.
+/// A body being sent.
 pub struct Sent {
     body: Arc<[u8]>,
     window: std::ops::Range<usize>,
-    /// Where in the body it breaks off.
+    /// Where in the body it is cut off.
     cut_at: Option<usize>,
     bytes_per_second: Option<usize>,
     pause: Option<Pin<Box<Sleep>>>,

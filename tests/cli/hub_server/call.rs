@@ -1,4 +1,4 @@
-//! A request taken in, and who may do what with it.
+//! A received request, and the permissions of its caller.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
@@ -7,10 +7,10 @@ use super::State;
 use super::answer::Answer;
 use super::store::{Commit, Kind, Repo, TOKEN};
 
-/// What is encoded in a segment of an address.
+/// The characters that are encoded in a segment of an address.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A request taken in.
+/// A received request.
 pub struct Call {
     pub method: String,
     pub path: String,
@@ -56,7 +56,7 @@ pub fn too_many_requests() -> Answer {
     Answer::error(429, None, "We had to rate limit you, try again in a second.").with("Retry-After", "1")
 }
 
-/// A token that is not the accepted one is refused wherever it is shown.
+/// A token other than the accepted one is refused in every request.
 pub fn check_token(call: &Call) -> Result<(), Answer> {
     match &call.token {
         Some(token) if token != TOKEN => Err(Answer::error(401, None, "Invalid credentials in Authorization header")),
@@ -64,8 +64,8 @@ pub fn check_token(call: &Call) -> Result<(), Answer> {
     }
 }
 
-/// The repository, if the caller may know of it. To the others a private one is one that is not there, and without a
-/// token one that is not there is a 401.
+/// The repository, if the caller may know about it. For other callers a private repository does not exist; and without a token a repository
+/// that does not exist is answered with 401.
 pub fn readable<'a>(call: &Call, state: &'a mut State, kind: Kind, id: &str) -> Result<&'a mut Repo, Answer> {
     check_token(call)?;
     let authorised = call.authorised();
@@ -77,7 +77,7 @@ pub fn readable<'a>(call: &Call, state: &'a mut State, kind: Kind, id: &str) -> 
     }
 }
 
-/// A gated repository's files are for those who were let in.
+/// The files of a gated repository are only for those who were given access.
 pub fn check_gate(call: &Call, repo: &Repo) -> Result<(), Answer> {
     match (repo.gated, call.authorised()) {
         (true, false) => {

@@ -1,4 +1,4 @@
-//! Where files are and what they hold.
+//! Locations and contents of files.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::call::{Call, at, check_gate, encode, encode_path, readable};
 use super::store::Kind;
 use super::{Fault, Shared, State};
 
-/// Where a file is: a small one behind a relative redirect, a large one in the storage, which is another origin.
+/// The location of a file: a small one is behind a relative redirect, a large one is in the storage, which is another origin.
 pub fn resolve(
     call: &Call,
     shared: &Shared,
@@ -54,13 +54,13 @@ pub fn resolve_cache(call: &Call, state: &mut State, kind: Kind, id: &str, commi
     Ok(answer.with("ETag", etag).with("X-Repo-Commit", id))
 }
 
-/// A signed address of the storage: whoever has it may read, a token is neither needed nor wanted there.
+/// A signed address of the storage: anyone who has it may read; no token is needed or expected there.
 pub fn storage(call: &Call, state: &mut State, oid: &str) -> Answered {
     let (Some("signed"), Some(path)) = (call.query("signature").as_deref(), call.query("path")) else {
         return Err(expired());
     };
     let bytes = state.store.large(oid).ok_or_else(expired)?;
-    // The storage's ETag is its own affair; the one that counts is X-Linked-Etag of the hub.
+    // The storage has its own ETag; the relevant one is the hub's X-Linked-Etag.
     Ok(download(call, state, &path, bytes).with("ETag", format!("\"storage-{}\"", &oid[..8.min(oid.len())])))
 }
 
@@ -69,7 +69,7 @@ pub fn expired() -> Answer {
     Answer::new(403, text.as_bytes().into()).with("Content-Type", "application/xml")
 }
 
-/// A file's bytes, with what is to go wrong with them. A HEAD request meets no fault of the body.
+/// A file's bytes, with the faults set for them. Faults of the body do not affect a HEAD request.
 fn download(call: &Call, state: &mut State, path: &str, bytes: Arc<[u8]>) -> Answer {
     let mut answer =
         Answer::new(200, bytes).with("Content-Type", "application/octet-stream").ranged(call.range.as_deref());

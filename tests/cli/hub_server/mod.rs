@@ -1,14 +1,13 @@
-//! A server on loopback that speaks the Hugging Face hub's API, for the tests of what pulls from the hub and pushes to
-//! it.
+//! A server on loopback that implements the Hugging Face hub's API, for tests of commands that pull from the hub and push to it.
 //!
-//! It answers what hf-hub 1.0 and Python's huggingface_hub ask for: model and dataset info, trees in pages, downloads
-//! (a small file behind a relative redirect, a large one behind a redirect to the storage, which is another origin),
-//! refs, and pushes (preupload, LFS upload, commit). Its answers follow what these clients read and send; the hub
-//! itself was out of reach. What it does not offer is xet: a token for it is a 404, and an LFS batch is always answered
-//! with the transfer `basic`; nor pull requests, nor multipart uploads, nor gzip.
+//! It answers the requests of hf-hub 1.0 and Python's huggingface_hub: model and dataset info, trees in pages, downloads (a small file
+//! behind a relative redirect, a large one behind a redirect to the storage, which is another origin), refs, and pushes (preupload, LFS
+//! upload, commit). Its answers follow what these clients read and send; the hub itself was not accessible. It does not offer xet (a
+//! request for a xet token is answered with 404, and an LFS batch always with the transfer `basic`), pull requests, multipart uploads or
+//! gzip.
 //!
-//! hyper and not a smaller server, since a download that breaks off is made by closing the connection within a body,
-//! and because the client brings it along already.
+//! It uses hyper instead of a smaller server because an interrupted download is simulated by closing the connection within a body, and
+//! because hyper is already a dependency of the client.
 
 mod answer;
 mod call;
@@ -34,46 +33,46 @@ use tokio::runtime::Runtime;
 
 pub use store::Kind;
 
-/// What goes wrong, until [`HubServer::clear`]. A `path` is that of a file in its repository, in whichever repository.
+/// A simulated fault, active until [`HubServer::clear`]. A `path` is the path of a file in its repository, in any repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Each download of the file breaks off after so many of its bytes, the connection with it; one that asks for the
-    /// rest by a range gets nothing.
+    /// Each download of the file, and the connection with it, breaks off after this number of bytes of the file; a download that requests
+    /// the rest by a range gets nothing.
     Truncate { path: String, after_bytes: usize },
     /// The same, for the next download of the file only.
     CutOnce { path: String, after_bytes: usize },
-    /// The file arrives with its right length, one byte of it changed.
+    /// The file arrives with the right length, but with one byte changed.
     Corrupt { path: String },
-    /// The file's metadata is answered, its body is a 403, as behind a signed address that is too old.
+    /// The file's metadata is answered, but its body is a 403, as behind a signed address that has expired.
     Expired { path: String },
     /// The file arrives at this rate.
     Slow { path: String, bytes_per_second: usize },
-    /// Every request is answered 429, to be tried again after a second.
+    /// Every request is answered with 429, to be tried again after a second.
     TooManyRequests,
-    /// Every request is answered 503.
+    /// Every request is answered with 503.
     Unavailable,
-    /// So many requests are answered 503, then all is well.
+    /// This number of requests is answered with 503; later ones succeed.
     UnavailableTimes(usize),
 }
 
-/// One request as it came in.
+/// One request as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     pub method: String,
-    /// With its query, still percent-encoded. Those to the storage begin with `/storage/`.
+    /// The path with its query, still percent-encoded. Requests to the storage begin with `/storage/`.
     pub path: String,
-    /// It carried the accepted token.
+    /// Whether it carried the accepted token.
     pub authorised: bool,
 }
 
-/// The server, on two ports of its own: the hub's and the storage's. It stops when dropped.
+/// The server, on two ports of its own: one for the hub and one for the storage. It stops when dropped.
 pub struct HubServer {
     shared: Arc<Shared>,
-    /// Held to be shut down.
+    /// Kept so that it can be shut down.
     runtime: Option<Runtime>,
 }
 
-/// What the connections and the test both see.
+/// The state shared by the connections and the test.
 struct Shared {
     hub: String,
     storage: String,
@@ -117,45 +116,45 @@ impl HubServer {
         self.shared.hub.clone()
     }
 
-    /// The one token that is accepted. It may write everywhere but in the namespaces of others ([`HubServer::forbid`]).
+    /// The only token that is accepted. It may write everywhere except in the namespaces of others ([`HubServer::forbid`]).
     pub fn token() -> &'static str {
         TOKEN
     }
 
-    /// A new commit on main with these files added or replaced; the repository is made if it is not there. Gives the
-    /// commit's hash.
+    /// Makes a new commit on main with these files added or replaced; the repository is created if it does not exist. Returns the commit's
+    /// hash.
     ///
-    /// The functions below take a repository as it stands in an address: `owner/name`, or `datasets/owner/name`.
+    /// The functions below take a repository as written in an address: `owner/name`, or `datasets/owner/name`.
     pub fn put(&self, kind: Kind, repo: &str, files: &[(&str, &[u8])]) -> String {
         self.shared.state().store.put(kind, repo, files)
     }
 
-    /// Only with the token is it there.
+    /// Makes a repository private: it is visible only with the token.
     pub fn set_private(&self, repo: &str, private: bool) {
         self.shared.state().store.repo_mut(repo).private = private;
     }
 
-    /// All see it, nobody has been let in to its files yet.
+    /// Makes a repository gated: everyone can see it, but nobody has access to its files yet.
     pub fn set_gated(&self, repo: &str, gated: bool) {
         self.shared.state().store.repo_mut(repo).gated = gated;
     }
 
-    /// Lets the token's user in to a gated repository.
+    /// Gives the token's user access to a gated repository.
     pub fn grant(&self, repo: &str) {
         self.shared.state().store.repo_mut(repo).granted = true;
     }
 
-    /// All requests for this repository are answered 429, the others are not.
+    /// Answers all requests for this repository with 429; others are not affected.
     pub fn throttle(&self, repo: &str) {
         self.shared.state().store.repo_mut(repo).throttled = true;
     }
 
-    /// The token has no right to write in this namespace.
+    /// Denies the token the right to write in this namespace.
     pub fn forbid(&self, namespace: &str) {
         self.shared.state().store.forbidden.insert(namespace.to_owned());
     }
 
-    /// Names a commit.
+    /// Adds a tag to a commit.
     pub fn tag(&self, repo: &str, name: &str, commit: &str) {
         self.shared.state().store.repo_mut(repo).tags.insert(name.to_owned(), commit.to_owned());
     }
@@ -165,17 +164,17 @@ impl HubServer {
         self.shared.state().store.repo_mut(repo).branches.insert(name.to_owned(), commit.to_owned());
     }
 
-    /// From now on this goes wrong too.
+    /// Adds a fault.
     pub fn fail(&self, fault: Fault) {
         self.shared.state().faults.push(fault);
     }
 
-    /// All is well again.
+    /// Removes all faults.
     pub fn clear(&self) {
         self.shared.state().faults.clear();
     }
 
-    /// All requests so far, in the order of their arrival.
+    /// All requests so far, in order of arrival.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.state().requests.clone()
     }
@@ -202,13 +201,13 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             let service = service_fn(|request| serve(request, &shared));
-            // A connection that ends badly is the fault asked for, or the client's affair.
+            // A connection that ends with an error is either the simulated fault or caused by the client.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-/// Takes a request in whole, notes it, and answers.
+/// Reads a complete request, records it, and answers it.
 async fn serve(request: hyper::Request<Incoming>, shared: &Shared) -> Result<hyper::Response<Sent>, Infallible> {
     let (head, mut body) = request.into_parts();
     let mut bytes = Vec::new();

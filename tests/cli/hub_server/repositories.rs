@@ -1,4 +1,4 @@
-//! Repositories and their refs: making, describing, listing.
+//! Repositories and their refs: creating, describing, listing.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::store::{Blob, Commit, Kind, Repo, USER, git_blob};
 use super::uploads::{commit, preupload};
 use super::{Shared, State};
 
-/// Entries in a page of a tree. The hub's pages hold 1000; with so few in one, every client has to turn them.
+/// Number of entries in a page of a tree. The hub's pages hold 1000; with so few per page, every client has to request several pages.
 const PAGE: usize = 3;
 
 pub fn whoami(call: &Call) -> Answered {
@@ -65,7 +65,7 @@ pub fn repo_api(call: &Call, shared: &Shared, state: &mut State, kind: Kind, id:
             preupload(call, readable(call, state, kind, id)?, revision)
         }
         ("POST", ["commit", revision]) => {
-            // Not to be there comes before not to be allowed.
+            // Whether the repository exists is checked before write permission.
             readable(call, state, kind, id)?;
             check_write(call, state, id)?;
             commit(call, shared, state, kind, id, revision)
@@ -87,7 +87,7 @@ pub fn repo_api(call: &Call, shared: &Shared, state: &mut State, kind: Kind, id:
                 ["tree", revision, path @ ..] => tree(call, shared, at(repo, revision)?, &path.join("/")),
                 ["refs"] => Ok(refs(repo)),
                 ["commits", revision] => Ok(commits(repo, at(repo, revision)?)),
-                // xet's tokens, among others: what is not here is not offered.
+                // This includes xet tokens: anything not listed here is not offered.
                 _ => Err(Answer::error(404, None, "Not offered by this hub")),
             }
         }
@@ -183,7 +183,7 @@ fn tree(call: &Call, shared: &Shared, commit: &Commit, under: &str) -> Answered 
     Ok(answer.with("Link", format!("<{}{}?{flags}&cursor={end}>; rel=\"next\"", shared.hub, call.path)))
 }
 
-/// The paths of the request that are there: files, and folders. huggingface_hub sends them as a form, hf-hub as JSON.
+/// The requested paths that exist: files and folders. huggingface_hub sends them as a form, hf-hub as JSON.
 fn paths_info(call: &Call, commit: &Commit) -> Answer {
     let (body, expand) = (call.json(), call.json()["expand"] == true);
     let mut wanted: Vec<String> =
@@ -229,7 +229,7 @@ fn commits(repo: &Repo, from: &Commit) -> Answer {
 
 fn change_refs(call: &Call, repo: &mut Repo, rest: &[&str]) -> Answered {
     let body = call.json();
-    // A branch is named in the address and starts where the body says; with a tag it is the other way round.
+    // For a branch, the address contains its name and the body its starting point; for a tag it is the other way around.
     let (name, from) = match (call.method.as_str(), rest) {
         ("POST", ["branch", name]) => (*name, body["startingPoint"].as_str().unwrap_or("main")),
         ("POST", ["tag", revision]) => (body["tag"].as_str().unwrap_or_default(), *revision),
@@ -248,7 +248,7 @@ fn change_refs(call: &Call, repo: &mut Repo, rest: &[&str]) -> Answered {
     Ok(Answer::json(200, &json!({})))
 }
 
-/// The hub reads the card's YAML in full; here only whether there is some.
+/// The hub validates the card's YAML completely; here only its presence is checked.
 pub fn validate_card(call: &Call) -> Answer {
     let body = call.json();
     let content = body["content"].as_str().unwrap_or_default();

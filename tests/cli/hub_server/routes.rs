@@ -1,4 +1,4 @@
-//! Which request gets which answer: the hub's addresses.
+//! Routing: which address gets which answer.
 
 use super::answer::{Answer, Answered};
 use super::call::{Call, decode, too_many_requests};
@@ -14,7 +14,7 @@ pub fn answer(call: &Call, shared: &Shared, state: &mut State) -> Answer {
     if call.method == "HEAD" { answer.head_only() } else { answer }
 }
 
-/// What goes wrong whatever is asked.
+/// The answer of a fault that affects every request.
 fn general_fault(state: &mut State) -> Option<Answer> {
     let unavailable = || Answer::error(503, None, "The hub is unavailable, please try again later.");
     for fault in &mut state.faults {

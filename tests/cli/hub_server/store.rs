@@ -1,4 +1,4 @@
-//! What the hub keeps: repositories, their commits and refs, and the storage of large files.
+//! The hub's data: repositories, their commits and refs, and the storage of large files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use sha2::Sha256;
 pub const TOKEN: &str = "hf_loopbackTokenOfTheTests";
 pub const USER: &str = "tester";
 
-/// From this size on a file of whatever name is kept in the storage: the hub's limit for a file within git, 10 MB.
+/// Files of at least this size are kept in the storage, whatever their name: the hub's limit for a file within git, 10 MB.
 const LARGE: usize = 10_000_000;
 
-/// The endings that a new repository of the hub keeps in the storage; those of its list that ours may have.
+/// File extensions that a new repository on the hub keeps in the storage: those of the hub's list that may occur here.
 const LARGE_ENDINGS: [&str; 14] =
     ["arrow", "bin", "ckpt", "gz", "h5", "npy", "npz", "onnx", "parquet", "pkl", "pt", "pth", "safetensors", "zip"];
 
@@ -32,7 +32,7 @@ impl Kind {
         }
     }
 
-    /// What stands before `owner/name` in an address.
+    /// The prefix of `owner/name` in an address.
     pub fn prefix(self) -> &'static str {
         match self {
             Kind::Model => "",
@@ -46,9 +46,9 @@ impl Kind {
 pub struct Blob {
     pub bytes: Arc<[u8]>,
     pub sha256: String,
-    /// In the storage, with a pointer to it in git.
+    /// Whether it is in the storage, with a pointer to it in git.
     pub lfs: bool,
-    /// git's name for what it keeps: the file, or the pointer.
+    /// git's name for the object it stores: the file, or the pointer.
     pub git: String,
 }
 
@@ -60,7 +60,7 @@ impl Blob {
         Blob { bytes, sha256, lfs, git }
     }
 
-    /// What a client compares its copy with: the ETag.
+    /// The ETag, with which a client compares its copy.
     pub fn etag(&self) -> &str {
         if self.lfs { &self.sha256 } else { &self.git }
     }
@@ -74,7 +74,7 @@ fn pointer(sha256: &str, size: usize) -> String {
     format!("version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n")
 }
 
-/// Whether the hub wants a file in its storage rather than in git. An empty file never is.
+/// Whether the hub keeps a file in its storage rather than in git. An empty file is never kept there.
 pub fn goes_to_storage(path: &str, size: usize) -> bool {
     let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
     size >= LARGE || size > 0 && LARGE_ENDINGS.contains(&ending)
@@ -112,7 +112,7 @@ pub struct Repo {
     pub private: bool,
     pub gated: bool,
     pub granted: bool,
-    /// All that is asked of it is answered 429.
+    /// Whether all requests for it are answered with 429.
     pub throttled: bool,
     pub commits: HashMap<String, Commit>,
     pub branches: BTreeMap<String, String>,
@@ -134,7 +134,7 @@ impl Repo {
         }
     }
 
-    /// A branch, a tag or a commit hash.
+    /// The commit of a branch, a tag or a commit hash.
     pub fn resolve(&self, revision: &str) -> Option<&Commit> {
         let branch = revision.strip_prefix("refs/heads/").unwrap_or(revision);
         let tag = revision.strip_prefix("refs/tags/").unwrap_or(revision);
@@ -142,7 +142,7 @@ impl Repo {
         self.commits.get(id)
     }
 
-    /// Adds a commit to a branch, which may be new. A `None` takes a file away. Gives its hash.
+    /// Adds a commit to a branch, which may be new. `None` removes a file. Returns the hash of the commit.
     pub fn commit(
         &mut self,
         branch: &str,
@@ -158,7 +158,7 @@ impl Repo {
                 None => drop(files.remove(&path)),
             }
         }
-        // The count takes a clock's place, so that a test sees the same hashes each time.
+        // A count replaces the clock, so that a test sees the same hashes each time.
         let count = self.commits.len();
         let mut hash = Sha1::new();
         hash.update(format!("{}{} {parent:?} {count} {title}\n{message}\n", self.kind.prefix(), self.id));
@@ -177,7 +177,7 @@ impl Repo {
 
 #[derive(Default)]
 pub struct Store {
-    /// By the kind's prefix and `owner/name`.
+    /// Repositories by the kind's prefix and `owner/name`.
     repos: BTreeMap<String, Repo>,
     /// Large files that were uploaded, by their SHA-256; a commit then names them.
     pub uploads: HashMap<String, Arc<[u8]>>,
@@ -194,7 +194,7 @@ impl Store {
         self.repos.get_mut(key)
     }
 
-    /// For the tests' own calls, which name repositories that they made.
+    /// For calls by the tests themselves, which name repositories that they created.
     pub fn repo_mut(&mut self, key: &str) -> &mut Repo {
         self.repos.get_mut(key).unwrap_or_else(|| panic!("{key}: no such repository on the test's hub"))
     }
@@ -203,7 +203,7 @@ impl Store {
         self.repos.remove(key).is_some()
     }
 
-    /// A new repository has one commit with the list of what goes to the storage, as on the hub.
+    /// Creates a repository. As on the hub, it has one commit with the list of the extensions kept in the storage.
     pub fn create(&mut self, kind: Kind, id: &str, private: bool) {
         let mut repo = Repo::new(kind, id);
         repo.private = private;
@@ -224,7 +224,7 @@ impl Store {
         repo.commit("main", "put by a test", "", changes)
     }
 
-    /// A large file by its hash, uploaded or in any commit.
+    /// A large file by its hash, either uploaded or in any commit.
     pub fn large(&self, sha256: &str) -> Option<Arc<[u8]>> {
         let committed = || {
             let commits = self.repos.values().flat_map(|repo| repo.commits.values());

@@ -1,4 +1,4 @@
-//! Pushes: large files into the storage, then a commit.
+//! Pushes: large files go to the storage, then a commit is made.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::downloads::expired;
 use super::store::{Kind, Repo, goes_to_storage, sha256};
 use super::{Shared, State};
 
-/// Which of the files go to the storage, and which are there already as they are.
+/// Answers which of the files go to the storage, and the hashes of those that already exist.
 pub fn preupload(call: &Call, repo: &Repo, revision: &str) -> Answered {
     let commit = at(repo, revision)?;
     let body = call.json();
@@ -25,7 +25,7 @@ pub fn preupload(call: &Call, repo: &Repo, revision: &str) -> Answered {
     Ok(Answer::json(200, &json!({"files": shown.collect::<Value>(), "commitOid": commit.id})))
 }
 
-/// The two steps of an upload to the storage: where to put what is not there yet, and whether it arrived.
+/// The two steps of an upload to the storage: where to send the files that are not there yet, and whether they arrived.
 pub fn lfs(
     call: &Call,
     shared: &Shared,
@@ -71,10 +71,10 @@ pub fn store_upload(call: &Call, state: &mut State, oid: &str) -> Answered {
     Ok(Answer::new(200, Arc::from([])).with("ETag", "\"stored\""))
 }
 
-/// One commit from its lines of JSON: a header, then a file with its content, a large file by its hash, or a deletion.
+/// Makes a commit from its lines of JSON: a header, then for each change a file with its content, a large file by its hash, or a deletion.
 ///
-/// The hub would refuse a large file whose content stands in the commit; here it goes to the storage like an uploaded
-/// one, since hf-hub sends it so to a server without xet.
+/// The hub would refuse a large file whose content is part of the commit; here it goes to the storage like an uploaded one, since hf-hub
+/// sends it this way to a server without xet.
 pub fn commit(call: &Call, shared: &Shared, state: &mut State, kind: Kind, id: &str, revision: &str) -> Answered {
     let bad = |message: &str| Answer::error(400, None, message);
     if call.asks("create_pr") {

@@ -1,6 +1,6 @@
 //! The functions and classes that a pickle may name, and what is done in their place.
 
-use super::{Fault, Id, Machine, Object, Storage, shown};
+use crate::weights::torch::pickle::{Fault, Id, Machine, Object, Storage, shown};
 use crate::weights::torch::tensor::{TorchType, View};
 
 /// The functions and classes that are known, besides the storages.
@@ -19,7 +19,7 @@ const KNOWN: [&str; 11] = [
 ];
 
 impl Machine<'_> {
-    /// A function or class by its name; one that is not known is refused.
+    /// Pushes a function or class given by name; an unsupported one is refused.
     pub(super) fn global(&mut self, module: &str, name: &str) -> Result<(), Fault> {
         let full = format!("{module}.{name}");
         let storage = module == "torch" && TorchType::of_storage(name).is_some();
@@ -29,7 +29,7 @@ impl Machine<'_> {
         }
         let dtypes = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"];
         if module == "torch" && dtypes.contains(&name) {
-            self.push(Object::Text(full)); // a type as a value: its name
+            self.push(Object::Text(full)); // a type used as a value is represented by its name
             return Ok(());
         }
         let full = shown(&full);
@@ -39,10 +39,10 @@ impl Machine<'_> {
         Err(format!("asks for {full}, which weights do not need; it was not run"))
     }
 
-    /// What a function gives for its arguments.
+    /// Pushes the result of a function for its arguments.
     pub(super) fn call(&mut self, function: Id, arguments: Id) -> Result<(), Fault> {
         let Object::Global(name) = &self.arena[function] else {
-            return Err("calls something that is no function".into());
+            return Err("calls something that is not a function".into());
         };
         let name = name.clone();
         self.copies(self.items(arguments)?.len())?;
@@ -68,7 +68,7 @@ impl Machine<'_> {
                 "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor",
                 [storage, offset, shape, strides, ..],
             ) => {
-                // After whether it needs gradients and its hooks: marks such as that all signs are to be turned.
+                // The argument after requires_grad and the hooks: marks, for example that all signs are to be negated.
                 if let Some(marks) = arguments.get(6)
                     && !matches!(&self.arena[*marks], Object::Dict { entries, .. } if entries.is_empty())
                     && !matches!(self.arena[*marks], Object::None)
@@ -89,7 +89,7 @@ impl Machine<'_> {
             ("torch.Size", [sizes]) => self.stack.push(*sizes),
             ("torch.device", [kind, ..]) => self.stack.push(*kind),
             ("_codecs.encode", [text, ..]) => {
-                // Bytes, as protocol 2 writes them: each character is a byte.
+                // Bytes as written by protocol 2: each character is one byte.
                 self.copies(self.str(*text)?.len())?;
                 let bytes: Result<Vec<u8>, _> = self.str(*text)?.chars().map(|c| u8::try_from(c as u32)).collect();
                 self.push(Object::Bytes(bytes.map_err(|_| wrong())?));
@@ -110,21 +110,21 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Gives an object its attributes: those of a `Namespace` are its entries, those of a dictionary (`_metadata`) are not needed.
+    /// Sets the attributes of an object: those of a `Namespace` become its entries, those of a dictionary (`_metadata`) are not needed.
     pub(super) fn build(&mut self, state: Id) -> Result<(), Fault> {
         let object = self.top()?;
         let namespace = match &self.arena[object] {
             Object::Dict { namespace, .. } => *namespace,
-            // (version, order of bytes, ...)
+            // (version, byte order, ...)
             Object::NumpyType(_) => match self.items(state)? {
                 &[_, order, ..] if matches!(self.str(order)?, "<" | "|") => return Ok(()),
-                _ => return Err("has numbers of numpy in another order of bytes".into()),
+                _ => return Err("has numpy numbers in another byte order".into()),
             },
-            _ => return Err("gives attributes to something that has none".into()),
+            _ => return Err("sets attributes of something that has none".into()),
         };
         if namespace {
             let Object::Dict { entries: given, .. } = &self.arena[state] else {
-                return Err("gives a Namespace something that is no dictionary".into());
+                return Err("gives a Namespace something that is not a dictionary".into());
             };
             let given = given.clone();
             self.copies(given.len())?;
@@ -135,7 +135,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// A storage: `("storage", type, key, place, elements[, part])`.
+    /// Pushes a storage: `("storage", type, key, location, elements[, part])`.
     pub(super) fn persistent(&mut self, id: Id) -> Result<(), Fault> {
         self.copies(self.items(id)?.len())?;
         let parts = self.items(id)?.to_vec();
@@ -143,7 +143,7 @@ impl Machine<'_> {
             return Err("names a storage in an unknown way".into());
         };
         if self.str(*kind)? != "storage" {
-            return Err("names something that is no storage".into());
+            return Err("names something that is not a storage".into());
         }
         let dtype = match &self.arena[*class] {
             Object::Global(name) => name.strip_prefix("torch.").and_then(TorchType::of_storage),
@@ -163,7 +163,7 @@ impl Machine<'_> {
     }
 }
 
-/// One number of numpy.
+/// A numpy scalar.
 fn scalar(dtype: &str, bytes: &[u8]) -> Result<Object, Fault> {
     let number = match (dtype, bytes) {
         ("b1", &[byte]) => Some(Object::Bool(byte != 0)),
@@ -176,5 +176,5 @@ fn scalar(dtype: &str, bytes: &[u8]) -> Result<Object, Fault> {
         ("f8", _) => bytes.try_into().ok().map(|b| Object::Float(f64::from_le_bytes(b))),
         _ => None,
     };
-    number.ok_or_else(|| format!("has a number of numpy of type {}, which cannot be read", shown(dtype)))
+    number.ok_or_else(|| format!("has a numpy number of type {}, which cannot be read", shown(dtype)))
 }

@@ -1,0 +1,59 @@
+//! `--column`: which columns of parquet data hold what.
+
+use clap::{Args, ValueEnum};
+use cpc::options::Options;
+
+/// What a column can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColumnOf {
+    /// The recordings, {bytes, path}
+    Audio,
+    /// The speaker
+    Speaker,
+    /// The id of an utterance
+    Id,
+    /// What `cpc probe --labels label` classifies
+    Label,
+    /// Sentences, or documents of them
+    Text,
+}
+
+impl ColumnOf {
+    /// Its word in options of the library.
+    fn word(self) -> &'static str {
+        match self {
+            ColumnOf::Audio => "audio",
+            ColumnOf::Speaker => "speaker",
+            ColumnOf::Id => "id",
+            ColumnOf::Label => "label",
+            ColumnOf::Text => "text",
+        }
+    }
+}
+
+// The options for columns. (A doc comment here would become the help of the command that takes them.)
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ColumnArgs {
+    /// The name of a column of parquet data, such as speaker=client_id; may be repeated
+    ///
+    /// WHAT is audio, speaker, id, label or text. The defaults are the columns audio; speaker_id, speaker or client_id; id; label; and text.
+    #[arg(long = "column", value_name = "WHAT=NAME", value_parser = parse)]
+    pub column: Vec<(ColumnOf, String)>,
+}
+
+impl ColumnArgs {
+    /// These columns as options of the library.
+    pub fn add(&self, mut options: Options) -> Options {
+        for (what, name) in &self.column {
+            options = options.with("column", format!("{}={name}", what.word()));
+        }
+        options
+    }
+}
+
+fn parse(text: &str) -> Result<(ColumnOf, String), String> {
+    let known = "write WHAT=NAME, where WHAT is audio, speaker, id, label or text";
+    let (what, name) = text.split_once('=').filter(|(_, name)| !name.is_empty()).ok_or(known)?;
+    let what = ColumnOf::from_str(what, true).map_err(|_| known)?;
+    Ok((what, name.to_string()))
+}

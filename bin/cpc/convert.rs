@@ -1,0 +1,100 @@
+//! `cpc convert`: from any MODEL to a model directory, or back to a file of PyTorch.
+
+use crate::console::Console;
+use crate::session;
+use crate::terminal::Terminal;
+use clap::Args;
+use cpc::error::{Error, Result};
+use cpc::kinds::not_for;
+use cpc::toolkit::Toolkit;
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Options of `cpc convert`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Convert a model: from a checkpoint of PyTorch to a model directory, and back",
+    long_about = "Convert an audio model.\n\n\
+        FROM is any MODEL: a model or run directory, a .safetensors with its config.json, a checkpoint of CPC_audio (checkpoint_N.pt or its \
+        released weights, in either container of PyTorch). A pickle is read, never run.\n\n\
+        TO is a model directory, or a file ending in .pt. That file is for both loaders of CPC_audio: {config, weights} as in its released \
+        models, {gEncoder, cpcCriterion} as in its checkpoints; named checkpoint_N.pt it gets checkpoint_args.json and \
+        checkpoint_logs.json beside it, which CPC_audio asks for. Its scores are means, so heads are multiplied until its loss is this model's.",
+    after_help = "Examples:\n  \
+        cpc convert 60k_epoch4-d0f474de.pt models/cpc-60k\n  \
+        cpc convert runs/demo demo.pt\n\n\
+        Read the file in Python with:\n  \
+        torch.load('demo.pt', weights_only=True)['weights']"
+)]
+pub(crate) struct Convert {
+    /// The model to convert
+    from: String,
+    /// A directory to write, or a file ending in .pt
+    to: PathBuf,
+    /// Replace what is at TO
+    #[arg(long)]
+    overwrite: bool,
+}
+
+#[derive(Serialize)]
+struct Converted<'a> {
+    from: &'a str,
+    layout: &'a str,
+    to: &'a Path,
+    tensors: usize,
+    heads: bool,
+    sha256: String,
+    ignored: &'a [(String, String)],
+}
+
+impl Convert {
+    pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let taken = |path: &Path| path.exists() && !(path.is_dir() && is_empty(path));
+        if taken(&self.to) && !self.overwrite {
+            return Err(Error::usage(
+                format!("{}: is there already", self.to.display()),
+                "choose another name, or replace it with --overwrite",
+            ));
+        }
+        let console = Console::new(terminal);
+        let opened = Toolkit::standard().open(&self.from, &session(&console, "cpu")?)?;
+        let Some(model) = opened.convert() else { return Err(not_for(&*opened, "`cpc convert`")) };
+        if self.to.extension().is_some_and(|e| e == "pt") {
+            model.to_torch(&self.to)?;
+        } else {
+            if self.overwrite && self.to.is_dir() && taken(&self.to) && !self.to.join("config.json").exists() {
+                return Err(Error::usage(
+                    format!("--overwrite: {} is not a model directory", self.to.display()),
+                    "choose another name: only a model is replaced by a model",
+                ));
+            }
+            model.to_directory(&self.to)?;
+        }
+        let converted = Converted {
+            from: opened.reference(),
+            layout: model.layout(),
+            to: &self.to,
+            tensors: model.tensors(),
+            heads: model.has_heads(),
+            sha256: model.sha256()?,
+            ignored: model.ignored(),
+        };
+        let mut text = format!(
+            "{} ({})\n{} tensors{} -> {}\n",
+            converted.from,
+            converted.layout,
+            converted.tensors,
+            if converted.heads { "" } else { ", without prediction heads" },
+            self.to.display()
+        );
+        for (name, why) in model.ignored() {
+            writeln!(text, "left out: {name}: {why}").ok();
+        }
+        terminal.result_or_json(&converted, &text)
+    }
+}
+
+fn is_empty(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
+}

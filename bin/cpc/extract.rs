@@ -1,0 +1,157 @@
+//! `cpc extract`: a model's features of recordings, sentences or images, in files or as a stream.
+
+mod stream;
+
+use crate::choices::{ON_BAD_FILE, SPLIT, formats, word};
+use crate::columns::ColumnArgs;
+use crate::console::Console;
+use crate::session;
+use crate::terminal::Terminal;
+use clap::{Args, ValueEnum};
+use cpc::error::{Error, Result};
+use cpc::kinds::{ExtractRequest, Source, not_for};
+use cpc::options::Options;
+use cpc::toolkit::Toolkit;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use stream::Input;
+
+/// How samples on standard input are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Encoding {
+    /// Signed integers of 16 bits, little-endian
+    S16,
+    /// Floats of 32 bits between -1 and 1, little-endian
+    F32,
+}
+
+/// Normalizations.
+const NORMALIZE: [(&str, &str); 3] = [
+    ("none", "No normalization"),
+    ("mean", "The mean is subtracted"),
+    ("mean-var", "The mean is subtracted, and the result is divided by the standard deviation"),
+];
+
+/// Options of `cpc extract`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Write a model's features of recordings, sentences or images to files that other tools read, or stream them",
+    long_about = "Write a frozen model's features to files: of recordings, of sentences with a text model, of images with an image model.\n\n\
+        c is the output of the context network, which summarizes everything up to a frame (the usual choice); z is the output of the encoder for \
+        the samples around it. There is one frame per hop of the model, 10 ms for the presets. DIR/index.json lists the files and the times of \
+        frames. A command that was stopped resumes when it is given again.\n\n\
+        With --stream, samples from standard input become frames on standard output as soon as they are final: rows of float32 \
+        (the layers concatenated), or with --json one line of JSON per frame.\n\n\
+        With a text model, INPUT is text as `cpc pretrain` takes it. Each file becomes DIR/<name>.npy, with one row (z) per sentence in the \
+        order of the file, or with --format parquet a table of sentence and vector.\n\n\
+        With an image model, INPUT is images as `cpc pretrain` takes them, and DIR gets train-y.npy, test-y.npy and the labels.",
+    after_help = "Examples:\n  \
+        cpc extract runs/demo data/demo --out features\n  \
+        cpc extract hf:owner/name recordings/ --out features\n  \
+        cpc extract runs/demo call.wav other.flac --layer c,z --format safetensors --out features\n  \
+        cpc extract runs/books sentences.txt --format parquet --out vectors\n  \
+        cpc extract runs/digits mnist --layer conv,y --out features\n  \
+        sox call.wav -t raw -r 16000 -e signed -b 16 -c 1 - | cpc extract runs/demo - --stream --json\n\n\
+        Read the files with:\n  \
+        numpy    numpy.load('features/speaker/utterance.npy')\n  \
+        PyTorch  safetensors.torch.load_file('features/c.safetensors')['utterance']\n  \
+        pandas   pandas.read_parquet('features/c.parquet')"
+)]
+pub(crate) struct Extract {
+    /// A model directory, a run directory (its best model), hf:owner/name[@revision][/folder] of the hub, or a checkpoint of CPC_audio; or
+    /// `mfcc` or `logmel`, to compare with
+    model: String,
+    /// Recordings, directories of them, manifests, parquet files, or hf://datasets/owner/name; `-` is standard input
+    #[arg(required = true)]
+    input: Vec<PathBuf>,
+    /// The directory to write to
+    #[arg(long, value_name = "DIR", required_unless_present = "stream")]
+    out: Option<PathBuf>,
+    /// Which outputs: c, z, or c:1, c:2, ... of a deep context network; of images conv, fc or y; several with commas [default: c; of
+    /// images y]
+    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
+    layer: Vec<String>,
+    /// The format of the files
+    #[arg(long, default_value = "npy", conflicts_with = "stream", value_parser = formats())]
+    format: String,
+    /// Normalization of each utterance, over its frames [default: none]
+    #[arg(long, value_name = "HOW", conflicts_with = "stream", value_parser = word(&NORMALIZE))]
+    normalize: Option<String>,
+    /// What to do about a file that cannot be read [default: fail]
+    #[arg(long, value_name = "WHAT", value_parser = word(&ON_BAD_FILE))]
+    on_bad_file: Option<String>,
+    #[command(flatten)]
+    columns: ColumnArgs,
+    /// With a text model: what a sentence is [default: lines]
+    #[arg(long, value_name = "HOW", value_parser = word(&SPLIT))]
+    split: Option<String>,
+    /// Write frames to standard output as they become final; INPUT is `-`
+    #[arg(long, conflicts_with = "out")]
+    stream: bool,
+    /// Sample rate of standard input, in Hz [default: the model's]
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
+    rate: Option<u32>,
+    /// The encoding of samples on standard input [default: s16]
+    #[arg(long, value_enum)]
+    encoding: Option<Encoding>,
+    /// Where to compute: auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+impl Extract {
+    pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let piped = self.input.iter().any(|i| i == Path::new("-"));
+        if (piped && self.input.len() > 1) || (self.stream && !piped) {
+            let what =
+                if self.stream { "--stream reads standard input alone" } else { "`-` stands beside other inputs" };
+            return Err(Error::usage(what, "give `-` as the only INPUT"));
+        }
+        if !piped && (self.rate.is_some() || self.encoding.is_some()) {
+            return Err(Error::usage(
+                "--rate and --encoding are for standard input",
+                "leave them out: files say what rate and encoding they have",
+            ));
+        }
+        let console = Console::new(terminal);
+        let session = session(&console, &self.device)?;
+        let model = Toolkit::standard().open(&self.model, &session)?;
+        let whose = format!("models of this kind ({})", model.kind());
+        self.options().accept(model.extract_options(), &whose)?;
+        if self.stream {
+            let Some(live) = model.live() else { return Err(not_for(&*model, "--stream")) };
+            return stream::run(self, live, terminal, &session);
+        }
+        let Some(out) = &self.out else {
+            return Err(Error::usage("no --out is given", "name the directory to write to"));
+        };
+        let request = |source| -> Result<ExtractRequest> {
+            Ok(ExtractRequest {
+                input: Mutex::new(source),
+                out: out.clone(),
+                layers: self.layer.clone(),
+                format: self.format.parse().map_err(|e: String| Error::usage(format!("--format {e}"), "see --help"))?,
+                only: None,
+                options: self.options(),
+            })
+        };
+        let extracted = if piped {
+            let Some(live) = model.live() else { return Err(not_for(&*model, "standard input")) };
+            let mut input = Input::new(self, live.sample_rate())?;
+            let mut next = || input.next();
+            model.extract(&request(Source::Samples(&mut next))?, &session)
+        } else {
+            model.extract(&request(Source::Paths(self.input.clone()))?, &session)
+        };
+        terminal.described(&extracted?.described)
+    }
+
+    /// The options that were given, for the kinds that accept them.
+    fn options(&self) -> Options {
+        let options = Options::new()
+            .with_some("normalize", self.normalize.as_ref())
+            .with_some("on-bad-file", self.on_bad_file.as_ref())
+            .with_some("split", self.split.as_ref());
+        self.columns.add(options)
+    }
+}

@@ -1,0 +1,124 @@
+//! Live features: samples from standard input as they come, frames to standard output as they become final.
+
+use super::{Encoding, Extract};
+use crate::terminal::Terminal;
+use cpc::audio::LiveResampler;
+use cpc::error::{Error, Result};
+use cpc::features::{Frames, Timing};
+use cpc::kinds::Live;
+use cpc::observer::Session;
+use serde_json::json;
+use std::io::{ErrorKind, Read, Write};
+
+pub(super) fn run(args: &Extract, live: &dyn Live, terminal: &Terminal, session: &Session) -> Result<()> {
+    let mut input = Input::new(args, live.sample_rate())?;
+    let mut stream = live.stream(&args.layer, session)?;
+    let (timing, layers) = (stream.timing(), stream.layers());
+    terminal.note(&format!(
+        "a frame of {} numbers every {:.1} ms, final {:.1} ms after its beginning",
+        layers.iter().map(|(_, dim)| dim).sum::<usize>(),
+        1e3 / timing.frame_rate,
+        timing.delay_ms + input.resampler.delay_ms()
+    ));
+    let mut out = Rows { terminal, timing, layers, next: 0 };
+    loop {
+        let samples = input.next()?;
+        let frames = if samples.is_empty() { stream.finish()? } else { stream.push(&samples)? };
+        if !out.write(&frames)? || samples.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// Samples from standard input, at the model's rate.
+pub(super) struct Input {
+    encoding: Encoding,
+    resampler: LiveResampler,
+    bytes: Vec<u8>, // of a sample that has not come whole
+    ended: bool,
+}
+
+impl Input {
+    pub(super) fn new(args: &Extract, rate: u32) -> Result<Self> {
+        let resampler = LiveResampler::new(args.rate.unwrap_or(rate), rate)?;
+        Ok(Input { encoding: args.encoding.unwrap_or(Encoding::S16), resampler, bytes: Vec::new(), ended: false })
+    }
+
+    /// The samples that have come since, at least one; none at the end.
+    pub(super) fn next(&mut self) -> Result<Vec<f32>> {
+        let mut buffer = vec![0; 1 << 16];
+        while !self.ended {
+            let n = match std::io::stdin().lock().read(&mut buffer) {
+                Ok(n) => n,
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(e) => return Err(Error::io("standard input", "read")(e)),
+            };
+            self.bytes.extend_from_slice(&buffer[..n]);
+            let samples = self.decode();
+            let mut samples = self.resampler.push(&samples)?;
+            if n == 0 {
+                self.ended = true;
+                samples.extend(self.resampler.finish()?);
+                if !self.bytes.is_empty() {
+                    let what = format!("standard input ends within a sample, {} bytes of it", self.bytes.len());
+                    return Err(Error::failed(what, "check --encoding, and whether the sender was cut off"));
+                }
+            }
+            if !samples.is_empty() {
+                return Ok(samples);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn decode(&mut self) -> Vec<f32> {
+        let size = match self.encoding {
+            Encoding::S16 => 2,
+            Encoding::F32 => 4,
+        };
+        let whole = self.bytes.len() / size * size;
+        let samples = self.bytes[..whole].chunks_exact(size).map(|b| match self.encoding {
+            Encoding::S16 => f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0,
+            Encoding::F32 => f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+        });
+        let samples = samples.collect();
+        self.bytes.drain(..whole);
+        samples
+    }
+}
+
+/// Frames on standard output.
+struct Rows<'a> {
+    terminal: &'a Terminal,
+    timing: Timing,
+    layers: Vec<(String, usize)>,
+    next: u64,
+}
+
+impl Rows<'_> {
+    /// Writes frames; false if nobody reads them any more.
+    fn write(&mut self, frames: &Frames) -> Result<bool> {
+        let mut bytes = Vec::new();
+        for t in 0..frames.count {
+            let rows =
+                || frames.layers.iter().zip(&self.layers).map(move |(rows, (_, dim))| &rows[t * dim..(t + 1) * dim]);
+            if self.terminal.json {
+                let time = (self.timing.seconds(self.next) * 1e6).round() / 1e6;
+                let mut line = json!({ "frame": self.next, "time": time });
+                for ((layer, _), row) in self.layers.iter().zip(rows()) {
+                    line[layer.as_str()] = json!(row);
+                }
+                bytes.extend(format!("{line}\n").into_bytes());
+            } else {
+                bytes.extend(rows().flatten().flat_map(|v| v.to_le_bytes()));
+            }
+            self.next += 1;
+        }
+        let mut out = std::io::stdout().lock();
+        match out.write_all(&bytes).and_then(|()| out.flush()) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(e) => Err(Error::io("standard output", "write")(e)),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `cpc info`: what a corpus, a model or a run is.
+
+use crate::columns::ColumnArgs;
+use crate::console::Console;
+use crate::session;
+use crate::terminal::Terminal;
+use clap::Args;
+use cpc::error::{Error, Result};
+use cpc::options::Options;
+use cpc::toolkit::Toolkit;
+use std::path::PathBuf;
+
+/// Options of `cpc info`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Describe a corpus, a model or a run",
+    long_about = "Describe a corpus, images, a model or a run.\n\n\
+        For a corpus: files, hours, speakers, rates, a histogram of lengths, and every problem with its file (exit code 1 if there are \
+        any). For a model: sizes and, for audio, hop and receptive field. For a run: the steps so far and its metrics.",
+    after_help = "Examples:\n  cpc info LibriSpeech/train-clean-100\n  cpc info runs/demo/model\n  cpc info hf:owner/name\n  cpc info runs/demo --json"
+)]
+pub(crate) struct Info {
+    /// Recordings (a directory, a manifest, parquet files, hf://datasets/owner/name) or images; a model (directory, hf:owner/name,
+    /// checkpoint of CPC_audio); or a run directory
+    what: PathBuf,
+    /// The rate that recordings would be resampled to, in Hz [default: 16000]
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
+    rate: Option<u32>,
+    #[command(flatten)]
+    columns: ColumnArgs,
+}
+
+impl Info {
+    pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let console = Console::new(terminal);
+        let (toolkit, session) = (Toolkit::standard(), session(&console, "cpu")?);
+        let options = self.columns.add(Options::new().with_some("rate", self.rate.map(|rate| rate.to_string())));
+        if self.what.join("config.toml").is_file() {
+            options.accept(&[], "runs")?;
+            let info = toolkit.run_info(&self.what)?;
+            terminal.result_or_json(&info, &info.to_string())
+        } else if toolkit.is_model(&self.what, &session)? {
+            options.accept(&[], "models")?;
+            terminal.described(&toolkit.describe(&self.what, &session)?)
+        } else {
+            let inspected = toolkit.inspect(&self.what, &options, &session)?;
+            terminal.described(&inspected.described)?;
+            if inspected.problems.is_empty() { Ok(()) } else { Err(Error::BadFiles(inspected.problems)) }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The `cpc` command: parse, call the library, print. One file a subcommand. Results go to stdout, everything else to stderr.
+
+mod abx;
+mod choices;
+mod columns;
+mod console;
+mod convert;
+mod extract;
+#[cfg(feature = "hub")]
+mod hub;
+mod info;
+mod interrupt;
+mod man;
+mod mi;
+mod pretrain;
+mod probe;
+mod terminal;
+#[cfg(feature = "text")]
+mod text;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use console::Console;
+use cpc::device;
+use cpc::error::Result;
+use cpc::observer::Session;
+use std::process::ExitCode;
+use terminal::Terminal;
+
+/// When messages are colored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Contrastive predictive coding and mutual information: audio, text, images
+///
+/// `cpc pretrain` trains an encoder on recordings, text or images without labels, by distinguishing true futures from false ones (InfoNCE,
+/// van den Oord et al. 2018) or by other bounds on mutual information. The result is a model directory that every other command accepts:
+/// `extract` writes its features, `probe` and `abx` measure them, `hub` shares it. `mi` estimates the mutual information of any columns of
+/// numbers or labels.
+#[derive(Debug, Parser)]
+#[command(name = "cpc", version, max_term_width = 110, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the work failed, 2 usage or configuration, 130 interrupted (after a checkpoint)."
+)]
+struct Cli {
+    /// The task
+    #[command(subcommand)]
+    command: Command,
+    /// Options of every command
+    #[command(flatten)]
+    global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// Print only results, warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Print more: every line of metrics, also when not on a terminal
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// When to color messages
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: Color,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Threads for computation [default: one per physical core]
+    ///
+    /// Results are bit-identical for the same number of threads.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Make no connection: of the hub, use only what is in the cache (as HF_HUB_OFFLINE=1)
+    #[arg(long, global = true)]
+    offline: bool,
+}
+
+/// The subcommands. Each is documented where it is defined: a comment here would replace its long help.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Pretrain(Box<pretrain::Pretrain>),
+    Extract(extract::Extract),
+    Probe(Box<probe::Probe>),
+    Abx(abx::Abx),
+    Convert(convert::Convert),
+    Info(info::Info),
+    #[cfg(feature = "hub")]
+    Hub(hub::HubCommand),
+    #[cfg(feature = "text")]
+    Text(text::TextCommand),
+    Mi(mi::MiCommand),
+    Completions(man::Completions),
+    Man(man::Man),
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    fn run(&self) -> Result<()> {
+        let threads = self.global.threads.map_or_else(candle_core::utils::get_num_threads, usize::from);
+        // A pool that is there already (in a test) stays.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        let terminal = Terminal::new(&self.global);
+        match &self.command {
+            Command::Pretrain(pretrain) => pretrain.run(&terminal),
+            Command::Extract(extract) => extract.run(&terminal),
+            Command::Probe(probe) => probe.run(&terminal),
+            Command::Abx(abx) => abx.run(&terminal),
+            Command::Convert(convert) => convert.run(&terminal),
+            Command::Info(info) => info.run(&terminal),
+            #[cfg(feature = "hub")]
+            Command::Hub(hub) => hub.run(&terminal),
+            #[cfg(feature = "text")]
+            Command::Text(text) => text.run(&terminal),
+            Command::Mi(mi) => mi.run(&terminal),
+            Command::Completions(completions) => completions.run(&terminal),
+            Command::Man(man) => man.run(&terminal),
+        }
+    }
+}
+
+/// How the library's work reaches this terminal; Ctrl-C stops it.
+fn session<'a>(console: &'a Console, device: &str) -> Result<Session<'a>> {
+    Ok(Session {
+        observer: console,
+        stop: interrupt::interruptible()?,
+        device: device::parse(device)?,
+        offline: console.terminal.offline,
+    })
+}
+
+fn main() -> ExitCode {
+    cpc::memory::keep_large_blocks();
+    cpc::audio::hush_decoder_panics();
+    let cli = Cli::parse();
+    // SAFETY: no other thread has been started yet.
+    let set = |name: &str, threads: usize| unsafe { std::env::set_var(name, threads.to_string()) };
+    if let Some(threads) = cli.global.threads.map(usize::from) {
+        set("RAYON_NUM_THREADS", threads);
+        set("CANDLE_NUM_THREADS", threads);
+    } else if std::env::var_os("RAYON_NUM_THREADS").is_none() {
+        // Otherwise candle reads /proc/cpuinfo for the number at every matrix product.
+        set("RAYON_NUM_THREADS", candle_core::utils::get_num_threads());
+    }
+    if matches!(cli.command, Command::Mi(_)) {
+        // Many small critics train side by side, and would wait for each other at candle's one pool.
+        set("CANDLE_NUM_THREADS", 1);
+    }
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            Terminal::new(&cli.global).error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+    use cpc::toolkit::Toolkit;
+
+    #[test]
+    fn every_command_teaches_in_its_long_help() {
+        let mut cli = Cli::command();
+        for name in ["pretrain", "extract", "probe", "abx", "convert", "info", "hub", "text", "mi"] {
+            let Some(command) = cli.find_subcommand_mut(name) else { continue };
+            let help = command.render_long_help().to_string();
+            let before = help.split("Usage:").next().unwrap();
+            assert!(before.lines().count() > 4 && help.contains("Examples:"), "{name}: {before}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_preset() {
+        let help = Cli::command().find_subcommand_mut("pretrain").unwrap().render_long_help().to_string();
+        for preset in Toolkit::standard().kinds().iter().flat_map(|kind| kind.presets()) {
+            assert!(help.contains(preset.name), "{}", preset.name);
+        }
+    }
+}

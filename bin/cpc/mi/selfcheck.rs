@@ -1,0 +1,87 @@
+//! `cpc mi selfcheck`: whether estimators are consistent with themselves.
+
+use crate::console::bar;
+use crate::terminal::Terminal;
+use clap::Args;
+use cpc::error::Result;
+use cpc::mi::estimate::{Estimator, Settings};
+use cpc::mi::parallel::in_parallel;
+use cpc::mi::selfcheck::{check, truth};
+use cpc::objective::Bound;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// Options of `cpc mi selfcheck`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Check estimators for self-consistency: independence, data processing, additivity",
+    long_about = "Check whether estimators are consistent with themselves (Song and Ermon 2020), on normal variables X and Y that share 5 nats.\n\n\
+        The columns of the table, with the correct values in the row `right`:\n\n  \
+        unrelated: the estimate for a Y that is independent of X\n  \
+        2 of 10 ... 8 of 10: the fraction of the estimate that remains with only some of Y's columns; .20 ... .80 is correct\n  \
+        processed: Y together with a part of itself, divided by Y alone; 1 is correct\n  \
+        doubled: two independent copies of the problem together, divided by one; 2 is correct\n  \
+        whole: the estimate divided by the truth",
+    after_help = "Examples:\n  cpc mi selfcheck\n  cpc mi selfcheck --estimator smile,infonce,auto --rows 20000"
+)]
+pub(crate) struct Selfcheck {
+    /// Estimators to check
+    #[arg(long, default_value = "auto,infonce,smile,nwj,dv,mine,ksg,cca", value_name = "NAME", value_delimiter = ',')]
+    estimator: Vec<Estimator>,
+    /// Rows per problem
+    #[arg(long, default_value = "5000", value_name = "N", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    rows: u32,
+    /// The random seed
+    #[arg(long, default_value = "0", value_name = "N")]
+    seed: u64,
+}
+
+impl Selfcheck {
+    pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let bar = bar(terminal, self.estimator.len() as u64, " estimators");
+        let settings = Settings { seed: self.seed, ..Settings::default() };
+        // A failure of one estimator is reported next to the results of the others.
+        let job = |i: usize| Ok(check(self.estimator[i], self.rows as usize, &settings));
+        let found = in_parallel(self.estimator.len(), job, |_| bar.inc(1))?;
+        bar.finish_and_clear();
+        let mut text = format!("{:<10}", "estimator");
+        for head in ["unrelated", "2 of 10", "4 of 10", "6 of 10", "8 of 10", "processed", "doubled", "whole"] {
+            write!(text, "  {head:>9}").ok();
+        }
+        text.push('\n');
+        let mut rows: Vec<Value> = Vec::new();
+        for (estimator, found) in self.estimator.iter().zip(found) {
+            match found {
+                Err(e) => {
+                    terminal.warning(&format!("{estimator}: {e}"));
+                    rows.push(json!({ "estimator": estimator.to_string(), "error": e.to_string() }));
+                }
+                Ok(found) => {
+                    let shares = &found.shares[..4];
+                    let cells = [found.unrelated].into_iter().chain(shares.iter().copied());
+                    let cells = cells.chain([found.processing, found.additivity, found.whole]);
+                    write!(text, "{:<10}", estimator.to_string()).ok();
+                    cells.for_each(|cell| {
+                        write!(text, "  {cell:>9.3}").ok();
+                    });
+                    text.push('\n');
+                    rows.push(
+                        json!({ "estimator": estimator.to_string(), "unrelated_nats": found.unrelated, "shares": shares,
+                        "processed": found.processing, "doubled": found.additivity, "whole": found.whole }),
+                    );
+                }
+            }
+        }
+        let right = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0, 1.0];
+        write!(text, "{:<10}", "right").ok();
+        right.iter().for_each(|cell| {
+            write!(text, "  {cell:>9.3}").ok();
+        });
+        writeln!(text, "\n\n{} rows; the truth of the whole is {:.2} nats", self.rows, truth()).ok();
+        let bounded = self.estimator.contains(&Estimator::Neural(Bound::InfoNce));
+        if bounded {
+            writeln!(text, "infonce cannot exceed the logarithm of 1000, 6.91 nats: two copies have 10").ok();
+        }
+        terminal.result_or_json(&json!({ "rows": self.rows, "truth_nats": truth(), "estimators": rows }), &text)
+    }
+}

@@ -1,0 +1,196 @@
+//! `cpc pretrain`: from recordings, text or images to a model.
+
+use crate::choices::{ON_BAD_FILE, SPLIT, word};
+use crate::columns::{ColumnArgs, ColumnOf};
+use crate::console::Console;
+use crate::session;
+use crate::terminal::Terminal;
+use clap::Args;
+use cpc::config::Layers;
+use cpc::error::{Error, Result};
+use cpc::toolkit::{self, Toolkit};
+use std::path::{Path, PathBuf};
+use toml::Value;
+
+/// Options of `cpc pretrain`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Train an encoder on recordings, text or images, without labels",
+    long_about = "Train an encoder on recordings, text or images, without labels.\n\n\
+        DATA is a directory of recordings (the first folder below it is the speaker, as in LibriSpeech), a fairseq .tsv manifest, a .jsonl with \
+        path, speaker, and optional start and end in seconds, or parquet files with columns audio {bytes, path}, speaker_id and id, as the \
+        hub's datasets have them: a file, a directory, or DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on. \
+        hf://datasets/owner/name[@revision][/CONFIG[/SPLIT]] is such a data set of the Hugging Face hub, fetched once. WAV, FLAC, MP3 and \
+        Ogg Vorbis at any rate are resampled to 16 kHz.\n\n\
+        Text is a .txt (one sentence per line, a blank line between documents; or prose with --split sentences), or a .jsonl of documents. Its \
+        presets are text-demo, text-small and text2018.\n\n\
+        Images are a directory of MNIST's four IDX files, plain or gzipped, or of parquet files of images (with one of the presets of Deep \
+        InfoMax: dim-local, dim-global, dim-both, or image-supervised to compare with; or with ib, the information bottleneck). \
+        toy:25-gaussians and toy:spiral are points on the plane, for mine-gan. stacked:DIR stacks three of DIR's images as the color channels \
+        of one, for mine-gan-stacked.\n\n\
+        The run directory gets config.toml (enough to repeat the run), metrics.jsonl and TensorBoard events, checkpoints/, and model/, \
+        the model with the best validation loss. Ctrl-C writes a checkpoint. --resume resumes from it and ends in the same weights as a \
+        run that was never stopped; the same command line may be given again, as a cluster that requeues a job does.\n\n\
+        A value comes from the first of these that names it: a flag, --set, --config, --preset, the default (preset small). A corpus may \
+        contain a cpc.toml, which is used if neither --config nor --preset is given.",
+    after_help = "Examples:\n  cpc pretrain data/demo --preset demo --out runs/demo\n  \
+        cpc pretrain LibriSpeech/train-clean-100 --preset cpc2018 --out runs/ls100\n  \
+        cpc pretrain hf://datasets/openslr/librispeech_asr/clean/train.100 --out runs/ls100\n  \
+        cpc pretrain books.txt --preset text-small --out runs/books\n  \
+        cpc pretrain mnist --preset dim-local --out runs/digits\n  \
+        cpc pretrain toy:25-gaussians --preset mine-gan --out runs/grid\n  \
+        cpc pretrain calls.jsonl --out runs/calls --set train.lr=1e-4 --set data.sampler=uniform\n  \
+        cpc pretrain --resume --out runs/calls"
+)]
+pub(crate) struct Pretrain {
+    /// The corpus: a directory, a manifest, parquet files, hf://datasets/owner/name, text, or images (not needed with --resume)
+    #[arg(required_unless_present_any = ["resume", "print_config"])]
+    data: Option<PathBuf>,
+    /// The run directory to create
+    #[arg(long, value_name = "RUN", required_unless_present = "print_config")]
+    out: Option<PathBuf>,
+    /// A named configuration: demo, small (the default), cpc2018 or big; of text text-demo, text-small (the default) or text2018; of images
+    /// dim-local (the default), dim-global, dim-both, image-supervised or ib; of toy: mine-gan; of stacked: mine-gan-stacked
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// A TOML file of configuration, such as the config.toml of another run
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one key, such as train.lr=1e-4; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Number of updates (train.steps)
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Windows per batch (train.batch_size)
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// The seed of every random stream (seed)
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
+    /// A list of the utterances to train on, one id per line (data.train)
+    #[arg(long, value_name = "LIST")]
+    train: Option<PathBuf>,
+    /// A list of the utterances to validate on [default: a seeded 5 %] (data.valid)
+    #[arg(long, value_name = "LIST")]
+    valid: Option<PathBuf>,
+    /// What to do about a file that cannot be read (data.on_bad_file)
+    #[arg(long, value_name = "WHAT", value_parser = word(&ON_BAD_FILE))]
+    on_bad_file: Option<String>,
+    #[command(flatten)]
+    columns: ColumnArgs,
+    /// Text: what a sentence is (data.split)
+    #[arg(long, value_name = "HOW", value_parser = word(&SPLIT))]
+    split: Option<String>,
+    /// Text: bpe, wordpiece or word to learn a tokenizer, or a tokenizer.json, or hf:owner/name (data.tokenizer)
+    #[arg(long, value_name = "TOKENIZER")]
+    tokenizer: Option<String>,
+    /// Text: tokens to learn (encoder.vocab_size)
+    #[arg(long, value_name = "N")]
+    vocab_size: Option<u32>,
+    /// Start from the weights of a model of the same sizes: a directory, hf:owner/name, or a checkpoint of CPC_audio (train.init)
+    #[arg(long, value_name = "MODEL")]
+    init: Option<String>,
+    /// With --init: load Adam's moments too, which a checkpoint of cpc or of CPC_audio has
+    #[arg(long, requires = "init")]
+    resume_optimizer: bool,
+    /// Resume the run in --out from its last checkpoint; a run that is not there yet is started
+    #[arg(long, conflicts_with = "overwrite")]
+    resume: bool,
+    /// Replace the run in --out
+    #[arg(long)]
+    overwrite: bool,
+    /// Where to compute: auto, cpu, cuda, cuda:1 or metal
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: String,
+    /// Print the configuration that these options make, and stop
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// A path as the configuration keeps it: absolute, so that a run can be resumed from anywhere.
+fn absolute(path: &Path) -> Result<Value> {
+    let whole = std::path::absolute(path).map_err(Error::io(path, "find"))?;
+    Ok(Value::String(whole.display().to_string()))
+}
+
+/// A path that is there as the configuration keeps it; anything else, such as a reference to the hub, as it is.
+fn kept(text: &str) -> Result<Value> {
+    let path = Path::new(text);
+    if path.exists() { absolute(path) } else { Ok(Value::String(text.into())) }
+}
+
+impl Pretrain {
+    fn layers(&self, toolkit: &Toolkit) -> Result<Layers> {
+        let mut flags = Vec::new();
+        if let Some(data) = &self.data {
+            flags.push(("data.path", Value::String(toolkit.kept_data(data)?)));
+        }
+        for (key, path) in [("data.train", &self.train), ("data.valid", &self.valid)] {
+            if let Some(path) = path {
+                flags.push((key, absolute(path)?));
+            }
+        }
+        let numbers = [
+            ("train.steps", self.steps),
+            ("train.batch_size", self.batch_size.map(|n| n as u64)),
+            ("seed", self.seed.map(u64::from)),
+            ("encoder.vocab_size", self.vocab_size.map(u64::from)),
+        ];
+        for (key, number) in numbers {
+            if let Some(n) = number {
+                let n = i64::try_from(n)
+                    .map_err(|_| Error::usage(format!("{key}: {n} is too large"), "choose a smaller number"))?;
+                flags.push((key, Value::Integer(n)));
+            }
+        }
+        let words = [("data.split", &self.split), ("data.on_bad_file", &self.on_bad_file)];
+        flags.extend(words.iter().filter_map(|(key, word)| Some((*key, Value::String((*word).clone()?)))));
+        for (key, text) in [("data.tokenizer", &self.tokenizer), ("train.init", &self.init)] {
+            if let Some(text) = text {
+                flags.push((key, kept(text)?));
+            }
+        }
+        if self.resume_optimizer {
+            flags.push(("train.init_optimizer", Value::Boolean(true)));
+        }
+        for (what, name) in &self.columns.column {
+            let key = match what {
+                ColumnOf::Audio => "data.columns.audio",
+                ColumnOf::Speaker => "data.columns.speaker",
+                ColumnOf::Id => "data.columns.id",
+                ColumnOf::Text => "data.column",
+                ColumnOf::Label => {
+                    return Err(Error::usage(
+                        "--column label: training needs no labels",
+                        "leave it out; it is for `cpc probe`",
+                    ));
+                }
+            };
+            flags.push((key, Value::String(name.clone())));
+        }
+        Ok(Layers { preset: self.preset.clone(), file: self.config.clone(), set: self.set.clone(), flags })
+    }
+
+    pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let toolkit = Toolkit::standard();
+        let mut layers = self.layers(&toolkit)?;
+        // A corpus may bring a recipe of its own, for those who name none.
+        let recipe = self.data.as_ref().map(|data| data.join("cpc.toml")).filter(|recipe| recipe.is_file());
+        if let (Some(recipe), None, None) = (recipe, &layers.preset, &layers.file) {
+            terminal.note(&format!("configuration: {} (--preset or --config replace it)", recipe.display()));
+            layers.file = Some(recipe);
+        }
+        let out = match &self.out {
+            Some(out) if !self.print_config => out.clone(),
+            _ => return terminal.result(&toolkit.configure(&layers)?.to_toml()?),
+        };
+        let console = Console::new(terminal);
+        let what = toolkit::Pretrain { layers, out, resume: self.resume, overwrite: self.overwrite };
+        let report = toolkit.pretrain(&what, &session(&console, &self.device)?)?;
+        if !report.skipped.is_empty() {
+            terminal.warning(&format!("{} files could not be read and were left out", report.skipped.len()));
+        }
+        terminal.result_or_json(&report, &report.to_string())
+    }
+}

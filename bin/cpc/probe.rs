@@ -1,0 +1,162 @@
+//! `cpc probe`: what a simple classifier reads from features.
+
+use crate::choices::{baselines, word};
+use crate::columns::ColumnArgs;
+use crate::console::Console;
+use crate::session;
+use crate::terminal::Terminal;
+use clap::Args;
+use cpc::durable;
+use cpc::error::{Error, Result};
+use cpc::kinds::ProbeRequest;
+use cpc::options::Options;
+use cpc::toolkit::Toolkit;
+use std::path::PathBuf;
+
+/// Options of `cpc probe`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Measure what a linear classifier reads from features: phones, speakers, any labels",
+    long_about = "Measure how well a simple classifier predicts labels from frozen features.\n\n\
+        A multinomial logistic regression is trained on the utterances of --train and tested once on those of --test: the accuracy with a \
+        95 % interval (bootstrap over utterances), macro-F1, the recall of each class and the most confused pairs. Inputs are standardized, and \
+        the penalty is chosen on a fifth of the training utterances.\n\n\
+        FEATURES is what `cpc extract` wrote, any directory of .npy (frames, dimensions), or a model, whose features of --data are then \
+        extracted first. With --data, --baselines adds an untrained model of the same shape, 13 MFCCs with deltas (Kaldi's, as \
+        in torchaudio.compliance.kaldi) and 40 log-mels to the same table.\n\n\
+        Protocols (--level): `frame` classifies every frame, `utterance` the mean over an utterance, `last-frame` the last frame of each window of \
+        20480 samples at 16 kHz (CPC_audio's speaker test).",
+    after_help = "Examples:\n  cpc probe features --labels phones.txt --train train.txt --test test.txt\n  \
+        cpc probe runs/demo --data data/demo --layer c,z --baselines random,mfcc,logmel \\\n    \
+        --labels data/demo/phones.txt --train data/demo/train.txt --test data/demo/test.txt --report report\n  \
+        cpc probe features --labels speaker --train train.txt --test test.txt --level last-frame\n  \
+        cpc probe features --labels emotion.tsv --folds 5 --json\n  \
+        cpc probe runs/books --data reviews.tsv --baselines random,bag,tfidf\n  \
+        cpc probe runs/books --task MR --data SentEval/data/downstream\n  \
+        cpc probe runs/digits --data mnist --layer conv,y --baselines random,pca\n  \
+        cpc probe runs/demo --data emotions/train --labels label --column label=emotion --folds 5"
+)]
+pub(crate) struct Probe {
+    /// A directory of features, a .safetensors file, or a model with --data; several make several rows of the table
+    #[arg(required = true, value_name = "FEATURES")]
+    features: Vec<PathBuf>,
+    /// Labels: frame labels (`<utterance> <id> <id> ...`), utterance labels (`<utterance>`, a tab, `<label>`), or one of the words `speaker` and
+    /// `label` (a column of parquet DATA)
+    #[arg(long, value_name = "FILE|speaker|label")]
+    labels: Option<String>,
+    /// The utterances to train on, one id per line; of sentences, examples as in --data
+    #[arg(long, value_name = "LIST")]
+    train: Option<PathBuf>,
+    /// The utterances to test on, one id per line; of sentences, examples as in --data
+    #[arg(long, value_name = "LIST", conflicts_with = "folds")]
+    test: Option<PathBuf>,
+    /// Cross-validate in K folds over the utterances of --train, or over all [sentences: 10]
+    #[arg(long, value_name = "K")]
+    folds: Option<usize>,
+    /// The recordings to extract features of, if FEATURES is a model or baselines are requested: a directory, a manifest, parquet files, or
+    /// hf://datasets/owner/name
+    ///
+    /// With a text model: labelled sentences (`label`, a tab, `sentence`; or `label ||| sentence`; or .csv) or pairs (`label`, a tab, `a`, a tab, `b`),
+    /// or with --task SentEval's directory. With an image model: images, as `cpc pretrain` takes them.
+    #[arg(long, value_name = "DATA")]
+    data: Option<PathBuf>,
+    /// With a text model: a task of SentEval, MR, CR, SUBJ, MPQA, TREC or others; --data is SentEval/data/downstream
+    #[arg(long, value_name = "NAME", requires = "data")]
+    task: Option<String>,
+    #[command(flatten)]
+    columns: ColumnArgs,
+    /// What is classified [default: frame with frame labels, else utterance]
+    #[arg(long, value_name = "PROTOCOL", value_parser = word(&LEVEL))]
+    level: Option<String>,
+    /// Which end is cut if an utterance has more labels than frames, or fewer [default: end]
+    #[arg(long, value_name = "END", value_parser = word(&CUT))]
+    cut: Option<String>,
+    /// Train a hidden layer of UNITS units before the classifier
+    #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    hidden: Option<u32>,
+    /// The penalty on the squared weights, relative to the sum of the losses (1 / C of scikit-learn) [default: auto]
+    #[arg(long, value_name = "auto|X")]
+    l2: Option<String>,
+    /// Names of frame labels, line n from 0 for id n [default: phone_names.txt beside the labels, if it is there]
+    #[arg(long, value_name = "FILE")]
+    names: Option<PathBuf>,
+    /// Frame labels per second [default: 100]
+    #[arg(long, value_name = "HZ")]
+    label_rate: Option<f64>,
+    /// Frames per second [default: as the features say, else 100]
+    #[arg(long, value_name = "HZ")]
+    frame_rate: Option<f64>,
+    /// The layers to probe, of features that have several
+    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
+    layer: Vec<String>,
+    /// Features of --data to compare with
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = baselines())]
+    baselines: Vec<String>,
+    /// Write a page with the confusion matrix, recalls and a map of the features to this directory
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// The seed of the folds, of the held-out part, of the bootstrap, and of the untrained model [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Where a model computes: auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+/// What is classified.
+const LEVEL: [(&str, &str); 3] = [
+    ("frame", "Every frame"),
+    ("utterance", "The mean over an utterance"),
+    ("last-frame", "The last frame of each window of 1.28 s"),
+];
+
+/// Which end is cut.
+const CUT: [(&str, &str); 2] =
+    [("end", "The end: labels and frames start together"), ("front", "The front: labels and frames end together")];
+
+impl Probe {
+    pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let console = Console::new(terminal);
+        let session = session(&console, &self.device)?;
+        let request = ProbeRequest {
+            features: self.features.clone(),
+            data: self.data.clone(),
+            page: self.report.is_some(),
+            options: self.options(),
+        };
+        let probed = Toolkit::standard().probe(&request, &session)?;
+        if let (Some(dir), Some(page)) = (&self.report, &probed.page) {
+            std::fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
+            let path = dir.join("index.html");
+            durable::write(&path, page.as_bytes())?;
+            terminal.note(&format!("report: {}", path.display()));
+        }
+        terminal.described(&probed.described)
+    }
+
+    /// The options that were given, for the kinds that accept them.
+    fn options(&self) -> Options {
+        let text = |x: f64| x.to_string();
+        let mut options = Options::new()
+            .with_some("labels", self.labels.as_ref())
+            .with_some("train", self.train.as_ref())
+            .with_some("test", self.test.as_ref())
+            .with_some("folds", self.folds.map(|folds| folds.to_string()))
+            .with_some("task", self.task.as_ref())
+            .with_some("level", self.level.as_ref())
+            .with_some("cut", self.cut.as_ref())
+            .with_some("hidden", self.hidden.map(|units| units.to_string()))
+            .with_some("l2", self.l2.as_ref())
+            .with_some("names", self.names.as_ref())
+            .with_some("label-rate", self.label_rate.map(text))
+            .with_some("frame-rate", self.frame_rate.map(text))
+            .with_some("seed", self.seed.map(|seed| seed.to_string()));
+        for layer in &self.layer {
+            options = options.with("layer", layer);
+        }
+        for baseline in &self.baselines {
+            options = options.with("baselines", baseline);
+        }
+        self.columns.add(options)
+    }
+}

@@ -1,0 +1,89 @@
+//! `cpc text`: what is done to trained models of text.
+
+use crate::console::Console;
+use crate::session;
+use crate::terminal::Terminal;
+use clap::{Args, Subcommand};
+use cpc::error::{Error, Result};
+use cpc::kinds::not_for;
+use cpc::kinds::text::{TextModel, expand_words};
+use cpc::toolkit::Toolkit;
+use std::path::PathBuf;
+
+/// `cpc text` and what it does.
+#[derive(Debug, Args)]
+#[command(
+    about = "Teach a trained model of text more words",
+    long_about = "Extend trained text models.\n\n\
+        A model knows the words of the text that it was trained on; all others are one unknown word to it. `expand` adds the words of a \
+        large file of word vectors.",
+    after_help = "Examples:\n  cpc text expand runs/books --vectors glove.6B.300d.txt --out models/books-large"
+)]
+pub(crate) struct TextCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// Each is documented where it is defined: a comment here would replace its long help.
+#[derive(Debug, Subcommand)]
+enum Action {
+    Expand(Expand),
+}
+
+/// Options of `cpc text expand`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Add the words of a file of word vectors to a model's vocabulary",
+    long_about = "Add the words of a file of word vectors to a model's vocabulary, as skip-thought and the CPC paper did.\n\n\
+        Over the words that both know, a linear map from the file's vectors to the model's embeddings is fitted (least squares, in closed \
+        form). The file's other words get what the map makes of their vectors. Sentences of known words keep their vectors.\n\n\
+        The file is one of word2vec (text or binary), fastText's .vec or GloVe. Its words should be cased as the model's are: a model \
+        that was trained in small letters takes words in small letters only. The tokenizer has to be one of words or of word pieces; \
+        pieces of BPE make any word as it is.",
+    after_help = "Examples:\n  \
+        cpc text expand runs/books --vectors glove.6B.300d.txt --out models/books-large\n  \
+        cpc text expand hf:owner/name --vectors GoogleNews-vectors-negative300.bin --most 200000 --out models/large"
+)]
+struct Expand {
+    /// A model of text: a model or run directory, hf:owner/name
+    model: String,
+    /// The file of word vectors
+    #[arg(long, value_name = "FILE")]
+    vectors: PathBuf,
+    /// The model directory to write
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Words to add at most, from the beginning of the file, where the frequent ones are
+    #[arg(long, value_name = "N", default_value = "1000000")]
+    most: usize,
+    /// Replace a model that is in DIR
+    #[arg(long)]
+    overwrite: bool,
+}
+
+impl TextCommand {
+    pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
+        match &self.action {
+            Action::Expand(expand) => expand.run(terminal),
+        }
+    }
+}
+
+impl Expand {
+    fn run(&self, terminal: &Terminal) -> Result<()> {
+        if self.out.exists() && !(self.overwrite && self.out.join("config.json").exists()) {
+            return Err(Error::usage(
+                format!("{}: is there already", self.out.display()),
+                "choose another name, or replace a model with --overwrite",
+            ));
+        }
+        let console = Console::new(terminal);
+        let session = session(&console, "cpu")?;
+        let model = Toolkit::standard().open(&self.model, &session)?;
+        let Some(text) = model.as_any().downcast_ref::<TextModel>() else {
+            return Err(not_for(&*model, "`cpc text`"));
+        };
+        let expansion = expand_words(text, &self.vectors, self.most, &self.out, &session)?;
+        terminal.result_or_json(&expansion, &expansion.to_string())
+    }
+}

@@ -1,0 +1,113 @@
+//! Reads the values of one column of a row group, a few rows at a time.
+
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{RowGroupReader, SerializedFileReader};
+use std::fs::File;
+use std::path::Path;
+
+/// ByteRows that are read at once, if they are small.
+const ROWS: usize = 64;
+
+/// Bytes that are read at once, about.
+const BYTES: i64 = 32 << 20;
+
+/// Recordings of a row group, in their order.
+pub(crate) struct ByteRows {
+    column: Values<ByteArrayType>,
+    at_once: usize,
+}
+
+impl ByteRows {
+    /// The recordings in column `column`.
+    pub(crate) fn new(group: &dyn RowGroupReader, column: usize) -> Result<Self> {
+        let meta = group.metadata().column(column);
+        let row = meta.uncompressed_size().max(1) / group.metadata().num_rows().max(1);
+        let at_once = usize::try_from(BYTES / row.max(1)).unwrap_or(1).clamp(1, ROWS);
+        match group.get_column_reader(column)? {
+            ColumnReader::ByteArrayColumnReader(reader) => {
+                Ok(ByteRows { column: Values::new(reader, meta.column_descr().max_def_level()), at_once })
+            }
+            _ => Err(ParquetError::General("its recordings are not bytes".into())),
+        }
+    }
+
+    /// The next rows; empty at the end.
+    pub(crate) fn next(&mut self) -> Result<Vec<Option<ByteArray>>> {
+        self.column.next(self.at_once)
+    }
+}
+
+/// Column `column` as text: names unchanged, numbers in decimal.
+pub(crate) fn texts(group: &dyn RowGroupReader, column: usize) -> Result<Vec<Option<String>>> {
+    let levels = group.metadata().column(column).column_descr().max_def_level();
+    fn all<T: DataType>(
+        reader: ColumnReaderImpl<T>,
+        levels: i16,
+        text: impl Fn(&T::T) -> String,
+    ) -> Result<Vec<Option<String>>> {
+        let mut values = Values::<T>::new(reader, levels);
+        let mut texts = Vec::new();
+        loop {
+            let some = values.next(1024)?;
+            if some.is_empty() {
+                return Ok(texts);
+            }
+            texts.extend(some.iter().map(|v| v.as_ref().map(&text)));
+        }
+    }
+    match group.get_column_reader(column)? {
+        ColumnReader::BoolColumnReader(r) => all(r, levels, ToString::to_string),
+        ColumnReader::Int32ColumnReader(r) => all(r, levels, ToString::to_string),
+        ColumnReader::Int64ColumnReader(r) => all(r, levels, ToString::to_string),
+        ColumnReader::ByteArrayColumnReader(r) => {
+            all(r, levels, |bytes| String::from_utf8_lossy(bytes.data()).into_owned())
+        }
+        _ => {
+            let name = group.metadata().column(column).column_path().string();
+            Err(ParquetError::General(format!("column `{name}` holds neither names nor integers")))
+        }
+    }
+}
+
+/// Values with nulls.
+struct Values<T: DataType> {
+    reader: ColumnReaderImpl<T>,
+    /// The definition level of a value that is not null.
+    present: i16,
+}
+
+impl<T: DataType> Values<T> {
+    fn new(reader: ColumnReaderImpl<T>, present: i16) -> Self {
+        Values { reader, present }
+    }
+
+    fn next(&mut self, rows: usize) -> Result<Vec<Option<T::T>>> {
+        let (mut levels, mut values) = (Vec::new(), Vec::new());
+        let (count, _, _) = self.reader.read_records(rows, Some(&mut levels), None, &mut values)?;
+        if self.present == 0 {
+            return Ok(values.into_iter().map(Some).collect());
+        }
+        let mut values = values.into_iter();
+        Ok(levels.iter().take(count).map(|level| if *level == self.present { values.next() } else { None }).collect())
+    }
+}
+
+/// The name of a row in messages.
+pub(crate) fn row_name(file: &Path, number: u64) -> String {
+    format!("{} row {number}", file.display())
+}
+
+/// Opens a parquet file, as far as its footer.
+pub(crate) fn open(path: &Path) -> std::result::Result<SerializedFileReader<File>, String> {
+    let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
+    SerializedFileReader::new(file).map_err(|e| {
+        format!("is not a whole parquet file ({}); copy it again", e.to_string().trim_start_matches("Parquet error: "))
+    })
+}
+
+/// What is wrong with a file whose footer is sound.
+pub(crate) fn damaged(error: parquet::errors::ParquetError) -> String {
+    format!("damaged: {}", error.to_string().trim_start_matches("Parquet error: "))
+}

@@ -1,0 +1,104 @@
+//! What `cpc info` says about recordings and about models of audio.
+
+use super::kind::columns;
+use super::{AudioModel, AudioModelConfig};
+use crate::config::HeadsKind;
+use crate::error::Result;
+use crate::kinds::{Described, Inspected, Options, word};
+use crate::observer::Session;
+use crate::recordings::{Corpus, Summary};
+use crate::weights::Origin;
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Samples per second that a corpus is counted at, if nothing else is said.
+const RATE: u32 = 16_000;
+
+pub(super) fn inspect(data: &Path, options: &Options, _: &Session) -> Result<Inspected> {
+    options.accept(&["rate", "column"], "recordings")?;
+    let rate = options.get("rate")?.unwrap_or(RATE);
+    let corpus = Corpus::inspect_columns(data, &columns(options)?, rate, &|_| {})?;
+    let summary = Summary::new(&corpus);
+    Ok(Inspected { described: Described::new(&summary, summary.to_string())?, problems: corpus.problems })
+}
+
+#[derive(Serialize)]
+struct ModelInfo<'a> {
+    path: PathBuf,
+    #[serde(flatten)]
+    config: &'a AudioModelConfig,
+    found: &'a Origin,
+    sha256: String,
+    dtype: &'static str,
+    heads_present: bool,
+    mapped: usize,
+    ignored: &'a [(String, String)],
+    parameters: usize,
+    hop: usize,
+    receptive_field: usize,
+    frames_per_second: f64,
+}
+
+pub(super) fn describe(model: &AudioModel) -> Result<Described> {
+    let trained = |name: &&String| !name.contains("running_") && !name.ends_with("num_batches_tracked");
+    let parameters = model.tensors.iter().filter(|(n, _)| trained(n)).map(|(_, t)| t.elem_count()).sum();
+    let sha256 = model.sha256()?;
+    let c = &model.config;
+    let (hop, field) = (c.encoder.hop(), c.encoder.receptive_field());
+    let ms = |samples: usize| 1e3 * samples as f64 / f64::from(c.sample_rate);
+    let mut text = format!(
+        "model            {} (format {}), {parameters} parameters, float32\n\
+         from             {} ({})\n\
+         sha256           {sha256}\n\
+         input            mono, {} samples a second\n\
+         encoder          {} layers of {} channels, norm {}\n\
+         hop              {hop} samples ({:.1} ms, {:.1} frames a second)\n\
+         receptive field  {field} samples ({:.1} ms)\n\
+         context          {} of {}, {} layer{}\n\
+         heads            {}{} steps ahead ({:.0} ms)\n",
+        c.kind,
+        c.format,
+        model.origin.reference,
+        model.origin.layout,
+        c.sample_rate,
+        c.encoder.kernels.len(),
+        c.encoder.hidden_dim,
+        word(&c.encoder.norm),
+        ms(hop),
+        1e3 / ms(hop),
+        ms(field),
+        c.context.kind.title(),
+        c.context.hidden_dim,
+        c.context.num_layers,
+        if c.context.num_layers == 1 { "" } else { "s" },
+        match (model.has_heads(), c.heads.kind) {
+            (false, _) => "none here; trained for ",
+            (true, HeadsKind::Linear) => "linear, ",
+            (true, HeadsKind::Transformer) => "transformer, ",
+        },
+        c.heads.steps,
+        ms(hop * c.heads.steps),
+    );
+    if let Some(origin) = &c.origin {
+        writeln!(text, "converted from   {} ({})", origin.reference, origin.layout).ok();
+    }
+    for (name, why) in &model.ignored {
+        writeln!(text, "left out         {name}: {why}").ok();
+    }
+    let info = ModelInfo {
+        path: model.path.clone(),
+        parameters,
+        hop,
+        receptive_field: field,
+        frames_per_second: 1e3 / ms(hop),
+        dtype: "float32",
+        found: &model.origin,
+        sha256,
+        heads_present: model.has_heads(),
+        mapped: model.tensors.len(),
+        ignored: &model.ignored,
+        config: &model.config,
+    };
+    Described::new(&info, text)
+}

@@ -1,0 +1,157 @@
+//! CPC on audio as a kind of model.
+
+use super::pretrained::last_checkpoint;
+use super::trained::Spectral;
+use super::{AudioConfig, AudioModel, AudioModelConfig, info, prepare};
+use crate::audio::is_audio_name;
+use crate::audio::mel::MelKind;
+use crate::config::{Preset, layers};
+use crate::data;
+use crate::error::{Error, Problem, Result};
+use crate::kinds::{Inspected, Job, Kind, Model, Options, Prepared, RunConfig};
+use crate::observer::Session;
+use crate::recordings::{self, Columns};
+use crate::weights::torch::is_torch_file;
+use std::collections::HashMap;
+use std::path::Path;
+use toml::Table;
+
+/// CPC on audio.
+pub static AUDIO: Audio = Audio;
+
+/// CPC on audio.
+#[derive(Debug, Clone, Copy)]
+pub struct Audio;
+
+const PRESETS: [Preset; 4] = [
+    Preset { name: "small", toml: include_str!("../../../data/presets/small.toml") },
+    Preset { name: "demo", toml: include_str!("../../../data/presets/demo.toml") },
+    Preset { name: "cpc2018", toml: include_str!("../../../data/presets/cpc2018.toml") },
+    Preset { name: "big", toml: include_str!("../../../data/presets/big.toml") },
+];
+
+impl Kind for Audio {
+    fn name(&self) -> &'static str {
+        AudioModelConfig::KIND
+    }
+
+    fn models(&self) -> &'static str {
+        "audio models"
+    }
+
+    fn presets(&self) -> &'static [Preset] {
+        &PRESETS
+    }
+
+    fn defaults(&self) -> Result<Table> {
+        layers::defaults::<AudioConfig>()
+    }
+
+    fn check(&self, config: Table, faults: Vec<Problem>) -> Result<Table> {
+        layers::check::<AudioConfig>(config, faults)
+    }
+
+    fn marks(&self) -> &'static [(&'static str, &'static str)] {
+        &[("encoder", "kernels"), ("data", "sample_rate")]
+    }
+
+    fn free_keys(&self) -> &'static [&'static str] {
+        &["data.prefetch", "data.on_bad_file"]
+    }
+
+    /// A file of audio, a manifest, parquet files, or a directory with any of these below it.
+    fn claims(&self, data: &Path) -> Result<bool> {
+        let named = |path: &Path| {
+            let manifest = ["tsv", "jsonl"].iter().any(|e| path.extension().is_some_and(|x| x.eq_ignore_ascii_case(e)));
+            is_audio_name(path) || manifest || data::is_table(path)
+        };
+        if !data.is_dir() {
+            return Ok(named(data));
+        }
+        let below = walkdir::WalkDir::new(data).follow_links(true).into_iter().flatten();
+        Ok(below.into_iter().any(|entry| !entry.file_type().is_dir() && named(entry.path())))
+    }
+
+    fn prepare(&self, config: RunConfig, job: &Job) -> Result<Prepared> {
+        prepare::prepare(config, job)
+    }
+
+    /// Checkpoints of CPC_audio, weights beside their `config.json`, and the spectral features that learned ones are compared with.
+    fn recognizes(&self, reference: &Path) -> Result<bool> {
+        if spectral(reference).is_some() && !reference.exists() {
+            return Ok(true);
+        }
+        if reference.extension().is_some_and(|e| e == "pt" || e == "safetensors") {
+            return Ok(true);
+        }
+        if reference.is_dir() {
+            return Ok(!reference.join("config.toml").exists() && last_checkpoint(reference)?.is_some());
+        }
+        Ok(reference.is_file() && is_torch_file(reference)?)
+    }
+
+    fn open(&self, path: &Path, reference: &str, session: &Session) -> Result<Box<dyn Model>> {
+        if let Some(kind) = spectral(path).filter(|_| !path.exists()) {
+            return Ok(Box::new(Spectral(kind)));
+        }
+        Ok(Box::new(open(path, reference, session)?))
+    }
+
+    fn files(&self) -> &'static [&'static str] {
+        &["config.json", "model.safetensors", "checkpoint_args.json"]
+    }
+
+    fn baselines(&self) -> &'static [(&'static str, &'static str)] {
+        &[("mfcc", "13 MFCCs with deltas"), ("logmel", "40 log-mels")]
+    }
+
+    fn baseline(&self, name: &str) -> Result<Option<Box<dyn Model>>> {
+        Ok(spectral(Path::new(name)).map(|kind| -> Box<dyn Model> { Box::new(Spectral(kind)) }))
+    }
+
+    fn labels(&self, data: &Path, options: &Options) -> Result<HashMap<String, String>> {
+        recordings::labels(data, &columns(options)?)
+    }
+
+    fn inspect(&self, data: &Path, options: &Options, session: &Session) -> Result<Inspected> {
+        info::inspect(data, options, session)
+    }
+}
+
+/// Opens a model of audio, and says what was left out of it.
+pub(super) fn open(path: &Path, reference: &str, session: &Session) -> Result<AudioModel> {
+    let mut model = AudioModel::open(path)?;
+    if !model.ignored.is_empty() || model.origin.layout != "model directory" {
+        session.observer.note(&format!("{reference}: {}", model.origin.layout));
+    }
+    model.origin.reference = reference.into();
+    Ok(model)
+}
+
+/// The spectral features of this name.
+fn spectral(name: &Path) -> Option<MelKind> {
+    [MelKind::Mfcc, MelKind::LogMel].into_iter().find(|kind| name == Path::new(kind.name()))
+}
+
+/// The columns of tables that options name.
+///
+/// # Errors
+/// A column of something that recordings do not have.
+pub(super) fn columns(options: &Options) -> Result<Columns> {
+    let mut columns = Columns::default();
+    for (what, name) in options.columns()? {
+        match what.as_str() {
+            "audio" => columns.audio = name,
+            "speaker" => columns.speaker = name,
+            "id" => columns.id = name,
+            "label" => columns.label = name,
+            _ => {
+                return Err(Error::usage(
+                    format!("--column {what}={name}: tables of recordings have no such column"),
+                    "name the columns of audio, speaker, id or label",
+                ));
+            }
+        }
+    }
+    Ok(columns)
+}

@@ -1,0 +1,174 @@
+//! From a configuration to a run that is ready to train.
+
+use super::card::Record;
+use super::kind::open;
+use super::{AudioConfig, AudioModelConfig, AudioModelDir, AudioTask, Training, Validation, begin};
+use crate::config::OnBadFile;
+use crate::error::Result;
+use crate::hub;
+use crate::kinds::{Job, Kind, Prepared, RunConfig, Steps};
+use crate::observer::Session;
+use crate::recordings::{Corpus, Windows};
+use crate::train::{Finished, Start, Task};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is trained and validated on.
+struct Material {
+    train: Arc<Windows>,
+    valid: Option<Arc<Windows>>,
+    /// Of what is trained on.
+    amount: Amount,
+}
+
+/// How much is trained on.
+struct Amount {
+    hours: f64,
+    utterances: usize,
+    speakers: usize,
+}
+
+pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
+    let session = job.session;
+    let mut audio: AudioConfig = config.sections()?;
+    let init = match audio.train.init.as_str() {
+        init if !init.is_empty() && job.from.is_none() => Some(initial(init, session)?),
+        _ => None,
+    };
+    // What is on the hub may change: the run keeps the commit.
+    if let Some(init) = init.as_ref().filter(|init| hub::is_reference(&init.origin.reference)) {
+        audio.train.init.clone_from(&init.origin.reference);
+    }
+    let Material { train, valid, amount } = material(&audio, job)?;
+    let task = AudioTask::new(&audio, train, valid, job.at(), &session.device)?;
+    let start = match (&init, job.from) {
+        (_, Some((path, state))) => {
+            AudioModelDir::read_config(path)?;
+            Start::Checkpoint(path.clone(), state.clone())
+        }
+        (Some(init), None) => {
+            if !init.has_heads() {
+                job.note("the weights to begin with have no prediction heads: those begin at random");
+            }
+            begin(init, task.params(), &audio.heads, &audio.train)?
+        }
+        (None, None) => Start::Fresh,
+    };
+    let parameters = task.params().num_trainable();
+    let rate = f64::from(audio.data.sample_rate);
+    let (hop, field) = (audio.encoder.hop(), audio.encoder.receptive_field());
+    let about = format!(
+        "model: {:.1} M parameters, a frame every {hop} samples ({:.1} ms) with a receptive field of {field} samples ({:.1} ms); {} steps \
+         ahead reach {:.0} ms",
+        parameters as f64 / 1e6,
+        1e3 * hop as f64 / rate,
+        1e3 * field as f64 / rate,
+        audio.heads.steps,
+        1e3 * (hop * audio.heads.steps) as f64 / rate,
+    );
+    let frame = hop as f64 / rate;
+    let ahead = (1..=audio.heads.steps).map(|k| format!("{:.0} ms", 1e3 * k as f64 * frame)).collect();
+    let config = config.with(&audio)?;
+    Ok(Prepared {
+        config,
+        task: Box::new(task),
+        start,
+        about,
+        steps: Some(Steps { ahead, frame_seconds: Some(frame) }),
+        conclude: Box::new(move |finished, name| {
+            write_card(&audio, name, finished, &amount, parameters)?;
+            Ok(BTreeMap::new())
+        }),
+    })
+}
+
+/// The model that training begins from.
+fn initial(reference: &str, session: &Session) -> Result<super::AudioModel> {
+    let files = |name: &str| {
+        super::AUDIO.files().contains(&name)
+            || name.ends_with(".safetensors")
+            || name.ends_with(".pt")
+            || name == "README.md"
+    };
+    let here = hub::model(reference, &files, session)?;
+    open(&here.path, &here.name, session)
+}
+
+/// Writes `model/README.md` and what it is made of.
+fn write_card(config: &AudioConfig, name: &str, finished: &Finished, amount: &Amount, parameters: usize) -> Result<()> {
+    let Some((on, step, figures)) = finished.best() else { return Ok(()) };
+    let last = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let data = &config.data.path;
+    let training = Training {
+        cpc_version: env!("CARGO_PKG_VERSION").into(),
+        // Of a path, its end: a card does not tell where things lay.
+        data: if hub::is_reference(data) { data.clone() } else { last(Path::new(data)) },
+        hours: Some(amount.hours),
+        utterances: Some(amount.utterances),
+        speakers: Some(amount.speakers),
+        steps: finished.steps,
+        validation: Some(Validation {
+            on: on.into(),
+            step,
+            loss: figures.loss,
+            loss_per_step: figures.loss_per_step.clone(),
+            accuracy_per_step: figures.accuracy_per_step.clone(),
+            negatives_met: 1.0 / figures.chance - 1.0,
+        }),
+        ..Training::of(config)
+    };
+    Record::new(parameters, training).write(&finished.model, name, &AudioModelConfig::audio(config))
+}
+
+/// The windows to train and to validate on.
+fn material(config: &AudioConfig, job: &Job) -> Result<Material> {
+    let observer = job.session.observer;
+    let corpus = Corpus::open(job.data, &config.data, &|_| {})?;
+    for problem in &corpus.problems {
+        observer.warning(&format!("left out: {problem}"));
+    }
+    let hours = corpus.seconds() / 3600.0;
+    job.note(&format!(
+        "{}: {} utterances, {} speakers, {}",
+        config.data.path,
+        corpus.utterances.len(),
+        corpus.speakers.len(),
+        if hours < 1.0 { format!("{:.1} minutes", hours * 60.0) } else { format!("{hours:.1} hours") }
+    ));
+    if config.data.on_bad_file == OnBadFile::Skip && !corpus.problems.is_empty() {
+        observer.warning(&format!("{} files are left out", corpus.problems.len()));
+    }
+    let list = |name: &str| if name.is_empty() { None } else { Some(PathBuf::from(name)) };
+    let (train_list, valid_list) = (list(&config.data.train), list(&config.data.valid));
+    let (train, valid) =
+        corpus.split(train_list.as_deref(), valid_list.as_deref(), config.data.valid_share, config.seed)?;
+    let held = valid.utterances.len();
+    let amount =
+        Amount { hours: train.seconds() / 3600.0, utterances: train.utterances.len(), speakers: train.speakers.len() };
+    let train = Arc::new(Windows::new(Arc::new(train), &config.data)?);
+    job.note(&format!("training on {} windows; {}", train.len(), train.dropped()));
+    let valid = if held == 0 {
+        job.note("no validation: no utterances are held out; model/ will be the last one");
+        None
+    } else {
+        match Windows::new(Arc::new(valid), &config.data) {
+            Ok(valid) => {
+                job.note(&format!(
+                    "validating on {} of {} windows from {held} utterances",
+                    valid.len().min(config.data.valid_windows as u64),
+                    valid.len()
+                ));
+                Some(Arc::new(valid))
+            }
+            Err(e) if valid_list.is_some() => return Err(e),
+            Err(_) => {
+                observer.warning(&format!(
+                    "no validation: the {held} utterances that were held out are shorter than a window; name longer ones with --valid"
+                ));
+                None
+            }
+        }
+    };
+    Ok(Material { train, valid, amount })
+}

@@ -1,0 +1,209 @@
+//! Features of a signal that arrives in pieces.
+//!
+//! Encoder and context network only look back, except for the last samples of a frame's receptive field. So a frame is final as soon as
+//! these samples have arrived, and the frames of all pieces, concatenated, are those of the whole signal.
+
+use crate::error::{Error, Result};
+use crate::features::{Frames, Timing};
+use crate::kinds::audio::AudioLayer;
+use crate::kinds::audio::CpcAudio;
+use crate::kinds::audio::cpc_audio::HEADS;
+use crate::kinds::audio::{AudioModel, AudioModelConfig};
+use crate::nn::{ContextStream, ParamStore};
+use crate::ops::encoder_stream::EncoderStream;
+use candle_core::Device;
+
+/// The timing of a model's frames.
+pub fn timing(model: &AudioModelConfig) -> Timing {
+    let encoder = &model.encoder;
+    let rate = f64::from(model.sample_rate.max(1));
+    let (field, lead) = (encoder.receptive_field() as f64, encoder.lead() as f64);
+    Timing {
+        sample_rate: model.sample_rate,
+        hop: encoder.hop(),
+        receptive_field: encoder.receptive_field(),
+        frame_rate: rate / encoder.hop() as f64,
+        first_frame_seconds: ((field - 1.0) / 2.0 - lead) / rate,
+        delay_ms: 1e3 * (field - lead) / rate,
+    }
+}
+
+/// A model and the requested layers.
+#[derive(Debug, Clone)]
+pub struct AudioExtractor {
+    config: AudioModelConfig,
+    start: FeatureStream,
+}
+
+impl AudioExtractor {
+    /// A trained model, on a device. It may lack prediction heads.
+    ///
+    /// # Errors
+    /// The weights do not match the model; it does not have a requested layer.
+    pub fn open(model: &AudioModel, layers: &[AudioLayer], device: &Device) -> Result<Self> {
+        let store = ParamStore::new(0, device);
+        CpcAudio::new(&model.config, &store.builder())?;
+        store.load(&model.tensors, (!model.has_heads()).then_some(HEADS), &model.origin.reference)?;
+        AudioExtractor::new(&model.config, &store, layers)
+    }
+
+    /// A model of the same shape with the random weights that training would start from: a baseline for evaluation.
+    pub fn untrained(config: &AudioModelConfig, seed: u64, layers: &[AudioLayer]) -> Result<Self> {
+        AudioExtractor::new(config, &ParamStore::new(seed, &Device::Cpu), layers)
+    }
+
+    /// A model with the parameters of a store, which initializes those that are missing.
+    pub fn new(config: &AudioModelConfig, store: &ParamStore, layers: &[AudioLayer]) -> Result<Self> {
+        let (encoder, context) = CpcAudio::new(config, &store.frozen())?.stream()?;
+        let dims = layers.iter().map(|l| l.dim(config)).collect::<Result<Vec<_>>>()?;
+        let deep = layers.iter().any(|&l| l != AudioLayer::Z);
+        let latent = config.encoder.hidden_dim;
+        let start = FeatureStream { encoder, context: deep.then_some(context), latent, layers: layers.to_vec(), dims };
+        Ok(AudioExtractor { config: config.clone(), start })
+    }
+
+    /// A stream before its first sample. Streams share the weights, and may be used from different threads.
+    pub fn stream(&self) -> FeatureStream {
+        self.start.clone()
+    }
+
+    /// The configuration of the model.
+    pub fn config(&self) -> &AudioModelConfig {
+        &self.config
+    }
+
+    /// The requested layers.
+    pub fn layers(&self) -> &[AudioLayer] {
+        &self.start.layers
+    }
+
+    /// The dimensions of the requested layers' features.
+    pub fn dims(&self) -> &[usize] {
+        &self.start.dims
+    }
+
+    /// The timing of frames.
+    pub fn timing(&self) -> Timing {
+        timing(&self.config)
+    }
+}
+
+/// The state of one signal that is being processed by a model.
+///
+/// ```no_run
+/// # fn main() -> cpc::error::Result<()> {
+/// use cpc::features::{AudioExtractor, AudioLayer};
+/// use cpc::weights::Pretrained;
+///
+/// let model = AudioModel::open("runs/demo".as_ref())?;
+/// let extractor = AudioExtractor::open(&model, &[AudioLayer::C], &candle_core::Device::Cpu)?;
+/// let mut stream = extractor.stream();
+/// for piece in [[0.0; 160], [0.1; 160], [0.0; 160]] {
+///     let frames = stream.push(&piece)?; // the frames that became final: 0, 1 or more
+///     assert_eq!(frames.layers[0].len(), frames.count * extractor.dims()[0]);
+/// }
+/// let rest = stream.finish()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct FeatureStream {
+    encoder: EncoderStream,
+    context: Option<ContextStream>,
+    latent: usize,
+    layers: Vec<AudioLayer>,
+    dims: Vec<usize>,
+}
+
+impl FeatureStream {
+    /// Accepts any number of samples in [-1, 1] at the model's rate, and returns the frames that they make final.
+    ///
+    /// # Errors
+    /// A sample is not finite; in that case no part of the piece is processed.
+    pub fn push(&mut self, samples: &[f32]) -> Result<Frames> {
+        let z = self.encode(samples, true)?;
+        self.context(z)
+    }
+
+    /// Ends the signal and returns the last frames, which see the zeros after its end. The stream is then reset.
+    pub fn finish(&mut self) -> Result<Frames> {
+        let z = self.encoder.finish(true)?;
+        let frames = self.context(z);
+        self.reset();
+        frames
+    }
+
+    /// Discards the signal: the next sample is the first of a new one.
+    pub fn reset(&mut self) {
+        self.encoder.reset();
+        if let Some(context) = &mut self.context {
+            context.reset();
+        }
+    }
+
+    /// Pushes the pieces that `next` returns until it returns an empty one, then finishes. Frames are passed to `take`.
+    ///
+    /// With `alone`, all work is done on this thread. Otherwise the encoder processes a piece on all threads while the context network
+    /// processes the previous one.
+    pub fn run(
+        &mut self,
+        alone: bool,
+        mut next: impl FnMut() -> Result<Vec<f32>> + Send,
+        mut take: impl FnMut(Frames) -> Result<()>,
+    ) -> Result<()> {
+        self.reset();
+        let FeatureStream { encoder, context, latent, layers, .. } = self;
+        let mut frames = |z: Vec<f32>| frames(context.as_mut(), layers, z, *latent);
+        let mut z = Vec::new();
+        let mut ended = false;
+        while !ended {
+            let mut encode = || -> Result<(Vec<f32>, bool)> {
+                let samples = next()?;
+                match samples.is_empty() {
+                    true => Ok((encoder.finish(alone)?, true)),
+                    false => Ok((encode(encoder, &samples, alone)?, false)),
+                }
+            };
+            let before = std::mem::take(&mut z);
+            let (frames, encoded) =
+                if alone { (frames(before), encode()) } else { rayon::join(|| frames(before), encode) };
+            take(frames?)?;
+            (z, ended) = encoded?;
+        }
+        take(frames(z)?)?;
+        self.reset();
+        Ok(())
+    }
+
+    fn encode(&mut self, samples: &[f32], alone: bool) -> Result<Vec<f32>> {
+        encode(&mut self.encoder, samples, alone)
+    }
+
+    fn context(&mut self, z: Vec<f32>) -> Result<Frames> {
+        frames(self.context.as_mut(), &self.layers, z, self.latent)
+    }
+}
+
+fn encode(encoder: &mut EncoderStream, samples: &[f32], alone: bool) -> Result<Vec<f32>> {
+    match samples.iter().position(|s| !s.is_finite()) {
+        Some(at) => Err(Error::failed(
+            format!("sample {at} of the piece is {}, not a finite number", samples[at]),
+            "give samples between -1 and 1",
+        )),
+        None => encoder.push(samples, alone),
+    }
+}
+
+/// The requested layers of frames with these latents (T, D).
+fn frames(context: Option<&mut ContextStream>, layers: &[AudioLayer], z: Vec<f32>, latent: usize) -> Result<Frames> {
+    let count = z.len() / latent;
+    let outputs = context.map_or(Ok(Vec::new()), |context| context.push(&z))?;
+    let empty = Vec::new();
+    let pick = |layer: &AudioLayer| match layer {
+        AudioLayer::Z => z.clone(),
+        AudioLayer::C => outputs.last().unwrap_or(&empty).clone(),
+        AudioLayer::Context(n) => outputs.get(n - 1).unwrap_or(&empty).clone(),
+    };
+    let layers: Vec<Vec<f32>> = layers.iter().map(pick).collect();
+    Ok(Frames { count, layers })
+}

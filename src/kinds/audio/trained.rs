@@ -1,0 +1,327 @@
+//! What a trained model of audio does for the toolkit: features of files and of live audio, the card, the conversion. And the spectral
+//! features that stand in for a model where features are compared.
+
+use super::card::card;
+use super::extract::made;
+use super::kind::columns;
+use super::{
+    AudioExtractor, AudioLayer, AudioModel, AudioModelConfig, AudioModelDir, CpcAudio, FeatureStream, cpc_audio,
+    extract, extract_samples, info, spectral,
+};
+use crate::audio::mel::MelKind;
+use crate::config::OnBadFile;
+use crate::durable;
+use crate::error::{Error, Result};
+use crate::features::{Format, Frames, Index, Normalize, Timing};
+use crate::hub;
+use crate::kinds::{Convert, Described, ExtractRequest, Extracted, Live, LiveStream, Model, Options, Source};
+use crate::nn::ParamStore;
+use crate::observer::{Progress, Session};
+use crate::recordings::Corpus;
+use crate::report::model_card::Details;
+use crate::weights::Origin;
+use crate::weights::torch::write_torch;
+use candle_core::Device;
+use serde_json::json;
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// The rate that spectral features are made at, in Hz.
+const SPECTRAL_RATE: u32 = 16_000;
+
+/// Layers by their names; the usual one if none is named.
+fn layers(names: &[String]) -> Result<Vec<AudioLayer>> {
+    if names.is_empty() {
+        return Ok(vec![AudioLayer::C]);
+    }
+    let parse = |name: &String| {
+        name.parse().map_err(|what: String| {
+            Error::usage(format!("--layer: {what}"), "choose c, z, or c:N of a deep context network")
+        })
+    };
+    names.iter().map(parse).collect()
+}
+
+impl Model for AudioModel {
+    fn kind(&self) -> &'static str {
+        AudioModelConfig::KIND
+    }
+
+    fn reference(&self) -> &str {
+        &self.origin.reference
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn describe(&self) -> Result<Described> {
+        info::describe(self)
+    }
+
+    fn layers(&self) -> Vec<String> {
+        let deep = self.config.context.num_layers;
+        let below = if deep > 1 { (1..=deep).map(|n| format!("c:{n}")).collect() } else { Vec::new() };
+        ["c", "z"].map(String::from).into_iter().chain(below).collect()
+    }
+
+    fn extract_options(&self) -> &'static [&'static str] {
+        &["layer", "format", "normalize", "on-bad-file", "column", "rate", "encoding"]
+    }
+
+    fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
+        let began = Instant::now();
+        let extractor = AudioExtractor::open(self, &layers(&request.layers)?, &session.device)?;
+        let normalize = request.options.get("normalize")?.unwrap_or(Normalize::None);
+        let made = made(self, &extractor, request.format, normalize)?;
+        let mut input =
+            request.input.lock().map_err(|_| Error::failed("the input was given up", "report this as a bug in cpc"))?;
+        let index = match &mut *input {
+            Source::Samples(next) => extract_samples(&extractor, &made, "stdin", &request.out, next)?,
+            Source::Paths(paths) => {
+                let corpora = corpora(paths, extractor.config().sample_rate, request, session)?;
+                let of: f64 = corpora.iter().map(Corpus::seconds).sum();
+                let count: usize = corpora.iter().map(|c| c.utterances.len()).sum();
+                session.observer.note(&format!("{count} utterances, {:.2} hours", of / 3600.0));
+                let done = Mutex::new(0.0);
+                let progress = |seconds: f64| {
+                    if let Ok(mut done) = done.lock() {
+                        *done += seconds;
+                        session.observer.progress(&Progress { what: "", unit: "s of audio", done: *done, of });
+                    }
+                };
+                let bad = on_bad_file(&request.options)?;
+                let index = extract(&extractor, &made, &corpora, bad, &request.out, &progress, &session.stop);
+                session.observer.done();
+                index?
+            }
+        };
+        extracted(&index, &request.out, began.elapsed(), session)
+    }
+
+    fn untrained(&self, seed: u64) -> Result<Option<Box<dyn Model>>> {
+        let store = ParamStore::new(seed, &Device::Cpu);
+        CpcAudio::new(&self.config, &store.builder())?;
+        let origin = Origin { reference: "random".into(), layout: "untrained".into() };
+        let tensors = store.tensors().into_iter().collect();
+        Ok(Some(Box::new(AudioModel::new(self.config.clone(), tensors, self.path.clone(), origin))))
+    }
+
+    /// Whatever it was, a model directory.
+    fn directory(&self, made: &Path) -> Result<Option<PathBuf>> {
+        Ok(Some(match AudioModelDir::open(&self.path) {
+            Ok(dir) => dir.path,
+            Err(_) => {
+                let dir = made.join("model");
+                self.write(&dir)?;
+                dir
+            }
+        }))
+    }
+
+    fn card(&self, dir: &Path, details: &Details) -> Result<Option<Vec<u8>>> {
+        card(details, dir, &AudioModelDir::read_config(dir)?).map(Some)
+    }
+
+    fn files(&self) -> &'static [&'static str] {
+        &["config.json", "model.safetensors"]
+    }
+
+    fn live(&self) -> Option<&dyn Live> {
+        Some(self)
+    }
+
+    fn convert(&self) -> Option<&dyn Convert> {
+        Some(self)
+    }
+}
+
+impl Live for AudioModel {
+    fn sample_rate(&self) -> u32 {
+        self.config.sample_rate
+    }
+
+    fn stream(&self, names: &[String], session: &Session) -> Result<Box<dyn LiveStream>> {
+        let extractor = AudioExtractor::open(self, &layers(names)?, &session.device)?;
+        let stream = extractor.stream();
+        Ok(Box::new(Listening { extractor, stream }))
+    }
+}
+
+/// A stream with what it was started from.
+struct Listening {
+    extractor: AudioExtractor,
+    stream: FeatureStream,
+}
+
+impl LiveStream for Listening {
+    fn layers(&self) -> Vec<(String, usize)> {
+        let names = self.extractor.layers().iter().map(ToString::to_string);
+        names.zip(self.extractor.dims().iter().copied()).collect()
+    }
+
+    fn timing(&self) -> Timing {
+        self.extractor.timing()
+    }
+
+    fn push(&mut self, samples: &[f32]) -> Result<Frames> {
+        self.stream.push(samples)
+    }
+
+    fn finish(&mut self) -> Result<Frames> {
+        self.stream.finish()
+    }
+}
+
+impl Convert for AudioModel {
+    fn layout(&self) -> &str {
+        &self.origin.layout
+    }
+
+    fn ignored(&self) -> &[(String, String)] {
+        &self.ignored
+    }
+
+    fn tensors(&self) -> usize {
+        self.tensors.len()
+    }
+
+    fn has_heads(&self) -> bool {
+        AudioModel::has_heads(self)
+    }
+
+    fn sha256(&self) -> Result<String> {
+        AudioModel::sha256(self)
+    }
+
+    fn to_directory(&self, dir: &Path) -> Result<()> {
+        self.write(dir)
+    }
+
+    /// A file for both loaders of CPC_audio; `checkpoint_N.pt` gets beside it what its loader of checkpoints reads.
+    fn to_torch(&self, path: &Path) -> Result<()> {
+        let value = cpc_audio::write(&self.config, &self.tensors, &self.origin.reference)?;
+        let folder = path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+        write_torch(path, &value)?;
+        let name = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default();
+        let Some(number) = name.strip_prefix("checkpoint_").and_then(|n| n.parse::<u64>().ok()) else { return Ok(()) };
+        let arguments = cpc_audio::arguments_json(&self.config)?;
+        let logs = json!({ "epoch": [number], "iter": [], "saveStep": 1, "logging_step": 1000 });
+        for (file, json) in [("checkpoint_args.json", &arguments), ("checkpoint_logs.json", &logs)] {
+            durable::write(&path.with_file_name(file), format!("{json:#}\n").as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// MFCCs or log-mels in the place of a model.
+pub(super) struct Spectral(pub MelKind);
+
+impl Model for Spectral {
+    fn kind(&self) -> &'static str {
+        AudioModelConfig::KIND
+    }
+
+    fn reference(&self) -> &str {
+        self.0.name()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn describe(&self) -> Result<Described> {
+        let (name, dim) = (self.0.name(), self.0.dim());
+        let text = format!(
+            "features    {name}, {dim} numbers, 100 frames a second\ninput       mono, {SPECTRAL_RATE} samples a second\n"
+        );
+        Described::new(&json!({ "features": name, "dim": dim, "sample_rate": SPECTRAL_RATE }), text)
+    }
+
+    fn layers(&self) -> Vec<String> {
+        vec![self.0.name().into()]
+    }
+
+    fn extract_options(&self) -> &'static [&'static str] {
+        &["format", "on-bad-file", "column"]
+    }
+
+    fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
+        let name = self.0.name();
+        let mut input =
+            request.input.lock().map_err(|_| Error::failed("the input was given up", "report this as a bug in cpc"))?;
+        let (Source::Paths(paths), true) = (&mut *input, request.format == Format::default()) else {
+            return Err(Error::usage(
+                format!("{name} of recordings are written as they are, in .npy files"),
+                "leave out --format, and give recordings",
+            ));
+        };
+        let began = Instant::now();
+        let corpora = corpora(paths, SPECTRAL_RATE, request, session)?;
+        let problems: Vec<_> = corpora.iter().flat_map(|c| c.problems.iter().cloned()).collect();
+        if !problems.is_empty() && on_bad_file(&request.options)? == OnBadFile::Fail {
+            return Err(Error::BadFiles(problems));
+        }
+        extracted(&spectral(self.0, &corpora, &request.out)?, &request.out, began.elapsed(), session)
+    }
+
+    fn directory(&self, _: &Path) -> Result<Option<PathBuf>> {
+        Ok(None)
+    }
+}
+
+fn on_bad_file(options: &Options) -> Result<OnBadFile> {
+    Ok(options.get("on-bad-file")?.unwrap_or(OnBadFile::Fail))
+}
+
+/// What there is in every input; its problems are gathered, to be judged together.
+fn corpora(paths: &[PathBuf], rate: u32, request: &ExtractRequest, session: &Session) -> Result<Vec<Corpus>> {
+    let columns = columns(&request.options)?;
+    let inspect = |input: &PathBuf| -> Result<Corpus> {
+        let corpus = Corpus::inspect_columns(&hub::data(input, session)?.path, &columns, rate, &|_| {})?;
+        let Some(only) = &request.only else { return Ok(corpus) };
+        let corpus = corpus.only(|id| only.contains(id));
+        if corpus.utterances.is_empty() {
+            return Err(Error::failed(
+                format!("{}: none of its utterances is in the lists", input.display()),
+                "the lists name utterances as `cpc info DATA` and `cpc extract` do: by the names of files without endings",
+            ));
+        }
+        Ok(corpus)
+    };
+    paths.iter().map(inspect).collect()
+}
+
+/// What an extraction says when it is done.
+fn extracted(index: &Index, out: &Path, took: Duration, session: &Session) -> Result<Extracted> {
+    let frames: usize = index.utterances.iter().map(|u| u.frames).sum();
+    let seconds: f64 = index.utterances.iter().map(|u| u.seconds).sum();
+    if !index.left_out.is_empty() {
+        session.observer.warning(&format!("{} files are left out; index.json names them", index.left_out.len()));
+    }
+    let named: Vec<String> = index.made.layers.iter().map(|l| format!("{} ({})", l.name, l.dim)).collect();
+    let speed = seconds / took.as_secs_f64().max(1e-3);
+    let text = format!(
+        "{} utterances, {frames} frames, {:.1} a second; layers: {}; {:.1} s, {speed:.0}x real time\nfeatures: {}\n",
+        index.utterances.len(),
+        index.made.timing.frame_rate,
+        named.join(", "),
+        took.as_secs_f64(),
+        out.display()
+    );
+    let result = json!({
+        "out": out,
+        "utterances": index.utterances.len(),
+        "frames": frames,
+        "seconds": seconds,
+        "layers": index.made.layers,
+        "frame_rate": index.made.timing.frame_rate,
+        "left_out": index.left_out,
+        "audio_seconds_per_second": speed,
+    });
+    let layers = index.made.layers.iter().map(|layer| layer.name.clone()).collect();
+    Ok(Extracted { described: Described::new(&result, text)?, layers })
+}

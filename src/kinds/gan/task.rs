@@ -1,0 +1,129 @@
+//! A GAN of generator, discriminator and estimator as a training task.
+
+use crate::data::Position;
+use crate::error::{Problem, Result};
+use crate::kinds::gan::GanConfig;
+use crate::kinds::gan::MineGan;
+use crate::kinds::gan::Stacks;
+use crate::kinds::gan::Toy;
+use crate::nn::{ParamStore, Phase, Samples};
+use crate::seed::{Stream, stream};
+use crate::train::{Batch, Outcome, Task};
+use crate::weights::write_model;
+use candle_core::{Device, Tensor};
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The data that a generator imitates.
+#[derive(Debug, Clone)]
+pub enum Imitated {
+    /// A distribution in the plane.
+    Toy(Toy),
+    /// Stacked images.
+    Stacks(Arc<Stacks>),
+}
+
+impl Imitated {
+    /// The kind of its samples.
+    pub fn samples(&self) -> Samples {
+        match self {
+            Imitated::Toy(_) => Samples::Points(2),
+            Imitated::Stacks(stacks) => Samples::Images(stacks.size()),
+        }
+    }
+
+    fn draw(&self, stream: &mut Stream) -> Vec<f32> {
+        match self {
+            Imitated::Toy(toy) => toy.draw(stream).to_vec(),
+            Imitated::Stacks(stacks) => stacks.draw(stream),
+        }
+    }
+}
+
+/// Samples of the data, (B, numbers), and the index of the batch.
+pub struct Real(Tensor, u64);
+
+/// The training task of a GAN.
+pub struct GanTask {
+    config: GanConfig,
+    imitated: Imitated,
+    store: ParamStore,
+    game: MineGan,
+    at: Position,
+}
+
+impl GanTask {
+    /// A new GAN on `device`, with samples starting at position `at`.
+    ///
+    /// # Errors
+    /// The networks do not fit such samples.
+    pub fn new(config: &GanConfig, imitated: Imitated, at: Position, device: &Device) -> Result<Self> {
+        let store = ParamStore::new(config.seed, device);
+        let game = MineGan::new(config, imitated.samples(), &store)?;
+        Ok(GanTask { config: config.clone(), imitated, store, game, at })
+    }
+}
+
+impl Batch for Real {
+    fn rows(&self) -> usize {
+        self.0.dim(0).unwrap_or_default()
+    }
+
+    fn amount(&self) -> f64 {
+        self.rows() as f64
+    }
+
+    fn sources(&self) -> Vec<String> {
+        vec![format!("batch {} of the imitated data", self.1)]
+    }
+
+    fn skipped(&self) -> &[Problem] {
+        &[]
+    }
+}
+
+impl Task for GanTask {
+    type Batch = Real;
+
+    fn unit(&self) -> &'static str {
+        "samples"
+    }
+
+    fn params(&self) -> &ParamStore {
+        &self.store
+    }
+
+    fn next_batch(&mut self) -> Result<Real> {
+        let (n, mut stream) = (self.config.train.batch_size, stream(self.config.seed, "toy", self.at.batch));
+        let numbers: Vec<f32> = (0..n).flat_map(|_| self.imitated.draw(&mut stream)).collect();
+        let shape = (n, self.imitated.samples().numbers());
+        let batch = Real(Tensor::from_vec(numbers, shape, self.store.device())?, self.at.batch);
+        self.at.batch += 1;
+        Ok(batch)
+    }
+
+    fn position(&self) -> Position {
+        self.at
+    }
+
+    /// No batches: the loss of a single network does not show whether training goes well.
+    fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<Real>>>> {
+        Ok(Box::new(std::iter::empty()))
+    }
+
+    fn outcome(&self, batch: &Real, _: Phase, stream: &mut Stream) -> Result<Outcome> {
+        Outcome::of_descent(self.game.descent(&batch.0, stream)?)
+    }
+
+    fn write_model(&self, dir: &Path) -> Result<()> {
+        let config = json!({
+            "kind": super::MineInGan::KIND,
+            "format": 1,
+            "data": self.config.data.path,
+            "generator": self.config.generator,
+            "objective": self.config.objective,
+        });
+        write_model(dir, &config, &self.store.tensors())
+    }
+}

@@ -1,0 +1,40 @@
+//! Kinds of models: one folder each, and one line of [`STANDARD`].
+//!
+//! [`Kind`] is what the toolkit asks of a kind, [`Model`] what a trained one can do. A folder holds all that is particular to its kind:
+//! configuration, task, model, files on disk, extraction, baselines and card. Everything that kinds share is in rooms of its own.
+
+pub mod audio;
+#[cfg(feature = "images")]
+pub mod bottleneck;
+mod described;
+#[cfg(feature = "images")]
+pub mod dim;
+#[cfg(feature = "images")]
+pub mod gan;
+mod kind;
+mod model;
+#[cfg(feature = "images")]
+mod plain;
+mod run_config;
+#[cfg(feature = "text")]
+pub mod text;
+
+pub use crate::config::Preset;
+pub use crate::options::Options;
+pub use described::{Described, word};
+pub use kind::{Conclude, Inspected, Job, Kind, Prepared, ProbeRequest, Probed, Probing, Scheme, Steps};
+pub use model::{Convert, ExtractRequest, Extracted, Live, LiveStream, Model, Source, not_for};
+pub use run_config::RunConfig;
+
+/// The kinds of this crate, in the order in which they are asked whether DATA is theirs. The first is used where nothing tells.
+pub static STANDARD: &[&dyn Kind] = &[
+    &audio::AUDIO,
+    #[cfg(feature = "text")]
+    &text::TEXT,
+    #[cfg(feature = "images")]
+    &dim::DIM,
+    #[cfg(feature = "images")]
+    &bottleneck::BOTTLENECK,
+    #[cfg(feature = "images")]
+    &gan::GAN,
+];

@@ -1,0 +1,204 @@
+//! A run's configuration, whatever its kind: a table of every key with its value.
+
+use super::kind::Kind;
+use crate::config::{Layers, Schedule, Sections, TrainConfig, layers};
+use crate::error::{Error, Problem, Result};
+use std::collections::BTreeMap;
+use std::path::Path;
+use toml::{Table, Value};
+
+/// A kind, and every key of its configuration with a checked value.
+#[derive(Clone)]
+pub struct RunConfig {
+    kind: &'static dyn Kind,
+    table: Table,
+}
+
+/// Keys that any resumed run may change: how long it trains and what it writes, not what it computes.
+const FREE: [&str; 6] =
+    ["train.steps", "train.log_every", "train.valid_every", "train.checkpoint_every", "train.keep_last", "data.path"];
+
+impl RunConfig {
+    /// The defaults of a kind under the layers, checked.
+    ///
+    /// # Errors
+    /// An unknown preset or a malformed `--set` is [`Error::Usage`]; unknown keys and values out of range are
+    /// [`Error::Config`], all of them at once.
+    pub fn resolve(kind: &'static dyn Kind, from: &Layers) -> Result<RunConfig> {
+        let data = from.data().unwrap_or_default();
+        let defaults = kind.defaults()?;
+        let table = layers::lay(kind.presets(), Some(kind.preset_for(data)), defaults, from, |t, faults| {
+            kind.check(t, faults)
+        })?;
+        Ok(RunConfig { kind, table })
+    }
+
+    /// The configuration of sections of a kind.
+    ///
+    /// # Errors
+    /// They cannot be written as TOML, or are not the kind's.
+    pub fn of(kind: &'static dyn Kind, sections: &impl Sections) -> Result<RunConfig> {
+        Ok(RunConfig { kind, table: kind.check(layers::table(sections)?, Vec::new())? })
+    }
+
+    /// Reads a run's `config.toml`.
+    ///
+    /// # Errors
+    /// Those of [`RunConfig::resolve`], and those of reading.
+    pub fn read(kind: &'static dyn Kind, path: &Path) -> Result<RunConfig> {
+        RunConfig::resolve(kind, &Layers { file: Some(path.to_path_buf()), ..Layers::default() })
+    }
+
+    /// This configuration of a run with other layers on it: what a command that resumes the run asks for. Only what the layers name
+    /// changes.
+    ///
+    /// # Errors
+    /// As [`RunConfig::resolve`].
+    pub fn overlaid(&self, from: &Layers) -> Result<RunConfig> {
+        let kind = self.kind;
+        let table = layers::lay(kind.presets(), None, self.table.clone(), from, |t, faults| kind.check(t, faults))?;
+        Ok(RunConfig { kind, table })
+    }
+
+    /// The configuration of this run when it is resumed with what `asked` says: the same run, for more or fewer steps.
+    ///
+    /// # Errors
+    /// Names the keys that would change what the run computes.
+    pub fn resumed(&self, asked: RunConfig) -> Result<RunConfig> {
+        let (old, new) = (flat(&self.table), flat(&asked.table));
+        let mut kept = asked;
+        let mut different = Vec::new();
+        for (key, value) in &new {
+            let before = old.get(key);
+            if before == Some(value) || FREE.contains(&key.as_str()) || self.kind.free_keys().contains(&key.as_str()) {
+                continue;
+            }
+            let (before_text, text) = (before.map_or("unset".into(), plain), plain(value));
+            let pinned = !text.is_empty() && before_text.starts_with(&format!("{text}@"));
+            if pinned || self.kind.settled_keys().contains(&key.as_str()) {
+                if let Some(before) = before {
+                    set(&mut kept.table, key, before.clone());
+                }
+                continue;
+            }
+            different.push(format!("{key} is {before_text} in this run, and {text} is asked for"));
+        }
+        if !different.is_empty() {
+            return Err(Error::usage(
+                format!("--resume: the options would change what the run computes: {}", different.join("; ")),
+                "leave them as they were; of a run, only train.steps, train.*_every, train.keep_last and data.path may change. Start a new run \
+                 with --init instead",
+            ));
+        }
+        let (before, after) = (self.train()?, kept.train()?);
+        if before.schedule == Schedule::Cosine && before.steps != after.steps {
+            return Err(Error::usage(
+                format!(
+                    "--resume: the learning rate of this run falls to 0 at step {} (train.schedule = cosine)",
+                    before.steps
+                ),
+                "start a new run from its model with --init, or leave train.steps as it was",
+            ));
+        }
+        Ok(kept)
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> &'static dyn Kind {
+        self.kind
+    }
+
+    /// Every key with its value.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The configuration in the types of its kind.
+    ///
+    /// # Errors
+    /// It is the configuration of another kind.
+    pub fn sections<C: Sections>(&self) -> Result<C> {
+        C::deserialize(Value::Table(self.table.clone()))
+            .map_err(|e| Error::Config(vec![Problem::new("configuration", e.message())]))
+    }
+
+    /// The same with new sections.
+    ///
+    /// # Errors
+    /// Values out of range.
+    pub fn with(self, sections: &impl Sections) -> Result<RunConfig> {
+        RunConfig::of(self.kind, sections)
+    }
+
+    /// How the model is trained.
+    ///
+    /// # Errors
+    /// The kind's configuration has no section `train`.
+    pub fn train(&self) -> Result<TrainConfig> {
+        let section = self.table.get("train").cloned().unwrap_or_else(|| Value::Table(Table::new()));
+        section.try_into().map_err(|e: toml::de::Error| Error::Config(vec![Problem::new("train", e.message())]))
+    }
+
+    /// The seed of every random stream.
+    pub fn seed(&self) -> u64 {
+        self.table.get("seed").and_then(Value::as_integer).map_or(0, |seed| seed as u64)
+    }
+
+    /// DATA; empty if there is none.
+    pub fn data(&self) -> &str {
+        self.table.get("data").and_then(|data| data.get("path")).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Names other DATA.
+    pub fn set_data(&mut self, data: &str) {
+        set(&mut self.table, "data.path", Value::String(data.into()));
+    }
+
+    /// The configuration as TOML, enough to repeat the run.
+    ///
+    /// # Errors
+    /// None that a user can make.
+    pub fn to_toml(&self) -> Result<String> {
+        let text = toml::to_string(&self.table)
+            .map_err(|e| Error::failed(format!("configuration: {e}"), "report this as a fault of cpc"))?;
+        Ok(format!("kind = \"{}\"\n{text}", self.kind.name()))
+    }
+}
+
+/// Values by dotted key.
+fn flat(table: &Table) -> BTreeMap<String, Value> {
+    fn walk(table: &Table, prefix: &str, into: &mut BTreeMap<String, Value>) {
+        for (key, value) in table {
+            let full = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            match value {
+                Value::Table(inner) => walk(inner, &full, into),
+                value => {
+                    into.insert(full, value.clone());
+                }
+            }
+        }
+    }
+    let mut all = BTreeMap::new();
+    walk(table, "", &mut all);
+    all
+}
+
+/// A value as it is said in a message.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), String::from)
+}
+
+/// Sets the value of a dotted key.
+fn set(table: &mut Table, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => {
+            table.insert(key.into(), value);
+        }
+        Some((section, key)) => {
+            let inner = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(inner) = inner {
+                set(inner, key, value);
+            }
+        }
+    }
+}

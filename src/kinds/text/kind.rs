@@ -1,0 +1,97 @@
+//! CPC on text as a kind of model.
+
+use super::probe::SentenceProbing;
+use super::{TextConfig, TextModel, TextModelConfig, prepare};
+use crate::config::{Preset, layers};
+use crate::error::{Error, Problem, Result};
+use crate::kinds::{Job, Kind, Model, Prepared, Probing, RunConfig};
+use crate::observer::Session;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use toml::Table;
+
+/// CPC on text.
+pub static TEXT: Text = Text;
+
+/// CPC on text.
+#[derive(Debug, Clone, Copy)]
+pub struct Text;
+
+const PRESETS: [Preset; 3] = [
+    Preset { name: "text-small", toml: include_str!("../../../data/presets/text-small.toml") },
+    Preset { name: "text-demo", toml: include_str!("../../../data/presets/text-demo.toml") },
+    Preset { name: "text2018", toml: include_str!("../../../data/presets/text2018.toml") },
+];
+
+impl Kind for Text {
+    fn name(&self) -> &'static str {
+        TextModelConfig::KIND
+    }
+
+    fn models(&self) -> &'static str {
+        "text models"
+    }
+
+    fn presets(&self) -> &'static [Preset] {
+        &PRESETS
+    }
+
+    fn defaults(&self) -> Result<Table> {
+        layers::defaults::<TextConfig>()
+    }
+
+    fn check(&self, config: Table, faults: Vec<Problem>) -> Result<Table> {
+        layers::check::<TextConfig>(config, faults)
+    }
+
+    fn marks(&self) -> &'static [(&'static str, &'static str)] {
+        &[("data", "tokenizer"), ("encoder", "embedding_dim")]
+    }
+
+    /// The tokenizer decides how many tokens there are.
+    fn settled_keys(&self) -> &'static [&'static str] {
+        &["encoder.vocab_size"]
+    }
+
+    /// A `.txt`, or a `.jsonl` of documents.
+    fn claims(&self, data: &Path) -> Result<bool> {
+        let named = |ending: &str| data.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));
+        Ok(named("txt") || named("jsonl") && data.is_file() && has_documents(data)?)
+    }
+
+    fn prepare(&self, config: RunConfig, job: &Job) -> Result<Prepared> {
+        prepare::prepare(config, job)
+    }
+
+    fn open(&self, path: &Path, reference: &str, _: &Session) -> Result<Box<dyn Model>> {
+        let mut model = TextModel::open(path)?;
+        model.reference = reference.into();
+        Ok(Box::new(model))
+    }
+
+    fn files(&self) -> &'static [&'static str] {
+        &["config.json", "tokenizer.json", "model.safetensors"]
+    }
+
+    fn baselines(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("bag", "Of sentences: the mean of 1024-dimensional random vectors, one for each word"),
+            ("tfidf", "Of sentences: TF-IDF, fitted in each fold"),
+        ]
+    }
+
+    fn probe(&self) -> Option<&dyn Probing> {
+        Some(&SentenceProbing)
+    }
+}
+
+/// Whether lines of JSON are documents, and not recordings: those have a `path`.
+fn has_documents(path: &Path) -> Result<bool> {
+    let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
+    let mut line = Vec::new();
+    let mut start = BufReader::new(file.take(1 << 20));
+    start.read_until(b'\n', &mut line).map_err(Error::io(path, "read"))?;
+    // What is cut off at a megabyte, or is no JSON, is for its reader to name; recordings have short lines.
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(&line) else { return Ok(line.len() >= 1 << 20) };
+    Ok(json.is_string() || json.is_array() || ["text", "sentences"].iter().any(|key| json.get(key).is_some()))
+}

@@ -1,0 +1,105 @@
+//! From a configuration to a run that is ready to train.
+
+use super::{TextConfig, TextTask};
+use crate::config::Sections;
+use crate::error::{Error, Result};
+use crate::hub;
+use crate::kinds::{Job, Prepared, RunConfig, Steps};
+use crate::observer::Progress;
+use crate::text::{Learner, Piece, Source, Tokenizer, TokenizerKind, Tokens, Windows};
+use crate::train::Task;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
+    let mut text: TextConfig = config.sections()?;
+    if !text.train.init.is_empty() {
+        return Err(Error::usage(
+            "--init: text models begin at random",
+            "leave it out; --resume resumes a run on text",
+        ));
+    }
+    let observer = job.session.observer;
+    let data = text.data.clone();
+    let source = |path: &Path| Source::open(path, data.split, &data.column, data.on_bad_file);
+    let corpus = source(job.data)?;
+    let tokenizer = match job.from {
+        Some((checkpoint, _)) => Tokenizer::open(&checkpoint.join("tokenizer.json"))?,
+        None => tokenizer(&data.tokenizer, text.encoder.vocab_size, data.lower_case, &corpus, job)?,
+    };
+    let tokens = |source: &Source, name: &str| -> Result<Arc<Tokens>> {
+        let progress = |n: u64| {
+            observer.progress(&Progress { what: "", unit: "sentences as tokens", done: n as f64, of: 0.0 });
+        };
+        let path = job.out.join(name);
+        let tokens = Tokens::open_or_build(&path, source, &tokenizer, data.max_tokens, &progress)?;
+        observer.done();
+        for problem in &tokens.stats().problems {
+            observer.warning(&format!("left out: {problem}"));
+        }
+        job.note(&format!("{}: {}", source_name(source), tokens.stats()));
+        Ok(Arc::new(tokens))
+    };
+    std::fs::create_dir_all(job.out).map_err(Error::io(job.out, "create"))?;
+    let all = tokens(&corpus, "tokens.bin")?;
+    let (train, valid) = if data.valid.is_empty() {
+        Windows::split(all, data.window, data.valid_share, text.seed)?
+    } else {
+        let held = tokens(&source(Path::new(&data.valid))?, "valid-tokens.bin")?;
+        (Windows::new(all, data.window)?, Windows::new(held, data.window)?)
+    };
+    job.note(&format!(
+        "training on {} windows of {} sentences, validating on {}; {}",
+        train.len(),
+        data.window,
+        valid.len().min(data.valid_windows as u64),
+        train.short()
+    ));
+    let valid = if valid.is_empty() {
+        job.note("no validation: no documents are held out; model/ will be the last one");
+        None
+    } else {
+        Some(Arc::new(valid))
+    };
+    text.encoder.vocab_size = tokenizer.size();
+    text.validate()?;
+    let task = TextTask::new(&text, tokenizer, Arc::new(train), valid, job.at(), &job.session.device)?;
+    let about = format!(
+        "model: {:.1} M parameters, {} tokens known, vectors of {} for a sentence; {} sentences ahead",
+        task.params().num_trainable() as f64 / 1e6,
+        text.encoder.vocab_size,
+        text.encoder.hidden_dim,
+        text.heads.steps
+    );
+    Ok(Prepared {
+        config: config.with(&text)?,
+        task: Box::new(task),
+        start: job.start(),
+        about,
+        steps: Some(Steps { ahead: (1..=text.heads.steps).map(|k| format!("+{k}")).collect(), frame_seconds: None }),
+        conclude: Box::new(|_, _| Ok(BTreeMap::new())),
+    })
+}
+
+fn source_name(source: &Source) -> String {
+    match source.files() {
+        [one] => one.display().to_string(),
+        files => format!("{} files", files.len()),
+    }
+}
+
+/// The tokenizer that `data.tokenizer` names: learned from the text, or opened.
+fn tokenizer(name: &str, size: usize, lower_case: bool, text: &Source, job: &Job) -> Result<Tokenizer> {
+    let Ok(kind) = name.parse::<TokenizerKind>() else {
+        let here = hub::file(name, "tokenizer.json", job.session)?;
+        return Tokenizer::open(&here);
+    };
+    job.note(&format!("learning a tokenizer of {size} tokens ({name}) from the text"));
+    let mut learner = Learner::new(kind, size, lower_case)?;
+    text.read(&mut |piece| match piece {
+        Piece::Sentence(sentence) => learner.add(sentence),
+        Piece::End => Ok(()),
+    })?;
+    learner.finish()
+}

@@ -1,0 +1,174 @@
+//! What a trained model of text does for the toolkit: vectors of sentences, and its card.
+
+use super::card::TextCard;
+use super::{SentenceExtractor, TextModel, TextModelConfig};
+use crate::config::OnBadFile;
+use crate::durable;
+use crate::error::{Error, Result};
+use crate::hub;
+use crate::kinds::{Described, ExtractRequest, Extracted, Model, Options, Source};
+use crate::observer::{Progress, Session};
+use crate::report::model_card::Details;
+use crate::text::{self, Split};
+use serde_json::{Value, json};
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+impl Model for TextModel {
+    fn kind(&self) -> &'static str {
+        TextModelConfig::KIND
+    }
+
+    fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn describe(&self) -> Result<Described> {
+        let parameters: usize = self.tensors.values().map(|t| t.elem_count()).sum();
+        let (c, sha256) = (&self.config, self.sha256()?);
+        let text = format!(
+            "model       {} (format {}), {parameters} parameters, float32\n\
+             from        {}\n\
+             sha256      {sha256}\n\
+             input       sentences of up to {} tokens; {} tokens are known\n\
+             encoder     embeddings of {}, convolution over {} token{}, mean: z of {} numbers\n\
+             context     {} of {} over sentences, {} layer{}\n\
+             heads       linear, {} sentences ahead\n",
+            c.kind,
+            c.format,
+            self.reference,
+            c.max_tokens,
+            c.encoder.vocab_size,
+            c.encoder.embedding_dim,
+            c.encoder.kernel,
+            if c.encoder.kernel == 1 { "" } else { "s" },
+            c.encoder.hidden_dim,
+            c.context.kind.title(),
+            c.context.hidden_dim,
+            c.context.num_layers,
+            if c.context.num_layers == 1 { "" } else { "s" },
+            c.heads.steps,
+        );
+        let info = json!({
+            "path": self.path, "config": c, "sha256": sha256, "dtype": "float32", "parameters": parameters,
+        });
+        Described::new(&info, text)
+    }
+
+    fn layers(&self) -> Vec<String> {
+        vec!["z".into()]
+    }
+
+    fn extract_options(&self) -> &'static [&'static str] {
+        &["layer", "format", "split", "on-bad-file", "column"]
+    }
+
+    /// Each input becomes a file of vectors, one row per sentence.
+    fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
+        if request.layers.iter().any(|layer| layer != "z") {
+            return Err(Error::usage("vectors of sentences are z", "leave out --layer"));
+        }
+        let mut input =
+            request.input.lock().map_err(|_| Error::failed("the input was given up", "report this as a bug in cpc"))?;
+        let Source::Paths(paths) = &mut *input else {
+            return Err(Error::usage("sentences are read from files", "give files of text as INPUT"));
+        };
+        let (began, out) = (Instant::now(), &request.out);
+        let extractor = SentenceExtractor::open(self.clone(), &session.device)?;
+        let made = !out.exists();
+        std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
+        let written = write(&extractor, paths, request, session);
+        if written.is_err() && made {
+            // Gone if nothing is in it.
+            let _ = std::fs::remove_dir(out);
+        }
+        let (files, sentences) = written?;
+        let index = json!({
+            "complete": true, "model": self.reference, "model_sha256": self.sha256()?, "dim": extractor.dim(), "files": files,
+        });
+        durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
+        let took = began.elapsed().as_secs_f64();
+        let text = format!(
+            "{sentences} sentences, {}-dimensional vectors; {took:.1} s, {:.0} sentences a second\nvectors: {}\n",
+            extractor.dim(),
+            sentences as f64 / took.max(1e-3),
+            out.display()
+        );
+        let result = json!({ "out": out, "sentences": sentences, "dim": extractor.dim(), "files": files });
+        Ok(Extracted { described: Described::new(&result, text)?, layers: vec!["z".into()] })
+    }
+
+    fn directory(&self, _: &Path) -> Result<Option<PathBuf>> {
+        Ok(Some(self.path.clone()))
+    }
+
+    fn files(&self) -> &'static [&'static str] {
+        &["config.json", "tokenizer.json", "model.safetensors"]
+    }
+
+    fn card(&self, dir: &Path, details: &Details) -> Result<Option<Vec<u8>>> {
+        details.card("text models", dir, |about| TextCard { about, config: &self.config }.markdown()).map(Some)
+    }
+}
+
+/// Writes the vectors of every input; gives what the index says of the files, and the number of sentences in all.
+fn write(
+    extractor: &SentenceExtractor,
+    paths: &[PathBuf],
+    request: &ExtractRequest,
+    session: &Session,
+) -> Result<(Vec<Value>, u64)> {
+    let options = &request.options;
+    let split = options.get("split")?.unwrap_or(Split::Lines);
+    let bad = options.get("on-bad-file")?.unwrap_or(OnBadFile::Fail);
+    let column = column(options)?;
+    let mut files: Vec<Value> = Vec::new();
+    let mut sentences = 0;
+    for input in paths {
+        let place = hub::data(input, session)?;
+        let source = text::Source::open(&place.path, split, &column, bad)?;
+        let name = place.path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let file = format!("{name}.{}", request.format);
+        if files.iter().any(|f| f["file"] == file) {
+            return Err(Error::usage(
+                format!("{}: {file} would be written twice", input.display()),
+                "give inputs of different names, or extract them one at a time",
+            ));
+        }
+        let what = input.display().to_string();
+        let progress = |n: u64| {
+            session.observer.progress(&Progress { what: &what, unit: "sentences", done: n as f64, of: 0.0 });
+        };
+        let counts = extractor.write(&source, &request.out.join(&file), request.format, &progress);
+        session.observer.done();
+        let counts = counts?;
+        for problem in &counts.problems {
+            session.observer.warning(&format!("left out: {problem}"));
+        }
+        sentences += counts.sentences;
+        files.push(json!({
+            "file": file, "input": place.name, "sentences": counts.sentences, "blank_lines": counts.blank,
+        }));
+    }
+    Ok((files, sentences))
+}
+
+/// The column of text; empty if none is named.
+fn column(options: &Options) -> Result<String> {
+    let mut column = String::new();
+    for (what, name) in options.columns()? {
+        if what != "text" {
+            return Err(Error::usage(
+                format!("--column {what}={name}: tables of text have no such column"),
+                "name the column of text",
+            ));
+        }
+        column = name;
+    }
+    Ok(column)
+}

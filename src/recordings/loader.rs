@@ -1,0 +1,418 @@
+//! Batches, read from disk by a dedicated thread, a few ahead of the trainer.
+
+use crate::audio::Reader;
+use crate::config::OnBadFile;
+use crate::data::Position;
+use crate::error::{Error, Problem, Result};
+use crate::recordings::Place;
+use crate::recordings::plan::Plan;
+use crate::recordings::windows::Windows;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Windows of audio that are learned from together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowBatch {
+    /// Mono samples, shape (rows, window), row after row.
+    pub samples: Vec<f32>,
+    /// The number of windows; at most the batch size, at least 2 in training.
+    pub rows: usize,
+    /// Samples in a window.
+    pub window: usize,
+    /// The epoch that the batch belongs to.
+    pub epoch: u64,
+    /// Its number in the epoch.
+    pub index: u64,
+    /// What each row came from; more than one where a window spans joined utterances.
+    pub files: Vec<Vec<Place>>,
+    /// Files that could not be read; the next windows that could took their places (`on_bad_file = skip` only).
+    pub skipped: Vec<Problem>,
+    /// The position of the batch after this one: what a checkpoint has to keep.
+    pub next: Position,
+}
+
+/// Reads batches in order.
+struct BatchReader {
+    windows: Arc<Windows>,
+    batch: usize,
+    seed: u64,
+    at: Position,
+    plan: Plan,
+    reader: Reader,
+}
+
+impl BatchReader {
+    fn new(windows: Arc<Windows>, batch: usize, seed: u64, at: Position) -> Result<Self> {
+        let plan = Plan::new(&windows, batch, seed, at.epoch);
+        if plan.batches() == 0 {
+            return Err(Error::failed(
+                format!("there is no batch: of {} windows, no two can share a batch of {batch}", windows.len()),
+                "a batch needs at least two windows; use more audio, a shorter data.window, a train.batch_size of at least 2, \
+                 or data.sampler = uniform",
+            ));
+        }
+        Ok(BatchReader { windows, batch, seed, at, plan, reader: Reader::new() })
+    }
+
+    /// The next batch; None if `stop` was raised meanwhile.
+    fn next(&mut self, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
+        let mut skipped = Vec::new();
+        // As many batches in a row without a readable window as an epoch has: there is nothing to read any more.
+        let mut empty = 0;
+        loop {
+            if self.at.batch >= self.plan.batches() {
+                self.at = Position { epoch: self.at.epoch + 1, batch: 0 };
+                self.plan = Plan::new(&self.windows, self.batch, self.seed, self.at.epoch);
+            }
+            let here = self.at;
+            self.at.batch += 1;
+            let Some(mut batch) = self.read(here, &mut skipped, stop)? else { return Ok(None) };
+            if batch.rows >= 2 {
+                batch.skipped = skipped;
+                return Ok(Some(batch));
+            }
+            empty += 1;
+            if empty >= self.plan.batches() {
+                return Err(Error::BadFiles(skipped));
+            }
+        }
+    }
+
+    /// Reads one batch; rows that cannot be read are replaced, or missing if the whole group cannot be read.
+    fn read(&mut self, at: Position, skipped: &mut Vec<Problem>, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
+        let window = self.windows.config().window;
+        let places = self.plan.places(at.batch);
+        let order = self.plan.order(places.group);
+        let group = self.plan.group(places.group);
+        let mut samples = vec![0.0; places.rows as usize * window];
+        let mut files = Vec::with_capacity(places.rows as usize);
+        // Replacements are the places after the batch, in the group's order, wrapping around to the start of the batch.
+        let mut spare = (0..group - places.rows).map(|k| (places.first + places.rows + k) % group);
+        let mut wanted = places.first..places.first + places.rows;
+        let mut next = wanted.next();
+        while let Some(place) = next {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let slots = &mut samples[files.len() * window..][..window];
+            match self.windows.read(&self.plan.layout, order.at(place), &mut self.reader, slots) {
+                Ok(from) => {
+                    files.push(from);
+                    next = wanted.next();
+                }
+                Err(problem) if self.windows.config().on_bad_file == OnBadFile::Fail => {
+                    return Err(Error::BadFiles(vec![problem]));
+                }
+                Err(problem) => {
+                    if !skipped.contains(&problem) {
+                        skipped.push(problem);
+                    }
+                    next = spare.next().or_else(|| wanted.next());
+                }
+            }
+        }
+        samples.truncate(files.len() * window);
+        let after = Position { epoch: at.epoch, batch: at.batch + 1 };
+        let next = if after.batch < self.plan.batches() { after } else { Position { epoch: at.epoch + 1, batch: 0 } };
+        Ok(Some(WindowBatch {
+            samples,
+            rows: files.len(),
+            window,
+            epoch: at.epoch,
+            index: at.batch,
+            files,
+            skipped: Vec::new(),
+            next,
+        }))
+    }
+}
+
+/// Returns batches in order, endlessly, read ahead by one thread.
+pub struct RecordingLoader {
+    batches: Option<Receiver<Result<WindowBatch>>>,
+    thread: Option<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+    at: Position,
+    waited: Duration,
+}
+
+impl RecordingLoader {
+    /// Starts reading batches of at most `batch` windows from position `at`, `data.prefetch` of them ahead.
+    ///
+    /// # Errors
+    ///
+    /// There is no batch of at least two windows, or the thread cannot be started.
+    pub fn start(windows: Arc<Windows>, batch: usize, seed: u64, at: Position) -> Result<RecordingLoader> {
+        let ahead = windows.config().prefetch;
+        let mut reader = BatchReader::new(windows, batch, seed, at)?;
+        let (sender, batches) = sync_channel(ahead);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let work = move || {
+            while let Some(batch) = reader.next(&stopped).transpose() {
+                let last = batch.is_err();
+                if sender.send(batch).is_err() || last {
+                    break;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("data".into()).spawn(work).map_err(|e| {
+            Error::failed(
+                format!("cannot start a thread for reading data: {e}"),
+                "free some memory, or allow more threads",
+            )
+        })?;
+        Ok(RecordingLoader { batches: Some(batches), thread: Some(thread), stop, at, waited: Duration::ZERO })
+    }
+
+    /// Returns the next batch; blocks until it has been read.
+    ///
+    /// # Errors
+    ///
+    /// With `on_bad_file = fail`, a file that cannot be read; with `skip`, only if no file can be read. The loader returns no
+    /// further batches after an error.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<WindowBatch> {
+        let began = Instant::now();
+        let batch = self.batches.as_ref().and_then(|batches| batches.recv().ok());
+        self.waited += began.elapsed();
+        let batch = batch.unwrap_or_else(|| {
+            Err(Error::failed(
+                "the thread that reads data has stopped",
+                "see the previous error; if there is none, report this",
+            ))
+        })?;
+        self.at = batch.next;
+        Ok(batch)
+    }
+
+    /// The position of the batch that [`RecordingLoader::next`] gives next.
+    pub fn position(&self) -> Position {
+        self.at
+    }
+
+    /// How long [`RecordingLoader::next`] has waited for data, in all.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+impl Drop for RecordingLoader {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // Dropping the receiver unblocks a thread that waits for room in the channel, and the thread ends.
+        self.batches = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::fixtures::counting;
+    use crate::recordings::Corpus;
+    use crate::recordings::{RecordingsConfig, Sampler, WindowCut};
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    const SAMPLERS: [Sampler; 4] = [Sampler::Uniform, Sampler::SameSpeaker, Sampler::SameSequence, Sampler::Sequential];
+
+    /// Three speakers with a few utterances each; every sample value of an utterance encodes its position.
+    fn tree(root: &Path) {
+        for (s, speaker) in ["s1", "s2", "s3"].iter().enumerate() {
+            for u in 0..4u64 {
+                let path = root.join(speaker).join(format!("{speaker}{u}.wav"));
+                counting(&path, 500 + 130 * u + 77 * s as u64, 5000 * s as i16 + 1200 * u as i16);
+            }
+        }
+    }
+
+    fn config(sampler: Sampler) -> RecordingsConfig {
+        RecordingsConfig { window: 100, sampler, prefetch: 2, ..RecordingsConfig::default() }
+    }
+
+    fn windows(root: &Path, cfg: &RecordingsConfig) -> Arc<Windows> {
+        let corpus = Corpus::open(root, cfg, &|_| {}).unwrap();
+        Arc::new(Windows::new(Arc::new(corpus), cfg).unwrap())
+    }
+
+    #[test]
+    fn a_loader_that_starts_in_the_middle_gives_what_one_from_the_beginning_gives() {
+        let dir = tempfile::tempdir().unwrap();
+        tree(dir.path());
+        for sampler in SAMPLERS {
+            let windows = windows(dir.path(), &config(sampler));
+            let mut loader = RecordingLoader::start(windows.clone(), 4, 9, Position::default()).unwrap();
+            let mut positions = vec![loader.position()];
+            let mut batches = Vec::new();
+            while batches.len() < 60 {
+                batches.push(loader.next().unwrap());
+                positions.push(loader.position());
+            }
+            assert!(positions[60].epoch >= 2, "{sampler:?}: {:?}", positions[60]);
+            for k in (0..60).step_by(7) {
+                let mut other = RecordingLoader::start(windows.clone(), 4, 9, positions[k]).unwrap();
+                assert_eq!(other.next().unwrap(), batches[k], "{sampler:?} at {k}");
+                assert_eq!(other.next().unwrap(), batches[(k + 1).min(59)], "{sampler:?} after {k}");
+                if k + 2 >= 60 {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_epoch_has_every_window_of_its_plan_once() {
+        let dir = tempfile::tempdir().unwrap();
+        tree(dir.path());
+        for sampler in SAMPLERS {
+            for cut in [WindowCut::Joined, WindowCut::Utterance] {
+                let windows = windows(dir.path(), &RecordingsConfig { cut, ..config(sampler) });
+                for epoch in 0..3 {
+                    let plan = Plan::new(&windows, 4, 1, epoch);
+                    let mut seen = HashSet::new();
+                    for i in 0..plan.batches() {
+                        let places = plan.places(i);
+                        assert!((2..=4).contains(&places.rows), "{sampler:?}: {places:?}");
+                        let order = plan.order(places.group);
+                        for place in places.first..places.first + places.rows {
+                            assert!(seen.insert(order.at(place)), "{sampler:?} {cut:?}");
+                        }
+                    }
+                    assert_eq!(seen.len() as u64, plan.windows());
+                    assert_eq!(plan.windows() + plan.left_out(), plan.layout.windows());
+                    assert!(plan.left_out() < 12, "{sampler:?}: {}", plan.left_out());
+                    assert!(seen.iter().all(|&w| w < plan.layout.windows()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_windows_of_one_speaker_or_one_sequence_as_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        tree(dir.path());
+        for sampler in [Sampler::SameSpeaker, Sampler::SameSequence] {
+            let mut loader =
+                RecordingLoader::start(windows(dir.path(), &config(sampler)), 4, 3, Position::default()).unwrap();
+            for _ in 0..40 {
+                let batch = loader.next().unwrap();
+                assert_eq!(batch.samples.len(), batch.rows * batch.window);
+                let of = |place: &Place| match sampler {
+                    Sampler::SameSpeaker => place.file().parent().unwrap().to_path_buf(),
+                    _ => place.file().to_path_buf(),
+                };
+                let sources: HashSet<std::path::PathBuf> = batch.files.iter().flatten().map(of).collect();
+                assert_eq!(sources.len(), 1, "{sampler:?}: {sources:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn sequential_rows_go_on_where_they_stopped() {
+        let dir = tempfile::tempdir().unwrap();
+        counting(&dir.path().join("a/long.wav"), 5000, -2000);
+        let mut loader =
+            RecordingLoader::start(windows(dir.path(), &config(Sampler::Sequential)), 3, 3, Position::default())
+                .unwrap();
+        let (first, second) = (loader.next().unwrap(), loader.next().unwrap());
+        for row in 0..3 {
+            let last = first.samples[row * 100 + 99] * 32_768.0;
+            assert_eq!(second.samples[row * 100] * 32_768.0, last + 1.0);
+        }
+    }
+
+    #[test]
+    fn joined_windows_run_over_the_ends_of_utterances() {
+        let dir = tempfile::tempdir().unwrap();
+        counting(&dir.path().join("a/1.wav"), 150, 0);
+        counting(&dir.path().join("a/2.wav"), 70, 1000);
+        counting(&dir.path().join("a/3.wav"), 180, 2000);
+        let cfg = RecordingsConfig { valid_windows: 4, ..config(Sampler::Uniform) };
+        let mut batches = crate::recordings::validation_batches(windows(dir.path(), &cfg), 4);
+        let batch = batches.next().unwrap().unwrap();
+        assert!(batches.next().is_none());
+        let got: Vec<i32> = batch.samples.iter().map(|x| (x * 32_768.0) as i32).collect();
+        let joined: Vec<i32> = (0..150).chain(1000..1070).chain(2000..2180).collect();
+        assert_eq!(got, joined);
+        assert_eq!(batch.files[1].len(), 2);
+        assert_eq!(batch.files[2].len(), 2);
+    }
+
+    #[test]
+    fn a_bad_file_fails_or_is_replaced_as_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        tree(dir.path());
+        let cfg = config(Sampler::SameSpeaker);
+        for on_bad_file in [OnBadFile::Fail, OnBadFile::Skip] {
+            let windows = windows(dir.path(), &RecordingsConfig { on_bad_file, ..cfg.clone() });
+            // The file becomes unreadable after it was inspected.
+            let bad = dir.path().join("s2/s22.wav");
+            let kept = std::fs::read(&bad).unwrap();
+            std::fs::write(&bad, &kept[..44]).unwrap();
+            let mut loader = RecordingLoader::start(windows.clone(), 4, 3, Position::default()).unwrap();
+            let batches: Vec<Result<WindowBatch>> = (0..20).map(|_| loader.next()).collect();
+            match on_bad_file {
+                OnBadFile::Fail => {
+                    let error = batches.iter().find_map(|b| b.as_ref().err()).unwrap();
+                    assert!(matches!(error, Error::BadFiles(p) if p[0].at.ends_with("s22.wav")), "{error}");
+                }
+                OnBadFile::Skip => {
+                    let batches: Vec<WindowBatch> = batches.into_iter().map(|b| b.unwrap()).collect();
+                    assert!(batches.iter().any(|b| b.skipped.iter().any(|p| p.at.ends_with("s22.wav"))));
+                    assert!(batches.iter().all(|b| b.files.iter().flatten().all(|f| f.file() != bad)));
+                    let mut again = RecordingLoader::start(windows, 4, 3, batches[4].next).unwrap();
+                    assert_eq!(again.next().unwrap(), batches[5]);
+                }
+            }
+            std::fs::write(&bad, kept).unwrap();
+        }
+    }
+
+    #[test]
+    fn when_nothing_can_be_read_there_is_an_error_and_no_endless_search() {
+        let dir = tempfile::tempdir().unwrap();
+        tree(dir.path());
+        for sampler in SAMPLERS {
+            let cfg = RecordingsConfig { on_bad_file: OnBadFile::Skip, ..config(sampler) };
+            let copy = tempfile::tempdir().unwrap();
+            tree(copy.path());
+            let windows = windows(copy.path(), &cfg);
+            drop(copy);
+            let error = RecordingLoader::start(windows.clone(), 4, 3, Position::default()).unwrap().next().unwrap_err();
+            assert!(matches!(&error, Error::BadFiles(p) if p.len() == 12), "{sampler:?}: {error}");
+            assert!(crate::recordings::validation_batches(windows, 4).next().unwrap().is_err());
+        }
+    }
+
+    #[test]
+    fn dropping_a_loader_with_a_full_channel_ends_its_thread() {
+        let dir = tempfile::tempdir().unwrap();
+        tree(dir.path());
+        let windows = windows(dir.path(), &config(Sampler::Uniform));
+        for taken in 0..5 {
+            let mut loader = RecordingLoader::start(windows.clone(), 4, 3, Position::default()).unwrap();
+            (0..taken).for_each(|_| drop(loader.next().unwrap()));
+        }
+        assert_eq!(Arc::strong_count(&windows), 1);
+    }
+
+    #[test]
+    fn a_corpus_with_a_single_window_is_refused_and_so_is_a_batch_of_one() {
+        let dir = tempfile::tempdir().unwrap();
+        counting(&dir.path().join("a/1.wav"), 150, 0);
+        let windows = windows(dir.path(), &config(Sampler::Uniform));
+        let error = RecordingLoader::start(windows, 4, 3, Position::default()).err().unwrap();
+        assert!(error.to_string().contains("of 1 windows"), "{error}");
+        tree(dir.path());
+        for sampler in SAMPLERS {
+            let windows = self::windows(dir.path(), &config(sampler));
+            assert!(RecordingLoader::start(windows, 1, 3, Position::default()).is_err(), "{sampler:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a run or some data are; a model says it itself ([`Model::describe`](crate::kinds::Model::describe)).
+
+use super::Toolkit;
+use crate::error::Result;
+use crate::hub;
+use crate::kinds::{Described, Inspected, Options};
+use crate::observer::Session;
+use crate::train::{History, run_dir};
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// How far a run has come.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunInfo {
+    /// The run directory.
+    pub path: PathBuf,
+    /// The kind of its model.
+    pub kind: &'static str,
+    /// DATA.
+    pub data: String,
+    /// Updates made, as far as metrics tell.
+    pub steps: u64,
+    /// Updates that will be made.
+    pub of: u64,
+    /// The last checkpoint.
+    pub checkpoint: Option<PathBuf>,
+    /// The last line of training.
+    pub train: Option<Value>,
+    /// The line of the best validation.
+    pub best_validation: Option<Value>,
+}
+
+impl Toolkit {
+    /// How far a run has come.
+    ///
+    /// # Errors
+    /// There is no run, or its files cannot be read.
+    pub fn run_info(&self, run: &Path) -> Result<RunInfo> {
+        let config = self.read_config(run)?;
+        let history = History::read(run)?;
+        let train = history.last_train().cloned();
+        Ok(RunInfo {
+            path: run.to_path_buf(),
+            kind: config.kind().name(),
+            data: config.data().into(),
+            steps: train.as_ref().and_then(|line| line["step"].as_u64()).unwrap_or(0),
+            of: config.train()?.steps,
+            checkpoint: run_dir::latest(run)?.map(|(path, _)| path),
+            train,
+            best_validation: history.best_validation().cloned(),
+        })
+    }
+
+    /// What data are, as the kind that claims them describes them.
+    ///
+    /// # Errors
+    /// They cannot be read, or are not described; an option that the kind does not accept.
+    pub fn inspect(&self, data: &Path, options: &Options, session: &Session) -> Result<Inspected> {
+        let here = hub::data(data, session)?;
+        self.kind_of_data(&here.path)?.inspect(&here.path, options, session)
+    }
+
+    /// What a model is.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn describe(&self, model: &Path, session: &Session) -> Result<Described> {
+        self.open(model, session)?.describe()
+    }
+}
+
+impl fmt::Display for RunInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "run         {}", self.path.display())?;
+        writeln!(f, "kind        {}", self.kind)?;
+        writeln!(f, "data        {}", self.data)?;
+        writeln!(f, "steps       {} of {}", self.steps, self.of)?;
+        match &self.checkpoint {
+            Some(path) => writeln!(f, "checkpoint  {}", path.display())?,
+            None => writeln!(f, "checkpoint  none yet")?,
+        }
+        let loss = |line: &Value| line["loss"].as_f64().unwrap_or(f64::INFINITY);
+        let accuracy = |line: &Value| {
+            let first = line["accuracy_per_step"][0].as_f64();
+            first.map_or(String::new(), |share| format!(", accuracy at k = 1 {:.2} %", 100.0 * share))
+        };
+        if let Some(line) = &self.train {
+            writeln!(f, "training    loss {:.4}{}{}", loss(line), accuracy(line), speed(line))?;
+        }
+        if let Some(line) = &self.best_validation {
+            let step = &line["step"];
+            writeln!(f, "validation  loss {:.4}{} (best, after {step} steps)", loss(line), accuracy(line))?;
+        }
+        Ok(())
+    }
+}
+
+/// The speed that a line of training tells, whatever its unit.
+fn speed(line: &Value) -> String {
+    let units = line.as_object().into_iter().flatten();
+    let rate = units.filter_map(|(key, value)| Some((key.strip_suffix("_per_second")?, value.as_f64()?))).next();
+    match rate {
+        Some(("audio_seconds", rate)) => format!(", {rate:.0}x real time"),
+        Some((unit, rate)) => format!(", {rate:.0} {} a second", unit.replace('_', " ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,254 @@
+//! Pretraining: from a configuration to a model, once for all kinds.
+
+use super::Toolkit;
+use crate::config::Layers;
+use crate::durable;
+use crate::error::{Error, Result};
+use crate::hub::{self, Here};
+use crate::kinds::{Job, RunConfig, Steps};
+use crate::observer::{Figures, Session};
+use crate::train::checkpoint::State;
+use crate::train::{Finished, Lap, run_dir};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// What is to be trained, and where.
+#[derive(Debug, Clone, Default)]
+pub struct Pretrain {
+    /// The configuration; DATA is a part of it.
+    pub layers: Layers,
+    /// The run directory.
+    pub out: PathBuf,
+    /// Resume the run in `out`; one that is not there yet is started.
+    pub resume: bool,
+    /// Replace the run in `out`.
+    pub overwrite: bool,
+}
+
+/// The result of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The run directory.
+    pub run: PathBuf,
+    /// The model directory.
+    pub model: PathBuf,
+    /// Updates made in all.
+    pub steps: u64,
+    /// Where the figures come from: `validation` (the best one) or `training` (the last line); none if there was nothing to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on: Option<&'static str>,
+    /// Seconds from one latent to the next, if time passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_seconds: Option<f64>,
+    /// The figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Figures>,
+    /// What was measured when training was done, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub concluded: BTreeMap<&'static str, f64>,
+    /// Files that could not be read and were left out.
+    pub skipped: Vec<String>,
+    /// Updates made before the figures were taken.
+    #[serde(skip)]
+    at: u64,
+    #[serde(skip)]
+    ahead: Vec<String>,
+}
+
+impl Toolkit {
+    /// Trains a model: a new run, or one that is resumed.
+    ///
+    /// # Errors
+    /// The configuration or the data cannot be used; [`Error::Interrupted`] after `session.stop`, with a checkpoint written.
+    pub fn pretrain(&self, what: &Pretrain, session: &Session) -> Result<Report> {
+        let out = &what.out;
+        if what.resume && !out.join("config.toml").exists() {
+            if what.layers.data().is_none() && what.layers.file.is_none() {
+                return Err(Error::usage(
+                    format!("--resume --out {}: there is no run to resume, and no DATA to start one", out.display()),
+                    "check the path, or give DATA",
+                ));
+            }
+            session.observer.note(&format!("{}: there is no run yet; it is started", out.display()));
+        } else if what.resume {
+            let from = run_dir::latest(out)?;
+            let old = self.read_config(out)?;
+            let asked = self.asked(&old, &what.layers)?;
+            return run(old.resumed(asked)?, out, true, false, from, session);
+        }
+        run_dir::check_new(out, what.overwrite)?;
+        run(self.configure(&what.layers)?, out, false, what.overwrite, None, session)
+    }
+
+    /// Trains a model of a configuration, as a new run.
+    ///
+    /// # Errors
+    /// As [`Toolkit::pretrain`].
+    pub fn pretrain_config(&self, config: RunConfig, out: &Path, session: &Session) -> Result<Report> {
+        run_dir::check_new(out, false)?;
+        run(config, out, false, false, None, session)
+    }
+
+    /// What a command that resumes a run asks for.
+    fn asked(&self, old: &RunConfig, layers: &Layers) -> Result<RunConfig> {
+        if layers.preset.is_some() || layers.file.is_some() {
+            let named = Layers { preset: layers.preset.clone(), file: layers.file.clone(), ..Layers::default() };
+            let kind = self.choose(&named)?;
+            if kind.name() != old.kind().name() {
+                return Err(Error::usage(
+                    format!(
+                        "--resume: this run is of the kind {}, and {} is asked for",
+                        old.kind().name(),
+                        kind.name()
+                    ),
+                    "leave out --preset and --config, or choose another --out",
+                ));
+            }
+        }
+        old.overlaid(layers)
+    }
+}
+
+fn run(
+    mut config: RunConfig,
+    out: &Path,
+    resume: bool,
+    overwrite: bool,
+    from: Option<(PathBuf, State)>,
+    session: &Session,
+) -> Result<Report> {
+    let observer = session.observer;
+    let kind = config.kind();
+    let data = config.data().to_string();
+    if data.is_empty() {
+        return Err(Error::usage(
+            "no DATA is given",
+            "name the data to train on: `cpc pretrain --help` says in which forms",
+        ));
+    }
+    let here = match kind.schemes().iter().any(|scheme| data.starts_with(scheme.prefix)) {
+        true => Here { path: PathBuf::from(&data), name: data },
+        false => hub::data(Path::new(&data), session)?,
+    };
+    config.set_data(&here.name);
+    let job = Job { session, out, data: &here.path, from: from.as_ref() };
+    let prepared = kind.prepare(config, &job)?;
+    let config = prepared.config;
+    if resume {
+        durable::write(&out.join("config.toml"), config.to_toml()?.as_bytes())?;
+    } else {
+        run_dir::create(out, &config.to_toml()?, overwrite)?;
+    }
+    observer.note(&prepared.about);
+    if resume {
+        let place =
+            from.as_ref().map_or("the beginning: there is no checkpoint yet".into(), |(p, _)| p.display().to_string());
+        observer.note(&format!("resuming from {place}"));
+    }
+    let train = config.train()?;
+    let step = from.as_ref().map_or(0, |(_, state)| state.step);
+    observer.start(step, train.steps, prepared.task.unit());
+    let finished = prepared.task.train(&Lap {
+        config: &train,
+        seed: config.seed(),
+        run: out,
+        start: &prepared.start,
+        observer,
+        stop: &session.stop,
+    });
+    observer.done();
+    let finished = finished?;
+    let name = std::path::absolute(out).map_err(Error::io(out, "find"))?;
+    let name = name.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let concluded = (prepared.conclude)(&finished, &name)?;
+    Ok(Report::new(out, finished, concluded, prepared.steps.unwrap_or_default()))
+}
+
+impl Report {
+    fn new(run: &Path, finished: Finished, concluded: BTreeMap<&'static str, f64>, steps: Steps) -> Report {
+        let (on, at, figures) = match finished.best() {
+            Some((on, at, figures)) => (Some(on), at, Some(figures.clone())),
+            None => (None, 0, None),
+        };
+        Report {
+            run: run.to_path_buf(),
+            model: finished.model,
+            steps: finished.steps,
+            on,
+            frame_seconds: steps.frame_seconds,
+            figures,
+            concluded,
+            skipped: finished.skipped.iter().map(ToString::to_string).collect(),
+            at,
+            ahead: steps.ahead,
+        }
+    }
+
+    /// The figures of every step k.
+    fn by_step(&self, f: &mut fmt::Formatter<'_>, named: &str, figures: &Figures) -> fmt::Result {
+        writeln!(f, "{named}: mean loss {:.4} nats\n", figures.loss)?;
+        writeln!(f, "  k   ahead    loss   bound  accuracy  times chance")?;
+        for (i, (loss, accuracy)) in figures.loss_per_step.iter().zip(&figures.accuracy_per_step).enumerate() {
+            writeln!(
+                f,
+                "{:>3}  {:>7}  {loss:>6.3}  {:>6.3}  {:>7.2} %  {:>11.1} x",
+                i + 1,
+                self.ahead.get(i).map_or("", String::as_str),
+                figures.bound_per_step[i],
+                accuracy * 100.0,
+                accuracy / figures.chance
+            )?;
+        }
+        let candidates = (1.0 / figures.chance).round();
+        writeln!(
+            f,
+            "\nloss and bound in nats; chance, one of {candidates:.0}: loss {:.3}, accuracy {:.2} %",
+            (1.0 / figures.chance).ln(),
+            figures.chance * 100.0
+        )?;
+        writeln!(
+            f,
+            "bound: log({candidates:.0}) - loss, a lower bound on the information c carries about z at that distance (an estimate: \
+             negatives from one batch are correlated)"
+        )
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(figures) = &self.figures else {
+            return writeln!(f, "nothing left to do: {} steps are made", self.steps);
+        };
+        let named = match self.on {
+            Some("validation") => format!("The best validation, after {} steps", self.at),
+            _ => format!("Training, the last steps up to {}", self.at),
+        };
+        if figures.loss_per_step.is_empty() {
+            writeln!(f, "{named}: loss {:.4}\n", figures.loss)?;
+            figures.named.iter().try_for_each(|(name, value)| f.write_str(&named_line(name, *value)))?;
+        } else {
+            self.by_step(f, &named, figures)?;
+        }
+        if !self.concluded.is_empty() {
+            writeln!(f, "\nThe model after the last step:")?;
+            self.concluded.iter().try_for_each(|(name, value)| f.write_str(&named_line(name, *value)))?;
+        }
+        writeln!(f, "\nmodel: {}", self.model.display())
+    }
+}
+
+/// A figure in a line, with the unit that its name implies.
+fn named_line(name: &str, value: f64) -> String {
+    let words = name.replace('_', " ");
+    let mut line = format!("  {words:<20} ");
+    let _ = if name.ends_with("accuracy") || name.ends_with("error") {
+        writeln!(line, "{:>9.2} %", 100.0 * value)
+    } else if value.fract() == 0.0 && value.abs() >= 1.0 {
+        writeln!(line, "{value:>6}")
+    } else {
+        writeln!(line, "{value:>9.4}")
+    };
+    line
+}

@@ -1,0 +1,231 @@
+//! What a classifier reads from features: of models, whose features are extracted for the purpose, and of directories of features.
+
+use super::Toolkit;
+use crate::error::{Error, Result};
+use crate::eval::probe::labels::{Labels, names_beside, read_names};
+use crate::eval::probe::split::{Split, read_list};
+use crate::eval::probe::study::{ProbeTask, probe};
+use crate::features::FeatureSet;
+use crate::hub;
+use crate::kinds::{Described, ExtractRequest, Kind, Model, Options, ProbeRequest, Probed, not_for};
+use crate::observer::Session;
+use crate::report::probe_page::{MAP_POINTS, ProbePage, render};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The options of the shared way to probe.
+const OPTIONS: &[&str] = &[
+    "labels",
+    "train",
+    "test",
+    "folds",
+    "column",
+    "level",
+    "cut",
+    "hidden",
+    "l2",
+    "names",
+    "label-rate",
+    "frame-rate",
+    "layer",
+    "baselines",
+    "seed",
+];
+
+impl Toolkit {
+    /// Measures what a classifier reads from features.
+    ///
+    /// # Errors
+    /// Models of several kinds; options that are not for the kind; what the features, the data or the labels refuse.
+    pub fn probe(&self, request: &ProbeRequest, session: &Session) -> Result<Probed> {
+        let mut given = Vec::new();
+        for path in &request.features {
+            let model = if self.is_model(path, session)? { Some(self.open(path, session)?) } else { None };
+            given.push((path.as_path(), model));
+        }
+        let kind = self.kind_of_probe(&given, request)?;
+        if let Some(probing) = kind.probe().filter(|_| given.iter().all(|(_, model)| model.is_some())) {
+            request.options.accept(probing.options(), kind.models())?;
+            if request.page && !probing.options().contains(&"report") {
+                return Err(Error::usage(format!("--report is not for {}", kind.models()), "leave it out"));
+            }
+            let models: Vec<Box<dyn Model>> = given.into_iter().filter_map(|(_, model)| model).collect();
+            return probing.probe(&models, request, session);
+        }
+        request.options.accept(OPTIONS, "features of utterances")?;
+        Probing::new(kind, request, session)?.run(&given)
+    }
+
+    /// The kind of the models that are given, which must be one; without models that of the data, or the usual one.
+    fn kind_of_probe(
+        &self,
+        given: &[(&Path, Option<Box<dyn Model>>)],
+        request: &ProbeRequest,
+    ) -> Result<&'static dyn Kind> {
+        let mut models = given.iter().filter_map(|(_, model)| model.as_deref());
+        if let Some(first) = models.next() {
+            return match models.find(|model| model.kind() != first.kind()) {
+                Some(other) => Err(Error::usage(
+                    format!(
+                        "{} is of the kind {}, and {} of {}",
+                        other.reference(),
+                        other.kind(),
+                        first.reference(),
+                        first.kind()
+                    ),
+                    "give models of one kind",
+                )),
+                None => self.kind(first.kind()),
+            };
+        }
+        match &request.data {
+            Some(data) => self.kind_of_data(data),
+            None => self.usual(),
+        }
+    }
+}
+
+/// A probe of features of utterances.
+struct Probing<'a> {
+    kind: &'static dyn Kind,
+    request: &'a ProbeRequest,
+    session: &'a Session<'a>,
+    /// The data, on this machine.
+    data: Option<PathBuf>,
+    task: ProbeTask,
+    /// The utterances of the split; all if it names none.
+    wanted: Option<HashSet<String>>,
+    /// Where features are made; gone when the probe is done.
+    dir: TempDir,
+    /// The number of models whose features were made.
+    made: usize,
+}
+
+impl<'a> Probing<'a> {
+    fn new(kind: &'static dyn Kind, request: &'a ProbeRequest, session: &'a Session<'a>) -> Result<Self> {
+        let data = request.data.as_deref().map(|data| hub::data(data, session)).transpose()?.map(|here| here.path);
+        let task = task(kind, request, data.as_deref(), session)?;
+        let wanted = match &task.split {
+            Split::Lists { train, test } => Some(train.iter().chain(test).cloned().collect()),
+            Split::Folds { among, .. } => among.as_ref().map(|ids| ids.iter().cloned().collect()),
+        };
+        let dir = tempfile::Builder::new().prefix("cpc-probe-").tempdir();
+        let dir = dir.map_err(Error::io(std::env::temp_dir(), "make a directory in"))?;
+        Ok(Probing { kind, request, session, data, task, wanted, dir, made: 0 })
+    }
+
+    fn run(mut self, given: &[(&Path, Option<Box<dyn Model>>)]) -> Result<Probed> {
+        let layers: Vec<String> = self.request.options.all("layer")?;
+        let mut rows: Vec<(String, FeatureSet)> = Vec::new();
+        for (path, model) in given {
+            let name = path.display().to_string();
+            match model {
+                Some(model) => rows.extend(self.extracted(&name, &**model, &layers)?),
+                None if layers.is_empty() => rows.push((name, FeatureSet::open(path, None)?)),
+                None => {
+                    for layer in &layers {
+                        rows.push((format!("{name} {layer}"), FeatureSet::open(path, Some(layer))?));
+                    }
+                }
+            }
+        }
+        let shape = given.iter().find_map(|(_, model)| model.as_deref());
+        for name in self.request.options.all::<String>("baselines")? {
+            let seed = self.task.seed;
+            let (model, layers) = match name.as_str() {
+                "random" => {
+                    let Some(shape) = shape else {
+                        return Err(Error::usage(
+                            "--baselines random: there is no model whose shape it could have",
+                            "give a model as FEATURES, with --data",
+                        ));
+                    };
+                    let model = shape.untrained(seed)?.ok_or_else(|| not_for(shape, "an untrained baseline"))?;
+                    (model, layers.as_slice())
+                }
+                _ => (self.kind.baseline(&name)?.ok_or_else(|| self.no_baseline(&name))?, &[][..]),
+            };
+            rows.extend(self.extracted(&name, &*model, layers)?);
+        }
+        let observer = self.session.observer;
+        let outcome = probe(&self.task, &rows, &|text| observer.detail(text))?;
+        Ok(Probed {
+            described: Described::new(&outcome, outcome.to_string())?,
+            accuracies: outcome.rows.iter().map(|row| (row.features.clone(), row.accuracy)).collect(),
+            page: self.request.page.then(|| render(&ProbePage::of(&outcome))),
+        })
+    }
+
+    fn no_baseline(&self, name: &str) -> Error {
+        let names: Vec<&str> =
+            ["random"].into_iter().chain(self.kind.baselines().iter().map(|(name, _)| *name)).collect();
+        let what = format!("--baselines {name} is not for {}", self.kind.models());
+        Error::usage(what, format!("choose one of {}", names.join(", ")))
+    }
+
+    /// Features that a model makes of the data, a set for each layer.
+    fn extracted(&mut self, name: &str, model: &dyn Model, layers: &[String]) -> Result<Vec<(String, FeatureSet)>> {
+        let Some(data) = &self.data else {
+            return Err(Error::usage(
+                "a model and --baselines need the data",
+                "name them with --data, or give features that `cpc extract` wrote",
+            ));
+        };
+        self.made += 1;
+        let dir = self.dir.path().join(self.made.to_string());
+        self.session.observer.note(&format!("{name}: extracting features"));
+        let mut options = Options::new();
+        for column in self.request.options.all::<String>("column")? {
+            options = options.with("column", column);
+        }
+        let request = ExtractRequest {
+            layers: layers.to_vec(),
+            only: self.wanted.clone(),
+            options,
+            ..ExtractRequest::new(vec![data.clone()], &dir)
+        };
+        let extracted = model.extract(&request, self.session)?;
+        let set = |layer: &String| {
+            let row = if layer == name { name.to_string() } else { format!("{name} {layer}") };
+            Ok((row, FeatureSet::open(&dir, Some(layer))?))
+        };
+        extracted.layers.iter().map(set).collect()
+    }
+}
+
+/// What is asked for, without the features.
+fn task(kind: &'static dyn Kind, request: &ProbeRequest, data: Option<&Path>, session: &Session) -> Result<ProbeTask> {
+    let options = &request.options;
+    let Some(path) = options.path("labels") else {
+        return Err(Error::usage("no --labels are given", "name a file of labels, `speaker`, or `label`"));
+    };
+    let labels = match path.to_str() {
+        Some("speaker") => Labels::Speakers,
+        Some("label") => {
+            let Some(data) = data else {
+                return Err(Error::usage(
+                    "--labels label: there are no parquet files to read them from",
+                    "name them with --data",
+                ));
+            };
+            let column = options.columns()?.into_iter().rev().find(|(what, _)| what == "label");
+            let name = column.map_or("label".into(), |(_, name)| name);
+            Labels::Utterances { path: name.into(), labels: kind.labels(data, options)? }
+        }
+        _ => Labels::read(path)?,
+    };
+    let list = |name: &str| options.path(name).map(read_list).transpose();
+    let split = match (options.get("folds")?, list("train")?, list("test")?) {
+        (Some(folds), among, _) => Split::folds(folds, among)?,
+        (None, Some(train), Some(test)) => Split::lists(train, test)?,
+        _ => return Err(Error::usage("--train and --test are both needed", "give two lists, or --folds K")),
+    };
+    let names = options.path("names").map(Path::to_path_buf).or_else(|| names_beside(&labels));
+    let mut task = ProbeTask::new(labels, split);
+    task.set(options)?;
+    task.names = names.as_deref().map(read_names).transpose()?;
+    task.map_points = if request.page { MAP_POINTS } else { 0 };
+    task.stop = session.stop.clone();
+    Ok(task)
+}
