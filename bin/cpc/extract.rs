@@ -107,11 +107,13 @@ impl Extract {
                 if self.stream { "--stream reads standard input alone" } else { "`-` stands beside other inputs" };
             return Err(Error::usage(what, "give `-` as the only INPUT"));
         }
-        if !piped && (self.rate.is_some() || self.encoding.is_some()) {
-            return Err(Error::usage(
-                "--rate and --encoding are for standard input",
-                "leave them out: files say what rate and encoding they have",
-            ));
+        for (flag, given) in [("--rate", self.rate.is_some()), ("--encoding", self.encoding.is_some())] {
+            if given && !piped {
+                return Err(Error::usage(
+                    format!("{flag} is for standard input"),
+                    "leave it out: files say what rate and encoding they have",
+                ));
+            }
         }
         let console = Console::new(terminal);
         let session = session(&console, &self.device)?;

@@ -1,6 +1,7 @@
 //! Small sets of images for tests: bright squares on a dark background, whose position is their label.
 
-use crate::image::set::{ImageSet, ImageSize, Images};
+use crate::config::ImageSize;
+use crate::image::{ImageSet, Images};
 use crate::seed::stream;
 use std::path::Path;
 

@@ -17,6 +17,9 @@ pub trait Model: Send + Sync {
     /// The name of its kind.
     fn kind(&self) -> &'static str;
 
+    /// What it is a model of, such as `audio`.
+    fn subject(&self) -> &'static str;
+
     /// What it is called: what was asked for, on the hub with its commit.
     fn reference(&self) -> &str;
 
@@ -82,7 +85,7 @@ pub trait Model: Send + Sync {
 /// The error for what is not for a kind of model.
 pub fn not_for(model: &dyn Model, what: &str) -> Error {
     Error::usage(
-        format!("{}: {what} is not for models of this kind ({})", model.reference(), model.kind()),
+        format!("{}: is a model of {}; {what} is not for models of this kind ({})", model.reference(), model.subject(), model.kind()),
         "`cpc info` says what a model is, and `--help` for which kinds a command is",
     )
 }

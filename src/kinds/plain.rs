@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 /// A model without features.
 pub(super) struct PlainModel {
     kind: &'static str,
+    subject: &'static str,
     config: Value,
     tensors: HashMap<String, Tensor>,
     reference: String,
@@ -25,17 +26,21 @@ impl PlainModel {
     ///
     /// # Errors
     /// A file is missing or damaged; the error names it.
-    pub fn open(kind: &'static str, path: &Path, reference: &str) -> Result<PlainModel> {
+    pub fn open(kind: &'static str, subject: &'static str, path: &Path, reference: &str) -> Result<PlainModel> {
         let dir = model_dir::place(path);
         let config = model_dir::read_config(&dir, kind, |_: &Value, _| {})?;
         let tensors = read_tensors(&dir.join("model.safetensors"))?;
-        Ok(PlainModel { kind, config, tensors, reference: reference.into(), path: dir })
+        Ok(PlainModel { kind, subject, config, tensors, reference: reference.into(), path: dir })
     }
 }
 
 impl Model for PlainModel {
     fn kind(&self) -> &'static str {
         self.kind
+    }
+
+    fn subject(&self) -> &'static str {
+        self.subject
     }
 
     fn reference(&self) -> &str {

@@ -1,7 +1,7 @@
 //! `cpc abx` from the user's point of view, and its golden case.
 
 use assert_cmd::Command;
-use cpc::eval::abx::{AbxConfig, AbxReport, AbxRow, ContextKind, Distance, ItemFile, Mode, Sampling, Slicing, abx};
+use cpc::eval::abx::{AbxConfig, AbxReport, AbxRow, ItemContext, Distance, ItemFile, Mode, Sampling, Slicing, abx};
 use cpc::features::FeatureSet;
 use cpc::seed::stream;
 use std::collections::BTreeMap;
@@ -221,7 +221,7 @@ fn random_place(seed: u64, dim: usize) -> (Place, Vec<Token>) {
 
 #[test]
 fn agrees_with_the_definition_triple_by_triple() {
-    for (seed, dim, context) in [(1, 3, ContextKind::Triphone), (2, 20, ContextKind::Any)] {
+    for (seed, dim, context) in [(1, 3, ItemContext::Triphone), (2, 20, ItemContext::Any)] {
         let (place, tokens) = random_place(seed, dim);
         let config = AbxConfig {
             distances: vec![Distance::Angular, Distance::Euclidean],
@@ -233,7 +233,7 @@ fn agrees_with_the_definition_triple_by_triple() {
         let report = place.report(&config);
         assert_eq!(report.items, tokens.len());
         for row in report.rows {
-            let (error, triples) = plain_score(&tokens, row.mode, row.distance, context == ContextKind::Any);
+            let (error, triples) = plain_score(&tokens, row.mode, row.distance, context == ItemContext::Any);
             assert_eq!(row.triples, triples, "{:?} {:?}", row.mode, row.distance);
             let got = row.error.unwrap();
             assert!((got - error).abs() < 1e-4, "{:?} {:?}: {got}, not {error}", row.mode, row.distance);
@@ -248,7 +248,7 @@ fn sub_sampling_is_the_same_for_a_seed_and_takes_fewer_triples() {
     let run = |max_group, max_x_across, seed| {
         let sampling = Sampling { max_group, max_x_across, seed };
         let config = AbxConfig {
-            context: ContextKind::Any,
+            context: ItemContext::Any,
             slicing: Slicing::Fastabx,
             frame_rate: Some(50.0),
             sampling,

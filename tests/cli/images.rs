@@ -210,5 +210,5 @@ fn what_is_wrong_with_images_is_said_with_the_file() {
     place.fails("convert small small.pt", 2, &["is a model of images"]);
     place.fails("extract small squares --layer c --out features", 2, &["none of conv, fc, y"]);
     place.fails("probe small", 2, &["no images to probe with"]);
-    place.fails("probe small --data squares --labels speaker", 2, &["are for recordings and text"]);
+    place.fails("probe small --data squares --labels speaker", 2, &["--labels is not for image models"]);
 }

@@ -1,7 +1,7 @@
 //! Parquet files with recordings as DATA, in the layout of `librispeech_asr` on the hub.
 
 use super::place::{Place, wav};
-use cpc::data;
+use cpc::recordings;
 use cpc::recordings::Columns;
 use cpc::recordings::Corpus;
 use parquet::basic::{Compression, ZstdLevel};
@@ -272,10 +272,10 @@ fn labels_of_a_column_are_probed_and_named_as_the_file_says() {
     let mut rows = rows(&place.at("corpus"));
     rows.iter_mut().enumerate().for_each(|(i, row)| row.label = (i > 0).then_some(i as i64 % 2));
     write(&place.at("t.parquet"), &rows, 4, zstd(), "speaker_id");
-    let labels = data::labels(&place.at("t.parquet"), &Columns::default()).unwrap();
+    let labels = recordings::labels(&place.at("t.parquet"), &Columns::default()).unwrap();
     assert_eq!((labels.len(), labels["s2-3"].as_str(), labels["s2-2"].as_str()), (9, "odd", "even"));
     let speaker = Columns { label: "speaker_id".into(), ..Columns::default() };
-    assert_eq!(data::labels(&place.at("t.parquet"), &speaker).unwrap()["s1-0"], "s1");
+    assert_eq!(recordings::labels(&place.at("t.parquet"), &speaker).unwrap()["s1-0"], "s1");
     let probed = "probe model --data t.parquet --labels label --column label=speaker_id --folds 2 --l2 1 --json";
     let outcome: serde_json::Value = serde_json::from_str(&place.ok(probed)).unwrap();
     assert_eq!(outcome["labels"], "speaker_id", "{outcome}");

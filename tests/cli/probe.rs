@@ -4,10 +4,10 @@ use assert_cmd::Command;
 use cpc::eval::probe::labels::{Labels, read_names};
 use cpc::eval::probe::lbfgs::Stop;
 use cpc::eval::probe::logistic;
-use cpc::eval::probe::protocol::{Cut, Protocol};
+use cpc::eval::probe::protocol::{LabelCut, Protocol};
 use cpc::eval::probe::split::{Split, read_list};
 use cpc::eval::probe::standardise::standardise;
-use cpc::eval::probe::study::{Task, probe};
+use cpc::eval::probe::study::{ProbeTask, probe};
 use cpc::eval::probe::table::{Reading, Table};
 use cpc::features::FeatureSet;
 use serde_json::Value;
@@ -31,7 +31,7 @@ fn logistic_regression_is_scikit_learns() {
     let (train, test) = (read_list(&golden("train.txt")).unwrap(), read_list(&golden("test.txt")).unwrap());
     let reading = Reading {
         protocol: Protocol::Frame,
-        cut: Cut::End,
+        cut: LabelCut::End,
         label_rate: 100.0,
         frame_rate: 100.0,
         names: None,
@@ -55,7 +55,7 @@ fn logistic_regression_is_scikit_learns() {
         let norm = found.x[..weights].iter().map(|w| w * w).sum::<f64>().sqrt();
         assert!((norm / number("weights_norm") - 1.0).abs() < 0.02, "norm {norm} and not {}", number("weights_norm"));
 
-        let mut task = Task::new(labels.clone(), Split::lists(train.clone(), test.clone()).unwrap());
+        let mut task = ProbeTask::new(labels.clone(), Split::lists(train.clone(), test.clone()).unwrap());
         task.names = Some(read_names(&root("data/demo/phone_names.txt")).unwrap());
         task.l2 = Some(number("l2"));
         let outcome = probe(&task, &[("mfcc".into(), set.clone())], &|_| ()).unwrap();

@@ -60,7 +60,7 @@ fn a_run_on_text_makes_a_model_that_resumes_exactly() {
         assert!(place.bytes(&format!("whole/{file}")) == place.bytes(&format!("cut/{file}")), "{file}");
     }
     let config: Value = serde_json::from_slice(&place.bytes("whole/model/config.json")).unwrap();
-    assert_eq!((&config["model_type"], &config["heads"]["bias"]), (&"cpc-text".into(), &true.into()));
+    assert_eq!((&config["kind"], &config["heads"]["bias"]), (&"cpc-text".into(), &true.into()));
     let metrics = place.metrics("whole");
     assert!(metrics.iter().any(|l| l["kind"] == "valid") && metrics[0]["loss_per_step"].as_array().unwrap().len() == 3);
     // The text is tokenized only once.
@@ -123,9 +123,9 @@ fn sentences_are_probed_against_baselines() {
         outcome["rows"].as_array().unwrap().iter().map(|r| r["features"].as_str().unwrap()).collect();
     assert_eq!(names, ["run", "random", "bag 1024", "tfidf"]);
     assert!(outcome["rows"][3]["accuracy"].as_f64().unwrap() > 0.9, "{said}");
-    place.fails("probe run", 2, &["labelled sentences", "--data FILE"]);
-    place.fails("probe run --data task.tsv --labels speaker", 2, &["for audio"]);
-    place.fails("probe run --data task.tsv --baselines mfcc", 2, &["of audio"]);
+    place.fails("probe run", 2, &["labeled sentences", "--data FILE"]);
+    place.fails("probe run --data task.tsv --labels speaker", 2, &["--labels is not for text models"]);
+    place.fails("probe run --data task.tsv --baselines mfcc", 2, &["mfcc is not for text models"]);
     place.fails("probe run --data none.tsv", 1, &["none.tsv"]);
 }
 

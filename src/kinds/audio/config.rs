@@ -68,18 +68,31 @@ impl Sections for AudioConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Layers;
     use crate::error::{Error, Result};
+    use crate::kinds::audio::AUDIO;
+    use crate::kinds::{Kind, RunConfig};
+    use std::path::Path;
     use toml::Value;
 
+    fn of(layers: &Layers) -> Result<AudioConfig> {
+        RunConfig::resolve(&AUDIO, layers)?.sections()
+    }
+
+    fn read(path: &Path) -> Result<AudioConfig> {
+        RunConfig::read(&AUDIO, path)?.sections()
+    }
+
     fn resolve(set: &[&str]) -> Result<AudioConfig> {
-        AudioConfig::resolve(&Layers { set: set.iter().map(|s| s.to_string()).collect(), ..Default::default() })
+        of(&Layers { set: set.iter().map(|s| s.to_string()).collect(), ..Default::default() })
     }
 
     #[test]
     fn every_preset_is_sound_and_small_is_the_usual_one() {
-        for (name, _) in AudioConfig::PRESETS {
-            let config = AudioConfig::resolve(&Layers { preset: Some((*name).into()), ..Default::default() }).unwrap();
-            assert_eq!(*name == AudioConfig::USUAL, config == resolve(&[]).unwrap(), "{name}");
+        for preset in AUDIO.presets() {
+            let name = preset.name;
+            let config = of(&Layers { preset: Some(name.into()), ..Default::default() }).unwrap();
+            assert_eq!(name == AUDIO.preset_for(""), config == resolve(&[]).unwrap(), "{name}");
         }
     }
 
@@ -94,14 +107,11 @@ mod tests {
             set: vec!["train.steps=40".into(), "train.batch_size=40".into()],
             flags: vec![("train.batch_size", Value::Integer(50))],
         };
-        let config = AudioConfig::resolve(&layers).unwrap();
+        let config = of(&layers).unwrap();
         assert_eq!((config.train.lr, config.train.steps, config.train.batch_size), (3e-4, 40, 50));
         assert_eq!(config.encoder.hidden_dim, 128);
         std::fs::write(&file, "preset = \"big\"\n").unwrap();
-        assert_eq!(
-            AudioConfig::resolve(&Layers { file: Some(file), ..Default::default() }).unwrap().context.num_layers,
-            2
-        );
+        assert_eq!(of(&Layers { file: Some(file), ..Default::default() }).unwrap().context.num_layers, 2);
     }
 
     #[test]
@@ -109,8 +119,8 @@ mod tests {
         let config = resolve(&["train.lr=1", "encoder.norm=batch", "data.sampler=uniform"]).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
-        std::fs::write(&path, config.to_toml().unwrap()).unwrap();
-        assert_eq!(AudioConfig::read(&path).unwrap(), config);
+        std::fs::write(&path, RunConfig::of(&AUDIO, &config).unwrap().to_toml().unwrap()).unwrap();
+        assert_eq!(read(&path).unwrap(), config);
     }
 
     #[test]

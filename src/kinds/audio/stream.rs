@@ -92,8 +92,7 @@ impl AudioExtractor {
 ///
 /// ```no_run
 /// # fn main() -> cpc::error::Result<()> {
-/// use cpc::features::{AudioExtractor, AudioLayer};
-/// use cpc::weights::Pretrained;
+/// use cpc::kinds::audio::{AudioExtractor, AudioLayer, AudioModel};
 ///
 /// let model = AudioModel::open("runs/demo".as_ref())?;
 /// let extractor = AudioExtractor::open(&model, &[AudioLayer::C], &candle_core::Device::Cpu)?;

@@ -49,6 +49,10 @@ impl Model for AudioModel {
         AudioModelConfig::KIND
     }
 
+    fn subject(&self) -> &'static str {
+        "audio"
+    }
+
     fn reference(&self) -> &str {
         &self.origin.reference
     }
@@ -223,6 +227,10 @@ pub(super) struct Spectral(pub MelKind);
 impl Model for Spectral {
     fn kind(&self) -> &'static str {
         AudioModelConfig::KIND
+    }
+
+    fn subject(&self) -> &'static str {
+        "audio"
     }
 
     fn reference(&self) -> &str {

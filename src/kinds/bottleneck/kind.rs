@@ -87,7 +87,7 @@ impl Kind for InformationBottleneck {
     }
 
     fn open(&self, path: &Path, reference: &str, _: &Session) -> Result<Box<dyn Model>> {
-        Ok(Box::new(PlainModel::open(self.name(), path, reference)?))
+        Ok(Box::new(PlainModel::open(self.name(), "images", path, reference)?))
     }
 }
 

@@ -43,6 +43,10 @@ impl Model for DimModel {
         DimModelConfig::KIND
     }
 
+    fn subject(&self) -> &'static str {
+        "images"
+    }
+
     fn reference(&self) -> &str {
         &self.reference
     }

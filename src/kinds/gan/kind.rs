@@ -90,6 +90,6 @@ impl Kind for MineInGan {
     }
 
     fn open(&self, path: &Path, reference: &str, _: &Session) -> Result<Box<dyn Model>> {
-        Ok(Box::new(PlainModel::open(self.name(), path, reference)?))
+        Ok(Box::new(PlainModel::open(self.name(), "points or images", path, reference)?))
     }
 }

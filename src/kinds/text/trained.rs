@@ -20,6 +20,10 @@ impl Model for TextModel {
         TextModelConfig::KIND
     }
 
+    fn subject(&self) -> &'static str {
+        "text"
+    }
+
     fn reference(&self) -> &str {
         &self.reference
     }
@@ -94,7 +98,7 @@ impl Model for TextModel {
         durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
         let took = began.elapsed().as_secs_f64();
         let text = format!(
-            "{sentences} sentences, {}-dimensional vectors; {took:.1} s, {:.0} sentences a second\nvectors: {}\n",
+            "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences a second\nvectors: {}\n",
             extractor.dim(),
             sentences as f64 / took.max(1e-3),
             out.display()

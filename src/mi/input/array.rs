@@ -168,8 +168,8 @@ fn body(input: &mut impl Read, layout: &Layout, place: &str) -> Result<Vec<u8>> 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::mi::column::Cells;
-    use crate::mi::table::open;
+    use crate::mi::input::column::Cells;
+    use crate::mi::input::table::open;
     use std::io::Write;
     use std::path::Path;
     use zip::write::SimpleFileOptions;

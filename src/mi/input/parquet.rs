@@ -169,7 +169,6 @@ fn push(cells: &mut Cells, value: &Field) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::mi::table::Table as _;
     use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type};
     use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
     use parquet::schema::parser::parse_message_type;

@@ -5,9 +5,9 @@ use crate::kinds::audio::AudioConfig;
 use crate::weights::Origin;
 use serde_json::json;
 
-fn config() -> ModelConfig {
-    ModelConfig {
-        model_type: "cpc-audio".into(),
+fn config() -> AudioModelConfig {
+    AudioModelConfig {
+        kind: "cpc-audio".into(),
         format: 1,
         sample_rate: 16_000,
         encoder: ConvEncoderConfig::default(),
@@ -17,8 +17,8 @@ fn config() -> ModelConfig {
     }
 }
 
-fn bare<'a>(name: &'a str, config: &'a ModelConfig) -> Card<'a> {
-    Card {
+fn bare<'a>(name: &'a str, config: &'a AudioModelConfig) -> AudioCard<'a> {
+    AudioCard {
         name,
         config,
         parameters: 0,
@@ -104,14 +104,14 @@ fn a_card_without_training_says_the_architecture_and_invents_nothing() {
 fn a_training_of_which_nothing_is_known_says_no_more_than_none() {
     let config = config();
     let empty: Training = serde_json::from_value(json!({})).unwrap();
-    let card = Card { training: Some(&empty), ..bare("x", &config) }.markdown();
+    let card = AudioCard { training: Some(&empty), ..bare("x", &config) }.markdown();
     assert_eq!(card, bare("x", &config).markdown());
 }
 
 #[test]
 fn training_and_its_figures_are_told() {
     let (config, training) = (config(), training());
-    let card = Card { training: Some(&training), parameters: 1234, ..bare("x", &config) }.markdown();
+    let card = AudioCard { training: Some(&training), parameters: 1234, ..bare("x", &config) }.markdown();
     says(
         &card,
         &[
@@ -136,7 +136,7 @@ fn training_and_its_figures_are_told() {
 #[test]
 fn probes_and_abx_are_tables_and_the_models_own_are_in_the_index() {
     let (config, (probe, abx)) = (config(), reports());
-    let card = Card { probes: &[probe], abx: &[abx], ..bare("x", &config) }.markdown();
+    let card = AudioCard { probes: &[probe], abx: &[abx], ..bare("x", &config) }.markdown();
     says(
         &card,
         &[
@@ -167,7 +167,7 @@ fn probes_and_abx_are_tables_and_the_models_own_are_in_the_index() {
 fn a_report_of_another_shape_is_left_out() {
     let config = config();
     let odd = [json!(null), json!({"rows": 3}), json!("x")];
-    assert_eq!(Card { probes: &odd, abx: &odd, ..bare("x", &config) }.markdown(), bare("x", &config).markdown());
+    assert_eq!(AudioCard { probes: &odd, abx: &odd, ..bare("x", &config) }.markdown(), bare("x", &config).markdown());
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn names_are_only_names() {
     let (mut probe, mut abx) = reports();
     (probe["labels"], abx["item"], abx["features"]) = (json!(odd), json!(odd), json!(odd));
     let (list, reports) = ([odd.clone(), "no".into()], [probe, abx]);
-    let card = Card {
+    let card = AudioCard {
         training: Some(&training),
         license: Some(&odd),
         language: &list,
@@ -201,7 +201,7 @@ fn names_are_only_names() {
 #[test]
 fn a_repository_is_what_both_programs_load() {
     let config = config();
-    let card = Card { repo: Some("owner/cpc-small"), ..bare("x", &config) }.markdown();
+    let card = AudioCard { repo: Some("owner/cpc-small"), ..bare("x", &config) }.markdown();
     says(
         &card,
         &["cpc extract hf:owner/cpc-small audio/", "hf_hub_download(\"owner/cpc-small\", \"model.safetensors\")"],
