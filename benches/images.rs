@@ -10,9 +10,9 @@ mod common;
 use candle_core::Tensor;
 use common::{CPU, backward, random};
 use cpc::config::ImageSize;
-use cpc::config::{Layers, Sections};
-use cpc::kinds::dim::Dim;
-use cpc::kinds::dim::DimConfig;
+use cpc::config::Layers;
+use cpc::kinds::RunConfig;
+use cpc::kinds::dim::{DIM, Dim, DimConfig};
 use cpc::model::OfImages;
 use cpc::nn::{ParamStore, Phase};
 use cpc::ops::conv2d::{Window, by};
@@ -53,7 +53,7 @@ fn step(c: &mut Criterion) {
     let labels = Tensor::from_vec((0..64u32).map(|i| i % 10).collect::<Vec<_>>(), 64, &CPU).unwrap();
     for preset in ["dim-local", "dim-global", "image-supervised"] {
         let layers = Layers { preset: Some(preset.into()), ..Layers::default() };
-        let cfg = DimConfig::resolve(&layers).unwrap();
+        let cfg = RunConfig::resolve(&DIM, &layers).unwrap().sections::<DimConfig>().unwrap();
         let store = ParamStore::new(1, &CPU);
         let model = Dim::new(&cfg.encoder, &cfg.objective, size, 10, &store.builder(), &store.frozen()).unwrap();
         let mut optimizer = Optimizer::new(&store).unwrap();

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use candle_core::{DType, Device, Tensor, Var};
-use cpc::config::{ContextKind, HeadsKind, NormKind, ScoreKind, TrainConfig};
+use cpc::config::{HeadsKind, NormKind, ScoreKind, TrainConfig};
 use cpc::kinds::audio::CpcAudio;
 use cpc::kinds::audio::{AudioModel, AudioModelConfig};
 use cpc::model::Latents;
+use cpc::nn::ContextKind;
 use cpc::nn::{ParamStore, Phase};
 use cpc::ops::scores::Negatives;
 use cpc::train::Optimizer;
@@ -44,7 +45,7 @@ impl Case {
         config.encoder.norm = if sizes["norm"] == "batchNorm" { NormKind::Batch } else { NormKind::Channel };
         config.context.hidden_dim = size("hidden_context");
         config.context.num_layers = size("context_layers");
-        config.context.kind = if sizes["context"] == "LSTM" { ContextKind::Lstm } else { ContextKind::Gru };
+        config.context.kind = if sizes["context"] == "LSTM" { ContextKind::LSTM } else { ContextKind::GRU };
         config.heads.steps = size("steps");
         config.heads.score = ScoreKind::Mean;
         if sizes["heads"] == "transformer" {

@@ -111,54 +111,6 @@ impl ConvEncoderConfig {
     }
 }
 
-/// The kind of the context network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ContextKind {
-    /// Gated recurrent units (the paper).
-    Gru,
-    /// Long short-term memory (CPC-big).
-    Lstm,
-}
-
-impl ContextKind {
-    /// Its name as the literature writes it.
-    pub fn title(self) -> &'static str {
-        match self {
-            ContextKind::Gru => "GRU",
-            ContextKind::Lstm => "LSTM",
-        }
-    }
-}
-
-/// The `[context]` section: g_ar.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ContextConfig {
-    /// The kind of recurrent layer.
-    pub kind: ContextKind,
-    /// The dimension of c. 256 in the paper (section 3.1) and CPC_audio.
-    pub hidden_dim: usize,
-    /// Number of layers. 1 in the paper.
-    pub num_layers: usize,
-}
-
-impl Default for ContextConfig {
-    fn default() -> Self {
-        ContextConfig { kind: ContextKind::Gru, hidden_dim: 256, num_layers: 1 }
-    }
-}
-
-impl ContextConfig {
-    /// Adds every value out of range to `faults`.
-    pub fn validate(&self, faults: &mut Vec<Problem>) {
-        check_dim("context.hidden_dim", self.hidden_dim, faults);
-        if !(1..=64).contains(&self.num_layers) {
-            faults.push(Problem::new("context.num_layers", format!("{} is not between 1 and 64", self.num_layers)));
-        }
-    }
-}
-
 /// How the inner product of a prediction and a D-dimensional latent is scaled to give a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -85,7 +85,12 @@ pub trait Model: Send + Sync {
 /// The error for what is not for a kind of model.
 pub fn not_for(model: &dyn Model, what: &str) -> Error {
     Error::usage(
-        format!("{}: is a model of {}; {what} is not for models of this kind ({})", model.reference(), model.subject(), model.kind()),
+        format!(
+            "{}: is a model of {}; {what} is not for models of this kind ({})",
+            model.reference(),
+            model.subject(),
+            model.kind()
+        ),
         "`cpc info` says what a model is, and `--help` for which kinds a command is",
     )
 }

@@ -18,7 +18,7 @@ mod store;
 mod transformer;
 
 pub use batch_norm::BatchNorm;
-pub use context::{Context, ContextStream};
+pub use context::{CONTEXTS, Context, ContextConfig, ContextDesign, ContextKind, ContextState, ContextStream};
 pub use conv2d::Conv2d;
 pub use critic::{Baseline, Critic, CriticKind, CriticSize};
 pub use embedding::{Embedding, Rows};

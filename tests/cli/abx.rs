@@ -1,7 +1,7 @@
 //! `cpc abx` from the user's point of view, and its golden case.
 
 use assert_cmd::Command;
-use cpc::eval::abx::{AbxConfig, AbxReport, AbxRow, ItemContext, Distance, ItemFile, Mode, Sampling, Slicing, abx};
+use cpc::eval::abx::{AbxConfig, AbxReport, AbxRow, Distance, ItemContext, ItemFile, Mode, Sampling, Slicing, abx};
 use cpc::features::FeatureSet;
 use cpc::seed::stream;
 use std::collections::BTreeMap;

@@ -2,12 +2,13 @@
 
 use super::place::{Place, wav};
 use candle_core::{Device, Tensor};
-use cpc::config::{ContextKind, NormKind};
+use cpc::config::NormKind;
 use cpc::features::{FeatureSet, Frames};
 use cpc::kinds::audio::AudioConfig;
 use cpc::kinds::audio::AudioModelConfig;
 use cpc::kinds::audio::CpcAudio;
 use cpc::kinds::audio::{AudioExtractor, AudioLayer};
+use cpc::nn::ContextKind;
 use cpc::nn::{ParamStore, Phase};
 
 use proptest::prelude::*;
@@ -55,7 +56,7 @@ proptest! {
         length in 465usize..40_000,
         pieces in prop::collection::vec(1usize..3_000, 1..6),
     ) {
-        for (norm, kind) in [(NormKind::Batch, ContextKind::Gru), (NormKind::Channel, ContextKind::Lstm)] {
+        for (norm, kind) in [(NormKind::Batch, ContextKind::GRU), (NormKind::Channel, ContextKind::LSTM)] {
             let (config, store) = model(norm, kind);
             let samples = sound(length);
             let offline = CpcAudio::new(&config, &store.frozen()).unwrap();

@@ -1,9 +1,10 @@
 //! The configuration of CPC on audio.
 
 use crate::config::layers::Sections;
-use crate::config::{ContextConfig, ConvEncoderConfig, HeadsConfig};
+use crate::config::{ConvEncoderConfig, HeadsConfig};
 use crate::config::{NegativesFrom, ObjectiveConfig, TrainConfig};
 use crate::error::Problem;
+use crate::nn::ContextConfig;
 use crate::recordings::RecordingsConfig;
 use serde::{Deserialize, Serialize};
 

@@ -5,10 +5,11 @@
 //! `cpcCriterion` (the prediction heads), `optimizer` and `best`; a *released* one contains `config` and `weights`. Sizes are read from
 //! the tensors themselves; the arguments are used only for what the tensors do not determine.
 
-use crate::config::{ContextKind, ConvEncoderConfig, HeadsKind, NormKind, ScoreKind};
+use crate::config::{ConvEncoderConfig, HeadsKind, NormKind, ScoreKind};
 use crate::error::{Error, Result};
 use crate::kinds::audio::AudioConfig;
 use crate::kinds::audio::AudioModelConfig;
+use crate::nn::ContextKind;
 use crate::train::Moments;
 use crate::weights::torch::{TorchTensor, TorchType, Value};
 use candle_core::{Device, Tensor};
@@ -198,8 +199,8 @@ impl Reader<'_> {
     fn context(&self, tensors: &BTreeMap<String, &TorchTensor>) -> Result<(ContextKind, usize, usize)> {
         let shape = |name: String| tensors.get(&name).map(|t| t.shape.as_slice());
         let kind = match shape("gAR.baseNet.weight_hh_l0".into()) {
-            Some(&[rows, hidden]) if hidden > 0 && rows == 3 * hidden => (ContextKind::Gru, hidden),
-            Some(&[rows, hidden]) if hidden > 0 && rows == 4 * hidden => (ContextKind::Lstm, hidden),
+            Some(&[rows, hidden]) if hidden > 0 && rows == 3 * hidden => (ContextKind::GRU, hidden),
+            Some(&[rows, hidden]) if hidden > 0 && rows == 4 * hidden => (ContextKind::LSTM, hidden),
             Some(_) => return Err(self.unknown("a context network that is neither GRU nor LSTM")),
             None => {
                 let names: Vec<&str> = tensors.keys().filter(|n| n.starts_with("gAR")).map(String::as_str).collect();
@@ -311,6 +312,12 @@ fn moments(optimizer: &Value, order: &[(String, Vec<usize>)], taken: &HashMap<St
 pub fn write(config: &AudioModelConfig, tensors: &HashMap<String, Tensor>, from: &str) -> Result<Value> {
     let usual = ConvEncoderConfig::default();
     let e = &config.encoder;
+    if config.context.kind.torch_class().is_none() {
+        return Err(Error::failed(
+            format!("{from}: CPC_audio has no context network of the kind {}", config.context.kind.name()),
+            "convert to a model directory instead; PyTorch can read its safetensors too",
+        ));
+    }
     if (&e.kernels, &e.strides, &e.paddings) != (&usual.kernels, &usual.strides, &usual.paddings) {
         return Err(Error::failed(
             format!(
@@ -402,13 +409,7 @@ fn arguments(config: &AudioModelConfig) -> Result<Vec<(&'static str, Value)>> {
                 NormKind::None => "ID",
             }),
         ),
-        (
-            "arMode",
-            text(match config.context.kind {
-                ContextKind::Gru => "GRU",
-                ContextKind::Lstm => "LSTM",
-            }),
-        ),
+        ("arMode", text(config.context.kind.torch_class().unwrap_or_default())),
         ("nLevelsGRU", int(config.context.num_layers)?),
         (
             "rnnMode",

@@ -1,9 +1,10 @@
 //! A model directory of audio: `config.json` and `model.safetensors`.
 
-use crate::config::{ContextConfig, ConvEncoderConfig, HeadsConfig, HeadsKind};
+use crate::config::{ConvEncoderConfig, HeadsConfig, HeadsKind};
 use crate::durable;
 use crate::error::Result;
 use crate::kinds::audio::AudioConfig;
+use crate::nn::ContextConfig;
 use crate::weights::model_dir::{Origin, place, read_config};
 use crate::weights::{read_tensors, write_tensors};
 use candle_core::Tensor;

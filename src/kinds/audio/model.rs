@@ -15,12 +15,13 @@ use crate::ops::scores::Negatives;
 use crate::seed::Stream;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
+use std::sync::Arc;
 
 /// Encoder, context network and heads, under CPC_audio's parameter names.
 #[derive(Debug, Clone)]
 pub struct CpcAudio {
     encoder: ConvEncoder,
-    context: Context,
+    context: Arc<dyn Context>,
     contrast: Contrast,
 }
 
@@ -30,7 +31,7 @@ impl CpcAudio {
         let (latent, context) = (cfg.encoder.hidden_dim, cfg.context.hidden_dim);
         Ok(CpcAudio {
             encoder: ConvEncoder::new(&cfg.encoder, 1, vb.pp("gEncoder"))?,
-            context: Context::new(&cfg.context, latent, vb.pp("gAR.baseNet"))?,
+            context: cfg.context.kind.build(&cfg.context, latent, vb.pp("gAR.baseNet"))?,
             contrast: Contrast::new(&cfg.heads, context, latent, vb.pp("wPrediction.predictors"))?,
         })
     }
@@ -43,7 +44,7 @@ impl CpcAudio {
     }
 
     /// Encoder and context network for a signal that arrives in pieces, for inference with a trained model.
-    pub fn stream(&self) -> Result<(EncoderStream, ContextStream)> {
+    pub fn stream(&self) -> Result<(EncoderStream, Box<dyn ContextStream>)> {
         Ok((self.encoder.stream()?, self.context.stream()?))
     }
 
@@ -67,9 +68,10 @@ impl CpcAudio {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ContextKind, HeadsKind, NegativesFrom, NormKind};
+    use crate::config::{HeadsKind, NegativesFrom, NormKind};
     use crate::kinds::audio::AudioConfig;
     use crate::model::slope::slope;
+    use crate::nn::ContextKind;
     use crate::nn::ParamStore;
     use crate::ops::check::random;
     use crate::seed::stream;
@@ -86,7 +88,7 @@ mod tests {
         ];
         let mut cases = Vec::new();
         for (i, norm) in norms.into_iter().enumerate() {
-            for (j, kind) in [ContextKind::Gru, ContextKind::Lstm].into_iter().enumerate() {
+            for (j, kind) in [ContextKind::GRU, ContextKind::LSTM].into_iter().enumerate() {
                 let mut config = AudioConfig::default();
                 (config.encoder.hidden_dim, config.encoder.norm) = (10, norm);
                 (config.context.hidden_dim, config.context.kind, config.context.num_layers) = (7, kind, 1 + j);

@@ -108,7 +108,7 @@ impl AudioExtractor {
 #[derive(Debug, Clone)]
 pub struct FeatureStream {
     encoder: EncoderStream,
-    context: Option<ContextStream>,
+    context: Option<Box<dyn ContextStream>>,
     latent: usize,
     layers: Vec<AudioLayer>,
     dims: Vec<usize>,
@@ -194,7 +194,12 @@ fn encode(encoder: &mut EncoderStream, samples: &[f32], alone: bool) -> Result<V
 }
 
 /// The requested layers of frames with these latents (T, D).
-fn frames(context: Option<&mut ContextStream>, layers: &[AudioLayer], z: Vec<f32>, latent: usize) -> Result<Frames> {
+fn frames(
+    context: Option<&mut Box<dyn ContextStream>>,
+    layers: &[AudioLayer],
+    z: Vec<f32>,
+    latent: usize,
+) -> Result<Frames> {
     let count = z.len() / latent;
     let outputs = context.map_or(Ok(Vec::new()), |context| context.push(&z))?;
     let empty = Vec::new();

@@ -1,6 +1,5 @@
 //! The card of a text model.
 
-use crate::config::ContextKind;
 use crate::kinds::text::TextModelConfig;
 use crate::report::model_card::{About, CITATION, facts};
 use crate::report::model_card::{plain, repository};
@@ -24,10 +23,7 @@ impl TextCard<'_> {
     /// The card as Markdown.
     pub fn markdown(&self) -> String {
         let (e, c, h) = (&self.config.encoder, &self.config.context, &self.config.heads);
-        let context = match c.kind {
-            ContextKind::Gru => "GRU",
-            ContextKind::Lstm => "LSTM",
-        };
+        let context = c.kind.title();
         let rows = vec![
             ("vocabulary", format!("{} tokens (tokenizer.json)", e.vocab_size)),
             ("embedding", format!("{} dimensions", e.embedding_dim)),
@@ -80,7 +76,8 @@ impl TextCard<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ContextConfig, HeadsConfig, SentenceEncoderConfig};
+    use crate::config::{HeadsConfig, SentenceEncoderConfig};
+    use crate::nn::ContextConfig;
 
     #[test]
     fn it_says_what_the_model_is_and_how_to_use_it() {

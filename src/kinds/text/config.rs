@@ -3,9 +3,10 @@
 use crate::config::OnBadFile;
 use crate::config::SentenceEncoderConfig;
 use crate::config::layers::Sections;
-use crate::config::{ContextConfig, HeadsConfig, HeadsKind, ScoreKind};
+use crate::config::{HeadsConfig, HeadsKind, ScoreKind};
 use crate::config::{NegativesFrom, ObjectiveConfig, TrainConfig};
 use crate::error::Problem;
+use crate::nn::ContextConfig;
 use crate::text::Split;
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,10 @@
 //! The model directory of a text model: `config.json`, `model.safetensors`, and the `tokenizer.json` that its embeddings belong to.
 
-use crate::config::{ContextConfig, HeadsConfig, SentenceEncoderConfig};
+use crate::config::{HeadsConfig, SentenceEncoderConfig};
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::kinds::text::TextConfig;
+use crate::nn::ContextConfig;
 use crate::text::Tokenizer;
 use crate::weights::model_dir::{Origin, place, read_config};
 use crate::weights::{read_tensors, sha256_of, write_tensors};

@@ -9,21 +9,23 @@
 //! only from the sixth position and contrasts with the last 3 sentences of each window. Here, the same encoded sentences give six times as
 //! many predictions and three times as many negatives.
 
-use crate::config::{ContextConfig, HeadsConfig, ObjectiveConfig, SentenceEncoderConfig};
+use crate::config::{HeadsConfig, ObjectiveConfig, SentenceEncoderConfig};
 use crate::error::Result;
 use crate::model::{Contrast, Latents};
+use crate::nn::ContextConfig;
 use crate::nn::{Context, Phase, Rows, SentenceEncoder};
 use crate::objective::PerStep;
 use crate::ops::tokens::Sentences;
 use crate::seed::Stream;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
+use std::sync::Arc;
 
 /// Sentence encoder, context network over sentences, and heads. Parameters are named as in audio models.
 #[derive(Debug, Clone)]
 pub struct CpcText {
     encoder: SentenceEncoder,
-    context: Context,
+    context: Arc<dyn Context>,
     contrast: Contrast,
 }
 
@@ -41,7 +43,7 @@ impl CpcText {
         let (latent, hidden) = (encoder.hidden_dim, context.hidden_dim);
         Ok(CpcText {
             encoder: SentenceEncoder::new(encoder, vb.pp("gEncoder"))?,
-            context: Context::new(context, latent, vb.pp("gAR.baseNet"))?,
+            context: context.kind.build(context, latent, vb.pp("gAR.baseNet"))?,
             contrast: Contrast::new(heads, hidden, latent, vb.pp("wPrediction.predictors"))?,
         })
     }
@@ -88,9 +90,10 @@ impl CpcText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ContextKind, NegativesFrom, TrainConfig};
+    use crate::config::{NegativesFrom, TrainConfig};
     use crate::kinds::text::TextConfig;
     use crate::model::slope::slope;
+    use crate::nn::ContextKind;
     use crate::nn::ParamStore;
     use crate::seed::stream;
     use crate::train::Optimizer;
@@ -105,7 +108,7 @@ mod tests {
     }
 
     fn frozen() -> CpcText {
-        build(1, ContextKind::Gru, &ParamStore::new(1, &Device::Cpu), true)
+        build(1, ContextKind::GRU, &ParamStore::new(1, &Device::Cpu), true)
     }
 
     /// Three windows of five sentences of different lengths; the last sentence repeats the one before it.
@@ -137,9 +140,9 @@ mod tests {
     fn every_parameter_is_trained_and_the_gradient_is_the_slope() {
         let some = ObjectiveConfig { num_negatives: 4, negatives_from: NegativesFrom::OtherSequences, ..all() };
         for (kernel, kind, objective, masked) in [
-            (1, ContextKind::Gru, all(), false),
-            (3, ContextKind::Lstm, some, true),
-            (1, ContextKind::Gru, all(), true),
+            (1, ContextKind::GRU, all(), false),
+            (3, ContextKind::LSTM, some, true),
+            (1, ContextKind::GRU, all(), true),
         ] {
             let store = ParamStore::new(3, &Device::Cpu);
             let model = build(kernel, kind, &store, false);
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_comes_later_changes_nothing_before_it() {
-        let model = build(3, ContextKind::Gru, &ParamStore::new(3, &Device::Cpu), true);
+        let model = build(3, ContextKind::GRU, &ParamStore::new(3, &Device::Cpu), true);
         let c = |last: u32| {
             let batch = Sentences::new(&[1, 2, 3, 4, 5, 6, last, 9], &[0, 2, 3, 5, 7, 8]).unwrap();
             let (latents, rows) = model.forward(&batch, 5).unwrap();
@@ -210,7 +213,7 @@ mod tests {
             Sentences::new(&ids, &(0..=96).map(|i| 3 * i).collect::<Vec<u32>>()).unwrap()
         };
         let store = ParamStore::new(1, &Device::Cpu);
-        let model = build(1, ContextKind::Gru, &store, false);
+        let model = build(1, ContextKind::GRU, &store, false);
         let mut optimizer = Optimizer::new(&store).unwrap();
         let (objective, train) = (ObjectiveConfig { num_negatives: 15, ..all() }, TrainConfig::default());
         let mut accuracy = Vec::new();

@@ -8,7 +8,7 @@ pub(super) use record::{Record, card};
 pub use training::{Training, Validation};
 
 use super::AudioModelConfig;
-use crate::config::{ContextKind, HeadsKind, NormKind};
+use crate::config::{HeadsKind, NormKind};
 use crate::report::model_card::{CITATION, called, facts, percent, plain, repository, short, table, yaml};
 use evaluation::Evaluation;
 use serde_json::Value;
@@ -117,10 +117,7 @@ impl AudioCard<'_> {
             NormKind::Batch => "batch norm",
             NormKind::None => "none",
         };
-        let context = match c.kind {
-            ContextKind::Gru => "GRU",
-            ContextKind::Lstm => "LSTM",
-        };
+        let context = c.kind.title();
         let heads = match h.kind {
             HeadsKind::Linear => "one matrix",
             HeadsKind::Transformer => "one transformer layer",
@@ -256,25 +253,23 @@ impl AudioCard<'_> {
             "\n## Use\n\nWith [cpc](https://crates.io/crates/cpc-toolkit), which reads and resamples WAV, FLAC, MP3 and Ogg Vorbis:\n\n```sh\n{command}\n```\n\nIn \
             NumPy, from the files that this command writes:\n\n```python\nimport json, numpy\n\nindex = json.load(open(\"features/index.json\"))\n\
             for utterance in index[\"utterances\"]:\n    c = numpy.load(\"features/\" + utterance[\"file\"])  # (frames, {}), float32\n    \
-            seconds = index[\"first_frame_seconds\"] + numpy.arange(len(c)) / index[\"frame_rate\"]\n```\n\n\
-            In PyTorch, without cpc:\n\n```python\n{}```\n",
+            seconds = index[\"first_frame_seconds\"] + numpy.arange(len(c)) / index[\"frame_rate\"]\n```\n{}",
             self.config.context.hidden_dim,
-            self.pytorch(repo),
+            self.pytorch(repo).map_or(String::new(), |program| {
+                format!("\nIn PyTorch, without cpc:\n\n```python\n{program}```\n")
+            }),
         )
     }
 
-    /// A program that loads exactly this architecture.
-    fn pytorch(&self, repo: Option<&str>) -> String {
+    /// A program that loads exactly this architecture; none if PyTorch has no such context network.
+    fn pytorch(&self, repo: Option<&str>) -> Option<String> {
         let (e, c) = (&self.config.encoder, &self.config.context);
         let (norm, class) = match e.norm {
             NormKind::Channel => (CHANNEL_NORM, "ChannelNorm"),
             NormKind::Batch => ("", "nn.BatchNorm1d"),
             NormKind::None => ("", "nn.Identity"),
         };
-        let rnn = match c.kind {
-            ContextKind::Gru => "GRU",
-            ContextKind::Lstm => "LSTM",
-        };
+        let rnn = c.kind.torch_class()?;
         let (import, file) = match repo {
             Some(repo) => (
                 "from huggingface_hub import hf_hub_download\n",
@@ -282,7 +277,7 @@ impl AudioCard<'_> {
             ),
             None => ("", "\"model.safetensors\"".into()),
         };
-        [
+        let marks = [
             ("<<import>>\n", format!("{import}\n")),
             ("<<norm>>", norm.into()),
             ("<<Norm>>", class.into()),
@@ -296,9 +291,8 @@ impl AudioCard<'_> {
             ("<<layers>>", c.num_layers.to_string()),
             ("<<rate>>", self.config.sample_rate.to_string()),
             ("<<file>>", file),
-        ]
-        .iter()
-        .fold(PYTORCH.to_string(), |program, (mark, text)| program.replace(mark, text))
+        ];
+        Some(marks.iter().fold(PYTORCH.to_string(), |program, (mark, text)| program.replace(mark, text)))
     }
 
     fn limits(&self, evaluation: &Evaluation) -> String {

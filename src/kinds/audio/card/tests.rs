@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
-use crate::config::{ContextConfig, ConvEncoderConfig, HeadsConfig};
+use crate::config::{ConvEncoderConfig, HeadsConfig};
 use crate::kinds::audio::AudioConfig;
+use crate::nn::{ContextConfig, ContextKind};
 use crate::weights::Origin;
 use serde_json::json;
 
@@ -212,7 +213,7 @@ fn a_repository_is_what_both_programs_load() {
 fn the_program_is_of_this_architecture() {
     let mut config = config();
     config.encoder.norm = NormKind::Batch;
-    config.context = ContextConfig { kind: ContextKind::Lstm, hidden_dim: 512, num_layers: 2 };
+    config.context = ContextConfig { kind: ContextKind::LSTM, hidden_dim: 512, num_layers: 2 };
     let card = bare("x", &config).markdown();
     says(
         &card,
