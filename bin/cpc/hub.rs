@@ -6,10 +6,9 @@ use crate::terminal::Terminal;
 use clap::{Args, Subcommand};
 use cpc::durable;
 use cpc::error::{Error, Result};
-use cpc::hub::{self, Cached, Content, Fetched, RepoKind, RepoRef, Settings, cached};
-use cpc::kinds::not_for;
+use cpc::hub::{self, Cached, Fetched, RepoKind, RepoRef, Settings, cached};
 use cpc::report::model_card::Details;
-use cpc::toolkit::Toolkit;
+use cpc::toolkit::{Toolkit, Upload};
 use indicatif::HumanBytes;
 use serde_json::json;
 use std::fmt::Write;
@@ -237,27 +236,18 @@ impl Push {
             return Err(Error::usage("the message of the commit is empty", "say what the model is with --message"));
         }
         let settings = Settings::from_env(terminal.offline)?;
-        let made = tempfile::tempdir().map_err(Error::io(std::env::temp_dir(), "make a directory in"))?;
         let console = Console::new(terminal);
         let session = session(&console, "cpu")?;
         let model = Toolkit::standard().open(&self.model, &session)?;
-        let Some(dir) = model.directory(made.path())? else { return Err(not_for(&*model, "`cpc hub push`")) };
-        let details = self.details.of(format!("{owner}/{name}"));
-        let card = match model.card(&dir, &details)? {
-            Some(card) => card,
-            None => details.card(model.kind(), &dir, |about| about.minimal(model.kind()))?,
-        };
-        let mut files: Vec<(String, Content)> =
-            model.files().iter().map(|&name| (name.into(), Content::File(dir.join(name)))).collect();
-        files.push(("README.md".into(), Content::Bytes(card.clone())));
+        let upload = Upload::new(&*model, &self.details.of(format!("{owner}/{name}")))?;
         let mut sizes = Vec::new();
-        for (name, content) in &files {
+        for (name, content) in &upload.files {
             sizes.push((name.clone(), content.size()?));
         }
         let listed: Vec<_> = sizes.iter().map(|(name, size)| json!({ "name": name, "size": size })).collect();
         let page = repo.page(&settings.endpoint);
         if self.dry_run {
-            let card = String::from_utf8_lossy(&card);
+            let card = String::from_utf8_lossy(&upload.card);
             let mut text = format!("would send to {page} ({}):\n", repo.revision());
             for (name, size) in &sizes {
                 writeln!(text, "  {name:<24} {}", HumanBytes(*size)).ok();
@@ -269,7 +259,7 @@ impl Push {
         }
         let total: u64 = sizes.iter().map(|(_, size)| size).sum();
         terminal.note(&format!("sending {} files, {}, to {page}", sizes.len(), HumanBytes(total)));
-        let pushed = hub::hub(&session)?.push(&repo, files, self.private, &self.message)?;
+        let pushed = hub::hub(&session)?.push(&repo, upload.files, self.private, &self.message)?;
         let result = json!({ "url": pushed.url, "commit": pushed.commit, "files": listed, "sent": true });
         terminal
             .result_or_json(&result, &format!("model   {repo}\ncommit  {}\nurl     {}\n", pushed.commit, pushed.url))

@@ -6,6 +6,7 @@
 //! and integer samples are scaled to [-1, 1). The result is a pure function of the file, the range and the rate: a range
 //! read on its own equals the same range of the whole file.
 
+pub mod augment;
 mod decode;
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -1,5 +1,6 @@
 //! The source of audio windows, and how batches are formed from them.
 
+use crate::audio::augment::{self, AugmentationKind};
 use crate::config::OnBadFile;
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,8 @@ pub struct RecordingsConfig {
     pub valid_windows: usize,
     /// What to do about a file that cannot be read.
     pub on_bad_file: OnBadFile,
+    /// Augmentations of training windows, in their order, such as `["gain"]`; none by default.
+    pub augment: Vec<AugmentationKind>,
     /// Batches to prefetch.
     pub prefetch: usize,
     /// The column names of parquet data.
@@ -86,6 +89,7 @@ impl Default for RecordingsConfig {
             valid_share: 0.05,
             valid_windows: 256,
             on_bad_file: OnBadFile::Fail,
+            augment: Vec::new(),
             prefetch: 4,
             columns: Columns::default(),
         }
@@ -95,6 +99,7 @@ impl Default for RecordingsConfig {
 impl RecordingsConfig {
     /// Adds every value out of range to `faults`.
     pub fn validate(&self, faults: &mut Vec<Problem>) {
+        augment::validate(&self.augment, faults);
         let mut check = |ok: bool, key: &str, what: String| {
             if !ok {
                 faults.push(Problem::new(format!("data.{key}"), what));

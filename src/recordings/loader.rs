@@ -1,12 +1,14 @@
 //! Batches, read from disk by a dedicated thread, a few ahead of the trainer.
 
 use crate::audio::Reader;
+use crate::audio::augment;
 use crate::config::OnBadFile;
 use crate::data::Position;
 use crate::error::{Error, Problem, Result};
 use crate::recordings::Place;
 use crate::recordings::plan::Plan;
 use crate::recordings::windows::Windows;
+use crate::seed::stream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -81,6 +83,16 @@ impl BatchReader {
         }
     }
 
+    /// Augments a window, the `row`-th of the batch at a position.
+    fn augment(&self, at: Position, row: usize, window: &mut [f32]) {
+        let config = self.windows.config();
+        if !config.augment.is_empty() {
+            let place = at.batch.wrapping_mul(65_536).wrapping_add(row as u64);
+            let mut random = stream(self.seed, &format!("augment/{}", at.epoch), place);
+            augment::apply(&config.augment, window, config.sample_rate, &mut random);
+        }
+    }
+
     /// Reads one batch; rows that cannot be read are replaced, or missing if the whole group cannot be read.
     fn read(&mut self, at: Position, skipped: &mut Vec<Problem>, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
         let window = self.windows.config().window;
@@ -100,6 +112,7 @@ impl BatchReader {
             let slots = &mut samples[files.len() * window..][..window];
             match self.windows.read(&self.plan.layout, order.at(place), &mut self.reader, slots) {
                 Ok(from) => {
+                    self.augment(at, files.len(), slots);
                     files.push(from);
                     next = wanted.next();
                 }
@@ -264,6 +277,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn augmented_windows_are_the_same_wherever_a_loader_starts_and_differ_from_plain_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        tree(dir.path());
+        let augment = vec![serde_json::from_value("gain".into()).unwrap()];
+        let config = RecordingsConfig { augment, ..config(Sampler::Uniform) };
+        let (augmented, plain) = (windows(dir.path(), &config), windows(dir.path(), &self::config(Sampler::Uniform)));
+        let start = |windows: &Arc<Windows>, at| RecordingLoader::start(windows.clone(), 4, 9, at).unwrap();
+        let mut whole = start(&augmented, Position::default());
+        let first = whole.next().unwrap();
+        let unchanged = start(&plain, Position::default()).next().unwrap();
+        assert!(first.files == unchanged.files && first.samples != unchanged.samples);
+        let at = whole.position();
+        assert_eq!(whole.next().unwrap(), start(&augmented, at).next().unwrap());
     }
 
     #[test]

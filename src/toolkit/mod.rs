@@ -6,9 +6,13 @@
 mod info;
 mod pretrain;
 mod probe;
+#[cfg(feature = "hub")]
+mod push;
 
 pub use info::RunInfo;
 pub use pretrain::{Pretrain, Report};
+#[cfg(feature = "hub")]
+pub use push::Upload;
 
 use crate::config::{Layers, layers};
 use crate::error::{Error, Result};

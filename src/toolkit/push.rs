@@ -1,0 +1,36 @@
+//! What of a model goes to the hub: its files and its card.
+
+use crate::error::{Error, Result};
+use crate::hub::Content;
+use crate::kinds::{Model, not_for};
+use crate::report::model_card::{CARD, Details};
+use tempfile::TempDir;
+
+/// The files of a model as they go to the hub.
+pub struct Upload {
+    /// Names in the repository, and contents; the card is the last.
+    pub files: Vec<(String, Content)>,
+    /// The card, as Markdown.
+    pub card: Vec<u8>,
+    /// Where a model that was no directory is one, until this is dropped.
+    _made: TempDir,
+}
+
+impl Upload {
+    /// The files of a model, and its card with what its owner says.
+    ///
+    /// # Errors
+    /// Such models have no directory; details are given that its card has no place for; the disk refuses.
+    pub fn new(model: &dyn Model, details: &Details) -> Result<Upload> {
+        let made = tempfile::tempdir().map_err(Error::io(std::env::temp_dir(), "make a directory in"))?;
+        let Some(dir) = model.directory(made.path())? else { return Err(not_for(model, "the hub")) };
+        let card = match model.card(&dir, details)? {
+            Some(card) => card,
+            None => details.card(&format!("models of the kind {}", model.kind()), &dir, |a| a.minimal(model.kind()))?,
+        };
+        let mut files: Vec<(String, Content)> =
+            model.files().iter().map(|&name| (name.into(), Content::File(dir.join(name)))).collect();
+        files.push((CARD.into(), Content::Bytes(card.clone())));
+        Ok(Upload { files, card, _made: made })
+    }
+}
