@@ -3,6 +3,8 @@
 //! `cargo run --release --example features -- MODEL RECORDING OUT` writes OUT/<name>.npy, a float32 array (frames, dimensions):
 //! `numpy.load("OUT/<name>.npy")`. MODEL is a run or model directory, `hf:owner/name`, or a checkpoint of CPC_audio.
 
+#![allow(clippy::print_stdout)]
+
 use cpc::error::{Error, Result};
 use cpc::features::FeatureSet;
 use cpc::kinds::ExtractRequest;

@@ -3,6 +3,8 @@
 //! `cargo run --release --example pretrain -- DATA RUN` trains the small demo model on a directory of recordings for 20 updates, and prints
 //! the loss as a program sees it.
 
+#![allow(clippy::print_stdout)]
+
 use cpc::config::Layers;
 use cpc::error::{Error, Result};
 use cpc::observer::{Observer, TrainLine, ValidLine};
@@ -24,7 +26,12 @@ impl Observer for Losses {
     }
 
     fn valid(&self, line: &ValidLine, best: bool) {
-        println!("validation after {} updates: {:.4} nats{}", line.step, line.figures.loss, if best { ", the best" } else { "" });
+        println!(
+            "validation after {} updates: {:.4} nats{}",
+            line.step,
+            line.figures.loss,
+            if best { ", the best" } else { "" }
+        );
     }
 }
 

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use cpc::eval::sentences::measure::{Representation, Settings, measure};
-use cpc::eval::sentences::sparse::{Labelled, Rows};
-use cpc::eval::sentences::task::{Example, Task};
+use cpc::eval::sentences::sparse::{Labeled, SparseRows};
+use cpc::eval::sentences::task::{Example, SentenceTask};
 use cpc::eval::sentences::tfidf::Tfidf;
 use cpc::seed::stream;
 use std::collections::HashMap;
@@ -45,12 +45,12 @@ fn sparse_logistic_regression_finds_scikit_learns_minimum() {
     let (train, labels) = (strings(&golden["train"]), strings(&golden["labels"]));
     let names = strings(&golden["classes"]);
     let fitted = Tfidf::fit(train.iter().copied());
-    let mut rows = Rows::new(fitted.words().len());
+    let mut rows = SparseRows::new(fitted.words().len());
     train.iter().copied().chain(strings(&golden["test"])).for_each(|s| rows.push(fitted.row(s)));
     let classes: Vec<u32> = labels.iter().map(|label| names.iter().position(|n| n == label).unwrap() as u32).collect();
-    let labelled = Labelled { rows: &rows, classes: &classes, count: names.len() };
+    let labeled = Labeled { rows: &rows, classes: &classes, count: names.len() };
     let items: Vec<usize> = (0..train.len()).collect();
-    let trained = labelled.fit(&items, &[], golden["l2"].as_f64()).unwrap();
+    let trained = labeled.fit(&items, &[], golden["l2"].as_f64()).unwrap();
     assert!(trained.converged);
     for (i, want) in golden["test_probabilities"].as_array().unwrap().iter().enumerate() {
         let got = trained.probabilities(&rows, train.len() + i);
@@ -65,7 +65,7 @@ fn example(label: &str, first: String, second: Option<String>) -> Example {
 }
 
 /// Sentences `s0`, `s1`, ... whose vectors encode their label, with one direction for each label.
-fn told(n: usize, dim: usize) -> (Task, Representation) {
+fn told(n: usize, dim: usize) -> (SentenceTask, Representation) {
     let mut rng = stream(1, "told", 0);
     let mut rows = Vec::new();
     let examples = (0..n).map(|i| {
@@ -73,7 +73,7 @@ fn told(n: usize, dim: usize) -> (Task, Representation) {
         rows.extend((0..dim).map(|c| rng.normal() + if c as u32 == label { 4.0 } else { 0.0 }));
         example(["a", "b", "c"][label as usize], format!("s{i}"), None)
     });
-    let task = Task::new("told", examples.collect()).unwrap();
+    let task = SentenceTask::new("told", examples.collect()).unwrap();
     (task, Representation::Vectors { name: "told".into(), dim, rows })
 }
 
@@ -129,7 +129,7 @@ fn pairs_are_told_apart_by_difference_and_product() {
     };
     let train: Vec<Example> = (0..200).map(|_| pair()).collect();
     let test: Vec<Example> = (0..100).map(|_| pair()).collect();
-    let task = Task::split("pairs", train, test).unwrap();
+    let task = SentenceTask::split("pairs", train, test).unwrap();
     let represented = [Representation::bag(&task, 32, 1), Representation::Tfidf];
     let outcome = measure(&task, &represented, &Settings::default(), &|_| ()).unwrap();
     assert!(outcome.rows.iter().all(|row| row.figures.accuracy > 0.95), "{outcome}");

@@ -38,7 +38,7 @@ pub(crate) struct Abx {
     /// Between frames: angular, euclidean, or both
     #[arg(long, value_parser = choice::<Distance>(&DISTANCES), value_delimiter = ',', default_value = "angular", value_name = "DISTANCES")]
     distance: Vec<Distance>,
-    /// Compare items with the same neighbours, or all
+    /// Compare items with the same neighbors, or all
     #[arg(long, value_parser = choice::<ItemContext>(&CONTEXTS), default_value = "triphone", value_name = "CONTEXT")]
     context: ItemContext,
     /// Which frames belong to an item; HuBERT's 3.06 % (libri-light) and 3.38 % (fastabx) differ by nothing else

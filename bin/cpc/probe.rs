@@ -56,7 +56,7 @@ pub(crate) struct Probe {
     /// The recordings to extract features of, if FEATURES is a model or baselines are requested: a directory, a manifest, parquet files, or
     /// hf://datasets/owner/name
     ///
-    /// With a text model: labelled sentences (`label`, a tab, `sentence`; or `label ||| sentence`; or .csv) or pairs (`label`, a tab, `a`, a tab, `b`),
+    /// With a text model: labeled sentences (`label`, a tab, `sentence`; or `label ||| sentence`; or .csv) or pairs (`label`, a tab, `a`, a tab, `b`),
     /// or with --task SentEval's directory. With an image model: images, as `cpc pretrain` takes them.
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,

@@ -83,7 +83,7 @@ impl Terminal {
         self.line(&format!("{}  {}", self.paint("36;1", "help:"), error.remedy()));
     }
 
-    /// `text` in a colour, by its SGR code.
+    /// `text` in a color, by its SGR code.
     pub fn paint(&self, code: &str, text: &str) -> String {
         if self.colored { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }

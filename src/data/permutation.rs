@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_torn_apart_and_places_are_even() {
+    fn neighbors_are_torn_apart_and_places_are_even() {
         let n = 1000;
         let mut followed = 0;
         let mut sum = [0f64; 4];

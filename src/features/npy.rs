@@ -67,7 +67,7 @@ impl NpyWriter {
             let at = SeekFrom::Start((HEADER + first * size) as u64);
             self.bytes.resize(n * size, 0);
             file.seek(at).and_then(|_| file.read_exact(&mut self.bytes)).map_err(io("read"))?;
-            floats(&self.bytes, Kind::F32, &mut rows);
+            floats(&self.bytes, NumberKind::F32, &mut rows);
             rows.chunks_exact_mut(self.dim).for_each(&mut change);
             to_bytes(&rows, &mut self.bytes);
             file.seek(at).and_then(|_| file.write_all(&self.bytes)).map_err(io("write"))?;
@@ -95,12 +95,12 @@ pub struct NpyFile {
     pub rows: usize,
     /// D.
     pub dim: usize,
-    kind: Kind,
+    kind: NumberKind,
     start: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum NumberKind {
     F16,
     F32,
     F64,
@@ -128,9 +128,9 @@ impl NpyFile {
         let kind = match header.dtype() {
             DType::Plain(t) if t.type_char() == TypeChar::Float && t.to_string().starts_with('<') => {
                 match t.size_field() {
-                    2 => Kind::F16,
-                    4 => Kind::F32,
-                    8 => Kind::F64,
+                    2 => NumberKind::F16,
+                    4 => NumberKind::F32,
+                    8 => NumberKind::F64,
                     n => return bad(format!("holds floats of {n} bytes; save it as float32")),
                 }
             }
@@ -151,14 +151,14 @@ impl NpyFile {
 
     /// Rows of float32 that start at byte `start` of a file of any format.
     pub(super) fn within(path: &Path, rows: usize, dim: usize, start: u64) -> Self {
-        NpyFile { path: path.to_path_buf(), rows, dim, kind: Kind::F32, start }
+        NpyFile { path: path.to_path_buf(), rows, dim, kind: NumberKind::F32, start }
     }
 
     fn row_bytes(&self) -> u64 {
         let size = match self.kind {
-            Kind::F16 => 2,
-            Kind::F32 => 4,
-            Kind::F64 => 8,
+            NumberKind::F16 => 2,
+            NumberKind::F32 => 4,
+            NumberKind::F64 => 8,
         };
         (self.dim as u64).saturating_mul(size)
     }
@@ -187,12 +187,12 @@ pub(crate) fn to_bytes(rows: &[f32], bytes: &mut Vec<u8>) {
     bytes.chunks_exact_mut(4).zip(rows).for_each(|(to, v)| to.copy_from_slice(&v.to_le_bytes()));
 }
 
-fn floats(bytes: &[u8], kind: Kind, rows: &mut Vec<f32>) {
+fn floats(bytes: &[u8], kind: NumberKind, rows: &mut Vec<f32>) {
     rows.clear();
     match kind {
-        Kind::F16 => rows.extend(bytes.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32())),
-        Kind::F32 => rows.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
-        Kind::F64 => rows.extend(
+        NumberKind::F16 => rows.extend(bytes.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32())),
+        NumberKind::F32 => rows.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
+        NumberKind::F64 => rows.extend(
             bytes.chunks_exact(8).map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32),
         ),
     }

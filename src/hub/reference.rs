@@ -123,7 +123,7 @@ impl RepoRef {
         self.kind
     }
 
-    /// The user or organisation.
+    /// The user or organization.
     pub fn owner(&self) -> &str {
         &self.owner
     }

@@ -127,9 +127,9 @@ fn rows(path: &Path) -> Result<Vec<(Vec<u8>, ImageSize, u32)>> {
         let image = guarded(|| image::load_from_memory(&bytes).map_err(|e| e.to_string()));
         let image = image.map_err(|what| bad(format!("row {} cannot be read as an image: {what}", number + 1)))?;
         let (height, width) = (image.height() as usize, image.width() as usize);
-        let grey = !image.color().has_color();
-        let pixels = if grey { image.to_luma8().into_raw() } else { image.to_rgb8().into_raw() };
-        Ok((pixels, ImageSize { height, width, channels: if grey { 1 } else { 3 } }, class))
+        let gray = !image.color().has_color();
+        let pixels = if gray { image.to_luma8().into_raw() } else { image.to_rgb8().into_raw() };
+        Ok((pixels, ImageSize { height, width, channels: if gray { 1 } else { 3 } }, class))
     };
     found.into_par_iter().enumerate().map(decode).collect()
 }
@@ -176,15 +176,15 @@ mod tests {
     #[test]
     fn the_hubs_tables_of_images_are_read_and_told_apart_by_name() {
         let dir = tempfile::tempdir().unwrap();
-        let colours: Vec<u8> = (0..2 * 2 * 3).collect();
-        let other: Vec<u8> = colours.iter().map(|x| 200 - x).collect();
+        let colors: Vec<u8> = (0..2 * 2 * 3).collect();
+        let other: Vec<u8> = colors.iter().map(|x| 200 - x).collect();
         let of = |pixels: &[u8]| png(pixels, 2, ColorType::Rgb8);
-        write(&dir.path().join("train-00000-of-00001.parquet"), &[of(&colours), of(&other)], &[0, 2], "fine_label");
+        write(&dir.path().join("train-00000-of-00001.parquet"), &[of(&colors), of(&other)], &[0, 2], "fine_label");
         write(&dir.path().join("test-00000-of-00001.parquet"), &[of(&other)], &[1], "fine_label");
         let images = crate::image::open(dir.path()).unwrap();
         assert_eq!(images.train.size, ImageSize { height: 2, width: 2, channels: 3 });
         assert_eq!((images.train.labels, images.test.labels, images.classes.len()), (vec![0, 2], vec![1], 3));
-        assert_eq!((images.train.pixels, images.test.pixels), ([colours, other.clone()].concat(), other));
+        assert_eq!((images.train.pixels, images.test.pixels), ([colors, other.clone()].concat(), other));
         // A single file is used for training only; grayscale images have one value per pixel.
         let alone = dir.path().join("alone");
         std::fs::create_dir(&alone).unwrap();

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::mi::estimate::{Estimator, Settings, estimate};
 use crate::mi::neural::Protocol;
 use crate::mi::parallel::in_parallel;
-use crate::mi::tasks::Task;
+use crate::mi::tasks::BenchTask;
 use crate::mi::variable::Variable;
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ pub struct Run {
 /// # Errors
 /// Threads cannot be started.
 pub fn bench(
-    tasks: &[Task],
+    tasks: &[BenchTask],
     estimators: &[Estimator],
     n: usize,
     seeds: &[u64],
@@ -67,7 +67,7 @@ pub struct Score {
 }
 
 /// The score of the estimator with this index, over all tasks or over one.
-pub fn score(runs: &[Run], tasks: &[Task], estimator: usize, task: Option<usize>) -> Score {
+pub fn score(runs: &[Run], tasks: &[BenchTask], estimator: usize, task: Option<usize>) -> Score {
     let mine = || runs.iter().filter(move |r| r.estimator == estimator && task.is_none_or(|task| r.task == task));
     let error = |run: &Run| run.nats.as_ref().map_or(f64::INFINITY, |nats| (nats - tasks[run.task].truth()).abs());
     Score {

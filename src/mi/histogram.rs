@@ -2,7 +2,7 @@
 //!
 //! Binning loses information, so the value is too low where dependence is sharp. Few samples per cell make it too high, which the
 //! Miller-Madow correction repairs in part. It serves for comparison, and for columns that are already discrete.
-//! [`ksg()`](super::neighbours::ksg()) has less of both errors.
+//! [`ksg()`](super::neighbors::ksg()) has less of both errors.
 
 use crate::error::{Error, Result};
 use crate::mi::discrete::{Column, Counts, Estimator, Variable};

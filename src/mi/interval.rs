@@ -62,7 +62,7 @@ fn around(value: f64, variance: f64) -> [f64; 2] {
 mod tests {
     use super::*;
     use crate::mi::linear::{Covariance, linear};
-    use crate::mi::neighbours::{Ksg, ksg};
+    use crate::mi::neighbors::{Ksg, ksg};
     use crate::mi::samples::Samples;
 
     const RHO: f64 = 0.6;
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn nine_of_ten_intervals_of_neighbours_hold_the_truth() {
+    fn nine_of_ten_intervals_of_neighbors_hold_the_truth() {
         let truth = -0.5 * (1.0 - RHO * RHO).ln();
         let held = (0..60).filter(|&i| {
             let (x, y) = normal(200, 100 + i);

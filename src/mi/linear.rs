@@ -60,7 +60,7 @@ pub struct Linear {
 pub fn linear(x: &Samples, y: &Samples, covariance: Covariance) -> Result<Linear> {
     x.check_pairs(y)?;
     let (n, p) = (x.len(), x.dim());
-    let both = x.standardised().beside(&y.standardised())?;
+    let both = x.standardized().beside(&y.standardized())?;
     let rows = DMatrix::from_row_slice(n, both.dim(), both.values());
     let mut correlation = rows.tr_mul(&rows) / n as f64;
     let shrinkage = if covariance == Covariance::Oas { oas(&correlation, n) } else { 0.0 };
@@ -160,7 +160,7 @@ mod tests {
         let (x, y) = (vec![-1.0, 1.0, -1.0, 1.0, 0.0], vec![1.0, -1.0, 0.5, -1.0, 0.5]);
         let (x, y) = (Samples::new(x, 1).unwrap(), Samples::new(y, 1).unwrap());
         let estimate = linear(&x, &y, Covariance::Sample).unwrap();
-        let (u, v) = (x.standardised(), y.standardised());
+        let (u, v) = (x.standardized(), y.standardized());
         let r = (0..5).map(|i| u.row(i)[0] * v.row(i)[0]).sum::<f64>() / 5.0;
         let (u, v) = (u.row(2)[0], v.row(2)[0]);
         let exponent = (r * r * u * u - 2.0 * r * u * v + r * r * v * v) / (2.0 * (1.0 - r * r));

@@ -10,7 +10,7 @@ pub mod histogram;
 pub mod input;
 pub mod interval;
 pub mod linear;
-pub mod neighbours;
+pub mod neighbors;
 pub mod neural;
 pub mod parallel;
 pub mod permutation;
@@ -20,6 +20,8 @@ pub mod selfcheck;
 pub mod staircase;
 pub mod tasks;
 pub mod variable;
+
+pub use estimate::{Estimate, Estimator, Settings, estimate};
 
 #[cfg(test)]
 mod fixtures;

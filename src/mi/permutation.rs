@@ -75,7 +75,7 @@ pub(super) fn shuffled(n: usize, rng: &mut Stream) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mi::neighbours::{Ksg, ksg};
+    use crate::mi::neighbors::{Ksg, ksg};
     use crate::mi::samples::Samples;
 
     fn normal(n: usize, rho: f64, index: u64) -> (Samples, Samples) {

@@ -77,7 +77,7 @@ impl Samples {
     }
 
     /// Each column with mean 0 and variance 1 (divisor n); a constant column becomes 0.
-    pub fn standardised(&self) -> Samples {
+    pub fn standardized(&self) -> Samples {
         let n = self.len() as f64;
         let mut values = self.values.clone();
         for j in 0..self.dim {
@@ -131,13 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn standardised_columns_have_mean_0_and_variance_1_far_from_0_too() {
-        let s = Samples::new(vec![1e9, 5.0, 1e9 + 1.0, 5.0, 1e9 + 2.0, 5.0], 2).unwrap().standardised();
+    fn standardized_columns_have_mean_0_and_variance_1_far_from_0_too() {
+        let s = Samples::new(vec![1e9, 5.0, 1e9 + 1.0, 5.0, 1e9 + 2.0, 5.0], 2).unwrap().standardized();
         let expected = 1.5f64.sqrt();
         for (value, expected) in s.values().iter().zip([-expected, 0.0, 0.0, 0.0, expected, 0.0]) {
             assert!((value - expected).abs() < 1e-12, "{value} {expected}");
         }
-        let extreme = Samples::new(vec![-1e300, 1e300], 1).unwrap().standardised();
+        let extreme = Samples::new(vec![-1e300, 1e300], 1).unwrap().standardized();
         assert_eq!(extreme.values(), [-1.0, 1.0]);
     }
 

@@ -1,6 +1,6 @@
 //! A gradient check of whole models: every parameter has a gradient, and the gradient matches the slope of the loss.
 
-use crate::nn::Rows;
+use crate::nn::EmbeddingRows;
 use candle_core::{Tensor, Var};
 
 /// Asserts that every parameter has a gradient that is finite and non-zero, except for those that `idle` accepts. Also asserts that the
@@ -8,7 +8,7 @@ use candle_core::{Tensor, Var};
 /// that it used, if there is one.
 pub fn slope(
     params: &[(String, Var)],
-    loss: impl Fn() -> (Tensor, Option<Rows>),
+    loss: impl Fn() -> (Tensor, Option<EmbeddingRows>),
     idle: impl Fn(&str) -> bool,
     what: &str,
 ) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// The rows of a table that a batch uses.
 #[derive(Debug, Clone)]
-pub struct Rows {
+pub struct EmbeddingRows {
     /// The table's name in the parameter store.
     pub name: String,
     /// The row indices, ascending and without repetition.
@@ -45,7 +45,7 @@ impl Embedding {
     ///
     /// # Errors
     /// If the table does not have one of the rows.
-    pub fn rows(&self, ids: &Arc<[u32]>) -> Result<Rows> {
+    pub fn rows(&self, ids: &Arc<[u32]>) -> Result<EmbeddingRows> {
         let size = self.table.dim(0)?;
         if let Some(&last) = ids.last().filter(|&&last| last as usize >= size) {
             return Err(Error::failed(
@@ -56,6 +56,6 @@ impl Embedding {
         let at = Tensor::from_slice(ids, ids.len(), self.table.device())?;
         let values = self.table.detach().index_select(&at, 0)?;
         let values = if self.table.track_op() { Var::from_tensor(&values)?.as_tensor().clone() } else { values };
-        Ok(Rows { name: self.name.clone(), ids: ids.clone(), values })
+        Ok(EmbeddingRows { name: self.name.clone(), ids: ids.clone(), values })
     }
 }

@@ -10,10 +10,10 @@ use candle_nn::VarBuilder;
 
 /// The prediction heads: the score of step k is z_{t+k} . W_k(c)_t (the paper, equation 3, where W_k is a matrix).
 #[derive(Debug, Clone)]
-pub struct Heads(Kind);
+pub struct Heads(HeadLayers);
 
 #[derive(Debug, Clone)]
-enum Kind {
+enum HeadLayers {
     Linear { weights: Vec<Tensor>, bias: Option<Vec<Tensor>> }, // K of (D, H), and of (D)
     Transformer(Vec<Transformer>),
 }
@@ -32,7 +32,7 @@ impl Heads {
             |k: usize| -> Result<Tensor> { Ok(vb.pp(k).get_with_hints((latent_dim, context_dim), "weight", init)?) };
         let bias = |k: usize| -> Result<Tensor> { Ok(vb.pp(k).get_with_hints(latent_dim, "bias", init)?) };
         Ok(Heads(match cfg.kind {
-            HeadsKind::Linear => Kind::Linear {
+            HeadsKind::Linear => HeadLayers::Linear {
                 weights: (0..cfg.steps).map(linear).collect::<Result<_>>()?,
                 bias: cfg.bias.then(|| (0..cfg.steps).map(bias).collect::<Result<_>>()).transpose()?,
             },
@@ -44,7 +44,7 @@ impl Heads {
             }
             HeadsKind::Transformer => {
                 let layer = |k: usize| Transformer::new(latent_dim, cfg.positions, vb.pp(k).pp(0));
-                Kind::Transformer((0..cfg.steps).map(layer).collect::<Result<_>>()?)
+                HeadLayers::Transformer((0..cfg.steps).map(layer).collect::<Result<_>>()?)
             }
         }))
     }
@@ -53,7 +53,7 @@ impl Heads {
     /// dropout.
     pub fn forward(&self, c: &Tensor, mut dropout: Option<&mut Stream>) -> Result<Tensor> {
         match &self.0 {
-            Kind::Linear { weights, bias } => {
+            HeadLayers::Linear { weights, bias } => {
                 let (batch, time, hidden) = c.dims3()?;
                 let all = Tensor::cat(weights, 0)?; // (K*D, H), for one product
                 let latent = all.dim(0)? / weights.len();
@@ -63,7 +63,7 @@ impl Heads {
                 }
                 Ok(p.reshape((batch, time, weights.len(), latent))?)
             }
-            Kind::Transformer(layers) => {
+            HeadLayers::Transformer(layers) => {
                 let each = layers.iter().map(|layer| layer.forward(c, dropout.as_deref_mut()));
                 Ok(Tensor::stack(&each.collect::<Result<Vec<_>>>()?, 2)?)
             }

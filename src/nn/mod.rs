@@ -21,7 +21,7 @@ pub use batch_norm::BatchNorm;
 pub use context::{CONTEXTS, Context, ContextConfig, ContextDesign, ContextKind, ContextState, ContextStream};
 pub use conv2d::Conv2d;
 pub use critic::{Baseline, Critic, CriticKind, CriticSize};
-pub use embedding::{Embedding, Rows};
+pub use embedding::{Embedding, EmbeddingRows};
 pub use encoder::ConvEncoder;
 pub use heads::Heads;
 pub use image_encoder::{ImageEncoder, Views};

@@ -3,7 +3,7 @@
 
 use crate::config::SentenceEncoderConfig;
 use crate::error::Result;
-use crate::nn::embedding::{Embedding, Rows};
+use crate::nn::embedding::{Embedding, EmbeddingRows};
 use crate::nn::store::uniform_by_fan_in;
 use crate::ops::tokens::{Sentences, encode};
 use candle_core::Tensor;
@@ -36,7 +36,7 @@ impl SentenceEncoder {
     ///
     /// # Errors
     /// If a token is unknown.
-    pub fn forward(&self, sentences: &Sentences) -> Result<(Tensor, Rows)> {
+    pub fn forward(&self, sentences: &Sentences) -> Result<(Tensor, EmbeddingRows)> {
         let rows = self.embedding.rows(sentences.distinct())?;
         Ok((encode(&rows.values, &self.weight, &self.bias, sentences)?, rows))
     }

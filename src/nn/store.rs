@@ -37,12 +37,12 @@ impl ParamStore {
 
     /// Builds modules with parameters of this store, creating those that it lacks.
     pub fn builder(&self) -> VarBuilder<'static> {
-        VarBuilder::from_backend(Box::new(Trained(self.clone())), DType::F32, self.device.clone())
+        VarBuilder::from_backend(Box::new(TrainableBackend(self.clone())), DType::F32, self.device.clone())
     }
 
     /// Builds modules on the same storage without a graph: they see every update and track no gradients.
     pub fn frozen(&self) -> VarBuilder<'static> {
-        VarBuilder::from_backend(Box::new(Frozen(self.clone())), DType::F32, self.device.clone())
+        VarBuilder::from_backend(Box::new(FrozenBackend(self.clone())), DType::F32, self.device.clone())
     }
 
     /// The parameters that are trained by gradients, by name.
@@ -65,15 +65,15 @@ impl ParamStore {
         &self.device
     }
 
-    /// Sets every parameter and buffer from `tensors`, which must hold exactly these names and shapes. Those whose names begin with `but` are
+    /// Sets every parameter and buffer from `tensors`, which must hold exactly these names and shapes. Those whose names begin with `except_prefix` are
     /// left unchanged.
     ///
     /// # Errors
     /// Returns an error that names the tensors that are missing, left over or of another shape; nothing is changed in that case.
-    pub fn load(&self, tensors: &HashMap<String, Tensor>, but: Option<&str>, from: &str) -> Result<()> {
+    pub fn load(&self, tensors: &HashMap<String, Tensor>, except_prefix: Option<&str>, from: &str) -> Result<()> {
         let vars = self.lock();
         let vars: BTreeMap<&String, &Var> =
-            vars.iter().filter(|(name, _)| !but.is_some_and(|start| name.starts_with(start))).collect();
+            vars.iter().filter(|(name, _)| !except_prefix.is_some_and(|start| name.starts_with(start))).collect();
         let mut wrong = Vec::new();
         for (name, var) in &vars {
             match tensors.get(*name) {
@@ -124,10 +124,10 @@ impl ParamStore {
     }
 }
 
-struct Trained(ParamStore);
-struct Frozen(ParamStore);
+struct TrainableBackend(ParamStore);
+struct FrozenBackend(ParamStore);
 
-impl SimpleBackend for Trained {
+impl SimpleBackend for TrainableBackend {
     fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, _: &Device) -> candle_core::Result<Tensor> {
         Ok(self.0.get_or_make(shape, name, init, dtype)?.as_tensor().clone())
     }
@@ -144,7 +144,7 @@ impl SimpleBackend for Trained {
     }
 }
 
-impl SimpleBackend for Frozen {
+impl SimpleBackend for FrozenBackend {
     fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, _: &Device) -> candle_core::Result<Tensor> {
         Ok(self.0.get_or_make(shape, name, init, dtype)?.as_tensor().detach())
     }

@@ -153,9 +153,9 @@ impl LayerNorm {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-        let spread = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPS)?.sqrt()?;
-        Ok(centred.broadcast_div(&spread)?.broadcast_mul(&self.gain)?.broadcast_add(&self.shift)?)
+        let centered = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let spread = (centered.sqr()?.mean_keepdim(D::Minus1)? + EPS)?.sqrt()?;
+        Ok(centered.broadcast_div(&spread)?.broadcast_mul(&self.gain)?.broadcast_add(&self.shift)?)
     }
 }
 

@@ -23,9 +23,9 @@ pub fn layer_norm(x: &Tensor, gain: &Tensor, shift: &Tensor) -> Result<Tensor> {
 
 /// [`layer_norm`] built from candle operations.
 pub fn composed(x: &Tensor, gain: &Tensor, shift: &Tensor) -> Result<Tensor> {
-    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-    let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPS)?.sqrt()?;
-    Ok(centred.broadcast_div(&deviation)?.broadcast_mul(gain)?.broadcast_add(shift)?)
+    let centered = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let deviation = (centered.sqr()?.mean_keepdim(D::Minus1)? + EPS)?.sqrt()?;
+    Ok(centered.broadcast_div(&deviation)?.broadcast_mul(gain)?.broadcast_add(shift)?)
 }
 
 /// [`layer_norm`] on the CPU in f32.

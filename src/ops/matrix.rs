@@ -101,7 +101,7 @@ pub fn multiply<T: Element>(dst: ViewMut<T>, accumulate: bool, lhs: View<T>, rhs
         return Ok(());
     }
     let threads = if alone { 1 } else { rayon::current_num_threads() };
-    let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
+    let parallelizm = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
     // SAFETY: every view checked when it was created that its last element lies inside its slice; the slices outlive the call, `dst` is
     // borrowed mutably and so does not alias the others, and its rows do not overlap (row_stride >= cols).
     unsafe {
@@ -124,7 +124,7 @@ pub fn multiply<T: Element>(dst: ViewMut<T>, accumulate: bool, lhs: View<T>, rhs
             false,
             false,
             false,
-            parallelism,
+            parallelizm,
         );
     }
     Ok(())

@@ -195,10 +195,10 @@ kernel! {
 
 /// Channel norm built from candle operations: maps `y` (.., C) to xhat.
 pub fn composed_channel(y: &Tensor) -> Result<Tensor> {
-    let centred = y.broadcast_sub(&y.mean_keepdim(D::Minus1)?)?;
+    let centered = y.broadcast_sub(&y.mean_keepdim(D::Minus1)?)?;
     let n = y.dim(D::Minus1)? as f64;
-    let variance = (centred.sqr()?.sum_keepdim(D::Minus1)? / (n - 1.0))?;
-    Ok(centred.broadcast_div(&(variance + EPS)?.sqrt()?)?)
+    let variance = (centered.sqr()?.sum_keepdim(D::Minus1)? / (n - 1.0))?;
+    Ok(centered.broadcast_div(&(variance + EPS)?.sqrt()?)?)
 }
 
 /// Batch norm built from candle operations: maps `y` (B, T, C) with a mean and a biased variance (1, 1, C) to xhat.

@@ -5,7 +5,7 @@ use crate::config::OnBadFile;
 use crate::data;
 use crate::error::{Error, Problem, Result};
 use crate::recordings::{Columns, RecordingsConfig};
-use crate::recordings::{Found, Place, manifest, scan, table};
+use crate::recordings::{FoundRecording, Place, manifest, scan, table};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -129,7 +129,7 @@ impl Corpus {
     }
 
     fn of_found(
-        found: Vec<Found>,
+        found: Vec<FoundRecording>,
         mut problems: Vec<Problem>,
         root: PathBuf,
         sample_rate: u32,
@@ -215,7 +215,7 @@ impl Corpus {
 }
 
 /// The headers of all recordings, each read once, in parallel.
-fn look(found: &[Found], progress: &(dyn Fn(usize) + Sync)) -> Vec<std::result::Result<AudioInfo, Problem>> {
+fn look(found: &[FoundRecording], progress: &(dyn Fn(usize) + Sync)) -> Vec<std::result::Result<AudioInfo, Problem>> {
     let mut first: HashMap<&Path, usize> = HashMap::with_capacity(found.len());
     let mut files = Vec::with_capacity(found.len());
     let mut add = |f| {
@@ -245,7 +245,7 @@ fn look(found: &[Found], progress: &(dyn Fn(usize) + Sync)) -> Vec<std::result::
 }
 
 /// Start and length of an utterance in samples, or why it is not available.
-fn section(found: &Found, info: &AudioInfo, rate: u32) -> std::result::Result<(u64, u64), String> {
+fn section(found: &FoundRecording, info: &AudioInfo, rate: u32) -> std::result::Result<(u64, u64), String> {
     let lossless = matches!(info.format, Format::Wav | Format::Flac);
     if let Some(frames) = found.frames
         && lossless
@@ -269,7 +269,7 @@ fn section(found: &Found, info: &AudioInfo, rate: u32) -> std::result::Result<(u
 }
 
 /// The ids of utterances: names without extensions if they are unique, otherwise paths, otherwise paths with extensions.
-pub(super) fn names(found: &[Found]) -> Vec<String> {
+pub(super) fn names(found: &[FoundRecording]) -> Vec<String> {
     let ways: [fn(&str) -> &str; 3] = [|r| stem(without_ending(r)), without_ending, |r| r];
     let mut ids = Vec::new();
     for way in ways {
@@ -283,7 +283,7 @@ pub(super) fn names(found: &[Found]) -> Vec<String> {
     ids
 }
 
-fn times(found: &Found) -> String {
+fn times(found: &FoundRecording) -> String {
     match found.section {
         (None, None) => String::new(),
         (start, end) => format!(":{}-{}", start.unwrap_or(0.0), end.map_or(String::new(), |e| e.to_string())),

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Problem, Result};
 use crate::recordings::scan::{file, relative};
-use crate::recordings::{Found, speaker_of};
+use crate::recordings::{FoundRecording, speaker_of};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 ///
 /// The manifest cannot be read, is neither `.tsv` nor `.jsonl`, or lists nothing.
-pub(super) fn read(manifest: &Path) -> Result<(Vec<Found>, Vec<Problem>, PathBuf)> {
+pub(super) fn read(manifest: &Path) -> Result<(Vec<FoundRecording>, Vec<Problem>, PathBuf)> {
     let kind = manifest.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
     if kind != "tsv" && kind != "jsonl" {
         return Err(Error::usage(
@@ -44,7 +44,7 @@ pub(super) fn read(manifest: &Path) -> Result<(Vec<Found>, Vec<Problem>, PathBuf
 }
 
 /// fairseq's manifest: the root directory, then `relative path<TAB>frames`.
-fn tsv(manifest: &Path, text: &str, beside: &Path) -> (Vec<Found>, Vec<Problem>, PathBuf) {
+fn tsv(manifest: &Path, text: &str, beside: &Path) -> (Vec<FoundRecording>, Vec<Problem>, PathBuf) {
     let mut lines = text.lines().enumerate();
     let root = beside.join(lines.next().map_or("", |(_, root)| root.trim_end()));
     let (mut found, mut problems) = (Vec::new(), Vec::new());
@@ -64,7 +64,7 @@ fn tsv(manifest: &Path, text: &str, beside: &Path) -> (Vec<Found>, Vec<Problem>,
         let path = root.join(path.trim());
         let relative = relative(&path, &root);
         let speaker = speaker(&path, &relative, &root);
-        found.push(Found { speaker, frames, line: Some(place), ..file(&path, &root) });
+        found.push(FoundRecording { speaker, frames, line: Some(place), ..file(&path, &root) });
     }
     (found, problems, root)
 }
@@ -106,7 +106,7 @@ impl Name {
 }
 
 /// One object per line: path (relative to the manifest), and optionally speaker, id, start and end in seconds.
-fn jsonl(manifest: &Path, text: &str, beside: &Path) -> (Vec<Found>, Vec<Problem>, PathBuf) {
+fn jsonl(manifest: &Path, text: &str, beside: &Path) -> (Vec<FoundRecording>, Vec<Problem>, PathBuf) {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = format!("{}:{}", manifest.display(), number + 1);
@@ -130,7 +130,7 @@ fn jsonl(manifest: &Path, text: &str, beside: &Path) -> (Vec<Found>, Vec<Problem
         }
         let path = beside.join(&line.path);
         let relative = relative(&path, beside);
-        found.push(Found {
+        found.push(FoundRecording {
             speaker: line.speaker.map_or_else(|| speaker(&path, &relative, beside), Name::text),
             id: line.id.map(Name::text),
             section: (line.start, line.end),

@@ -42,7 +42,7 @@ use crate::error::Problem;
 
 /// A recording, or a section of one, before its headers are read.
 #[derive(Debug, Clone, PartialEq)]
-struct Found {
+struct FoundRecording {
     /// The place it is read from.
     place: Place,
     /// The path below the root of the corpus, with `/` between folders; for a row, the path of the table followed by the name

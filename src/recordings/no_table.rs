@@ -1,6 +1,6 @@
 //! What stands for tables in a build without the feature `parquet`: every use of one is refused by name.
 
-use super::{Columns, Found};
+use super::{Columns, FoundRecording};
 use crate::audio::Input;
 use crate::error::{Error, Problem, Result};
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ pub(super) fn scan(
     _: &Columns,
     _: bool,
     _: &(dyn Fn(usize) + Sync),
-) -> Result<(Vec<Found>, Vec<Problem>)> {
+) -> Result<(Vec<FoundRecording>, Vec<Problem>)> {
     match files.first() {
         Some(path) => Err(not_built(path)),
         None => Ok((Vec::new(), Vec::new())),

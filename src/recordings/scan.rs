@@ -3,7 +3,7 @@
 use crate::audio::{EXTENSIONS, is_audio_name};
 use crate::data;
 use crate::error::{Error, Problem, Result};
-use crate::recordings::{Found, Place, speaker_of};
+use crate::recordings::{FoundRecording, Place, speaker_of};
 use std::path::{Component, Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -11,7 +11,7 @@ use walkdir::WalkDir;
 #[derive(Default)]
 pub(super) struct Listed {
     /// Files with audio extensions.
-    pub found: Vec<Found>,
+    pub found: Vec<FoundRecording>,
     /// Files with table extensions, sorted.
     pub tables: Vec<PathBuf>,
     /// Directories and files that could not be read.
@@ -54,10 +54,10 @@ pub(super) fn directory(root: &Path) -> Result<Listed> {
 }
 
 /// A whole file below `root`.
-pub(super) fn file(path: &Path, root: &Path) -> Found {
+pub(super) fn file(path: &Path, root: &Path) -> FoundRecording {
     let relative = relative(path, root);
     let speaker = speaker_of(&relative);
-    Found {
+    FoundRecording {
         place: Place::File(path.to_path_buf()),
         relative,
         speaker,

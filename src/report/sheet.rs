@@ -28,8 +28,8 @@ pub fn sheet(set: &ImageSet, lines: &[Vec<usize>], apart: bool) -> Result<Vec<u8
                 for column in 0..width * ZOOM {
                     let at = ((top + row) * columns + left + column) * 3;
                     let pixel = (row / ZOOM * width + column / ZOOM) * channels;
-                    for colour in 0..3 {
-                        canvas[at + colour] = pixels[pixel + colour.min(channels - 1)];
+                    for color in 0..3 {
+                        canvas[at + color] = pixels[pixel + color.min(channels - 1)];
                     }
                 }
             }

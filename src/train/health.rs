@@ -12,9 +12,9 @@ pub fn spread_and_rank(z: &Tensor) -> Result<(f64, f64)> {
     let dim = z.dim(D::Minus1)?;
     let rows = z.detach().reshape(((), dim))?.to_dtype(DType::F32)?;
     let n = rows.dim(0)? as f64;
-    let centred = rows.broadcast_sub(&rows.mean_keepdim(0)?)?;
-    let variance = (centred.sqr()?.sum(0)? / n)?;
-    let covariance = (centred.t()?.contiguous()?.matmul(&centred)? / n)?;
+    let centered = rows.broadcast_sub(&rows.mean_keepdim(0)?)?;
+    let variance = (centered.sqr()?.sum(0)? / n)?;
+    let covariance = (centered.t()?.contiguous()?.matmul(&centered)? / n)?;
     let spread = f64::from(variance.sqrt()?.mean_all()?.to_scalar::<f32>()?);
     let trace = f64::from(variance.sum_all()?.to_scalar::<f32>()?);
     let squares = f64::from(covariance.sqr()?.sum_all()?.to_scalar::<f32>()?);
@@ -29,7 +29,7 @@ const EARLY: u64 = 300;
 
 /// Nats below the loss at chance at which a loss shows that the model has learned something, even if there are too few validation windows
 /// for the accuracy to show it.
-const LEARNT: f64 = 0.1;
+const LEARNED: f64 = 0.1;
 
 /// A message that describes what is wrong with a model; none if it is healthy.
 pub fn complaint(line: &ValidLine) -> Option<String> {
@@ -43,7 +43,7 @@ pub fn complaint(line: &ValidLine) -> Option<String> {
         });
     };
     let guessing = -line.figures.chance.ln();
-    let at_chance = first < 1.5 * line.figures.chance && line.figures.loss > guessing - LEARNT;
+    let at_chance = first < 1.5 * line.figures.chance && line.figures.loss > guessing - LEARNED;
     if line.spread < 1e-4 || line.step >= EARLY && at_chance && line.spread < 0.15 {
         Some(format!(
             "collapse: z hardly varies (mean standard deviation {:.1e}); start again with a lower train.lr or a longer train.warmup_steps",
@@ -56,7 +56,7 @@ pub fn complaint(line: &ValidLine) -> Option<String> {
         ))
     } else if line.step >= PATIENCE && at_chance {
         Some(format!(
-            "nothing learnt after {} steps: accuracy at k = 1 is {:.4}, chance {:.4}; try heads.score=scaled, a higher train.lr, \
+            "nothing learned after {} steps: accuracy at k = 1 is {:.4}, chance {:.4}; try heads.score=scaled, a higher train.lr, \
              or check the data with `cpc info`",
             line.step, first, line.figures.chance
         ))
@@ -99,7 +99,7 @@ mod tests {
         lucky.figures.loss = 4.3; // few windows, none classified correctly, yet the loss is well below chance
         assert_eq!(complaint(&lucky), None);
         assert!(complaint(&line(300, 0.008, 0.07, 1.4)).unwrap().starts_with("collapse"));
-        assert!(complaint(&line(5000, 0.008, 0.5, 30.0)).unwrap().starts_with("nothing learnt"));
+        assert!(complaint(&line(5000, 0.008, 0.5, 30.0)).unwrap().starts_with("nothing learned"));
         assert!(complaint(&line(10, 1.0, 0.0, 0.0)).unwrap().contains("hardly varies"));
         assert!(complaint(&line(3000, 0.1, 0.3, 1.1)).unwrap().contains("1.1 directions"));
     }

@@ -6,7 +6,7 @@
 
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::error::{Error, Result};
-use crate::nn::{ParamStore, Rows};
+use crate::nn::{EmbeddingRows, ParamStore};
 use crate::ops::adam::AdamStep;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
@@ -109,7 +109,7 @@ impl Optimizer {
     }
 
     /// The gradients of the parameters from a backward pass, detached; `rows` are those that the batch looked up.
-    pub fn collect(&self, mut grads: GradStore, rows: &[Rows]) -> Result<Gradients> {
+    pub fn collect(&self, mut grads: GradStore, rows: &[EmbeddingRows]) -> Result<Gradients> {
         let mut one = |slot: &Slot| -> Result<Option<Grad>> {
             let mut sum = grads.remove(&slot.param).map(|g| Grad::Whole(g.detach()));
             for rows in rows.iter().filter(|rows| rows.name == slot.name) {

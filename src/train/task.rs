@@ -3,7 +3,7 @@
 use crate::data::Position;
 use crate::error::{Problem, Result};
 use crate::model::Descent;
-use crate::nn::{ParamStore, Phase, Rows};
+use crate::nn::{EmbeddingRows, ParamStore, Phase};
 use crate::objective::PerStep;
 use crate::seed::Stream;
 use candle_core::{DType, Tensor};
@@ -18,7 +18,7 @@ pub struct Outcome {
     /// The latents (.., D), detached.
     pub z: Tensor,
     /// The rows of tables that the batch looked up, for the optimizer; a model without tables has none.
-    pub rows: Vec<Rows>,
+    pub rows: Vec<EmbeddingRows>,
 }
 
 /// Metrics of a batch, on the device where they were computed.
@@ -39,7 +39,7 @@ impl Outcome {
     ///
     /// # Errors
     /// Only errors of the device.
-    pub fn of_steps(per_step: &PerStep, negatives: usize, z: Tensor, rows: Vec<Rows>) -> Result<Self> {
+    pub fn of_steps(per_step: &PerStep, negatives: usize, z: Tensor, rows: Vec<EmbeddingRows>) -> Result<Self> {
         let steps = per_step.loss.dim(0)?;
         let values = Tensor::cat(&[per_step.loss.detach(), per_step.accuracy.to_dtype(per_step.loss.dtype())?], 0)?;
         let measured = Measured { values, steps, names: Vec::new(), negatives };

@@ -173,7 +173,7 @@ pub(super) fn list_values(list: &parquet::record::List) -> Vec<f32> {
 }
 
 #[test]
-fn normalised_utterances_have_mean_zero_and_variance_one() {
+fn normalized_utterances_have_mean_zero_and_variance_one() {
     let place = Place::with_model();
     place.ok("extract model corpus --out raw");
     place.ok("extract model corpus --out mean --normalize mean");

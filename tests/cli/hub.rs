@@ -182,7 +182,7 @@ fn what_is_pushed_is_pulled_to_the_bit() {
     );
     assert_eq!(files(Path::new(again["path"].as_str().unwrap())), sent);
     // The storage is another origin, and gets no token.
-    assert!(site.server.requests().iter().all(|r| !(r.authorised && r.path.starts_with("/storage"))));
+    assert!(site.server.requests().iter().all(|r| !(r.authorized && r.path.starts_with("/storage"))));
     // Named by a commit, and by an address.
     let commit = pulled["commit"].as_str().unwrap();
     assert_eq!(site.json(&format!("hub pull hf:tester/demo@{commit}"))["commit"], commit);
@@ -498,7 +498,7 @@ fn a_token_comes_from_its_file_as_in_python() {
     };
     site.fails(without("HF_TOKEN_PATH", "no/such/file"), 1, &["no such repository"]);
     site.fails(without("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1"), 1, &["no such repository"]);
-    assert!(site.server.requests().iter().all(|r| !r.authorised), "hf-hub found a token by itself");
+    assert!(site.server.requests().iter().all(|r| !r.authorized), "hf-hub found a token by itself");
     site.ok(site.cpc("hub pull hf:tester/private"));
 }
 

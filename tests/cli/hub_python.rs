@@ -48,7 +48,7 @@ fn huggingface_hub_finds_the_test_server_to_be_a_hub() {
     assert!(stdout.ends_with("ok\n"), "{stdout}");
     println!("{stdout}");
     // A client sends the token only to the hub, never to the storage's origin.
-    assert!(server.requests().iter().all(|request| !(request.authorised && request.path.starts_with("/storage/"))));
+    assert!(server.requests().iter().all(|request| !(request.authorized && request.path.starts_with("/storage/"))));
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn what_is_wrong_with_images_is_said_with_the_file() {
     copy("few");
     place.fails(&run("few"), 1, &["too few for a batch of 64"]);
     assert!(!place.at("run").join("config.toml").exists());
-    place.fails("pretrain squares --preset dim-local --set objective.beta=0 --out run", 2, &["nothing is learnt"]);
+    place.fails("pretrain squares --preset dim-local --set objective.beta=0 --out run", 2, &["nothing is learned"]);
     place.ok(&format!("pretrain squares --preset dim-local {DIM} --steps 2 --out small"));
     let card = place.ok("hub push small owner/squares --dry-run --license mit");
     assert!(card.contains("vector Y of 8 numbers") && card.contains("extract hf:owner/squares DATA"), "{card}");

@@ -6,7 +6,7 @@ use cpc::eval::probe::lbfgs::Stop;
 use cpc::eval::probe::logistic;
 use cpc::eval::probe::protocol::{LabelCut, Protocol};
 use cpc::eval::probe::split::{Split, read_list};
-use cpc::eval::probe::standardise::standardise;
+use cpc::eval::probe::standardize::standardize;
 use cpc::eval::probe::study::{ProbeTask, probe};
 use cpc::eval::probe::table::{Reading, Table};
 use cpc::features::FeatureSet;
@@ -40,7 +40,7 @@ fn logistic_regression_is_scikit_learns() {
     };
     let table = Table::gather(&set, &train, &labels, &reading).unwrap();
     let items: Vec<usize> = (0..train.len()).collect();
-    let standard = standardise(&table, &items).unwrap();
+    let standard = standardize(&table, &items).unwrap();
     for fit in expected["fits"].as_array().unwrap() {
         let number = |key: &str| fit[key].as_f64().unwrap();
         let stop = Stop { gradient: logistic::TOLERANCE, iterations: logistic::ITERATIONS };
@@ -255,7 +255,7 @@ fn what_does_not_belong_together_is_named() {
 }
 
 #[test]
-fn classes_that_cannot_be_learnt_are_named() {
+fn classes_that_cannot_be_learned_are_named() {
     let place = Place::new();
     place.write("train.txt", "s0-0\ns0-1\ns1-1\n");
     let (code, text) = place.fails("--labels speaker --train train.txt --test test.txt");

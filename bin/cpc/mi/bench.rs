@@ -7,7 +7,7 @@ use cpc::durable;
 use cpc::error::{Error, Result};
 use cpc::mi::bench::{Run, bench, score};
 use cpc::mi::estimate::Estimator;
-use cpc::mi::tasks::{self, Task};
+use cpc::mi::tasks::{self, BenchTask};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -66,14 +66,14 @@ impl Bench {
         terminal.result_or_json(&self.json(&runs, &tasks, seconds), &self.text(&runs, &tasks))
     }
 
-    fn tasks(&self) -> Result<Vec<Task>> {
+    fn tasks(&self) -> Result<Vec<BenchTask>> {
         let all = tasks::all();
         if self.task.is_empty() {
             return Ok(all);
         }
         let names: Vec<String> = all.iter().map(|t| t.name().to_string()).collect();
-        let wanted = |task: &Task| self.task.iter().any(|p| cpc::mi::input::matches(p, task.name()));
-        let tasks: Vec<Task> = all.into_iter().filter(wanted).collect();
+        let wanted = |task: &BenchTask| self.task.iter().any(|p| cpc::mi::input::matches(p, task.name()));
+        let tasks: Vec<BenchTask> = all.into_iter().filter(wanted).collect();
         if tasks.is_empty() {
             let what = format!("there is no task {}", self.task.join(" or "));
             return Err(Error::usage(what, format!("choose from {}", names.join(", "))));
@@ -87,7 +87,7 @@ impl Bench {
         mine.filter_map(|r| r.nats.as_ref().ok().copied()).collect()
     }
 
-    fn text(&self, runs: &[Run], tasks: &[Task]) -> String {
+    fn text(&self, runs: &[Run], tasks: &[BenchTask]) -> String {
         let width = tasks.iter().map(|t| t.label().chars().count()).max().unwrap_or(0).max(20);
         let mut text = format!("{:<width$}  {:>6}", "task", "truth");
         for estimator in &self.estimator {
@@ -118,7 +118,7 @@ impl Bench {
         text
     }
 
-    fn json(&self, runs: &[Run], tasks: &[Task], seconds: f64) -> Value {
+    fn json(&self, runs: &[Run], tasks: &[BenchTask], seconds: f64) -> Value {
         let of = |e: usize| {
             let all = score(runs, tasks, e, None);
             let each: Vec<Value> = tasks
@@ -136,7 +136,7 @@ impl Bench {
         json!({ "rows": self.rows, "seeds": self.seeds, "unit": "nats", "seconds": seconds, "estimators": estimators })
     }
 
-    fn csv(&self, runs: &[Run], tasks: &[Task]) -> String {
+    fn csv(&self, runs: &[Run], tasks: &[BenchTask]) -> String {
         let mut text = String::from("task,rows,seed,estimator,truth_nats,estimate_nats,seconds,method\n");
         for run in runs {
             let task = &tasks[run.task];

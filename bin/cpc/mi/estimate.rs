@@ -8,7 +8,7 @@ use cpc::error::{Error, Result};
 use cpc::mi::discrete::Unit;
 use cpc::mi::estimate::{Estimate, Estimator, Settings, Start, estimate};
 use cpc::mi::input::{Choice, Pair, read};
-use cpc::mi::neighbours::NEIGHBOURS;
+use cpc::mi::neighbors::NEIGHBORS;
 use cpc::mi::neural::Protocol;
 use cpc::mi::permutation::{Null, Order, permutation_null};
 use cpc::nn::CriticKind;
@@ -105,8 +105,8 @@ pub(crate) struct EstimateCommand {
     #[arg(long, value_enum, default_value = "random", value_name = "HOW")]
     split: Split,
     /// Number of nearest neighbors, for ksg
-    #[arg(long, default_value_t = NEIGHBOURS, value_name = "K")]
-    neighbours: usize,
+    #[arg(long, alias = "neighbours", default_value_t = NEIGHBORS, value_name = "K")]
+    neighbors: usize,
     /// Bins per column, for histogram [default: so that a cell of independent columns holds five rows]
     #[arg(long, value_name = "N")]
     bins: Option<usize>,
@@ -175,7 +175,7 @@ impl EstimateCommand {
             },
             steps: self.steps,
             batch_size: self.batch_size.map(|n| n as usize),
-            neighbours: self.neighbours,
+            neighbors: self.neighbors,
             bins: self.bins,
             seed,
         }

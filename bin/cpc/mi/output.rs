@@ -213,7 +213,7 @@ fn drawing(estimate: &Estimate) -> Result<String> {
             ("rows trained on", Style::Faint, curve.iter().map(|p| (p.step as f64, p.train)).collect::<Vec<_>>()),
             ("validation rows", Style::Line, curve.iter().map(|p| (p.step as f64, p.valid)).collect()),
         ] {
-            let color = if name.starts_with("rows") { Color::Grey } else { Color::Hue(fold) };
+            let color = if name.starts_with("rows") { Color::Gray } else { Color::Hue(fold) };
             series.push(Series::new(if fold == 0 { name } else { "" }, value, style).colored(color));
         }
     }

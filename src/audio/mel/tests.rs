@@ -65,7 +65,7 @@ fn a_tone_is_loudest_in_the_triangle_around_it() {
 }
 
 #[test]
-fn a_click_is_centred_in_the_frame_of_its_label() {
+fn a_click_is_centered_in_the_frame_of_its_label() {
     for (at, label) in [(160 * 30 + 80, 30), (44_100 * 61 / 200, 30)] {
         let rate = if label * 160 < at && at < 160 * 31 { 16_000 } else { 44_100 };
         let mut signal = vec![0.0; rate as usize];

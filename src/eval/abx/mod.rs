@@ -52,9 +52,9 @@ from_word!(Mode);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ItemContext {
-    /// Items with the same neighbours (the ABX of ZeroSpeech and Libri-light)
+    /// Items with the same neighbors (the ABX of ZeroSpeech and Libri-light)
     Triphone,
-    /// Items with any neighbours, for item files of single phones (`--context_mode any` of ZeroSpeech's zrc-abx2)
+    /// Items with any neighbors, for item files of single phones (`--context_mode any` of ZeroSpeech's zrc-abx2)
     Any,
 }
 

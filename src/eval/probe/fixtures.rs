@@ -28,7 +28,7 @@ pub fn reading(protocol: Protocol) -> Reading {
 impl Corpus {
     /// `utterances` utterances of `frames` `dim`-dimensional frames each, with `classes` classes.
     pub fn new(utterances: usize, frames: usize, dim: usize, classes: usize) -> Corpus {
-        let centres: Vec<f32> = {
+        let centers: Vec<f32> = {
             let mut rng = stream(1, "centres", 0);
             (0..classes * dim).map(|_| rng.normal()).collect()
         };
@@ -36,8 +36,8 @@ impl Corpus {
         for u in 0..utterances {
             let mut rng = stream(1, "frames", u as u64);
             let labels: Vec<u32> = (0..frames).map(|t| ((t / 7 + u * 5) % classes) as u32).collect();
-            let centre = |label: &u32| &centres[*label as usize * dim..][..dim];
-            rows.push(labels.iter().flat_map(centre).map(|c| c + rng.normal()).collect());
+            let center = |label: &u32| &centers[*label as usize * dim..][..dim];
+            rows.push(labels.iter().flat_map(center).map(|c| c + rng.normal()).collect());
             ids.push(labels);
         }
         Corpus { dir: tempfile::tempdir().unwrap(), dim, rows, ids }

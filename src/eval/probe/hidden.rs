@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::eval::probe::penalty::hold_out;
 use crate::eval::probe::softmax::cross_entropy;
 use crate::eval::probe::split::shuffle;
-use crate::eval::probe::standard::Standard;
+use crate::eval::probe::standardize::Standard;
 use crate::eval::probe::table::{CHUNK, Table};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use crate::seed::stream;
@@ -37,7 +37,7 @@ pub struct Hidden {
 
 /// A trained probe, and how its training went.
 #[derive(Debug, Clone)]
-pub struct Trained {
+pub struct TrainingState {
     /// The classifier.
     pub model: Hidden,
     /// Steps of the optimizer.
@@ -166,7 +166,7 @@ pub fn fit(
     l2: f64,
     seed: u64,
     note: &dyn Fn(&str),
-) -> Result<Trained> {
+) -> Result<TrainingState> {
     let (train, held_out) = hold_out(table, items, seed);
     let n = table.rows_of(&train);
     if table.rows_of(&held_out) == 0 || n == 0 {
@@ -210,7 +210,7 @@ pub fn fit(
         model.parameters.copy_from_slice(&best.1);
     }
     model.parameters = best.1;
-    Ok(Trained { model, steps: adam.steps as usize, held_out: best.0 })
+    Ok(TrainingState { model, steps: adam.steps as usize, held_out: best.0 })
 }
 
 fn mean_loss(model: &Hidden, table: &Table, items: &[usize], standard: &Standard) -> Result<f64> {
@@ -283,7 +283,7 @@ mod tests {
     use crate::eval::probe::fixtures::{Corpus, reading};
     use crate::eval::probe::protocol::Protocol;
     use crate::eval::probe::softmax::argmax;
-    use crate::eval::probe::standardise::standardise;
+    use crate::eval::probe::standardize::standardize;
     use crate::eval::probe::table::Reading;
 
     /// Class 1 where the signs of the two columns differ: no straight line separates the classes.
@@ -301,7 +301,7 @@ mod tests {
         let set = corpus.set();
         let reading = Reading { limit, ..reading(Protocol::Frame) };
         let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading).unwrap();
-        let standard = standardise(&table, &(0..24).collect::<Vec<_>>()).unwrap();
+        let standard = standardize(&table, &(0..24).collect::<Vec<_>>()).unwrap();
         let trained = fit(&table, &(0..24).collect::<Vec<_>>(), &standard, 16, 0.0, seed, &|_| ()).unwrap();
         let (mut right, mut all, mut said) = (0, 0, Vec::new());
         for item in 24..30 {

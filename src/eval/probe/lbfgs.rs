@@ -81,7 +81,7 @@ impl Asked<'_> {
 ///
 /// # Errors
 /// Errors that the function returns; a value or gradient that is not finite.
-pub fn minimise<'f>(
+pub fn minimize<'f>(
     function: &'f mut Function<'f>,
     x: Vec<f64>,
     precondition: &dyn Fn(&mut [f64]),
@@ -248,7 +248,7 @@ mod tests {
 
     fn solve(function: &mut dyn FnMut(&[f64], &mut [f64]) -> f64, x: Vec<f64>) -> Minimum {
         let mut checked = |x: &[f64], g: &mut [f64]| Ok(function(x, g));
-        minimise(&mut checked, x, &|_| (), Stop { gradient: 1e-6, iterations: 500 }).unwrap()
+        minimize(&mut checked, x, &|_| (), Stop { gradient: 1e-6, iterations: 500 }).unwrap()
     }
 
     #[test]
@@ -278,9 +278,9 @@ mod tests {
             Ok(x.iter().zip(&scales).map(|(x, s)| 0.5 * s * (x - 1.0).powi(2)).sum())
         };
         let stop = Stop { gradient: 1e-6, iterations: 1000 };
-        let plain = minimise(&mut f, vec![0.0; 40], &|_| (), stop).unwrap();
+        let plain = minimize(&mut f, vec![0.0; 40], &|_| (), stop).unwrap();
         let helped =
-            minimise(&mut f, vec![0.0; 40], &|v| v.iter_mut().zip(&scales).for_each(|(v, s)| *v /= s), stop).unwrap();
+            minimize(&mut f, vec![0.0; 40], &|v| v.iter_mut().zip(&scales).for_each(|(v, s)| *v /= s), stop).unwrap();
         assert!(plain.converged && helped.converged, "{plain:?} {helped:?}");
         assert!(helped.iterations <= 2 && plain.iterations > 10, "{} {}", helped.iterations, plain.iterations);
     }
@@ -299,6 +299,6 @@ mod tests {
     #[test]
     fn a_function_that_is_not_finite_is_an_error() {
         let mut f = |_: &[f64], _: &mut [f64]| Ok(f64::NAN);
-        assert!(minimise(&mut f, vec![0.0], &|_| (), Stop { gradient: 1e-6, iterations: 5 }).is_err());
+        assert!(minimize(&mut f, vec![0.0], &|_| (), Stop { gradient: 1e-6, iterations: 5 }).is_err());
     }
 }

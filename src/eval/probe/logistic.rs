@@ -9,11 +9,11 @@
 //! [`lbfgs`](super::lbfgs) with the [`Preconditioner`] of this problem.
 
 use crate::error::Result;
-use crate::eval::probe::lbfgs::{Minimum, Stop, minimise};
+use crate::eval::probe::lbfgs::{Minimum, Stop, minimize};
 use crate::eval::probe::linear::Linear;
 use crate::eval::probe::precondition::Preconditioner;
 use crate::eval::probe::softmax::cross_entropy;
-use crate::eval::probe::standard::Standard;
+use crate::eval::probe::standardize::Standard;
 use crate::eval::probe::table::{CHUNK, Table};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use rayon::prelude::*;
@@ -110,7 +110,7 @@ pub fn fit(
         let preconditioner = Preconditioner::new(table, items, standard, strength, &x)?;
         let left = stop.iterations.saturating_sub(iterations);
         let leg = Stop { iterations: left.min(LEG.max(iterations)), ..stop };
-        let mut found = minimise(&mut function, x, &|v| preconditioner.apply(v), leg)?;
+        let mut found = minimize(&mut function, x, &|v| preconditioner.apply(v), leg)?;
         iterations += found.iterations;
         evaluations += found.evaluations;
         if found.converged || found.iterations < leg.iterations || iterations >= stop.iterations {
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use crate::eval::probe::fixtures::{Corpus, reading};
     use crate::eval::probe::protocol::Protocol;
-    use crate::eval::probe::standardise::standardise;
+    use crate::eval::probe::standardize::standardize;
     use crate::eval::probe::table::Reading;
 
     fn stop() -> Stop {
@@ -161,7 +161,7 @@ mod tests {
         let train = |limit| {
             let reading = Reading { limit, ..reading(Protocol::Frame) };
             let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading).unwrap();
-            let standard = standardise(&table, &items).unwrap();
+            let standard = standardize(&table, &items).unwrap();
             fit(&table, &items, &standard, 1.0, start(&table, &items), stop()).unwrap()
         };
         let (memory, stream) = (train(usize::MAX), train(0));
@@ -176,7 +176,7 @@ mod tests {
         let set = corpus.set();
         let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading(Protocol::Frame)).unwrap();
         let items = [0, 1, 2, 3];
-        let standard = standardise(&table, &items).unwrap();
+        let standard = standardize(&table, &items).unwrap();
         let found = fit(&table, &items, &standard, 1e9, vec![0.0; 8], stop()).unwrap();
         // With no weights the loss is the entropy of (1/4, 3/4) = 0.5623 nats.
         assert!((found.value - 0.562_335).abs() < 1e-4, "{found:?}");

@@ -44,13 +44,13 @@ impl Components {
         let mut basis: Vec<Vec<f64>> = (0..k)
             .map(|i| (0..dim).map(|j| f64::from(u8::from(i == j)) + 0.1 * ((i * dim + j) as f64).sin()).collect())
             .collect();
-        orthonormalise(&mut basis);
+        orthonormalize(&mut basis);
         let times = |basis: &[Vec<f64>]| -> Vec<Vec<f64>> {
             basis.par_iter().map(|q| covariance.iter().map(|row| dot(row, q)).collect()).collect()
         };
         for _ in 0..ITERATIONS {
             basis = times(&basis);
-            orthonormalise(&mut basis);
+            orthonormalize(&mut basis);
         }
         let image = times(&basis);
         let mut small: Vec<Vec<f64>> = basis.iter().map(|q| image.iter().map(|s| dot(q, s)).collect()).collect();
@@ -76,15 +76,15 @@ impl Components {
     pub fn coordinates(&self, rows: &[f32]) -> Vec<f32> {
         rows.par_chunks_exact(self.mean.len().max(1))
             .flat_map_iter(|row| {
-                let centred: Vec<f64> = row.iter().zip(&self.mean).map(|(&x, m)| f64::from(x) - m).collect();
-                self.directions.iter().map(|d| dot(d, &centred) as f32).collect::<Vec<_>>()
+                let centered: Vec<f64> = row.iter().zip(&self.mean).map(|(&x, m)| f64::from(x) - m).collect();
+                self.directions.iter().map(|d| dot(d, &centered) as f32).collect::<Vec<_>>()
             })
             .collect()
     }
 }
 
 /// Gram-Schmidt, applied twice; a vector in the span of the others becomes 0.
-fn orthonormalise(basis: &mut [Vec<f64>]) {
+fn orthonormalize(basis: &mut [Vec<f64>]) {
     for i in 0..basis.len() {
         let (done, rest) = basis.split_at_mut(i);
         let v = &mut rest[0];

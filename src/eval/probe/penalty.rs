@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::eval::probe::lbfgs::Stop;
 use crate::eval::probe::logistic::{fit, mean_loss, start};
 use crate::eval::probe::split::deal;
-use crate::eval::probe::standard::Standard;
+use crate::eval::probe::standardize::Standard;
 use crate::eval::probe::table::Table;
 
 /// Penalties to try, from strong to weak.
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::eval::probe::fixtures::{Corpus, reading};
     use crate::eval::probe::protocol::Protocol;
-    use crate::eval::probe::standardise::standardise;
+    use crate::eval::probe::standardize::standardize;
 
     #[test]
     fn noise_wants_a_strong_penalty_and_clear_classes_a_weak_one() {
@@ -149,7 +149,7 @@ mod tests {
             let set = corpus.set();
             let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading(Protocol::Frame)).unwrap();
             let items: Vec<usize> = (0..20).collect();
-            let standard = standardise(&table, &items).unwrap();
+            let standard = standardize(&table, &items).unwrap();
             choose(&table, &items, &standard, 1, &|_| ()).unwrap()
         };
         let (noise, clear) = (chosen(true), chosen(false));

@@ -12,8 +12,8 @@ use crate::eval::probe::outcome::{Part, ProbeOutcome, ProbeRow};
 use crate::eval::probe::protocol::{LabelCut, Protocol};
 use crate::eval::probe::softmax::argmax;
 use crate::eval::probe::split::{Split, deal};
-use crate::eval::probe::standard::Standard;
-use crate::eval::probe::standardise::standardise;
+use crate::eval::probe::standardize::Standard;
+use crate::eval::probe::standardize::standardize;
 use crate::eval::probe::table::{Reading, Table, memory_limit};
 use crate::eval::probe::{hidden, linear, logistic, penalty, projection};
 use crate::features::FeatureSet;
@@ -202,7 +202,7 @@ enum Model {
 }
 
 /// A trained classifier, its penalty, and the outcome of its training.
-struct Trained {
+struct TrainedProbe {
     model: Model,
     l2: f64,
     steps: usize,
@@ -344,7 +344,7 @@ impl<'a> Study<'a> {
         let (mut utterances, mut frequent, mut iterations, mut penalties) = (Vec::new(), 0, 0, Vec::new());
         let (mut map, mut converged) = (None, true);
         for (index, (train, test)) in self.folds.iter().enumerate() {
-            let standard = standardise(table, train)?;
+            let standard = standardize(table, train)?;
             let trained = self.train(train, &standard, note)?;
             penalties.push(trained.l2);
             iterations += trained.steps;
@@ -374,12 +374,12 @@ impl<'a> Study<'a> {
     }
 
     /// Trains on some utterances.
-    fn train(&self, items: &[usize], standard: &Standard, note: &dyn Fn(&str)) -> Result<Trained> {
+    fn train(&self, items: &[usize], standard: &Standard, note: &dyn Fn(&str)) -> Result<TrainedProbe> {
         let (table, seed) = (&self.table, self.task.seed);
         if let Some(units) = self.task.hidden {
             let l2 = self.task.l2.unwrap_or(0.0);
             let trained = hidden::fit(table, items, standard, units, l2, seed, note)?;
-            return Ok(Trained { model: Model::Hidden(trained.model), l2, steps: trained.steps, converged: true });
+            return Ok(TrainedProbe { model: Model::Hidden(trained.model), l2, steps: trained.steps, converged: true });
         }
         let choice = match self.task.l2 {
             Some(l2) => penalty::Choice { l2, parameters: logistic::start(table, items), losses: Vec::new() },
@@ -390,7 +390,7 @@ impl<'a> Study<'a> {
         let state = if found.converged { "converged" } else { "NOT converged" };
         note(&format!("{state} after {} iterations, l2 {}, loss {:.4}", found.iterations, choice.l2, found.value));
         let model = Model::Linear(linear::Linear::new(found.x, table.dim()));
-        Ok(Trained { model, l2: choice.l2, steps: found.iterations, converged: found.converged })
+        Ok(TrainedProbe { model, l2: choice.l2, steps: found.iterations, converged: found.converged })
     }
 
     /// The classes that a model predicts for the rows of each utterance.

@@ -7,7 +7,7 @@
 use crate::error::{Error, Problem, Result};
 use crate::eval::probe::labels::Labels;
 use crate::eval::probe::protocol::{Alignment, LabelCut, Protocol, ratio};
-use crate::eval::probe::standard::Standard;
+use crate::eval::probe::standardize::Standard;
 use crate::features::{FeatureSet, FeatureUtterance};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ impl std::fmt::Debug for Table<'_> {
 }
 
 /// The labels of an utterance's rows, before classes are numbered.
-enum Found {
+enum LabelMatch {
     Ids(Vec<u32>),
     Word(String, usize),
 }
@@ -118,12 +118,12 @@ impl<'a> Table<'a> {
                 Ok((index, frames, labels)) => {
                     let utterance = &set.utterances()[index];
                     let n = match &labels {
-                        Found::Ids(ids) => ids.len(),
-                        Found::Word(_, n) => *n,
+                        LabelMatch::Ids(ids) => ids.len(),
+                        LabelMatch::Word(_, n) => *n,
                     };
                     let stratum = match &labels {
-                        Found::Word(word, _) => word.clone(),
-                        Found::Ids(_) => utterance.speaker.clone().unwrap_or_default(),
+                        LabelMatch::Word(word, _) => word.clone(),
+                        LabelMatch::Ids(_) => utterance.speaker.clone().unwrap_or_default(),
                     };
                     table.items.push(Item { id: id.clone(), stratum, rows: rows..rows + n, index, frames });
                     found.push(labels);
@@ -172,23 +172,25 @@ impl<'a> Table<'a> {
     }
 
     /// Numbers the classes that occur, in the order of their ids or alphabetically.
-    fn number(&mut self, found: &[Found], names: Option<&[String]>, labels: &Labels) -> Result<()> {
+    fn number(&mut self, found: &[LabelMatch], names: Option<&[String]>, labels: &Labels) -> Result<()> {
         let mut ids: BTreeMap<u32, u32> = BTreeMap::new();
         let mut words: BTreeMap<&str, u32> = BTreeMap::new();
         for labels in found {
             match labels {
-                Found::Ids(list) => ids.extend(list.iter().map(|&id| (id, 0))),
-                Found::Word(word, n) if *n > 0 => words.extend([(word.as_str(), 0)]),
-                Found::Word(..) => (),
+                LabelMatch::Ids(list) => ids.extend(list.iter().map(|&id| (id, 0))),
+                LabelMatch::Word(word, n) if *n > 0 => words.extend([(word.as_str(), 0)]),
+                LabelMatch::Word(..) => (),
             }
         }
         ids.values_mut().zip(0..).for_each(|(slot, class)| *slot = class);
         words.values_mut().zip(0..).for_each(|(slot, class)| *slot = class);
         for labels in found {
             match labels {
-                Found::Ids(list) => self.classes.extend(list.iter().map(|id| ids[id])),
-                Found::Word(word, n) if *n > 0 => self.classes.extend(std::iter::repeat_n(words[word.as_str()], *n)),
-                Found::Word(..) => (),
+                LabelMatch::Ids(list) => self.classes.extend(list.iter().map(|id| ids[id])),
+                LabelMatch::Word(word, n) if *n > 0 => {
+                    self.classes.extend(std::iter::repeat_n(words[word.as_str()], *n))
+                }
+                LabelMatch::Word(..) => (),
             }
         }
         self.names = words.keys().map(|word| word.to_string()).collect();
@@ -385,7 +387,7 @@ fn locate(
     labels: &Labels,
     reading: &Reading,
     ratio: f64,
-) -> std::result::Result<(usize, Range<usize>, Found), String> {
+) -> std::result::Result<(usize, Range<usize>, LabelMatch), String> {
     let index = set.find(id).ok_or("has no features")?;
     let utterance = &set.utterances()[index];
     if utterance.frames == 0 {
@@ -406,13 +408,13 @@ fn locate(
                 )
             })?;
             let found = alignment.indices().map(|i| ids[i]).collect();
-            return Ok((index, alignment.frames, Found::Ids(found)));
+            return Ok((index, alignment.frames, LabelMatch::Ids(found)));
         }
         Labels::Utterances { labels, .. } => labels.get(id).ok_or_else(no_label)?.clone(),
         Labels::Speakers => speaker(utterance)?.to_string(),
     };
     let rows = reading.protocol.rows(utterance.frames, reading.frame_rate);
-    Ok((index, 0..utterance.frames, Found::Word(word, rows)))
+    Ok((index, 0..utterance.frames, LabelMatch::Word(word, rows)))
 }
 
 fn speaker(utterance: &FeatureUtterance) -> std::result::Result<&str, String> {

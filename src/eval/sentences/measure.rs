@@ -16,12 +16,12 @@ use crate::eval::probe::outcome::ProbeRow as Figures;
 use crate::eval::probe::penalty::{choose, hold_out_of};
 use crate::eval::probe::softmax::argmax;
 use crate::eval::probe::split::deal;
-use crate::eval::probe::standardise::standardise;
+use crate::eval::probe::standardize::standardize;
 use crate::eval::probe::table::{Table, classes_of};
 use crate::eval::sentences::bag::bag;
 use crate::eval::sentences::outcome::{Row, SentenceOutcome};
-use crate::eval::sentences::sparse::{Labelled, Rows};
-use crate::eval::sentences::task::{Task, sentences};
+use crate::eval::sentences::sparse::{Labeled, SparseRows};
+use crate::eval::sentences::task::{SentenceTask, sentences};
 use crate::eval::sentences::tfidf::Tfidf;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -46,7 +46,7 @@ pub enum Representation {
 
 impl Representation {
     /// The mean of `dim`-dimensional random word vectors.
-    pub fn bag(task: &Task, dim: usize, seed: u64) -> Representation {
+    pub fn bag(task: &SentenceTask, dim: usize, seed: u64) -> Representation {
         Representation::Vectors { name: format!("bag {dim}"), dim, rows: bag(&task.distinct(), dim, seed) }
     }
 
@@ -84,7 +84,7 @@ impl Default for Settings {
 /// If there are fewer than two folds or more folds than examples; if there is not exactly one vector for each distinct sentence, or a
 /// vector is not finite.
 pub fn measure(
-    task: &Task,
+    task: &SentenceTask,
     representations: &[Representation],
     settings: &Settings,
     note: &dyn Fn(&str),
@@ -120,7 +120,7 @@ struct Tested {
 
 /// A task with its folds.
 struct Study<'a> {
-    task: &'a Task,
+    task: &'a SentenceTask,
     settings: &'a Settings,
     labels: Vec<String>,
     names: Vec<String>,
@@ -129,7 +129,7 @@ struct Study<'a> {
 }
 
 impl<'a> Study<'a> {
-    fn new(task: &'a Task, settings: &'a Settings) -> Result<Self> {
+    fn new(task: &'a SentenceTask, settings: &'a Settings) -> Result<Self> {
         let labels: Vec<String> = task.examples.iter().map(|e| e.label.clone()).collect();
         let n = labels.len();
         let folds = match task.train {
@@ -256,7 +256,7 @@ impl<'a> Study<'a> {
         let (width, rows) = (self.width(dim), self.features(name, dim, vectors)?);
         let table = Table::of_rows(width, rows, &self.labels, self.settings.stop.clone())?;
         let one = |(index, (train, test)): (usize, &Fold)| {
-            let standard = standardise(&table, train)?;
+            let standard = standardize(&table, train)?;
             let (l2, parameters) = match self.settings.l2 {
                 Some(l2) => (l2, logistic::start(&table, train)),
                 None => {
@@ -286,13 +286,13 @@ impl<'a> Study<'a> {
                 return Err(Error::Interrupted { kept: "a measure keeps nothing; run it again".into() });
             }
             let fitted = Tfidf::fit(train.iter().flat_map(|&i| sentences(&self.task.examples[i])));
-            let mut rows = Rows::new(self.width(fitted.words().len()));
+            let mut rows = SparseRows::new(self.width(fitted.words().len()));
             let append = |e: &super::task::Example| fitted.append(&e.first, e.second.as_deref(), &mut rows);
             self.task.examples.iter().for_each(append);
             let strata: Vec<String> = train.iter().map(|&i| self.labels[i].clone()).collect();
             let (most, held_out) = hold_out_of(&strata, train, self.settings.seed);
-            let labelled = Labelled { rows: &rows, classes: &self.classes, count: self.names.len() };
-            let trained = labelled.fit(&most, &held_out, self.settings.l2)?;
+            let labeled = Labeled { rows: &rows, classes: &self.classes, count: self.names.len() };
+            let trained = labeled.fit(&most, &held_out, self.settings.l2)?;
             let said = test.iter().map(|&i| trained.class(&rows, i)).collect();
             let (l2, iterations, converged) = (trained.l2, trained.iterations, trained.converged);
             Ok((self.width(fitted.words().len()), Tested { said, l2, iterations, converged }))

@@ -6,7 +6,7 @@
 //!   `a` and `b`. A text file may have such a header too.
 
 use crate::error::{Error, Problem, Result};
-use crate::eval::sentences::task::{Example, Task};
+use crate::eval::sentences::task::{Example, SentenceTask};
 use std::path::Path;
 
 /// What to do about a line that cannot be used.
@@ -25,7 +25,7 @@ pub fn examples(path: &Path) -> Result<Vec<Example>> {
     let mut records = records.into_iter().peekable();
     let columns = match records.peek() {
         None if problems.is_empty() => {
-            let what = format!("{}: holds no labelled sentence", path.display());
+            let what = format!("{}: holds no labeled sentence", path.display());
             return Err(Error::failed(what, REMEDY));
         }
         None => Columns { places: vec![0, 1], of: 2, header: false },
@@ -53,16 +53,16 @@ pub fn examples(path: &Path) -> Result<Vec<Example>> {
 ///
 /// # Errors
 /// Errors of [`examples`] and [`Task::new`].
-pub fn task(path: &Path) -> Result<Task> {
-    Task::new(name(path), examples(path)?)
+pub fn task(path: &Path) -> Result<SentenceTask> {
+    SentenceTask::new(name(path), examples(path)?)
 }
 
 /// A task from a training file and a test file, named after the second.
 ///
 /// # Errors
 /// Errors of [`examples`] and [`Task::split`].
-pub fn split(train: &Path, test: &Path) -> Result<Task> {
-    Task::split(name(test), examples(train)?, examples(test)?)
+pub fn split(train: &Path, test: &Path) -> Result<SentenceTask> {
+    SentenceTask::split(name(test), examples(train)?, examples(test)?)
 }
 
 fn name(path: &Path) -> String {
@@ -212,7 +212,7 @@ mod tests {
         assert!(text.find("line 2").unwrap() < text.find("line 3").unwrap());
         assert!(read("t.csv", b"a,x\nb,\xff\n").unwrap_err().to_string().contains("t.csv line 2: not UTF-8"));
         assert!(read("t.txt", b"no label here\n").unwrap_err().to_string().contains("t.txt line 1: one column"));
-        assert!(read("t.txt", b"\n\n").unwrap_err().to_string().contains("holds no labelled sentence"));
+        assert!(read("t.txt", b"\n\n").unwrap_err().to_string().contains("holds no labeled sentence"));
         assert!(read("t.tsv", b"\xff\n").unwrap_err().to_string().contains("line 1: not UTF-8"));
     }
 }

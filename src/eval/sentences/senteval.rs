@@ -16,7 +16,7 @@
 //! `sentiment-dev`; here, as for every task, it is chosen on a part of the training data, and `sentiment-dev` is not read.
 
 use crate::error::{Error, Problem, Result};
-use crate::eval::sentences::task::{Example, Task};
+use crate::eval::sentences::task::{Example, SentenceTask};
 use std::path::{Path, PathBuf};
 
 /// The tasks that [`load`] knows.
@@ -27,7 +27,7 @@ pub const TASKS: [&str; 8] = ["MR", "CR", "SUBJ", "MPQA", "TREC", "SST", "SST5",
 ///
 /// # Errors
 /// If the name is unknown, the files do not exist, or one of their lines cannot be used.
-pub fn load(name: &str, data: &Path) -> Result<Task> {
+pub fn load(name: &str, data: &Path) -> Result<SentenceTask> {
     let upper = name.to_ascii_uppercase();
     match upper.as_str() {
         "MR" => folds("MR", data, [("rt-polarity.pos", "positive"), ("rt-polarity.neg", "negative")]),
@@ -43,7 +43,7 @@ pub fn load(name: &str, data: &Path) -> Result<Task> {
 }
 
 /// A task from two files with one sentence per line, one file for each class.
-fn folds(name: &str, data: &Path, files: [(&str, &str); 2]) -> Result<Task> {
+fn folds(name: &str, data: &Path, files: [(&str, &str); 2]) -> Result<SentenceTask> {
     let dir = find(name, data, files[0].0)?;
     let (mut examples, mut remarks) = (Vec::new(), Vec::new());
     for (file, label) in files {
@@ -61,14 +61,20 @@ fn folds(name: &str, data: &Path, files: [(&str, &str); 2]) -> Result<Task> {
             remarks.push(format!("{file}: {empty} empty lines were left out"));
         }
     }
-    Ok(Task { remarks, ..Task::new(name, examples)? })
+    Ok(SentenceTask { remarks, ..SentenceTask::new(name, examples)? })
 }
 
 /// The content of a line: label, sentence, second sentence; none if it is a header; or a description of what is wrong.
 type Line = std::result::Result<Option<(String, String, Option<String>)>, String>;
 
 /// A task from two files of labeled lines, for training and for testing.
-fn split(name: &str, under: &str, data: &Path, files: [&str; 2], take: &dyn Fn(u64, &str) -> Line) -> Result<Task> {
+fn split(
+    name: &str,
+    under: &str,
+    data: &Path,
+    files: [&str; 2],
+    take: &dyn Fn(u64, &str) -> Line,
+) -> Result<SentenceTask> {
     let dir = find(under, data, files[0])?;
     let (mut parts, mut problems) = ([Vec::new(), Vec::new()], Vec::new());
     for (part, file) in parts.iter_mut().zip(files) {
@@ -89,7 +95,7 @@ fn split(name: &str, under: &str, data: &Path, files: [&str; 2], take: &dyn Fn(u
         ));
     }
     let [train, test] = parts;
-    Task::split(name, train, test)
+    SentenceTask::split(name, train, test)
 }
 
 fn trec(_: u64, line: &str) -> Line {

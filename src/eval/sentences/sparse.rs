@@ -1,12 +1,12 @@
 //! Multinomial logistic regression on sparse rows, such as TF-IDF's.
 //!
 //! The objective is that of [`logistic`](crate::eval::probe::logistic): the mean over rows of -log softmax(W x + b)_y plus l2 / (2 n)
-//! |W|^2. Here it is computed in f64, over the columns that are not zero. Rows are not standardized, since they would no longer be
+//! |W|^2. Here it is computed in f64, over the columns that are not zero. SparseRows are not standardized, since they would no longer be
 //! sparse. The optimizer is [`lbfgs`](crate::eval::probe::lbfgs) with the diagonal of a bound on the Hessian as preconditioner, and the
 //! penalty is searched as in [`penalty`]. Parameters are stored column by column, (V, K), followed by the intercepts (K).
 
 use crate::error::Result;
-use crate::eval::probe::lbfgs::{Minimum, Stop, minimise};
+use crate::eval::probe::lbfgs::{Minimum, Stop, minimize};
 use crate::eval::probe::penalty;
 use std::ops::Range;
 
@@ -22,17 +22,17 @@ const ITERATIONS: usize = 1000;
 
 /// Sparse rows: only the values that are not zero are kept.
 #[derive(Debug, Clone)]
-pub struct Rows {
+pub struct SparseRows {
     ends: Vec<usize>,
     columns: Vec<u32>,
     values: Vec<f32>,
     dim: usize,
 }
 
-impl Rows {
+impl SparseRows {
     /// An empty set of rows with `dim` columns.
-    pub fn new(dim: usize) -> Rows {
-        Rows { ends: Vec::new(), columns: Vec::new(), values: Vec::new(), dim }
+    pub fn new(dim: usize) -> SparseRows {
+        SparseRows { ends: Vec::new(), columns: Vec::new(), values: Vec::new(), dim }
     }
 
     /// Appends a row; columns outside the `dim` columns are skipped.
@@ -77,9 +77,9 @@ impl Rows {
 
 /// Training data: rows, the class of each, and the number of classes.
 #[derive(Debug, Clone, Copy)]
-pub struct Labelled<'a> {
+pub struct Labeled<'a> {
     /// The rows.
-    pub rows: &'a Rows,
+    pub rows: &'a SparseRows,
     /// The class of each row.
     pub classes: &'a [u32],
     /// Number of classes.
@@ -88,7 +88,7 @@ pub struct Labelled<'a> {
 
 /// A trained classifier.
 #[derive(Debug, Clone)]
-pub struct Trained {
+pub struct TrainedClassifier {
     /// W (V, K), then b (K).
     pub parameters: Vec<f64>,
     /// The penalty.
@@ -99,7 +99,7 @@ pub struct Trained {
     pub converged: bool,
 }
 
-impl Labelled<'_> {
+impl Labeled<'_> {
     /// The mean loss on the rows `items` and, if requested, its gradient.
     fn mean_loss(&self, items: &[usize], parameters: &[f64], mut gradient: Option<&mut [f64]>) -> f64 {
         let (k, bias) = (self.count, self.rows.dim * self.count);
@@ -145,7 +145,7 @@ impl Labelled<'_> {
         let precondition = |v: &mut [f64]| {
             v.chunks_exact_mut(k).zip(&diagonal).for_each(|(v, d)| v.iter_mut().for_each(|v| *v /= d));
         };
-        minimise(&mut function, parameters, &precondition, Stop { gradient, iterations: ITERATIONS })
+        minimize(&mut function, parameters, &precondition, Stop { gradient, iterations: ITERATIONS })
     }
 
     /// Parameters to start from: zero weights, and the logarithm of each class's share as its intercept.
@@ -162,7 +162,7 @@ impl Labelled<'_> {
     ///
     /// # Errors
     /// If training produces a value that is not finite.
-    pub fn fit(&self, train: &[usize], held_out: &[usize], l2: Option<f64>) -> Result<Trained> {
+    pub fn fit(&self, train: &[usize], held_out: &[usize], l2: Option<f64>) -> Result<TrainedClassifier> {
         let all = [train, held_out].concat();
         let (l2, from) = match l2 {
             Some(l2) => (l2, self.start(&all)),
@@ -181,13 +181,13 @@ impl Labelled<'_> {
             }
         };
         let found = self.minimum(&all, l2, from, TOLERANCE)?;
-        Ok(Trained { parameters: found.x, l2, iterations: found.iterations, converged: found.converged })
+        Ok(TrainedClassifier { parameters: found.x, l2, iterations: found.iterations, converged: found.converged })
     }
 }
 
-impl Trained {
+impl TrainedClassifier {
     /// The probability of each class for a row.
-    pub fn probabilities(&self, rows: &Rows, row: usize) -> Vec<f64> {
+    pub fn probabilities(&self, rows: &SparseRows, row: usize) -> Vec<f64> {
         let mut scores = vec![0.0; self.parameters.len() / (rows.dim + 1)];
         rows.scores(row, &self.parameters, &mut scores);
         softmax(&mut scores, 0.0, &mut 0.0);
@@ -195,7 +195,7 @@ impl Trained {
     }
 
     /// The most likely class of a row, the first one in a tie.
-    pub fn class(&self, rows: &Rows, row: usize) -> u32 {
+    pub fn class(&self, rows: &SparseRows, row: usize) -> u32 {
         let p = self.probabilities(rows, row);
         (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b]).then(b.cmp(&a))).unwrap_or(0) as u32
     }
@@ -215,10 +215,10 @@ mod tests {
     use super::*;
     use crate::seed::stream;
 
-    /// Rows with eight columns, three of which are set, and classes that are determined by the first of these, with some noise.
-    fn planted(n: usize) -> (Rows, Vec<u32>) {
+    /// SparseRows with eight columns, three of which are set, and classes that are determined by the first of these, with some noise.
+    fn planted(n: usize) -> (SparseRows, Vec<u32>) {
         let mut rng = stream(1, "planted", 0);
-        let (mut rows, mut classes) = (Rows::new(8), Vec::new());
+        let (mut rows, mut classes) = (SparseRows::new(8), Vec::new());
         for _ in 0..n {
             let first = rng.below(3);
             classes.push(if rng.below(10) == 0 { rng.below(3) } else { first });
@@ -230,16 +230,16 @@ mod tests {
     #[test]
     fn the_gradient_is_that_of_the_loss() {
         let (rows, classes) = planted(20);
-        let labelled = Labelled { rows: &rows, classes: &classes, count: 3 };
+        let labeled = Labeled { rows: &rows, classes: &classes, count: 3 };
         let items: Vec<usize> = (0..20).collect();
         let x: Vec<f64> = (0..27).map(|i| (f64::from(i) * 0.7).sin()).collect();
         let mut gradient = vec![0.0; 27];
-        labelled.mean_loss(&items, &x, Some(&mut gradient));
+        labeled.mean_loss(&items, &x, Some(&mut gradient));
         for i in 0..27 {
             let at = |d: f64| {
                 let mut y = x.clone();
                 y[i] += d;
-                labelled.mean_loss(&items, &y, None)
+                labeled.mean_loss(&items, &y, None)
             };
             assert!(((at(1e-5) - at(-1e-5)) / 2e-5 - gradient[i]).abs() < 1e-8, "{i}");
         }
@@ -248,9 +248,9 @@ mod tests {
     #[test]
     fn learns_what_was_planted_with_a_penalty_that_was_chosen() {
         let (rows, classes) = planted(400);
-        let labelled = Labelled { rows: &rows, classes: &classes, count: 3 };
+        let labeled = Labeled { rows: &rows, classes: &classes, count: 3 };
         let (train, rest): (Vec<usize>, Vec<usize>) = (0..300).partition(|i| i % 5 > 0);
-        let trained = labelled.fit(&train, &rest, None).unwrap();
+        let trained = labeled.fit(&train, &rest, None).unwrap();
         let right = (300..400).filter(|&i| trained.class(&rows, i) == classes[i]).count();
         assert!(trained.converged && right >= 85, "{right}");
         assert!(trained.l2 < 1e3);

@@ -18,7 +18,7 @@ pub struct Example {
 
 /// Labeled sentences, or labeled pairs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Task {
+pub struct SentenceTask {
     /// Its name in the table.
     pub name: String,
     /// The examples to classify; with a given split the training examples come first.
@@ -29,14 +29,14 @@ pub struct Task {
     pub remarks: Vec<String>,
 }
 
-impl Task {
+impl SentenceTask {
     /// A task for cross-validation.
     ///
     /// # Errors
     /// If there are no examples, some are pairs and others are not, a sentence is empty, a label has only one example, or all examples
     /// have the same label.
-    pub fn new(name: impl Into<String>, examples: Vec<Example>) -> Result<Task> {
-        let task = Task { name: name.into(), examples, train: None, remarks: Vec::new() };
+    pub fn new(name: impl Into<String>, examples: Vec<Example>) -> Result<SentenceTask> {
+        let task = SentenceTask { name: name.into(), examples, train: None, remarks: Vec::new() };
         task.check_examples()?;
         let mut labels: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
         for example in &task.examples {
@@ -59,7 +59,7 @@ impl Task {
     /// # Errors
     /// As [`Task::new`] for either part, except that a label may have a single training example; also if a label occurs only in the test
     /// part.
-    pub fn split(name: impl Into<String>, train: Vec<Example>, test: Vec<Example>) -> Result<Task> {
+    pub fn split(name: impl Into<String>, train: Vec<Example>, test: Vec<Example>) -> Result<SentenceTask> {
         let name = name.into();
         for (part, which) in [(&train, "train on"), (&test, "test")] {
             if part.is_empty() {
@@ -81,7 +81,7 @@ impl Task {
             return Err(Error::problems(unknown.into_iter().map(problem).collect(), remedy));
         }
         let n = train.len();
-        let task = Task { name, examples: [train, test].concat(), train: Some(n), remarks: Vec::new() };
+        let task = SentenceTask { name, examples: [train, test].concat(), train: Some(n), remarks: Vec::new() };
         task.check_examples()?;
         task.two_labels(&task.examples[..n])?;
         Ok(task)
@@ -153,20 +153,21 @@ pub(super) mod tests {
 
     #[test]
     fn distinct_sentences_come_in_the_order_of_their_first_appearance() {
-        let task = Task::new("t", examples(&["y b | a", "n a | c", "y c | c", "n d | b"])).unwrap();
+        let task = SentenceTask::new("t", examples(&["y b | a", "n a | c", "y c | c", "n d | b"])).unwrap();
         assert_eq!(task.distinct(), ["b", "a", "c", "d"]);
         assert!(task.pairs());
     }
 
     #[test]
-    fn what_cannot_be_learnt_or_tested_is_named_with_its_place() {
-        let text = |lines: &[&str]| Task::new("t", examples(lines)).unwrap_err().to_string();
+    fn what_cannot_be_learned_or_tested_is_named_with_its_place() {
+        let text = |lines: &[&str]| SentenceTask::new("t", examples(lines)).unwrap_err().to_string();
         assert!(text(&["a x", "a y", "b z"]).contains("t line 3: the only example with the label \"b\""));
         assert!(text(&["a x", "a y"]).contains("all examples have the label"));
         assert!(text(&["a x", "b y | z"]).contains("t line 2: a pair, after one sentence"));
         assert!(text(&["a x", "b  "]).contains("t line 2: the sentence is empty"));
         assert!(text(&[]).contains("no examples"));
-        let split = |a: &[&str], b: &[&str]| Task::split("t", examples(a), examples(b)).unwrap_err().to_string();
+        let split =
+            |a: &[&str], b: &[&str]| SentenceTask::split("t", examples(a), examples(b)).unwrap_err().to_string();
         assert!(split(&["a x", "b y"], &["a z", "c z", "c z"]).contains("t line 2: no training example has the label"));
         assert!(split(&["a x", "b y"], &[]).contains("nothing to test"));
         assert!(split(&["a x"], &["a y"]).contains("all examples have the label"));

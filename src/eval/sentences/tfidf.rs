@@ -4,7 +4,7 @@
 //! sentences has the weight idf = ln((1 + n) / (1 + d)) + 1; a sentence is represented by its counts times idf, scaled to length 1.
 //! (The definition of a letter differs from Python's for some combining marks, which are letters here.)
 
-use crate::eval::sentences::sparse::Rows;
+use crate::eval::sentences::sparse::SparseRows;
 use std::collections::{BTreeMap, HashMap};
 
 /// The words of a sentence, lower-cased, in order.
@@ -57,7 +57,7 @@ impl Tfidf {
     }
 
     /// Appends the row of a sentence; for a pair, |a - b| followed by a * b, with twice as many columns.
-    pub(super) fn append(&self, first: &str, second: Option<&str>, rows: &mut Rows) {
+    pub(super) fn append(&self, first: &str, second: Option<&str>, rows: &mut SparseRows) {
         let a = self.row(first);
         let Some(second) = second else { return rows.push(a) };
         let b: BTreeMap<u32, f64> = self.row(second).into_iter().collect();
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_pair_has_the_differences_and_the_products() {
         let fitted = Tfidf::fit(["light day", "day night", "night light"]);
-        let mut rows = Rows::new(6);
+        let mut rows = SparseRows::new(6);
         fitted.append("day night", Some("light night"), &mut rows);
         let root = 0.5f64.sqrt() as f32;
         let got: Vec<(u32, f32)> = rows.row(0).collect();

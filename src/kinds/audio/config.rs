@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn every_fault_is_named_at_once_with_its_key() {
         let Err(Error::Config(faults)) =
-            resolve(&["train.lrr=1", "train.lr=-1", "data.window=0", "context.kind=rnn", "colour=red"])
+            resolve(&["train.lrr=1", "train.lr=-1", "data.window=0", "context.kind=rnn", "color=red"])
         else {
             panic!("accepted")
         };
@@ -137,7 +137,7 @@ mod tests {
             "train.lr: -1",
             "data.window",
             "context: unknown variant `rnn`",
-            "colour: unknown key",
+            "color: unknown key",
         ] {
             assert!(text.iter().any(|t| t.starts_with(needle)), "{needle} is not in {text:#?}");
         }

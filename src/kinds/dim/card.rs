@@ -36,8 +36,8 @@ impl ImageCard<'_> {
         let architecture = c.encoder.architecture;
         let [kernel, stride, padding] = architecture.window();
         let channels: Vec<String> = architecture.channels().iter().map(ToString::to_string).collect();
-        let labelled = c.objective.labels > 0.0;
-        let learnt = if labelled {
+        let labeled = c.objective.labels > 0.0;
+        let learned = if labeled {
             "learned with labels"
         } else {
             "learned without labels by maximizing the information it carries about its image, at every location or as a whole"
@@ -51,7 +51,7 @@ impl ImageCard<'_> {
             ("Y", format!("{} dimensions", c.encoder.latent_dim)),
             (
                 "objective",
-                if labelled { "labels".into() } else { format!("{}, {weights}", word(&c.objective.estimator)) },
+                if labeled { "labels".into() } else { format!("{}, {weights}", word(&c.objective.estimator)) },
             ),
         ];
         let repo = self.about.repo.and_then(repository);
@@ -77,7 +77,7 @@ impl ImageCard<'_> {
         .fold(PYTORCH.to_string(), |program, (mark, text)| program.replace(mark, text));
         format!(
             "{}\n# {}\n\nAn encoder for images of {size}, of the Deep InfoMax family ([Hjelm et al. 2019](https://arxiv.org/abs/1808.06670)): it \
-            turns an image into a vector Y of {} numbers, {learnt}.\n\n## Architecture\n\n{}\n## Use\n\nWith [cpc](https://crates.io/crates/cpc-toolkit); DATA is a \
+            turns an image into a vector Y of {} numbers, {learned}.\n\n## Architecture\n\n{}\n## Use\n\nWith [cpc](https://crates.io/crates/cpc-toolkit); DATA is a \
             directory of MNIST's IDX files or of parquet files:\n\n```sh\ncpc extract {model} DATA --layer y --out features\ncpc probe {model} --data DATA --layer y,conv \
             --baselines random,pca\n```\n\nIn PyTorch, without cpc:\n\n```python\n{program}```\n\n## Intended use and limits\n\n- It is meant for features of images like those it was \
             trained on.\n- Nothing is reported here about how well these features classify images: `cpc probe` measures that.\n{CITATION}",

@@ -74,7 +74,7 @@ impl DimObjectiveConfig {
             }
         }
         if self.alpha + self.beta + self.labels == 0.0 {
-            let what = "objective.beta and objective.labels are 0 too: nothing is learnt";
+            let what = "objective.beta and objective.labels are 0 too: nothing is learned";
             faults.push(Problem::new("objective.alpha", what));
         }
         check_dim("objective.critic_dim", self.critic_dim, faults);

@@ -11,7 +11,7 @@ use crate::hub;
 use crate::image::{self, ImageSet, Images};
 use crate::kinds::{Described, Model, ProbeRequest, Probed, Probing, not_for};
 use crate::observer::Session;
-use crate::report::probe_page::{MAP_POINTS, ProbePage, neighbours, render};
+use crate::report::probe_page::{MAP_POINTS, ProbePage, neighbors, render};
 use std::collections::HashMap;
 
 /// Principal components of the baseline `pca`: as many as Y has dimensions.
@@ -59,7 +59,7 @@ impl Probing for ImageProbing {
         let mut add = |name: String, (rows, dim): (Vec<f32>, usize)| -> Result<()> {
             if request.page {
                 let test = &rows[images.train.len() * dim..];
-                pictures.push(neighbours(&images.test, test, dim, SHOWN)?);
+                pictures.push(neighbors(&images.test, test, dim, SHOWN)?);
             }
             session.observer.note(&format!("{name}: {} images, {dim}-dimensional", labels.len()));
             let rows = FeatureRows { name: &name, dim, rows };

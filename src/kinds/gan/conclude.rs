@@ -113,7 +113,7 @@ impl Judge {
         let made = samples.get(..DRAWN).unwrap_or(&samples);
         let panel = Panel {
             title: format!("{toy}, beta {}: {} of {} modes", config.objective.beta, coverage.reached, coverage.modes),
-            series: vec![dots("data", &real, Color::Grey), dots("generator", made, Color::Hue(0))],
+            series: vec![dots("data", &real, Color::Gray), dots("generator", made, Color::Hue(0))],
             x_range: Some((-5.0, 5.0)),
             y_range: Some((-5.0, 5.0)),
             equal_units: true,

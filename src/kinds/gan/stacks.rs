@@ -99,8 +99,8 @@ mod tests {
         let place = |i: usize| (0..set.len()).find(|&j| set.image(j) == planes.image(i));
         let places: Vec<usize> = (0..6).map(|i| place(i).expect("a plane that is no image")).collect();
         assert!(places.windows(2).any(|w| w[0] != w[1]));
-        let colours = ImageSet { size: stacks.size(), ..set };
-        assert!(Stacks::new(colours, 10).is_err());
+        let colors = ImageSet { size: stacks.size(), ..set };
+        assert!(Stacks::new(colors, 10).is_err());
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Toy {
         match self {
             Toy::Gaussians => {
                 let [x, y] = [stream.below(5), stream.below(5)].map(|i| 2.0 * f64::from(i) - 4.0);
-                [x, y].map(|centre| (centre + SPREAD * stream.normal64()) as f32)
+                [x, y].map(|center| (center + SPREAD * stream.normal64()) as f32)
             }
             Toy::Spiral => {
                 let [x, y] = spiral(stream.unit64());

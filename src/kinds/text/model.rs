@@ -13,7 +13,7 @@ use crate::config::{HeadsConfig, ObjectiveConfig, SentenceEncoderConfig};
 use crate::error::Result;
 use crate::model::{Contrast, Latents};
 use crate::nn::ContextConfig;
-use crate::nn::{Context, Phase, Rows, SentenceEncoder};
+use crate::nn::{Context, EmbeddingRows, Phase, SentenceEncoder};
 use crate::objective::PerStep;
 use crate::ops::tokens::Sentences;
 use crate::seed::Stream;
@@ -60,7 +60,7 @@ impl CpcText {
     ///
     /// # Errors
     /// Those of [`CpcText::encode`]; the number of sentences is not a multiple of the window.
-    pub fn forward(&self, sentences: &Sentences, window: usize) -> Result<(Latents, Rows)> {
+    pub fn forward(&self, sentences: &Sentences, window: usize) -> Result<(Latents, EmbeddingRows)> {
         let (z, rows) = self.encoder.forward(sentences)?;
         let (count, dim) = z.dims2()?;
         let z = z.reshape((count / window.max(1), window, dim))?;
@@ -128,7 +128,12 @@ mod tests {
         TextConfig::default().objective
     }
 
-    fn loss(model: &CpcText, batch: &Sentences, objective: &ObjectiveConfig, masked: bool) -> (Tensor, usize, Rows) {
+    fn loss(
+        model: &CpcText,
+        batch: &Sentences,
+        objective: &ObjectiveConfig,
+        masked: bool,
+    ) -> (Tensor, usize, EmbeddingRows) {
         let (latents, rows) = model.forward(batch, 5).unwrap();
         let texts = masked.then(|| batch.texts());
         let mut stream = stream(1, "negatives", 0);
@@ -201,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_whose_sentences_follow_a_pattern_is_learnt() {
+    fn a_text_whose_sentences_follow_a_pattern_is_learned() {
         // Ten topics of five words. A window goes through the topics in order from a random one; each sentence has three words of its topic.
         let windows = |step: u64| {
             let mut random = stream(7, "toy", step);

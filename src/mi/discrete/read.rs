@@ -268,8 +268,8 @@ mod tests {
 
     #[test]
     fn columns_are_read_by_name_as_text() {
-        let text = "id,colour,size\n1, red ,01\n2,blue,1\n3,red,1\n";
-        let columns = read_columns(text.as_bytes(), "d.csv", &["size", "colour"]).unwrap();
+        let text = "id,color,size\n1, red ,01\n2,blue,1\n3,red,1\n";
+        let columns = read_columns(text.as_bytes(), "d.csv", &["size", "color"]).unwrap();
         assert_eq!((&columns[0].codes[..], &columns[1].codes[..]), (&[0, 1, 1][..], &[0, 1, 0][..]));
         assert_eq!(columns[1].variable.values, ["red", "blue"]);
     }

@@ -18,8 +18,8 @@ use crate::mi::copula::Ranked;
 use crate::mi::estimate::copula::of_copula;
 use crate::mi::estimate::held_out::held_out;
 use crate::mi::estimate::neural::{of_crossed, start, training};
-use crate::mi::estimate::{Estimate, Estimator, Kind, Settings, Start, neighbours};
-use crate::mi::neural::{Rows, cross_fit};
+use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings, Start, neighbors};
+use crate::mi::neural::{HeldOutRows, cross_fit};
 use crate::mi::ranks::normal_scores;
 use crate::mi::samples::Samples;
 use crate::objective::Bound;
@@ -47,16 +47,16 @@ pub(super) fn auto(x: &Samples, y: &Samples, settings: &Settings) -> Result<Esti
     let (normal_x, normal_y) = (normal_scores(x)?, normal_scores(y)?);
     let training = training(Bound::InfoNce, settings);
     let begin = if base.student_is_better { Start::Student } else { Start::Normal };
-    let rows = |train: &[u32]| Rows::new(&normal_x, &normal_y, start(Some(&ranked), train, begin)?);
+    let rows = |train: &[u32]| HeldOutRows::new(&normal_x, &normal_y, start(Some(&ranked), train, begin)?);
     let crossed = cross_fit(x.len(), settings.protocol, &training, rows)?;
 
     let copula = of_copula(&ranked, base.student_is_better, Estimator::Auto)?;
     let cost = (base.train - base.mean()).max(0.0) / 2.0;
-    let mut learnt = of_crossed(Estimator::Auto, &crossed, &training);
-    learnt.nats += cost;
-    learnt.ci95 = learnt.ci95.map(|ci| ci.map(|end| end + cost));
-    learnt.kind = Kind::Estimate;
-    learnt.method =
+    let mut learned = of_crossed(Estimator::Auto, &crossed, &training);
+    learned.nats += cost;
+    learned.ci95 = learned.ci95.map(|ci| ci.map(|end| end + cost));
+    learned.kind = EstimateKind::Estimate;
+    learned.method =
         format!("network that starts from a {}", if base.student_is_better { "t copula" } else { "normal copula" });
 
     let names = ["normal copula", "t copula"];
@@ -65,14 +65,14 @@ pub(super) fn auto(x: &Samples, y: &Samples, settings: &Settings) -> Result<Esti
         let nats = of_copula(&ranked, which == 1, Estimator::Auto)?.nats;
         candidates.push(Candidate { name: names[which].into(), held_out, nats });
     }
-    candidates.push(Candidate { name: learnt.method.clone(), held_out: Some(crossed.value), nats: learnt.nats });
+    candidates.push(Candidate { name: learned.method.clone(), held_out: Some(crossed.value), nats: learned.nats });
     let gains: Vec<f64> = crossed.parts.iter().zip(&base.parts).map(|(network, copula)| network.1 - copula.1).collect();
     if !is_more(&gains) {
         return Ok(Estimate { candidates, ..copula });
     }
-    let mut chosen = learnt;
+    let mut chosen = learned;
     if x.dim() + y.dim() <= FEW {
-        let near = neighbours::ksg(x, y, settings)?;
+        let near = neighbors::ksg(x, y, settings)?;
         candidates.push(Candidate { name: near.method.clone(), held_out: None, nats: near.nats });
         if near.nats > chosen.nats {
             chosen = Estimate { estimator: Estimator::Auto, ..near };

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::mi::copula::{Elliptical, Ranked, normal, optimism, student};
 use crate::mi::estimate::held_out::held_out;
-use crate::mi::estimate::{Estimate, Estimator, Kind, Settings};
+use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings};
 use crate::mi::interval::of_mean;
 use crate::mi::linear::{Covariance, linear};
 use crate::mi::samples::Samples;
@@ -13,7 +13,7 @@ use candle_core::DType;
 pub(super) fn cca(x: &Samples, y: &Samples) -> Result<Estimate> {
     let covariance = Covariance::for_size(x.len(), x.dim() + y.dim());
     let found = linear(x, y, covariance)?;
-    let mut estimate = Estimate::new(Estimator::Cca, found.mi, Kind::Estimate, x.len());
+    let mut estimate = Estimate::new(Estimator::Cca, found.mi, EstimateKind::Estimate, x.len());
     estimate.method = format!("canonical correlations of rank {} and {}", found.ranks[0], found.ranks[1]);
     if covariance == Covariance::Oas {
         let what = format!(
@@ -42,7 +42,7 @@ pub(super) fn of_copula(ranked: &Ranked, student_is_better: bool, estimator: Est
     };
     let copula = copula.map_or_else(|| normal(ranked, &rows), Ok)?;
     let nats = copula.information() - optimism(&copula, rows.len());
-    let mut estimate = Estimate::new(estimator, nats, Kind::Estimate, rows.len());
+    let mut estimate = Estimate::new(estimator, nats, EstimateKind::Estimate, rows.len());
     estimate.method = name(&copula);
     let [p, q] = copula.ranks();
     if rows.len() <= p + q {

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::mi::copula::{Ranked, normal, student};
 use crate::mi::estimate::Settings;
-use crate::mi::neural::Rows;
+use crate::mi::neural::HeldOutRows;
 use crate::mi::parallel::in_parallel;
 use crate::objective::Bound;
 
@@ -41,7 +41,7 @@ pub(super) fn held_out(ranked: &Ranked, settings: &Settings) -> Result<HeldOut> 
                 found.push(None);
                 continue;
             };
-            let rows = Rows::copula(copula.ratio(ranked)?)?;
+            let rows = HeldOutRows::copula(copula.ratio(ranked)?)?;
             let value = |of: &[u32]| Bound::InfoNce.contributions(&rows.scores(None, of, BLOCK, Bound::InfoNce)?, None);
             let train = value(&train[..train.len().min(test.len())])?;
             found.push(Some((value(test)?, train.iter().sum::<f64>() / train.len() as f64)));

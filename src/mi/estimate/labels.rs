@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::mi::discrete::{Column, Counts, Estimator as Discrete, Variable as Named};
-use crate::mi::estimate::{Estimate, Estimator, Kind, Settings, neural};
+use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings, neural};
 use crate::mi::interval::by_halves;
-use crate::mi::neighbours;
+use crate::mi::neighbors;
 use crate::mi::ranks::normal_scores;
 use crate::mi::samples::Samples;
 use crate::mi::variable::Variable;
@@ -34,8 +34,8 @@ pub(super) fn with_labels(x: &Variable, y: &Variable, estimator: Estimator, sett
                 return Ok(near);
             }
             // Both are too low where they are wrong, so the larger one is nearer.
-            let learnt = neural::neural(x, y, Bound::InfoNce, settings)?;
-            Ok(if learnt.nats > near.nats { Estimate { estimator, ..learnt } } else { near })
+            let learned = neural::neural(x, y, Bound::InfoNce, settings)?;
+            Ok(if learned.nats > near.nats { Estimate { estimator, ..learned } } else { near })
         }
         _ => Err(Error::usage("there are no labels", "report this as a fault of cpc")),
     }
@@ -62,7 +62,7 @@ fn tables(
     let of = |counts: &Counts| counts.mutual_information(&[0], &[1], Discrete::MillerMadow);
     let nats = of(&counts)?;
     let n = codes[0].len();
-    let mut estimate = Estimate::new(estimator, nats, Kind::Estimate, n);
+    let mut estimate = Estimate::new(estimator, nats, EstimateKind::Estimate, n);
     estimate.method = "table of labels, miller-madow".into();
     estimate.warnings = counts.warnings(&[0, 1])?;
     estimate.ci95 = by_halves(n, nats, settings.seed, |rows| of(&value(Some(rows))?)).ok();
@@ -72,11 +72,10 @@ fn tables(
 /// Labels and numbers: Ross's nearest neighbors among the rows with the same label.
 fn ross(estimator: Estimator, codes: &[u32], numbers: &Samples, settings: &Settings) -> Result<Estimate> {
     let numbers = normal_scores(numbers)?;
-    let value =
-        |codes: &[u32], numbers: &Samples| neighbours::labels(codes, numbers, settings.neighbours, settings.seed);
+    let value = |codes: &[u32], numbers: &Samples| neighbors::labels(codes, numbers, settings.neighbors, settings.seed);
     let found = value(codes, &numbers)?;
-    let mut estimate = Estimate::new(estimator, found.mi, Kind::Estimate, found.local.len());
-    estimate.method = format!("neighbours of the same label (Ross 2014), {}", settings.neighbours);
+    let mut estimate = Estimate::new(estimator, found.mi, EstimateKind::Estimate, found.local.len());
+    estimate.method = format!("neighbors of the same label (Ross 2014), {}", settings.neighbors);
     estimate.warnings = found.warnings();
     let halves = |rows: &[usize]| {
         let some: Vec<u32> = rows.iter().map(|&i| codes[i]).collect();

@@ -9,7 +9,7 @@ mod auto;
 mod copula;
 mod held_out;
 mod labels;
-mod neighbours;
+mod neighbors;
 mod neural;
 
 pub use auto::Candidate;
@@ -97,7 +97,7 @@ pub struct Settings {
     /// The number of pairs in a batch; none for the default.
     pub batch_size: Option<usize>,
     /// The number of neighbors k of `ksg`.
-    pub neighbours: usize,
+    pub neighbors: usize,
     /// The number of bins of `histogram`; none for as many as keep five rows per cell.
     pub bins: Option<usize>,
     /// The seed of all randomness.
@@ -112,7 +112,7 @@ impl Default for Settings {
             start: Start::Nothing,
             steps: None,
             batch_size: None,
-            neighbours: super::neighbours::NEIGHBOURS,
+            neighbors: super::neighbors::NEIGHBORS,
             bins: None,
             seed: 0,
         }
@@ -121,7 +121,7 @@ impl Default for Settings {
 
 /// How an estimate relates to the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum EstimateKind {
     /// At most the truth, in expectation.
     LowerBound,
     /// At least the truth, in expectation, if its density is correct.
@@ -130,22 +130,22 @@ pub enum Kind {
     Estimate,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for EstimateKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Kind::LowerBound => "lower bound",
-            Kind::UpperBound => "upper bound",
-            Kind::Estimate => "estimate",
+            EstimateKind::LowerBound => "lower bound",
+            EstimateKind::UpperBound => "upper bound",
+            EstimateKind::Estimate => "estimate",
         })
     }
 }
 
-impl From<Side> for Kind {
-    fn from(side: Side) -> Kind {
+impl From<Side> for EstimateKind {
+    fn from(side: Side) -> EstimateKind {
         match side {
-            Side::Lower => Kind::LowerBound,
-            Side::Upper => Kind::UpperBound,
-            Side::Neither => Kind::Estimate,
+            Side::Lower => EstimateKind::LowerBound,
+            Side::Upper => EstimateKind::UpperBound,
+            Side::Neither => EstimateKind::Estimate,
         }
     }
 }
@@ -160,7 +160,7 @@ pub struct Estimate {
     /// The value in nats, never NaN. It is not truncated at 0: a negative value means that no dependence was found.
     pub nats: f64,
     /// How the value relates to the truth.
-    pub kind: Kind,
+    pub kind: EstimateKind,
     /// A 95 % interval: how much the value would vary with other samples of this size. Bias is not included.
     pub ci95: Option<[f64; 2]>,
     /// The number of rows that the value is computed from.
@@ -180,7 +180,7 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    fn new(estimator: Estimator, nats: f64, kind: Kind, n: usize) -> Estimate {
+    fn new(estimator: Estimator, nats: f64, kind: EstimateKind, n: usize) -> Estimate {
         Estimate {
             estimator,
             method: estimator.to_string(),
@@ -215,14 +215,12 @@ pub fn estimate(x: &Variable, y: &Variable, estimator: Estimator, settings: &Set
     }
     let mut found = match (x, y, estimator) {
         (_, _, Estimator::Neural(bound)) => neural::neural(x, y, bound, settings),
-        (Variable::Numbers(x), Variable::Numbers(y), _) => match estimator {
-            Estimator::Auto => auto::auto(x, y, settings),
-            Estimator::Ksg => neighbours::ksg(x, y, settings),
-            Estimator::Cca => copula::cca(x, y),
-            Estimator::Copula => copula::copula(x, y, settings),
-            _ => neighbours::histogram(x, y, settings),
-        },
-        _ => labels::with_labels(x, y, estimator, settings),
+        (Variable::Numbers(x), Variable::Numbers(y), Estimator::Auto) => auto::auto(x, y, settings),
+        (Variable::Numbers(x), Variable::Numbers(y), Estimator::Ksg) => neighbors::ksg(x, y, settings),
+        (Variable::Numbers(x), Variable::Numbers(y), Estimator::Cca) => copula::cca(x, y),
+        (Variable::Numbers(x), Variable::Numbers(y), Estimator::Copula) => copula::copula(x, y, settings),
+        (Variable::Numbers(x), Variable::Numbers(y), Estimator::Histogram) => neighbors::histogram(x, y, settings),
+        (Variable::Labels(..), _, _) | (_, Variable::Labels(..), _) => labels::with_labels(x, y, estimator, settings),
     }?;
     found.nats += 0.0; // turns -0 into 0
     if found.nats.is_finite() {

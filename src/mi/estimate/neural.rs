@@ -2,9 +2,9 @@
 
 use crate::error::Result;
 use crate::mi::copula::{Ranked, Ratio, normal, student};
-use crate::mi::estimate::{Estimate, Estimator, Kind, Settings, Start};
+use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings, Start};
 use crate::mi::interval::of_mean;
-use crate::mi::neural::{Crossed, Rows, Training, cross_fit};
+use crate::mi::neural::{Crossed, HeldOutRows, Training, cross_fit};
 use crate::mi::variable::Variable;
 use crate::nn::CriticKind;
 use crate::objective::Bound;
@@ -24,7 +24,7 @@ pub(super) fn neural(x: &Variable, y: &Variable, bound: Bound, settings: &Settin
         (Variable::Numbers(x), Variable::Numbers(y), Start::Normal | Start::Student) => Some(Ranked::new(x, y)?),
         _ => None,
     };
-    let rows = |train: &[u32]| Rows::new(&encoded_x, &encoded_y, start(ranked.as_ref(), train, settings.start)?);
+    let rows = |train: &[u32]| HeldOutRows::new(&encoded_x, &encoded_y, start(ranked.as_ref(), train, settings.start)?);
     let crossed = cross_fit(x.len(), settings.protocol, &training, rows)?;
     let mut estimate = of_crossed(Estimator::Neural(bound), &crossed, &training);
     estimate.method = format!("{bound}, {} critic", training.critic);
@@ -68,7 +68,7 @@ pub(super) fn start(ranked: Option<&Ranked>, train: &[u32], start: Start) -> Res
 pub(super) fn of_crossed(estimator: Estimator, crossed: &Crossed, training: &Training) -> Estimate {
     let bound = training.bound;
     let parts: Vec<f64> = crossed.parts.iter().map(|part| part.1).collect();
-    let mut estimate = Estimate::new(estimator, crossed.value, Kind::from(bound.side()), parts.len());
+    let mut estimate = Estimate::new(estimator, crossed.value, EstimateKind::from(bound.side()), parts.len());
     estimate.ci95 = of_mean(&parts).filter(|ci| ci.iter().all(|v| v.is_finite()));
     estimate.pointwise.clone_from(&crossed.pointwise);
     estimate.ceiling = bound.ceiling(crossed.others);

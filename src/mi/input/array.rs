@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::mi::input::column::Column;
-use crate::mi::input::raw::{Kind, Layout};
-use crate::mi::input::table::{Found, Table, Wanted};
+use crate::mi::input::raw::{Layout, ValueKind};
+use crate::mi::input::table::{FoundColumn, Table, Wanted};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -41,11 +41,11 @@ impl Table for Npy {
         &self.names
     }
 
-    fn read(mut self: Box<Self>, wanted: &[Wanted]) -> Result<Found> {
+    fn read(mut self: Box<Self>, wanted: &[Wanted]) -> Result<FoundColumn> {
         let bytes = body(&mut self.input, &self.layout, &self.file)?;
         let column =
             |w: &Wanted| Column { name: self.names[w.at].clone(), cells: self.layout.column(&bytes, w.at, w.labels) };
-        Ok(Found { columns: wanted.iter().map(|w| vec![column(w)]).collect(), lines: None })
+        Ok(FoundColumn { columns: wanted.iter().map(|w| vec![column(w)]).collect(), lines: None })
     }
 }
 
@@ -87,7 +87,7 @@ impl Table for Npz {
         &self.names
     }
 
-    fn read(mut self: Box<Self>, wanted: &[Wanted]) -> Result<Found> {
+    fn read(mut self: Box<Self>, wanted: &[Wanted]) -> Result<FoundColumn> {
         let mut columns = Vec::new();
         for w in wanted {
             let name = &self.names[w.at];
@@ -105,7 +105,7 @@ impl Table for Npz {
             entry.read(&mut [0]).map_err(|e| damaged(&e))?;
             columns.push(layout.columns(&bytes, name, w.labels));
         }
-        Ok(Found { columns, lines: None })
+        Ok(FoundColumn { columns, lines: None })
     }
 }
 
@@ -126,20 +126,20 @@ fn header(input: &mut impl Read, place: &str) -> Result<Layout> {
         return refuse(format!("records ({})", dtype.descr()), "save each field as a separate array");
     };
     let found = match (kind.type_char(), kind.size_field()) {
-        (TypeChar::Bool, 1) => Kind::Bool,
-        (TypeChar::Int, 1) => Kind::I8,
-        (TypeChar::Int, 2) => Kind::I16,
-        (TypeChar::Int, 4) => Kind::I32,
-        (TypeChar::Int, 8) => Kind::I64,
-        (TypeChar::Uint, 1) => Kind::U8,
-        (TypeChar::Uint, 2) => Kind::U16,
-        (TypeChar::Uint, 4) => Kind::U32,
-        (TypeChar::Uint, 8) => Kind::U64,
-        (TypeChar::Float, 2) => Kind::F16,
-        (TypeChar::Float, 4) => Kind::F32,
-        (TypeChar::Float, 8) => Kind::F64,
-        (TypeChar::ByteStr, n) => Kind::Bytes(usize::try_from(n).unwrap_or(usize::MAX)),
-        (TypeChar::UnicodeStr, n) => Kind::Characters(usize::try_from(n).unwrap_or(usize::MAX)),
+        (TypeChar::Bool, 1) => ValueKind::Bool,
+        (TypeChar::Int, 1) => ValueKind::I8,
+        (TypeChar::Int, 2) => ValueKind::I16,
+        (TypeChar::Int, 4) => ValueKind::I32,
+        (TypeChar::Int, 8) => ValueKind::I64,
+        (TypeChar::Uint, 1) => ValueKind::U8,
+        (TypeChar::Uint, 2) => ValueKind::U16,
+        (TypeChar::Uint, 4) => ValueKind::U32,
+        (TypeChar::Uint, 8) => ValueKind::U64,
+        (TypeChar::Float, 2) => ValueKind::F16,
+        (TypeChar::Float, 4) => ValueKind::F32,
+        (TypeChar::Float, 8) => ValueKind::F64,
+        (TypeChar::ByteStr, n) => ValueKind::Bytes(usize::try_from(n).unwrap_or(usize::MAX)),
+        (TypeChar::UnicodeStr, n) => ValueKind::Characters(usize::try_from(n).unwrap_or(usize::MAX)),
         (TypeChar::Complex, _) => {
             let remedy = "save the real and the imaginary part as two columns, with numpy.column_stack";
             return refuse(format!("complex numbers ({})", dtype.descr()), remedy);

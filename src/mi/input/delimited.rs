@@ -3,7 +3,7 @@
 use crate::error::{Error, Problem, Result};
 use crate::mi::discrete::{csv_fault, csv_reader};
 use crate::mi::input::column::{Cells, Column};
-use crate::mi::input::table::{Found, Table, Wanted};
+use crate::mi::input::table::{FoundColumn, Table, Wanted};
 use csv::StringRecord;
 use std::io::{BufRead, Read};
 
@@ -73,7 +73,7 @@ impl Table for Delimited {
         })
     }
 
-    fn read(mut self: Box<Self>, wanted: &[Wanted]) -> Result<Found> {
+    fn read(mut self: Box<Self>, wanted: &[Wanted]) -> Result<FoundColumn> {
         let mut cells: Vec<Cells> = wanted.iter().map(|w| Cells::new(w.labels)).collect();
         let (mut lines, mut problems) = (Vec::new(), Vec::new());
         let width = self.names.len();
@@ -110,7 +110,7 @@ impl Table for Delimited {
             return Err(Error::failed(what, "give one row per sample"));
         }
         let column = |(cells, w): (Cells, &Wanted)| vec![Column { name: self.names[w.at].clone(), cells }];
-        Ok(Found { columns: cells.into_iter().zip(wanted).map(column).collect(), lines: Some(lines) })
+        Ok(FoundColumn { columns: cells.into_iter().zip(wanted).map(column).collect(), lines: Some(lines) })
     }
 }
 

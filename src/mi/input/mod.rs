@@ -30,7 +30,7 @@ use select::{choose, listed};
 use side::Side;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use table::{Found, Table, Wanted, open};
+use table::{FoundColumn, Table, Wanted, open};
 use variable::variable;
 
 /// X and Y, row by row.
@@ -128,7 +128,7 @@ fn one_file(path: &Path, choice: &Choice, warnings: &mut Vec<String>) -> Result<
         .iter()
         .flat_map(|(places, side)| places.iter().map(|&at| Wanted { at, labels: choice.discrete[*side] }))
         .collect();
-    let Found { mut columns, lines } = table.read(&wanted)?;
+    let FoundColumn { mut columns, lines } = table.read(&wanted)?;
     let lines: Option<Rc<[u64]>> = lines.map(Into::into);
     let of_y = columns.split_off(x.len());
     let side = |side: usize, columns: Vec<Vec<_>>| Side {
@@ -181,7 +181,7 @@ fn a_file(path: &Path, side: usize, choice: &Choice, warnings: &mut Vec<String>)
     warnings.extend(table.warning());
     let file = table.file().to_string();
     let wanted: Vec<Wanted> = places.iter().map(|&at| Wanted { at, labels: choice.discrete[side] }).collect();
-    let Found { columns, lines } = table.read(&wanted)?;
+    let FoundColumn { columns, lines } = table.read(&wanted)?;
     Ok(Side { name, file, columns: columns.into_iter().flatten().collect(), lines: lines.map(Into::into) })
 }
 

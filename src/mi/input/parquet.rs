@@ -4,7 +4,7 @@ use crate::audio::guarded;
 use crate::data::columns::{damaged, open};
 use crate::error::{Error, Result};
 use crate::mi::input::column::{Cells, Column};
-use crate::mi::input::table::{Found, Table, Wanted};
+use crate::mi::input::table::{FoundColumn, Table, Wanted};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::Type;
@@ -69,10 +69,10 @@ impl Table for Parquet {
         &self.names
     }
 
-    fn read(self: Box<Self>, wanted: &[Wanted]) -> Result<Found> {
+    fn read(self: Box<Self>, wanted: &[Wanted]) -> Result<FoundColumn> {
         let columns = guarded(|| Ok(self.columns(wanted)));
         let columns = columns.map_err(|what| Error::failed(format!("{}: {what}", self.file), AGAIN))??;
-        Ok(Found { columns, lines: None })
+        Ok(FoundColumn { columns, lines: None })
     }
 }
 

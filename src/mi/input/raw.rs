@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 /// The element type of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     Bool,
     I8,
     I16,
@@ -27,16 +27,16 @@ pub(super) enum Kind {
     Characters(usize),
 }
 
-impl Kind {
+impl ValueKind {
     /// The number of bytes of one element.
     fn size(self) -> usize {
         match self {
-            Kind::Bool | Kind::I8 | Kind::U8 => 1,
-            Kind::I16 | Kind::U16 | Kind::F16 | Kind::Bf16 => 2,
-            Kind::I32 | Kind::U32 | Kind::F32 => 4,
-            Kind::I64 | Kind::U64 | Kind::F64 => 8,
-            Kind::Bytes(n) => n,
-            Kind::Characters(n) => n.saturating_mul(4),
+            ValueKind::Bool | ValueKind::I8 | ValueKind::U8 => 1,
+            ValueKind::I16 | ValueKind::U16 | ValueKind::F16 | ValueKind::Bf16 => 2,
+            ValueKind::I32 | ValueKind::U32 | ValueKind::F32 => 4,
+            ValueKind::I64 | ValueKind::U64 | ValueKind::F64 => 8,
+            ValueKind::Bytes(n) => n,
+            ValueKind::Characters(n) => n.saturating_mul(4),
         }
     }
 }
@@ -44,7 +44,7 @@ impl Kind {
 /// How an array is laid out in its bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
-    kind: Kind,
+    kind: ValueKind,
     big_endian: bool,
     by_columns: bool,
     /// n.
@@ -58,7 +58,7 @@ impl Layout {
     ///
     /// # Errors
     /// It has no dimension or more than two, or no rows, or no columns.
-    pub(super) fn new(place: &str, kind: Kind, shape: &[usize]) -> Result<Layout> {
+    pub(super) fn new(place: &str, kind: ValueKind, shape: &[usize]) -> Result<Layout> {
         let (rows, width) = match *shape {
             [rows] => (rows, 1),
             [rows, width] => (rows, width),
@@ -107,23 +107,23 @@ impl Layout {
             &bytes[at * size..][..size]
         };
         match self.kind {
-            Kind::Bool => self.each(of, into, |[b]: [u8; 1]| b != 0, |v| f64::from(u8::from(v))),
-            Kind::I8 => self.each(of, into, i8::from_le_bytes, f64::from),
-            Kind::I16 => self.each(of, into, i16::from_le_bytes, f64::from),
-            Kind::I32 => self.each(of, into, i32::from_le_bytes, f64::from),
-            Kind::I64 => self.each(of, into, i64::from_le_bytes, |v| v as f64),
-            Kind::U8 => self.each(of, into, u8::from_le_bytes, f64::from),
-            Kind::U16 => self.each(of, into, u16::from_le_bytes, f64::from),
-            Kind::U32 => self.each(of, into, u32::from_le_bytes, f64::from),
-            Kind::U64 => self.each(of, into, u64::from_le_bytes, |v| v as f64),
-            Kind::F16 => self.each(of, into, f16::from_le_bytes, f64::from),
-            Kind::Bf16 => self.each(of, into, bf16::from_le_bytes, f64::from),
-            Kind::F32 => self.each(of, into, f32::from_le_bytes, f64::from),
-            Kind::F64 => self.each(of, into, f64::from_le_bytes, |v| v),
-            Kind::Bytes(_) => (0..self.rows).for_each(|row| {
+            ValueKind::Bool => self.each(of, into, |[b]: [u8; 1]| b != 0, |v| f64::from(u8::from(v))),
+            ValueKind::I8 => self.each(of, into, i8::from_le_bytes, f64::from),
+            ValueKind::I16 => self.each(of, into, i16::from_le_bytes, f64::from),
+            ValueKind::I32 => self.each(of, into, i32::from_le_bytes, f64::from),
+            ValueKind::I64 => self.each(of, into, i64::from_le_bytes, |v| v as f64),
+            ValueKind::U8 => self.each(of, into, u8::from_le_bytes, f64::from),
+            ValueKind::U16 => self.each(of, into, u16::from_le_bytes, f64::from),
+            ValueKind::U32 => self.each(of, into, u32::from_le_bytes, f64::from),
+            ValueKind::U64 => self.each(of, into, u64::from_le_bytes, |v| v as f64),
+            ValueKind::F16 => self.each(of, into, f16::from_le_bytes, f64::from),
+            ValueKind::Bf16 => self.each(of, into, bf16::from_le_bytes, f64::from),
+            ValueKind::F32 => self.each(of, into, f32::from_le_bytes, f64::from),
+            ValueKind::F64 => self.each(of, into, f64::from_le_bytes, |v| v),
+            ValueKind::Bytes(_) => (0..self.rows).for_each(|row| {
                 into.push_text(String::from_utf8_lossy(of(row)).trim_end_matches('\0'));
             }),
-            Kind::Characters(_) => (0..self.rows).for_each(|row| {
+            ValueKind::Characters(_) => (0..self.rows).for_each(|row| {
                 let character = |b: &[u8]| {
                     let code = self.number(b, u32::from_le_bytes);
                     char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
@@ -177,24 +177,24 @@ mod tests {
             let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
             assert_eq!(values(layout.big_endian(true), &reversed, 0), [expected], "{kind:?}");
         };
-        check(Kind::Bool, &[1], 1.0);
-        check(Kind::I8, &[0xfe], -2.0);
-        check(Kind::U8, &[0xfe], 254.0);
-        check(Kind::I16, &(-300i16).to_le_bytes(), -300.0);
-        check(Kind::U16, &60_000u16.to_le_bytes(), 60_000.0);
-        check(Kind::I32, &(-70_000i32).to_le_bytes(), -70_000.0);
-        check(Kind::U32, &4_000_000_000u32.to_le_bytes(), 4e9);
-        check(Kind::I64, &(-5_000_000_000i64).to_le_bytes(), -5e9);
-        check(Kind::U64, &(1u64 << 60).to_le_bytes(), (1u64 << 60) as f64);
-        check(Kind::F16, &f16::from_f32(0.5).to_le_bytes(), 0.5);
-        check(Kind::Bf16, &bf16::from_f32(-1.5).to_le_bytes(), -1.5);
-        check(Kind::F32, &0.25f32.to_le_bytes(), 0.25);
-        check(Kind::F64, &0.1f64.to_le_bytes(), 0.1);
+        check(ValueKind::Bool, &[1], 1.0);
+        check(ValueKind::I8, &[0xfe], -2.0);
+        check(ValueKind::U8, &[0xfe], 254.0);
+        check(ValueKind::I16, &(-300i16).to_le_bytes(), -300.0);
+        check(ValueKind::U16, &60_000u16.to_le_bytes(), 60_000.0);
+        check(ValueKind::I32, &(-70_000i32).to_le_bytes(), -70_000.0);
+        check(ValueKind::U32, &4_000_000_000u32.to_le_bytes(), 4e9);
+        check(ValueKind::I64, &(-5_000_000_000i64).to_le_bytes(), -5e9);
+        check(ValueKind::U64, &(1u64 << 60).to_le_bytes(), (1u64 << 60) as f64);
+        check(ValueKind::F16, &f16::from_f32(0.5).to_le_bytes(), 0.5);
+        check(ValueKind::Bf16, &bf16::from_f32(-1.5).to_le_bytes(), -1.5);
+        check(ValueKind::F32, &0.25f32.to_le_bytes(), 0.25);
+        check(ValueKind::F64, &0.1f64.to_le_bytes(), 0.1);
     }
 
     #[test]
     fn rows_or_columns_come_first() {
-        let layout = Layout::new("a", Kind::U8, &[2, 3]).unwrap();
+        let layout = Layout::new("a", ValueKind::U8, &[2, 3]).unwrap();
         let bytes = [1, 2, 3, 4, 5, 6];
         assert_eq!(values(layout, &bytes, 1), [2.0, 5.0]);
         assert_eq!(values(layout.by_columns(true), &bytes, 1), [3.0, 4.0]);
@@ -209,18 +209,18 @@ mod tests {
             let Cells::Labels(labels) = layout.column(bytes, 0, true) else { panic!("numbers") };
             labels
         };
-        assert_eq!(of(Kind::Bytes(3), b"redno\0", false), ["red", "no"]);
+        assert_eq!(of(ValueKind::Bytes(3), b"redno\0", false), ["red", "no"]);
         let wide: Vec<u8> = ['é', 'a', 'b', '\0'].iter().flat_map(|c| (*c as u32).to_be_bytes()).collect();
-        assert_eq!(of(Kind::Characters(2), &wide, true), ["éa", "b"]);
+        assert_eq!(of(ValueKind::Characters(2), &wide, true), ["éa", "b"]);
     }
 
     #[test]
     fn shapes_that_are_no_table_are_refused() {
         for shape in [&[][..], &[2, 3, 4]] {
-            let e = Layout::new("a.npy", Kind::F32, shape).unwrap_err().to_string();
+            let e = Layout::new("a.npy", ValueKind::F32, shape).unwrap_err().to_string();
             assert!(e.starts_with(&format!("a.npy has the shape {shape:?}")), "{e}");
         }
-        assert!(Layout::new("a", Kind::F32, &[0, 2]).unwrap_err().to_string().contains("no rows"));
-        assert!(Layout::new("a", Kind::F32, &[2, 0]).unwrap_err().to_string().contains("no columns"));
+        assert!(Layout::new("a", ValueKind::F32, &[0, 2]).unwrap_err().to_string().contains("no rows"));
+        assert!(Layout::new("a", ValueKind::F32, &[2, 0]).unwrap_err().to_string().contains("no columns"));
     }
 }

@@ -88,7 +88,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mi::input::table::{Found, Wanted};
+    use crate::mi::input::table::{FoundColumn, Wanted};
 
     struct Names(Vec<String>);
 
@@ -99,8 +99,8 @@ mod tests {
         fn names(&self) -> &[String] {
             &self.0
         }
-        fn read(self: Box<Self>, _: &[Wanted]) -> Result<Found> {
-            Ok(Found { columns: vec![], lines: None })
+        fn read(self: Box<Self>, _: &[Wanted]) -> Result<FoundColumn> {
+            Ok(FoundColumn { columns: vec![], lines: None })
         }
     }
 

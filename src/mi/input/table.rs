@@ -35,7 +35,7 @@ pub(super) trait Table {
     ///
     /// # Errors
     /// The file is damaged, or holds something other than numbers or labels.
-    fn read(self: Box<Self>, wanted: &[Wanted]) -> Result<Found>;
+    fn read(self: Box<Self>, wanted: &[Wanted]) -> Result<FoundColumn>;
 }
 
 /// A requested name.
@@ -48,7 +48,7 @@ pub(super) struct Wanted {
 }
 
 /// The columns that were read.
-pub(super) struct Found {
+pub(super) struct FoundColumn {
     /// The columns of each requested name: a name may stand for several.
     pub columns: Vec<Vec<Column>>,
     /// The line of each row, if the file has lines.

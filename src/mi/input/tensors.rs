@@ -1,8 +1,8 @@
 //! The tensors of a `.safetensors` file, by name.
 
 use crate::error::{Error, Result};
-use crate::mi::input::raw::{Kind, Layout};
-use crate::mi::input::table::{Found, Table, Wanted};
+use crate::mi::input::raw::{Layout, ValueKind};
+use crate::mi::input::table::{FoundColumn, Table, Wanted};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::path::Path;
 
@@ -47,7 +47,7 @@ impl Table for Tensors {
         &self.names
     }
 
-    fn read(self: Box<Self>, wanted: &[Wanted]) -> Result<Found> {
+    fn read(self: Box<Self>, wanted: &[Wanted]) -> Result<FoundColumn> {
         let tensors = SafeTensors::deserialize(&self.bytes).map_err(|e| damaged(&self.file, &e))?;
         let mut columns = Vec::new();
         for w in wanted {
@@ -55,25 +55,25 @@ impl Table for Tensors {
             let place = format!("{}: tensor `{name}`", self.file);
             let tensor = tensors.tensor(name).map_err(|e| damaged(&self.file, &e))?;
             let kind = match tensor.dtype() {
-                Dtype::BOOL => Kind::Bool,
-                Dtype::I8 => Kind::I8,
-                Dtype::I16 => Kind::I16,
-                Dtype::I32 => Kind::I32,
-                Dtype::I64 => Kind::I64,
-                Dtype::U8 => Kind::U8,
-                Dtype::U16 => Kind::U16,
-                Dtype::U32 => Kind::U32,
-                Dtype::U64 => Kind::U64,
-                Dtype::F16 => Kind::F16,
-                Dtype::BF16 => Kind::Bf16,
-                Dtype::F32 => Kind::F32,
-                Dtype::F64 => Kind::F64,
+                Dtype::BOOL => ValueKind::Bool,
+                Dtype::I8 => ValueKind::I8,
+                Dtype::I16 => ValueKind::I16,
+                Dtype::I32 => ValueKind::I32,
+                Dtype::I64 => ValueKind::I64,
+                Dtype::U8 => ValueKind::U8,
+                Dtype::U16 => ValueKind::U16,
+                Dtype::U32 => ValueKind::U32,
+                Dtype::U64 => ValueKind::U64,
+                Dtype::F16 => ValueKind::F16,
+                Dtype::BF16 => ValueKind::Bf16,
+                Dtype::F32 => ValueKind::F32,
+                Dtype::F64 => ValueKind::F64,
                 other => return Err(Error::failed(format!("{place} holds {other:?}"), "save it as F32 or F64")),
             };
             // The reader of the format has checked that the number of bytes fits the shape.
             columns.push(Layout::new(&place, kind, tensor.shape())?.columns(tensor.data(), name, w.labels));
         }
-        Ok(Found { columns, lines: None })
+        Ok(FoundColumn { columns, lines: None })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::mi::neural::learner::Learner;
-use crate::mi::neural::scores::{Rows, block};
+use crate::mi::neural::scores::{HeldOutRows, block};
 use crate::mi::neural::training::Training;
 use crate::mi::permutation::shuffled;
 use crate::nn::{Baseline, Critic};
@@ -49,14 +49,14 @@ impl Fitted {
             .is_some_and(|last| last.step >= training.steps && last.step - self.best.step <= 2 * training.look_every)
     }
 
-    /// Rows of scores (R, 1 + M) for `rows`, in blocks of about `block`, and log a(y) if there is a baseline.
-    pub(super) fn scores(&self, data: &Rows, rows: &[u32], block: usize) -> Result<(Tensor, Option<Tensor>)> {
+    /// HeldOutRows of scores (R, 1 + M) for `rows`, in blocks of about `block`, and log a(y) if there is a baseline.
+    pub(super) fn scores(&self, data: &HeldOutRows, rows: &[u32], block: usize) -> Result<(Tensor, Option<Tensor>)> {
         let scores = data.scores(Some(&self.critic), rows, block, self.bound)?;
         let baseline = self.baseline.as_ref().map(|b| b.forward(&data.y(rows)?)).transpose()?;
         Ok((scores, baseline))
     }
 
-    fn value(&self, data: &Rows, rows: &[u32]) -> Result<f64> {
+    fn value(&self, data: &HeldOutRows, rows: &[u32]) -> Result<f64> {
         let (scores, baseline) = self.scores(data, &rows[..rows.len().min(LOOKED_AT)], self.block)?;
         self.bound.estimate(&scores, baseline.as_ref())
     }
@@ -66,7 +66,7 @@ impl Fitted {
 ///
 /// # Errors
 /// There are fewer than 2 rows of either, or a loss is not finite.
-pub fn fit(data: &Rows, train: &[u32], valid: &[u32], training: &Training) -> Result<Fitted> {
+pub fn fit(data: &HeldOutRows, train: &[u32], valid: &[u32], training: &Training) -> Result<Fitted> {
     if train.len() < 2 || valid.len() < 2 {
         let what = format!("{} training rows and {} validation rows are too few", train.len(), valid.len());
         return Err(Error::failed(what, "give more rows, or fewer folds"));

@@ -12,7 +12,7 @@ mod training;
 
 pub use fit::{CurvePoint, Fitted, fit};
 pub use protocol::{Crossed, Protocol, cross_fit};
-pub use scores::Rows;
+pub use scores::HeldOutRows;
 pub use training::Training;
 
 pub(crate) use learner::Learner;

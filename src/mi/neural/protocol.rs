@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::mi::neural::fit::{CurvePoint, Fitted, fit};
-use crate::mi::neural::scores::{Rows, valued};
+use crate::mi::neural::scores::{HeldOutRows, valued};
 use crate::mi::neural::training::Training;
 use crate::mi::parallel::in_parallel;
 use crate::mi::permutation::shuffled;
@@ -90,7 +90,7 @@ pub fn cross_fit(
     n: usize,
     protocol: Protocol,
     training: &Training,
-    data: impl Fn(&[u32]) -> Result<Rows> + Sync,
+    data: impl Fn(&[u32]) -> Result<HeldOutRows> + Sync,
 ) -> Result<Crossed> {
     let parts = protocol.parts(n)?;
     let job = |k: usize| {
@@ -138,7 +138,7 @@ mod tests {
         let training = Training { steps: 250, ..Training::new(bound, critic, 3) };
         let protocol = Protocol { folds: 3, blocked: false, seed: 1 };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| cross_fit(600, protocol, &training, |_| Rows::new(&x, &y, None)).unwrap())
+        pool.install(|| cross_fit(600, protocol, &training, |_| HeldOutRows::new(&x, &y, None)).unwrap())
     }
 
     #[test]

@@ -9,32 +9,32 @@ use candle_core::{DType, Device, Tensor};
 
 /// X (n, p) and Y (n, q) as the network's input, and the copula that it starts from.
 #[derive(Debug, Clone)]
-pub struct Rows {
+pub struct HeldOutRows {
     x: Tensor,
     y: Tensor,
     base: Option<Ratio>,
 }
 
-impl Rows {
-    /// Rows from samples whose columns have a common scale.
+impl HeldOutRows {
+    /// HeldOutRows from samples whose columns have a common scale.
     ///
     /// # Errors
     /// They differ in length.
-    pub fn new(x: &Samples, y: &Samples, base: Option<Ratio>) -> Result<Rows> {
+    pub fn new(x: &Samples, y: &Samples, base: Option<Ratio>) -> Result<HeldOutRows> {
         x.check_pairs(y)?;
         let tensor = |s: &Samples| -> Result<Tensor> {
             Ok(Tensor::from_slice(s.values(), (s.len(), s.dim()), &Device::Cpu)?.to_dtype(DType::F32)?)
         };
-        Ok(Rows { x: tensor(x)?, y: tensor(y)?, base })
+        Ok(HeldOutRows { x: tensor(x)?, y: tensor(y)?, base })
     }
 
-    /// Rows from a copula alone, without input for a critic.
+    /// HeldOutRows from a copula alone, without input for a critic.
     ///
     /// # Errors
     /// None.
-    pub fn copula(base: Ratio) -> Result<Rows> {
+    pub fn copula(base: Ratio) -> Result<HeldOutRows> {
         let nothing = Tensor::zeros((1, 1), DType::F32, &Device::Cpu)?;
-        Ok(Rows { x: nothing.clone(), y: nothing, base: Some(base) })
+        Ok(HeldOutRows { x: nothing.clone(), y: nothing, base: Some(base) })
     }
 
     /// p and q.
@@ -50,21 +50,21 @@ impl Rows {
     /// T(x_j, y_i) of all pairs of the rows `x` and `y`, (N, M) as in [`Critic::all_pairs`]; without a critic, the scores of the copula alone.
     pub(super) fn all_pairs(&self, critic: Option<&Critic>, x: &[u32], y: &[u32]) -> Result<Tensor> {
         let base = self.base.as_ref().map(|base| base.all_pairs(x, y)).transpose()?;
-        let learnt = match critic {
+        let learned = match critic {
             None => None,
             Some(critic) => {
                 let of_x = self.x.index_select(&Tensor::from_slice(x, x.len(), self.x.device())?, 0)?;
                 Some(critic.all_pairs(&of_x, &self.y(y)?)?)
             }
         };
-        match (base, learnt) {
-            (Some(base), Some(learnt)) => Ok((base + learnt)?),
+        match (base, learned) {
+            (Some(base), Some(learned)) => Ok((base + learned)?),
             (Some(one), None) | (None, Some(one)) => Ok(one),
             (None, None) => Ok(Tensor::zeros((y.len(), x.len()), DType::F32, self.x.device())?),
         }
     }
 
-    /// Rows of scores (R, 1 + M) for `rows`, in the form that [`Bound`] requires: the pair itself first, then pairs with the other rows of a block
+    /// HeldOutRows of scores (R, 1 + M) for `rows`, in the form that [`Bound`] requires: the pair itself first, then pairs with the other rows of a block
     /// of about `block` neighbors in `rows`. For the leave-one-out bound the others are the y of other rows; otherwise they are the x.
     pub(crate) fn scores(&self, critic: Option<&Critic>, rows: &[u32], block: usize, bound: Bound) -> Result<Tensor> {
         let n = rows.len();
@@ -112,7 +112,7 @@ mod tests {
         let size = CriticSize { hidden_dim: 1, layers: 0, embedding_dim: 1 };
         let critic = Critic::new(CriticKind::Bilinear, [1, 1], size, &store.builder()).unwrap();
         store.trainable()[0].1.set(&Tensor::ones((1, 1), DType::F32, &Device::Cpu).unwrap()).unwrap();
-        let rows = Rows::new(&x, &y, None).unwrap();
+        let rows = HeldOutRows::new(&x, &y, None).unwrap();
         let scores =
             |bound| rows.scores(Some(&critic), &[6, 1, 2, 3, 4, 5, 0], 3, bound).unwrap().to_vec2::<f32>().unwrap();
         // T = x y, y = x + 1; blocks (6 1 2), (3 4 5) and (4 5 0). In the last one only row 0 is new.

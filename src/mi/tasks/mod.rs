@@ -8,7 +8,7 @@
 //! [`staircase`] has the pairs of Poole et al. (2019), whose information can be chosen.
 //!
 //! ```
-//! use cpc::mi::neighbours::{Ksg, ksg};
+//! use cpc::mi::neighbors::{Ksg, ksg};
 //!
 //! let task = cpc::mi::tasks::find("wiggly-1v1-normal-0.75").unwrap();
 //! let (x, y) = task.sample(1000, 1)?;
@@ -31,14 +31,14 @@ use transform::Transform;
 
 /// A joint distribution of X and Y, and the maps applied to both.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Task {
+pub struct BenchTask {
     name: String,
     distribution: Distribution,
     /// In the order of application.
     transforms: Vec<Transform>,
 }
 
-impl Task {
+impl BenchTask {
     /// The reference's name, such as `spiral-multinormal-sparse-3-3-2-2.0`.
     pub fn name(&self) -> &str {
         &self.name
@@ -84,29 +84,29 @@ impl Task {
         })
     }
 
-    fn new(name: String, distribution: Distribution) -> Task {
-        Task { name, distribution, transforms: Vec::new() }
+    fn new(name: String, distribution: Distribution) -> BenchTask {
+        BenchTask { name, distribution, transforms: Vec::new() }
     }
 
     /// This task with one more map after the others.
-    fn under(&self, transform: Transform) -> Task {
+    fn under(&self, transform: Transform) -> BenchTask {
         let transforms = self.transforms.iter().copied().chain([transform]).collect();
         let name = format!("{}-{}", transform.name(), self.name);
-        Task { name, transforms, distribution: self.distribution.clone() }
+        BenchTask { name, transforms, distribution: self.distribution.clone() }
     }
 }
 
 /// The 40 tasks, in the reference's order: one dimension, an embedding, normal, Student t, and maps of these.
-pub fn all() -> Vec<Task> {
+pub fn all() -> Vec<BenchTask> {
     use Transform::*;
-    let normal = Task::new("1v1-normal-0.75".into(), Distribution::Normal(Normal::pairs(1, 1, 0.75)));
+    let normal = BenchTask::new("1v1-normal-0.75".into(), Distribution::Normal(Normal::pairs(1, 1, 0.75)));
     let (uniform, cauchy) = (normal.under(NormalCdf), student(1, 1));
     let mut tasks = vec![
         normal.clone(),
         uniform.clone(),
         additive(0.1),
         additive(0.75),
-        Task { name: "1v1-bimodal-0.75".into(), ..normal.under(Bimodal) },
+        BenchTask { name: "1v1-bimodal-0.75".into(), ..normal.under(Bimodal) },
         normal.under(Wiggly),
         normal.under(HalfCube),
         cauchy.clone(),
@@ -124,28 +124,28 @@ pub fn all() -> Vec<Task> {
 }
 
 /// The task with the reference's name `name`, if there is one.
-pub fn find(name: &str) -> Option<Task> {
+pub fn find(name: &str) -> Option<BenchTask> {
     all().into_iter().find(|task| task.name == name)
 }
 
 /// Y is X plus uniform noise from -`noise` to `noise`.
-fn additive(noise: f64) -> Task {
-    Task::new(format!("1v1-additive-{noise:?}"), Distribution::Additive { noise })
+fn additive(noise: f64) -> BenchTask {
+    BenchTask::new(format!("1v1-additive-{noise:?}"), Distribution::Additive { noise })
 }
 
 /// Any two columns have correlation 0.5.
-fn dense(dim: usize) -> Task {
-    Task::new(format!("multinormal-dense-{dim}-{dim}-0.5"), Distribution::Normal(Normal::dense(dim, 0.5)))
+fn dense(dim: usize) -> BenchTask {
+    BenchTask::new(format!("multinormal-dense-{dim}-{dim}-0.5"), Distribution::Normal(Normal::dense(dim, 0.5)))
 }
 
 /// The first two columns of X and of Y are pairs that share a hidden cause. It is twice as large as their own noise, so it makes up
 /// 2^2 / (1 + 2^2) of their variance.
-fn two_pairs(dim: usize) -> Task {
-    Task::new(format!("multinormal-sparse-{dim}-{dim}-2-2.0"), Distribution::Normal(Normal::pairs(dim, 2, 0.8)))
+fn two_pairs(dim: usize) -> BenchTask {
+    BenchTask::new(format!("multinormal-sparse-{dim}-{dim}-2-2.0"), Distribution::Normal(Normal::pairs(dim, 2, 0.8)))
 }
 
 /// Columns are uncorrelated, but all are stretched by the same random number.
-fn student(dim: usize, degrees: u32) -> Task {
+fn student(dim: usize, degrees: u32) -> BenchTask {
     let scaled = Normal::pairs(dim, 0, 0.0);
-    Task::new(format!("student-identity-{dim}-{dim}-{degrees}"), Distribution::Student { scaled, degrees })
+    BenchTask::new(format!("student-identity-{dim}-{dim}-{degrees}"), Distribution::Student { scaled, degrees })
 }

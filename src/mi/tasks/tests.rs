@@ -1,7 +1,7 @@
 //! The tasks compared with the reference: tests/golden/mi (the README of tests/golden says how it was made).
 
 use super::*;
-use crate::mi::neighbours::{Ksg, ksg};
+use crate::mi::neighbors::{Ksg, ksg};
 use std::io::Read;
 
 /// The tasks that have a golden sample.
@@ -75,7 +75,7 @@ fn labels_say_in_words_what_a_task_is_and_each_is_another() {
     ] {
         assert_eq!(find(name).unwrap().label(), label);
     }
-    let labels: std::collections::HashSet<String> = all().iter().map(Task::label).collect();
+    let labels: std::collections::HashSet<String> = all().iter().map(BenchTask::label).collect();
     assert_eq!(labels.len(), 40);
     assert_eq!(find("1v1-normal-0.5"), None);
 }
@@ -102,7 +102,7 @@ fn tasks_that_differ_in_their_maps_map_the_same_draws() {
 }
 
 #[test]
-fn neighbours_find_the_truth_where_there_is_one_column_and_no_heavy_tail() {
+fn neighbors_find_the_truth_where_there_is_one_column_and_no_heavy_tail() {
     for task in all().iter().filter(|t| t.dim_y() == 1 && t.name() != "student-identity-1-1-1") {
         let (x, y) = task.sample(2000, 4).unwrap();
         let mi = ksg(&x, &y, 5, Ksg::First, 0).unwrap().mi;

@@ -8,7 +8,7 @@ use crate::recordings::Columns;
 use crate::recordings::corpus::without_ending;
 use crate::recordings::scan::relative;
 use crate::recordings::table::{Layout, Row, Tables};
-use crate::recordings::{Found, Place};
+use crate::recordings::{FoundRecording, Place};
 use parquet::data_type::ByteArray;
 use parquet::file::reader::{FileReader, RowGroupReader};
 use rayon::prelude::*;
@@ -40,7 +40,7 @@ pub(in crate::recordings) fn scan(
     columns: &Columns,
     headers: bool,
     progress: &(dyn Fn(usize) + Sync),
-) -> Result<(Vec<Found>, Vec<Problem>)> {
+) -> Result<(Vec<FoundRecording>, Vec<Problem>)> {
     let (mut tables, mut problems) = (Vec::new(), Vec::new());
     for path in files {
         match guarded(|| Ok(open(path)?.metadata().file_metadata().schema_descr_ptr())) {
@@ -70,7 +70,7 @@ struct Scan<'a> {
     headers: bool,
     progress: &'a (dyn Fn(usize) + Sync),
     done: AtomicUsize,
-    found: Vec<Found>,
+    found: Vec<FoundRecording>,
     problems: Vec<Problem>,
 }
 
@@ -165,7 +165,7 @@ impl Scan<'_> {
         names: Names,
         looked: Option<Looked>,
         path: &Path,
-    ) -> std::result::Result<Found, Problem> {
+    ) -> std::result::Result<FoundRecording, Problem> {
         let place = row_name(path, row.number);
         let table = relative(path, self.root);
         let table = without_ending(&table);
@@ -179,7 +179,7 @@ impl Scan<'_> {
             (None, None, true) => return Err(Problem::new(place, "has neither bytes nor a path of audio")),
             _ => Place::Row(row),
         };
-        Ok(Found {
+        Ok(FoundRecording {
             place: place_of,
             relative,
             speaker: names.speaker.unwrap_or_else(|| "-".into()),

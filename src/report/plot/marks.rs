@@ -3,13 +3,13 @@
 use crate::report::plot::{Color, Figure, Series, Style};
 use std::fmt::{self, Write};
 
-/// Okabe and Ito's colours without black, which is the truth's, and without yellow, which white swallows.
+/// Okabe and Ito's colors without black, which is the truth's, and without yellow, which white swallows.
 const HUES: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 const INK: &str = "#000000";
 const GREY: &str = "#8a8a8a";
-/// How lines differ once all colours are taken.
+/// How lines differ once all colors are taken.
 const DASHES: [&str; 4] = ["", "7 4", "1 4", "7 4 1 4"];
-/// How points differ once all colours are taken, as a path from the point's middle: the dot by its line's ends, the others filled.
+/// How points differ once all colors are taken, as a path from the point's middle: the dot by its line's ends, the others filled.
 const SHAPES: [&str; 5] = [
     "h0",
     "m-2.3-2.3h4.6v4.6h-4.6z",
@@ -40,7 +40,7 @@ pub(super) fn names(figure: &Figure) -> Vec<&str> {
 pub(super) fn look(series: &Series, names: &[&str]) -> Look {
     let hue = match series.color {
         Color::Ink => return Look { color: INK, round: 0 },
-        Color::Grey => return Look { color: GREY, round: 0 },
+        Color::Gray => return Look { color: GREY, round: 0 },
         Color::Hue(hue) => hue,
         Color::ByName => names.iter().position(|&name| name == series.name).unwrap_or(0),
     };

@@ -62,7 +62,7 @@ pub enum Color {
     /// Black, for the true value.
     Ink,
     /// Gray, for a reference to compare with.
-    Grey,
+    Gray,
     /// One of the six colors of the palette; higher numbers repeat them with other dashes and shapes. [`Color::ByName`] does not check
     /// which of them are used.
     Hue(usize),

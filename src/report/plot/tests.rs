@@ -131,13 +131,13 @@ fn the_same_figure_gives_the_same_bytes() {
 }
 
 #[test]
-fn a_name_has_one_colour_and_one_entry_in_all_panels() {
+fn a_name_has_one_color_and_one_entry_in_all_panels() {
     let series = |name: &str, style| Series::new(name, wave(20), style);
     let panel = |series| Panel { series, ..Panel::default() };
     let panels = vec![
         panel(vec![series("NWJ", Style::Faint), series("NWJ", Style::Line)]),
         panel(vec![series("JS", Style::Line), series("NWJ", Style::Line)]),
-        panel(vec![series("truth", Style::Steps).colored(Color::Ink), series("", Style::Line).colored(Color::Grey)]),
+        panel(vec![series("truth", Style::Steps).colored(Color::Ink), series("", Style::Line).colored(Color::Gray)]),
     ];
     let svg = Figure { panels, columns: 3, ..Figure::default() }.svg().unwrap();
     let names: Vec<String> = words(&svg).into_iter().filter(|word| word.contains(char::is_alphabetic)).collect();

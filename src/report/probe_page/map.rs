@@ -53,7 +53,7 @@ pub(super) fn write(out: &mut String, map: &Map, names: &[String], number: usize
     let height = fit(&mut points);
     write!(
         out,
-        "<figure class=\"map\">\n<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-labelledby=\"p{number}t p{number}d\">\n\
+        "<figure class=\"map\">\n<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-labeledby=\"p{number}t p{number}d\">\n\
          <title id=\"p{number}t\">Map of the features, colored by class</title>\n<desc id=\"p{number}d\">{shown} points of {} classes; \
          each class has a color, a shape, and its name where most of its points are.</desc>\n<g>\n",
         points.iter().filter(|of_class| !of_class.is_empty()).count(),

@@ -51,7 +51,7 @@ pub(super) fn write(out: &mut String, counts: &Counts, number: usize) -> fmt::Re
     write!(
         out,
         "<figure class=\"matrix{}\" style=\"width:{total_width:.0}px\">\n<svg viewBox=\"0 0 {total_width:.0} {total_height:.0}\" width=\"{total_width:.0}\" role=\"img\" \
-         aria-labelledby=\"m{number}t m{number}d\">\n<title id=\"m{number}t\">Confusion matrix of {}</title>\n\
+         aria-labeledby=\"m{number}t m{number}d\">\n<title id=\"m{number}t\">Confusion matrix of {}</title>\n\
          <desc id=\"m{number}d\">Rows are true classes, columns are predicted classes; each row adds up to 100 %. The counts \
          are given as text at the end of this section.</desc>\n",
         if n > 24 { " wide" } else { "" },

@@ -6,9 +6,9 @@
 
 mod map;
 mod matrix;
-mod neighbours;
+mod neighbors;
 
-pub use neighbours::neighbours;
+pub use neighbors::neighbors;
 
 use crate::eval::probe::outcome::{ProbeOutcome, ProbeRow};
 use crate::eval::probe::protocol::Protocol;
@@ -119,7 +119,7 @@ pub struct Detail {
     pub confusion: Vec<Vec<u64>>,
     /// Where some of the test set lies on a plane.
     pub map: Option<Map>,
-    /// Images of the test set with their nearest neighbours, a PNG file.
+    /// Images of the test set with their nearest neighbors, a PNG file.
     #[serde(skip)]
     pub picture: Option<Vec<u8>>,
 }

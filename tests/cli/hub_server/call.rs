@@ -35,7 +35,7 @@ impl Call {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    pub fn authorised(&self) -> bool {
+    pub fn authorized(&self) -> bool {
         self.token.as_deref() == Some(TOKEN)
     }
 }
@@ -68,18 +68,18 @@ pub fn check_token(call: &Call) -> Result<(), Answer> {
 /// that does not exist is answered with 401.
 pub fn readable<'a>(call: &Call, state: &'a mut State, kind: Kind, id: &str) -> Result<&'a mut Repo, Answer> {
     check_token(call)?;
-    let authorised = call.authorised();
+    let authorized = call.authorized();
     match state.store.find_mut(&format!("{}{id}", kind.prefix())) {
         Some(repo) if repo.throttled => Err(too_many_requests()),
-        Some(repo) if !repo.private || authorised => Ok(repo),
-        _ if authorised => Err(Answer::error(404, Some("RepoNotFound"), "Repository not found")),
+        Some(repo) if !repo.private || authorized => Ok(repo),
+        _ if authorized => Err(Answer::error(404, Some("RepoNotFound"), "Repository not found")),
         _ => Err(Answer::error(401, Some("RepoNotFound"), "Invalid username or password.")),
     }
 }
 
 /// The files of a gated repository are only for those who were given access.
 pub fn check_gate(call: &Call, repo: &Repo) -> Result<(), Answer> {
-    match (repo.gated, call.authorised()) {
+    match (repo.gated, call.authorized()) {
         (true, false) => {
             let message = "You must have access to it and be authenticated to access it. Please log in.";
             Err(Answer::error(401, Some("GatedRepo"), &format!("Access to {} is restricted. {message}", repo.id)))
@@ -94,7 +94,7 @@ pub fn check_gate(call: &Call, repo: &Repo) -> Result<(), Answer> {
 
 pub fn check_write(call: &Call, state: &State, id: &str) -> Result<(), Answer> {
     check_token(call)?;
-    if !call.authorised() {
+    if !call.authorized() {
         return Err(Answer::error(401, None, "Invalid username or password."));
     }
     let namespace = id.split('/').next().unwrap_or_default();

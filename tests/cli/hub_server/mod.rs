@@ -62,7 +62,7 @@ pub struct Request {
     /// The path with its query, still percent-encoded. Requests to the storage begin with `/storage/`.
     pub path: String,
     /// Whether it carried the accepted token.
-    pub authorised: bool,
+    pub authorized: bool,
 }
 
 /// The server, on two ports of its own: one for the hub and one for the storage. It stops when dropped.
@@ -232,7 +232,7 @@ async fn serve(request: hyper::Request<Incoming>, shared: &Shared) -> Result<hyp
     state.requests.push(Request {
         method: call.method.clone(),
         path: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
-        authorised: call.token.as_deref() == Some(TOKEN),
+        authorized: call.token.as_deref() == Some(TOKEN),
     });
     Ok(routes::answer(&call, shared, &mut state).into_response())
 }

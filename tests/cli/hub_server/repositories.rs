@@ -15,7 +15,7 @@ const PAGE: usize = 3;
 
 pub fn whoami(call: &Call) -> Answered {
     check_token(call)?;
-    if !call.authorised() {
+    if !call.authorized() {
         return Err(Answer::error(401, None, "Invalid username or password."));
     }
     let access = json!({"displayName": "tests", "role": "write", "createdAt": "2026-01-01T00:00:00.000Z"});

@@ -1,16 +1,46 @@
-//! The standardization of training rows: each column gets mean 0 and variance 1.
+//! Standardized inputs: x' = (x - mean) / deviation, column by column.
+//!
+//! Without this a penalty on the weights would depend on the units of the columns, and the optimizer would converge very slowly.
 
 use crate::error::Result;
-use crate::eval::probe::standard::Standard;
 use crate::eval::probe::table::Table;
 use crate::ops::simd::vectorized;
 use rayon::prelude::*;
+
+/// The standardization of each column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standard {
+    mean: Vec<f32>,
+    scale: Vec<f32>,
+}
+
+impl Standard {
+    /// The identity: leaves rows unchanged.
+    pub fn identity(dim: usize) -> Self {
+        Standard { mean: vec![0.0; dim], scale: vec![1.0; dim] }
+    }
+
+    /// A standardization with the given mean and scale of each column.
+    pub fn new(mean: Vec<f32>, scale: Vec<f32>) -> Self {
+        Standard { mean, scale }
+    }
+
+    /// Appends standardized rows (n, D).
+    pub fn append(&self, rows: &[f32], out: &mut Vec<f32>) {
+        let (mean, scale) = (self.mean.as_slice(), self.scale.as_slice());
+        vectorized(|| {
+            for row in rows.chunks_exact(mean.len().max(1)) {
+                out.extend(row.iter().zip(mean).zip(scale).map(|((x, m), s)| (x - m) * s));
+            }
+        });
+    }
+}
 
 /// Means and deviations over the rows of some utterances, accumulated in f64. A column that is constant (to f32 rounding) becomes 0.
 ///
 /// # Errors
 /// If rows cannot be read.
-pub fn standardise(table: &Table, items: &[usize]) -> Result<Standard> {
+pub fn standardize(table: &Table, items: &[usize]) -> Result<Standard> {
     let dim = table.dim();
     let plain = Standard::identity(dim);
     // Sums of differences from a first row stay precise where the mean is large compared to the deviation.
@@ -68,7 +98,7 @@ mod tests {
         let set = corpus.set();
         let table = Table::gather(&set, &corpus.ids(), &corpus.labels(), &reading(Protocol::Frame)).unwrap();
         let items: Vec<usize> = (0..6).collect();
-        let standard = standardise(&table, &items).unwrap();
+        let standard = standardize(&table, &items).unwrap();
         let rows: Vec<f32> = items.iter().flat_map(|&i| table.rows(i, &standard).unwrap()).collect();
         for c in 0..4 {
             let column: Vec<f64> = rows.chunks_exact(4).map(|r| f64::from(r[c])).collect();

@@ -5,10 +5,10 @@
 //! any label that are no farther than the k-th neighbor among those with the same label.
 
 use crate::error::{Error, Result};
-use crate::mi::neighbours::estimate::Estimate;
-use crate::mi::neighbours::spaces::{check_neighbours, psi};
-use crate::mi::neighbours::ties::{copies, spread};
-use crate::mi::neighbours::tree::{Ball, LANES, Tree};
+use crate::mi::neighbors::estimate::Estimate;
+use crate::mi::neighbors::spaces::{check_neighbors, psi};
+use crate::mi::neighbors::ties::{copies, spread};
+use crate::mi::neighbors::tree::{Ball, LANES, Tree};
 use crate::mi::samples::Samples;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub fn labels(labels: &[u32], y: &Samples, k: usize, seed: u64) -> Result<Estima
         let what = format!("there are {} labels and {} rows", labels.len(), y.len());
         return Err(Error::failed(what, "give one label for each row, in the same order"));
     }
-    check_neighbours(k, y.len())?;
+    check_neighbors(k, y.len())?;
     let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     labels.iter().enumerate().for_each(|(row, label)| groups.entry(*label).or_default().push(row));
     let (alone, groups): (Vec<_>, Vec<_>) = groups.into_values().partition(|rows| rows.len() == 1);

@@ -7,9 +7,9 @@
 //! We follow the code, which is the estimator of the paper's tables.
 
 use crate::error::Result;
-use crate::mi::neighbours::estimate::Estimate;
-use crate::mi::neighbours::spaces::{Spaces, psi};
-use crate::mi::neighbours::tree::Ball;
+use crate::mi::neighbors::estimate::Estimate;
+use crate::mi::neighbors::spaces::{Spaces, psi};
+use crate::mi::neighbors::tree::Ball;
 use crate::mi::samples::Samples;
 
 /// Mutual information between X (n, p) and Y (n, q) from the `k` nearest neighbors, in nats. Either may be discrete (as

@@ -6,7 +6,7 @@
 //! far too low (0.26 for 1.18 nats between 25 + 25 normal dimensions, from 10,000 rows).
 //!
 //! Distances are in the maximum norm, so the columns of X should have a common scale, and likewise those of Y: see
-//! [`Samples::standardised`](super::samples::Samples::standardised). Results are the same for any number of threads.
+//! [`Samples::standardized`](super::samples::Samples::standardized). Results are the same for any number of threads.
 
 mod estimate;
 mod ksg;
@@ -22,7 +22,7 @@ pub use labels::labels;
 pub use mixed::mixed;
 
 /// Kraskov et al. (2004, section III) recommend 2 to 4 neighbors: fewer for less bias, more for less variance.
-pub const NEIGHBOURS: usize = 3;
+pub const NEIGHBORS: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -232,7 +232,7 @@ mod tests {
         let short = x.take(&[0, 1]);
         assert_eq!(ksg(&short, &y, 3, Ksg::First, 0).unwrap_err().exit_code(), 1);
         let e = ksg(&short, &short, 2, Ksg::First, 0).unwrap_err();
-        assert_eq!(e.to_string(), "2 neighbours were asked for, and each of 2 rows has 1");
+        assert_eq!(e.to_string(), "2 neighbors were asked for, and each of 2 rows has 1");
         assert_eq!(mixed(&x, &y, 0).unwrap_err().exit_code(), 2);
         let e = labels(&(0..60).collect::<Vec<_>>(), &y, 3, 0).unwrap_err();
         assert_eq!(e.to_string(), "each of the 60 rows has a label of its own");

@@ -5,10 +5,10 @@
 //! that are at most as far in X as the farthest, in X, of the k neighbors. Rows are never their own neighbors.
 
 use crate::error::Result;
-use crate::mi::neighbours::estimate::Estimate;
-use crate::mi::neighbours::spaces::{Spaces, psi};
-use crate::mi::neighbours::ties::{copies, spread};
-use crate::mi::neighbours::tree::Ball;
+use crate::mi::neighbors::estimate::Estimate;
+use crate::mi::neighbors::spaces::{Spaces, psi};
+use crate::mi::neighbors::ties::{copies, spread};
+use crate::mi::neighbors::tree::Ball;
 use crate::mi::samples::Samples;
 
 /// Which of the two estimators.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::mi::digamma::digamma;
-use crate::mi::neighbours::tree::{Ball, LANES, Neighbour, Tree};
+use crate::mi::neighbors::tree::{Ball, LANES, Neighbor, Tree};
 use crate::mi::samples::Samples;
 use rayon::prelude::*;
 
@@ -19,7 +19,7 @@ pub(super) struct Row<'s> {
     spaces: &'s Spaces<'s>,
     at: usize,
     /// The k nearest rows in (X, Y), nearest first.
-    near: &'s [Neighbour],
+    near: &'s [Neighbor],
 }
 
 impl<'a> Spaces<'a> {
@@ -29,7 +29,7 @@ impl<'a> Spaces<'a> {
     /// X and Y differ in length, or `k` is not in 1..n.
     pub fn new(x: &'a Samples, y: &'a Samples, k: usize) -> Result<Spaces<'a>> {
         let both = x.beside(y)?;
-        check_neighbours(k, both.len())?;
+        check_neighbors(k, both.len())?;
         let trees = [Tree::new(x), Tree::new(y), Tree::new(&both)];
         Ok(Spaces { x, y, both, trees })
     }
@@ -91,12 +91,12 @@ pub(super) fn psi(count: usize) -> f64 {
 }
 
 /// Rejects numbers of neighbors that `n` rows cannot have.
-pub(super) fn check_neighbours(k: usize, n: usize) -> Result<()> {
+pub(super) fn check_neighbors(k: usize, n: usize) -> Result<()> {
     match k {
-        0 => Err(Error::usage("0 neighbours were asked for", "use 1 or more; 3 is usual")),
+        0 => Err(Error::usage("0 neighbors were asked for", "use 1 or more; 3 is usual")),
         _ if k >= n => {
-            let what = format!("{k} neighbours were asked for, and each of {n} rows has {}", n.saturating_sub(1));
-            Err(Error::usage(what, "give more rows, or use fewer neighbours"))
+            let what = format!("{k} neighbors were asked for, and each of {n} rows has {}", n.saturating_sub(1));
+            Err(Error::usage(what, "give more rows, or use fewer neighbors"))
         }
         _ => Ok(()),
     }

@@ -15,16 +15,16 @@ const STRIDE: usize = 4;
 
 /// A row near a point.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Neighbour {
+pub struct Neighbor {
     /// Its distance in the maximum norm.
     pub distance: f64,
     /// Its row index in the samples.
     pub row: usize,
 }
 
-impl Neighbour {
+impl Neighbor {
     /// Order by distance, then by row index, so that the result does not depend on the order of the traversal.
-    fn before(&self, other: &Neighbour) -> bool {
+    fn before(&self, other: &Neighbor) -> bool {
         self.distance < other.distance || (self.distance == other.distance && self.row < other.row)
     }
 }
@@ -174,15 +174,15 @@ impl Tree {
 
     /// Fills `found` with the `k` nearest rows to `point` (dim), nearest first, excluding row `skip`. Among rows at the same
     /// distance, those with the smaller index come first. There are fewer than `k` only if the tree has no more.
-    pub fn nearest(&self, point: &[f64], k: usize, skip: Option<usize>, found: &mut Vec<Neighbour>) {
+    pub fn nearest(&self, point: &[f64], k: usize, skip: Option<usize>, found: &mut Vec<Neighbor>) {
         found.clear();
         if k > 0 && !self.rows.is_empty() {
             self.search(self.root(), point, k, skip, found);
         }
     }
 
-    fn search(&self, node: Node, point: &[f64], k: usize, skip: Option<usize>, found: &mut Vec<Neighbour>) {
-        let limit = |found: &[Neighbour]| if found.len() < k { f64::INFINITY } else { found[k - 1].distance };
+    fn search(&self, node: Node, point: &[f64], k: usize, skip: Option<usize>, found: &mut Vec<Neighbor>) {
+        let limit = |found: &[Neighbor]| if found.len() < k { f64::INFINITY } else { found[k - 1].distance };
         if node.blocks > 1 {
             let children = node.children().map(|child| (self.bounds(child, point).0, child));
             let [near, far] = if children[1].0 < children[0].0 { [children[1], children[0]] } else { children };
@@ -196,7 +196,7 @@ impl Tree {
         let Some(distances) = self.distances(node.first, point, limit(found)) else { return };
         let rows = &self.rows[node.first * LANES..self.end(node)];
         for (&distance, &row) in distances.iter().zip(rows) {
-            let candidate = Neighbour { distance, row };
+            let candidate = Neighbor { distance, row };
             if Some(row) == skip || (found.len() == k && !candidate.before(&found[k - 1])) {
                 continue;
             }
@@ -259,9 +259,9 @@ mod tests {
             let tree = Tree::new(&samples);
             let point = samples.row(at % samples.len());
             for skip in [None, Some(at % samples.len())] {
-                let mut all: Vec<Neighbour> = (0..samples.len())
+                let mut all: Vec<Neighbor> = (0..samples.len())
                     .filter(|&row| Some(row) != skip)
-                    .map(|row| Neighbour { distance: distance(point, samples.row(row)), row })
+                    .map(|row| Neighbor { distance: distance(point, samples.row(row)), row })
                     .collect();
                 all.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.row.cmp(&b.row)));
                 all.truncate(k);
@@ -297,7 +297,7 @@ mod tests {
         let tree = Tree::of(&samples, (0..100).step_by(3).collect());
         let mut found = Vec::new();
         tree.nearest(&[50.0], 2, None, &mut found);
-        assert_eq!(found, [Neighbour { distance: 1.0, row: 51 }, Neighbour { distance: 2.0, row: 48 }]);
+        assert_eq!(found, [Neighbor { distance: 1.0, row: 51 }, Neighbor { distance: 2.0, row: 48 }]);
         assert_eq!(tree.count(&[50.0], 4.0, Ball::Closed), 3);
         let empty = Tree::of(&samples, Vec::new());
         empty.nearest(&[1.0], 3, None, &mut found);

@@ -12,7 +12,7 @@ const NEAREST: usize = 9;
 ///
 /// # Errors
 /// If the number of features does not match the number of images.
-pub fn neighbours(set: &ImageSet, features: &[f32], dim: usize, shown: usize) -> Result<Vec<u8>> {
+pub fn neighbors(set: &ImageSet, features: &[f32], dim: usize, shown: usize) -> Result<Vec<u8>> {
     if dim == 0 || features.len() != set.len() * dim {
         let what = format!("{} values are not {dim}-dimensional features of {} images", features.len(), set.len());
         return Err(Error::failed(what, "report this as a bug in cpc"));
@@ -61,12 +61,12 @@ mod tests {
         let features: Vec<f32> =
             set.labels.iter().flat_map(|&label| (0..10).map(move |c| f32::from(u8::from(c == label)))).collect();
         assert_eq!(chosen(&set.labels, 20).len(), 20);
-        let png = neighbours(&set, &features, 10, 20).unwrap();
+        let png = neighbors(&set, &features, 10, 20).unwrap();
         let picture = image::load_from_memory(&png).unwrap().to_rgb8();
         assert_eq!(picture.dimensions(), ((10 * 60 + 12) as u32, (20 * 60 + 4) as u32));
         // An image of label 0 is bright in its square, and so is its first neighbor.
         let at = |x: usize| picture.get_pixel((4 + x * 60 + if x > 0 { 4 } else { 0 } + 6) as u32, 14)[0];
         assert!(at(0) >= 128 && at(1) >= 128);
-        assert!(neighbours(&set, &features, 9, 20).is_err());
+        assert!(neighbors(&set, &features, 9, 20).is_err());
     }
 }
