@@ -224,7 +224,7 @@ impl<'a> Study<'a> {
         let distinct = self.task.distinct();
         if dim == 0 || vectors.len() != distinct.len() * dim {
             let what =
-                format!("{name}: {} values for {} sentence vectors of dimension {dim}", vectors.len(), distinct.len());
+                format!("{name}: {} values for {} sentences of {dim}", vectors.len(), distinct.len());
             return Err(Error::failed(what, "give one vector for each distinct sentence of the task, in order"));
         }
         if let Some(at) = vectors.iter().position(|x| !x.is_finite()) {
