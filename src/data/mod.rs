@@ -3,10 +3,14 @@
 #[cfg(feature = "parquet")]
 pub(crate) mod columns;
 mod find;
+#[cfg(not(feature = "parquet"))]
+mod no_parquet;
 mod permutation;
 mod position;
 
 pub use find::{Chosen, NoTables, tables_of};
 pub(crate) use find::{at, is_table};
+#[cfg(not(feature = "parquet"))]
+pub(crate) use no_parquet::not_built;
 pub use permutation::Permutation;
 pub use position::Position;

@@ -52,8 +52,12 @@ fn tables(path: &Path) -> Result<Option<Images>> {
     parquet::is_at(path).then(|| parquet::read(path)).transpose()
 }
 
-/// None: this build cannot read parquet.
+/// None, or an error: this build cannot read parquet.
 #[cfg(not(feature = "parquet"))]
-fn tables(_: &Path) -> Result<Option<Images>> {
-    Ok(None)
+fn tables(path: &Path) -> Result<Option<Images>> {
+    let mut files = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    match files.find(|file| crate::data::is_table(file)) {
+        Some(file) => Err(crate::data::not_built(&file, "IDX files")),
+        None => Ok(None),
+    }
 }

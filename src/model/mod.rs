@@ -2,11 +2,14 @@
 
 mod contrast;
 mod descent;
+#[cfg(feature = "images")]
 mod estimator;
 #[cfg(test)]
 pub(crate) mod slope;
 
 pub use contrast::{Contrast, Latents};
+#[cfg(feature = "images")]
 pub(crate) use descent::Sum;
 pub use descent::{Descent, OfImages};
+#[cfg(feature = "images")]
 pub(crate) use estimator::{Estimator, rolled};

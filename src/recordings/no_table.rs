@@ -2,7 +2,8 @@
 
 use super::{Columns, FoundRecording};
 use crate::audio::Input;
-use crate::error::{Error, Problem, Result};
+use crate::data::not_built;
+use crate::error::{Problem, Result};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -28,13 +29,6 @@ impl fmt::Display for Row {
     }
 }
 
-fn not_built(path: &Path) -> Error {
-    Error::usage(
-        format!("{}: this cpc was built without parquet", path.display()),
-        "build it with the feature `parquet`, or give audio files",
-    )
-}
-
 pub(super) fn scan(
     files: &[PathBuf],
     _: &Path,
@@ -43,7 +37,7 @@ pub(super) fn scan(
     _: &(dyn Fn(usize) + Sync),
 ) -> Result<(Vec<FoundRecording>, Vec<Problem>)> {
     match files.first() {
-        Some(path) => Err(not_built(path)),
+        Some(path) => Err(not_built(path, "audio files")),
         None => Ok((Vec::new(), Vec::new())),
     }
 }
@@ -53,5 +47,5 @@ pub(super) fn scan(
 /// # Errors
 /// Always: this build cannot read parquet.
 pub fn labels(data: &Path, _: &Columns) -> Result<HashMap<String, String>> {
-    Err(not_built(data))
+    Err(not_built(data, "audio files"))
 }

@@ -4,5 +4,6 @@ mod markup;
 pub mod model_card;
 pub mod plot;
 pub mod probe_page;
+#[cfg(feature = "images")]
 pub mod sheet;
 pub mod tensorboard;

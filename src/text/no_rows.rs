@@ -2,13 +2,11 @@
 
 use super::Split;
 use super::reading::Reading;
-use crate::error::{Error, Result};
+use crate::data::not_built;
+use crate::error::Result;
 use std::path::Path;
 
 /// Refuses a table by its name.
 pub(super) fn table(path: &Path, _: &str, _: Split, _: &mut Reading<'_>) -> Result<()> {
-    Err(Error::usage(
-        format!("{}: this cpc was built without parquet", path.display()),
-        "build it with the feature `parquet`, or give .txt or .jsonl",
-    ))
+    Err(not_built(path, ".txt or .jsonl"))
 }

@@ -50,6 +50,7 @@ fn runs_of_deep_infomax_resume_exactly_and_their_features_tell_labels() {
         let said = place.ok(&format!("{run} --steps 10 --out {preset}"));
         assert!(said.contains("loss") && said.contains(&format!("model: {preset}/model")), "{said}");
         place.ok(&format!("{run} --steps 5 --out {preset}-cut"));
+        place.age(&format!("{preset}-cut"));
         place.ok(&format!("pretrain --resume --steps 10 --out {preset}-cut"));
         for file in ["model.safetensors", "optimizer.safetensors", "config.json"] {
             let file = format!("checkpoints/step-10/{file}");
@@ -119,6 +120,8 @@ fn the_bottleneck_tells_labels_and_forgets_images_as_beta_grows() {
     place.ok(&format!(
         "pretrain squares --preset ib {small} --set objective.information=mine-additive --steps 30 --out cut"
     ));
+    place.age("cut");
+    assert!(place.ok("info cut/model").contains("model       ib "));
     place.ok("pretrain --resume --steps 60 --out cut");
     let file = "checkpoints/step-60/model.safetensors";
     assert!(
@@ -141,6 +144,8 @@ fn a_game_on_the_plane_resumes_exactly_and_draws_its_samples() {
     assert_eq!(figure(&report["concluded"], "modes"), 25.0);
     assert!(figure(&report["figures"], "information").is_finite());
     place.ok(&format!("pretrain toy:25-gaussians --preset mine-gan {small} --steps 10 --out cut"));
+    place.age("cut");
+    assert!(place.ok("info cut/model").contains("model       mine-gan "));
     place.ok("pretrain --resume --steps 20 --out cut");
     for file in ["checkpoints/step-20/model.safetensors", "samples.csv"] {
         assert!(place.bytes(&format!("whole/{file}")) == place.bytes(&format!("cut/{file}")), "{file}");
@@ -165,6 +170,7 @@ fn stacked_images_are_told_apart_by_a_classifier() {
     let (reached, divergence) = (figure(concluded, "modes_reached"), figure(concluded, "divergence"));
     assert!((1.0..=1000.0).contains(&reached) && divergence > 0.0 && divergence <= 1000f64.ln() + 1e-9);
     place.ok(&format!("{run} --steps 2 --out cut"));
+    place.age("cut");
     place.ok("pretrain --resume --steps 4 --out cut");
     for file in ["checkpoints/step-4/model.safetensors", "samples.png"] {
         assert!(place.bytes(&format!("whole/{file}")) == place.bytes(&format!("cut/{file}")), "{file}");

@@ -164,13 +164,21 @@ fn a_finished_run_can_be_made_longer_but_not_another_one() {
     let place = Place::new();
     place.cpc("pretrain corpus --config tiny.toml --out whole --steps 30").assert().success();
     place.cpc("pretrain corpus --config tiny.toml --out run").assert().success();
-    place.cpc("pretrain --resume --out run --steps 30").assert().success();
+    let first = place.bytes("run/model/model.safetensors");
+    let described = place.ok("info run/model --json");
+    place.age("run");
+    assert_eq!(place.ok("info run/model --json"), described);
+    // The line that started the run may be repeated.
+    place.ok("pretrain corpus --config tiny.toml --resume --out run --steps 30");
     let last = "checkpoints/step-30/model.safetensors";
     assert_eq!(place.bytes(&format!("whole/{last}")), place.bytes(&format!("run/{last}")));
     place.fails("pretrain --resume --out run --set train.lr=0.5", 2, &["would change what the run computes"]);
     place.cpc("pretrain corpus --config tiny.toml --out falling --set train.schedule=cosine").assert().success();
     place.fails("pretrain --resume --out falling --steps 30", 2, &["falls to 0 at step 24", "--init"]);
     place.fails("pretrain --resume --out elsewhere", 2, &["there is no run"]);
+    // So may the line of a run that was stopped before it started.
+    place.ok("pretrain corpus --config tiny.toml --resume --out fresh");
+    assert_eq!(place.bytes("fresh/model/model.safetensors"), first);
     place.fails("pretrain corpus --config tiny.toml --out run", 2, &["there is a run already", "--overwrite"]);
     place.cpc("pretrain corpus --config tiny.toml --out run --overwrite --steps 6").assert().success();
     assert!(!place.at("run/checkpoints/step-30").exists());

@@ -54,6 +54,7 @@ fn a_run_on_text_makes_a_model_that_resumes_exactly() {
     let said = place.ok(&format!("{run} --out whole"));
     assert!(said.contains("  k   ahead") && said.contains("+3") && said.contains("model: whole/model"), "{said}");
     place.ok(&format!("{run} --steps 6 --out cut"));
+    place.age("cut");
     place.ok("pretrain --resume --steps 12 --out cut");
     for file in ["model.safetensors", "optimizer.safetensors", "tokenizer.json", "config.json"] {
         let file = format!("checkpoints/step-12/{file}");

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::eval::probe::penalty::hold_out;
 use crate::eval::probe::softmax::cross_entropy;
 use crate::eval::probe::split::shuffle;
-use crate::eval::probe::standardize::Standard;
+use crate::eval::probe::standard::Standard;
 use crate::eval::probe::table::{CHUNK, Table};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use crate::seed::stream;

@@ -13,7 +13,7 @@ use crate::eval::probe::lbfgs::{Minimum, Stop, minimize};
 use crate::eval::probe::linear::Linear;
 use crate::eval::probe::precondition::Preconditioner;
 use crate::eval::probe::softmax::cross_entropy;
-use crate::eval::probe::standardize::Standard;
+use crate::eval::probe::standard::Standard;
 use crate::eval::probe::table::{CHUNK, Table};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use rayon::prelude::*;

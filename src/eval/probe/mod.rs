@@ -21,6 +21,7 @@ pub mod projection;
 pub mod protocol;
 pub mod softmax;
 pub mod split;
+pub mod standard;
 pub mod standardize;
 pub mod study;
 pub mod table;

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::eval::probe::lbfgs::Stop;
 use crate::eval::probe::logistic::{fit, mean_loss, start};
 use crate::eval::probe::split::deal;
-use crate::eval::probe::standardize::Standard;
+use crate::eval::probe::standard::Standard;
 use crate::eval::probe::table::Table;
 
 /// Penalties to try, from strong to weak.

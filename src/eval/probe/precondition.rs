@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::eval::probe::lbfgs::dot;
 use crate::eval::probe::linear::Linear;
 use crate::eval::probe::softmax::probabilities;
-use crate::eval::probe::standardize::Standard;
+use crate::eval::probe::standard::Standard;
 use crate::eval::probe::table::{CHUNK, Table};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use rayon::prelude::*;

@@ -4,7 +4,7 @@
 
 use crate::error::Result;
 use crate::eval::probe::split::shuffle;
-use crate::eval::probe::standardize::Standard;
+use crate::eval::probe::standard::Standard;
 use crate::eval::probe::table::Table;
 use crate::eval::probe::{pca, tsne};
 use crate::seed::stream;

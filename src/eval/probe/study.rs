@@ -12,7 +12,7 @@ use crate::eval::probe::outcome::{Part, ProbeOutcome, ProbeRow};
 use crate::eval::probe::protocol::{LabelCut, Protocol};
 use crate::eval::probe::softmax::argmax;
 use crate::eval::probe::split::{Split, deal};
-use crate::eval::probe::standardize::Standard;
+use crate::eval::probe::standard::Standard;
 use crate::eval::probe::standardize::standardize;
 use crate::eval::probe::table::{Reading, Table, memory_limit};
 use crate::eval::probe::{hidden, linear, logistic, penalty, projection};

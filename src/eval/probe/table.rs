@@ -7,7 +7,7 @@
 use crate::error::{Error, Problem, Result};
 use crate::eval::probe::labels::Labels;
 use crate::eval::probe::protocol::{Alignment, LabelCut, Protocol, ratio};
-use crate::eval::probe::standardize::Standard;
+use crate::eval::probe::standard::Standard;
 use crate::features::{FeatureSet, FeatureUtterance};
 use rayon::prelude::*;
 use std::collections::BTreeMap;

@@ -223,8 +223,7 @@ impl<'a> Study<'a> {
     fn features(&self, name: &str, dim: usize, vectors: &[f32]) -> Result<Vec<f32>> {
         let distinct = self.task.distinct();
         if dim == 0 || vectors.len() != distinct.len() * dim {
-            let what =
-                format!("{name}: {} values for {} sentences of {dim}", vectors.len(), distinct.len());
+            let what = format!("{name}: {} values for {} sentences of {dim}", vectors.len(), distinct.len());
             return Err(Error::failed(what, "give one vector for each distinct sentence of the task, in order"));
         }
         if let Some(at) = vectors.iter().position(|x| !x.is_finite()) {

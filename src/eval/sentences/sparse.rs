@@ -1,7 +1,7 @@
 //! Multinomial logistic regression on sparse rows, such as TF-IDF's.
 //!
 //! The objective is that of [`logistic`](crate::eval::probe::logistic): the mean over rows of -log softmax(W x + b)_y plus l2 / (2 n)
-//! |W|^2. Here it is computed in f64, over the columns that are not zero. SparseRows are not standardized, since they would no longer be
+//! |W|^2. Here it is computed in f64, over the columns that are not zero. The rows are not standardized, since they would no longer be
 //! sparse. The optimizer is [`lbfgs`](crate::eval::probe::lbfgs) with the diagonal of a bound on the Hessian as preconditioner, and the
 //! penalty is searched as in [`penalty`]. Parameters are stored column by column, (V, K), followed by the intercepts (K).
 
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
     use crate::seed::stream;
 
-    /// SparseRows with eight columns, three of which are set, and classes that are determined by the first of these, with some noise.
+    /// Rows with eight columns, three of which are set, and classes that are determined by the first of these, with some noise.
     fn planted(n: usize) -> (SparseRows, Vec<u32>) {
         let mut rng = stream(1, "planted", 0);
         let (mut rows, mut classes) = (SparseRows::new(8), Vec::new());

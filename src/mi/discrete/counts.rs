@@ -7,9 +7,9 @@
 //! squared error, (1 - sum p^2) / ((n - 1) sum (1/m - p)^2). Use this estimator if there are more cells than samples.
 
 use crate::error::{Error, Result};
+use crate::mi::discrete::column::Column;
 use crate::mi::discrete::distribution::surprise;
 use crate::mi::discrete::joint::{Joint, Variable, union};
-use crate::mi::discrete::read::Column;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;

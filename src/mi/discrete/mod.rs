@@ -14,16 +14,18 @@
 //! A [`Joint`] is a table of probabilities over any number of variables, and [`Counts`] is a table of sample counts. The variables of a
 //! quantity are given by lists of axes: `joint.mutual_information(&[0], &[1, 2])` is I(X; (Y, Z)).
 
+mod column;
 mod counts;
 mod distribution;
 mod joint;
 mod read;
 mod unit;
 
+pub use column::Column;
 pub use counts::{Counts, Estimator};
 pub use distribution::{Divergence, cross_entropy, divergence, entropy};
 pub use joint::{Joint, Variable};
-pub use read::{Column, Table, read_columns, read_table};
+pub use read::{Table, read_columns, read_table};
 pub(super) use read::{csv_fault, csv_reader};
 pub use unit::Unit;
 

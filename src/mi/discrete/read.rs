@@ -1,10 +1,10 @@
 //! Tables and columns from CSV files.
 
 use crate::error::{Error, Problem, Result};
+use crate::mi::discrete::column::Column;
 use crate::mi::discrete::counts::Counts;
 use crate::mi::discrete::distribution::TOLERANCE;
 use crate::mi::discrete::joint::{Joint, Variable};
-use std::collections::HashMap;
 use std::io::Read;
 
 /// The contents of a joint table file.
@@ -14,31 +14,6 @@ pub enum Table {
     Probabilities(Joint),
     /// Counts: all cells are whole numbers, and their sum is above 1.
     Counts(Counts),
-}
-
-/// A column of labels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// Its name, and its labels in the order of their first occurrence.
-    pub variable: Variable,
-    /// The index of the label of each row.
-    pub codes: Vec<u32>,
-}
-
-impl Column {
-    /// A column of `labels`, one per row.
-    pub fn new<S: AsRef<str>>(name: &str, labels: impl IntoIterator<Item = S>) -> Column {
-        let (mut values, mut numbers) = (Vec::new(), HashMap::new());
-        let mut codes = Vec::new();
-        for label in labels {
-            let next = values.len() as u32;
-            codes.push(*numbers.entry(label.as_ref().to_string()).or_insert_with(|| {
-                values.push(label.as_ref().to_string());
-                next
-            }));
-        }
-        Column { variable: Variable { name: name.into(), values }, codes }
-    }
 }
 
 /// A record of a CSV file, and the line where it starts.

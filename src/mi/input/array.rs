@@ -169,7 +169,7 @@ fn body(input: &mut impl Read, layout: &Layout, place: &str) -> Result<Vec<u8>> 
 pub(super) mod tests {
     use super::*;
     use crate::mi::input::column::Cells;
-    use crate::mi::input::table::open;
+    use crate::mi::input::open::open;
     use std::io::Write;
     use std::path::Path;
     use zip::write::SimpleFileOptions;

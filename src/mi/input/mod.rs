@@ -12,6 +12,8 @@
 mod array;
 mod column;
 mod delimited;
+mod open;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod raw;
 mod select;
@@ -26,11 +28,12 @@ pub use select::matches;
 
 use crate::error::{Error, Result};
 use crate::mi::variable::Variable;
+use open::open;
 use select::{choose, listed};
 use side::Side;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use table::{FoundColumn, Table, Wanted, open};
+use table::{FoundColumn, Table, Wanted};
 use variable::variable;
 
 /// X and Y, row by row.

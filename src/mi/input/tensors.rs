@@ -81,7 +81,7 @@ impl Table for Tensors {
 mod tests {
     use super::*;
     use crate::mi::input::column::Cells;
-    use crate::mi::input::table::open;
+    use crate::mi::input::open::open;
     use safetensors::tensor::{TensorView, serialize_to_file};
 
     fn write(path: &Path, tensors: &[(&str, Dtype, &[usize], Vec<u8>)]) {

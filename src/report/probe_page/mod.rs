@@ -6,8 +6,10 @@
 
 mod map;
 mod matrix;
+#[cfg(feature = "images")]
 mod neighbors;
 
+#[cfg(feature = "images")]
 pub use neighbors::neighbors;
 
 use crate::eval::probe::outcome::{ProbeOutcome, ProbeRow};
