@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 #[command(
     about = "Measure how well features discriminate phones (ABX error)",
     long_about = "How well features discriminate phones, without any training.\n\n\
-        The ABX error is the share of triples in which X is closer to B, another phone, than to A, the same phone (50 % is chance). \
-        ITEM is an item file as in the Zero Resource Speech challenges and Libri-light: a header, then `file onset offset phone prev-phone \
-        next-phone speaker` a line, times in seconds. FEATURES is what `cpc extract` wrote, or any directory of .npy (frames, dimensions).\n\n\
-        Computed as CPC_audio and Libri-light do: dynamic time warping, its cost divided by the length of its path; frames scaled to length 1 before either \
-        distance; averages over contexts, then speakers, then pairs of phones. Published numbers mostly come from --max-group 10 \
+        The ABX error is the share of triples (A, B, X) in which X is closer to B, a different phone, than to A, the same phone. Chance is 50 %. \
+        ITEM is an item file as in the Zero Resource Speech challenges and Libri-light: a header, then one line per item, `file onset offset phone prev-phone \
+        next-phone speaker`, with times in seconds. FEATURES is the output of `cpc extract`, or any directory of .npy (frames, dimensions).\n\n\
+        The computation is that of CPC_audio and Libri-light. Items are aligned by dynamic time warping, and its cost is divided by the length of the path. Frames are scaled to length 1 before either \
+        distance. Errors are averaged over contexts, then speakers, then pairs of phones. Most published numbers use --max-group 10 \
         --max-x-across 5; the default uses all triples.",
     after_help = "Examples:\n  cpc abx features/dev-clean dev-clean.item\n  \
         cpc abx hubert/ dev-clean.item --frame-rate 50 --slicing fastabx --max-group 10 --max-x-across 5\n  \
@@ -32,31 +32,31 @@ pub(crate) struct Abx {
     features: PathBuf,
     /// The item file
     item: PathBuf,
-    /// Who says X: the speaker of A and B (within), another one (across), or both
+    /// Who says X: the speaker of A and B (within), a different speaker (across), or both
     #[arg(long, value_parser = choice::<Mode>(&MODES), value_delimiter = ',', default_value = "within,across", value_name = "MODES")]
     mode: Vec<Mode>,
-    /// Between frames: angular, euclidean, or both
+    /// Distance between frames: angular, euclidean, or both
     #[arg(long, value_parser = choice::<Distance>(&DISTANCES), value_delimiter = ',', default_value = "angular", value_name = "DISTANCES")]
     distance: Vec<Distance>,
-    /// Compare items with the same neighbors, or all
+    /// Compare items with the same neighboring phones (triphone), or with any (any)
     #[arg(long, value_parser = choice::<ItemContext>(&CONTEXTS), default_value = "triphone", value_name = "CONTEXT")]
     context: ItemContext,
-    /// Which frames belong to an item; HuBERT's 3.06 % (libri-light) and 3.38 % (fastabx) differ by nothing else
+    /// Which frames belong to an item. HuBERT's 3.06 % (libri-light) and 3.38 % (fastabx) differ only in this choice
     #[arg(long, value_parser = choice::<Slicing>(&SLICINGS), default_value = "libri-light", value_name = "SLICING")]
     slicing: Slicing,
-    /// Frames per second [default: as the index.json of the features says]
+    /// Frames per second [default: from the index.json of the features]
     #[arg(long, value_name = "HZ")]
     frame_rate: Option<f64>,
-    /// The layer, of features that have several
+    /// The layer to use, if the features have several
     #[arg(long, value_name = "L")]
     layer: Option<String>,
     /// Use at most N items per phone, speaker and context [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     max_group: Option<u32>,
-    /// Across: use X from at most N other speakers for each A [default: all]
+    /// Across: for each A, use X from at most N other speakers [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_x_across: Option<u32>,
-    /// The seed of the subsampling
+    /// Seed of the subsampling
     #[arg(long, default_value = "0", value_name = "N")]
     seed: u64,
 }
@@ -80,12 +80,12 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// Who says X.
 const MODES: [(&str, &str); 2] =
-    [("within", "The speaker of A and B"), ("across", "Another speaker than that of A and B")];
+    [("within", "The speaker of A and B"), ("across", "A different speaker from A and B")];
 
 /// The distance between two frames.
 const DISTANCES: [(&str, &str); 2] = [
     ("angular", "The angle between two frames over pi (CPC_audio's `cosine`)"),
-    ("euclidean", "The Euclidean distance of frames scaled to length 1 (CPC_audio's `euclidian`)"),
+    ("euclidean", "The Euclidean distance between frames scaled to length 1 (CPC_audio's `euclidian`)"),
 ];
 
 /// Which items are compared.
@@ -99,16 +99,16 @@ const CONTEXTS: [(&str, &str); 2] = [
 
 /// Which frames belong to an item.
 const SLICINGS: [(&str, &str); 2] = [
-    ("libri-light", "Without the last frame, as Libri-light and CPC_audio"),
-    ("fastabx", "With the last frame, as fastabx"),
+    ("libri-light", "Without the last frame, as in Libri-light and CPC_audio"),
+    ("fastabx", "With the last frame, as in fastabx"),
 ];
 
-/// The name of a choice, as on the command line.
+/// The name of a choice, as written on the command line.
 fn name(choice: &impl Serialize) -> String {
     cpc::kinds::word(choice)
 }
 
-/// A list in which everything is once.
+/// The list without its duplicates.
 fn once<T: Copy + PartialEq>(list: &[T]) -> Vec<T> {
     let mut kept: Vec<T> = Vec::new();
     list.iter().for_each(|x| {

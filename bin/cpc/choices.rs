@@ -1,10 +1,10 @@
-//! Options whose values are choices of the library: its own words, in help and in messages.
+//! Options whose values are choices of the library. Help and messages use the library's own words.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use cpc::toolkit::Toolkit;
 use std::str::FromStr;
 
-/// A choice by its word; each word with its help.
+/// Parses a choice from its word. Each word has its help.
 pub(crate) fn choice<T>(words: &[(&'static str, &'static str)]) -> impl TypedValueParser<Value = T> + use<T>
 where
     T: FromStr<Err = String> + Clone + Send + Sync + 'static,
@@ -13,7 +13,7 @@ where
     PossibleValuesParser::new(values).try_map(|word| word.parse::<T>())
 }
 
-/// A word among some, each with its help.
+/// One word of a list. Each word has its help.
 pub(crate) fn word(words: &[(&'static str, &'static str)]) -> PossibleValuesParser {
     PossibleValuesParser::new(
         words.iter().map(|(word, help)| PossibleValue::new(*word).help(*help)).collect::<Vec<_>>(),
@@ -22,14 +22,14 @@ pub(crate) fn word(words: &[(&'static str, &'static str)]) -> PossibleValuesPars
 
 /// What to do about a file that cannot be read.
 pub(crate) const ON_BAD_FILE: [(&str, &str); 2] = [
-    ("fail", "Name all of them and stop, before the work as far as headers tell"),
-    ("skip", "Leave them out, and say how many and which"),
+    ("fail", "Name all of them and stop, before the work starts if their headers show the fault"),
+    ("skip", "Skip them, and report how many and which"),
 ];
 
-/// What a sentence is.
+/// What counts as a sentence.
 pub(crate) const SPLIT: [(&str, &str); 2] = [
-    ("lines", "A line, or a row of a table; a blank line ends a document"),
-    ("sentences", "What the rules of Unicode (UAX #29) call a sentence, in prose"),
+    ("lines", "One line, or one row of a table; a blank line ends a document"),
+    ("sentences", "A sentence of prose, by the rules of Unicode (UAX #29)"),
 ];
 
 /// The formats of features.
@@ -38,7 +38,7 @@ pub(crate) fn formats() -> PossibleValuesParser {
     PossibleValuesParser::new(cpc::features::FORMATS.iter().map(about).collect::<Vec<_>>())
 }
 
-/// The baselines of every kind of model.
+/// The baselines of all kinds of models.
 pub(crate) fn baselines() -> PossibleValuesParser {
     let random = ("random", "An untrained model of the same shape");
     let toolkit = Toolkit::standard();

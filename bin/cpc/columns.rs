@@ -1,4 +1,4 @@
-//! `--column`: which columns of parquet data hold what.
+//! `--column`: what the columns of parquet data hold.
 
 use clap::{Args, ValueEnum};
 use cpc::options::Options;
@@ -12,14 +12,14 @@ pub(crate) enum ColumnOf {
     Speaker,
     /// The id of an utterance
     Id,
-    /// What `cpc probe --labels label` classifies
+    /// The label that `cpc probe --labels label` classifies
     Label,
-    /// Sentences, or documents of them
+    /// Sentences, or documents of several sentences
     Text,
 }
 
 impl ColumnOf {
-    /// Its word in options of the library.
+    /// The word for it in options of the library.
     fn word(self) -> &'static str {
         match self {
             ColumnOf::Audio => "audio",
@@ -34,15 +34,16 @@ impl ColumnOf {
 // The options for columns. (A doc comment here would become the help of the command that takes them.)
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ColumnArgs {
-    /// The name of a column of parquet data, such as speaker=client_id; may be repeated
+    /// Name a column of parquet data, such as speaker=client_id; may be repeated
     ///
-    /// WHAT is audio, speaker, id, label or text. The defaults are the columns audio; speaker_id, speaker or client_id; id; label; and text.
+    /// WHAT is audio, speaker, id, label or text. The default columns are: for audio, audio; for speaker, the first of speaker_id, speaker
+    /// and client_id; for id, id; for label, label; for text, text.
     #[arg(long = "column", value_name = "WHAT=NAME", value_parser = parse)]
     pub column: Vec<(ColumnOf, String)>,
 }
 
 impl ColumnArgs {
-    /// These columns as options of the library.
+    /// Adds these columns to options of the library.
     pub fn add(&self, mut options: Options) -> Options {
         for (what, name) in &self.column {
             options = options.with("column", format!("{}={name}", what.word()));

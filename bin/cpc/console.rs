@@ -1,4 +1,4 @@
-//! The library's work on a terminal: notes and warnings as lines, long work as a bar, or as a line now and then.
+//! Shows the library's work on a terminal. Notes and warnings are lines; long work is a progress bar, or a line at intervals.
 
 use crate::terminal::Terminal;
 use cpc::observer::{Figures, Observer, Progress, TrainLine, ValidLine};
@@ -6,16 +6,16 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, Prog
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The time between two lines where there is no bar.
+/// Time between two lines of progress where there is no bar.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Prints what the library says of its work.
+/// Prints what the library reports about its work.
 pub(crate) struct Console {
     pub terminal: Terminal,
     state: Mutex<State>,
 }
 
-/// The work that is shown.
+/// The work being shown.
 struct State {
     bar: Option<ProgressBar>,
     what: String,
@@ -24,7 +24,7 @@ struct State {
     training: Training,
 }
 
-/// The training that is shown.
+/// The training being shown.
 #[derive(Clone, Copy, Default)]
 struct Training {
     first: u64,
@@ -32,7 +32,7 @@ struct Training {
     unit: &'static str,
 }
 
-/// A bar on stderr, if that is a terminal and not to be quiet.
+/// A progress bar on stderr, if stderr is a terminal and `--quiet` is not given.
 pub(crate) fn bar(terminal: &Terminal, of: u64, unit: &str) -> ProgressBar {
     let shown = terminal.interactive && !terminal.quiet;
     let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -44,7 +44,7 @@ pub(crate) fn bar(terminal: &Terminal, of: u64, unit: &str) -> ProgressBar {
     bar
 }
 
-/// The accuracies at k = 1, 4 and 12, as far as there are such steps; of models without steps, the metrics by name.
+/// The accuracies at k = 1, 4 and 12, where the model has those steps. For models without steps, the metrics by name.
 fn summary(figures: &Figures) -> String {
     let at = |k: &usize| figures.accuracy_per_step.get(k - 1).map(|a| format!("k{k} {a:.3}"));
     let steps: Vec<String> = [1, 4, 12].iter().filter_map(at).collect();
@@ -65,7 +65,7 @@ impl Console {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prints above the bar, if there is one.
+    /// Prints above the progress bar, if there is one.
     fn above(&self, print: impl FnOnce(&Terminal)) {
         match self.state().bar.clone() {
             Some(bar) => bar.suspend(|| print(&self.terminal)),
@@ -92,7 +92,7 @@ impl Observer for Console {
     fn progress(&self, at: &Progress) {
         let mut state = self.state();
         let bytes = at.unit == "bytes";
-        // A file that resumes says so at once.
+        // A file whose download resumes reports its position at once.
         let resumes = state.what != at.what && at.done > 0.0;
         if state.bar.is_none() || state.what != at.what {
             if let Some(bar) = state.bar.take() {
@@ -149,7 +149,7 @@ impl Observer for Console {
         let Training { first, steps, unit } = state.training;
         let speed = match unit {
             "audio_seconds" => "x real time".into(),
-            unit => format!(" {} a second", unit.replace('_', " ")),
+            unit => format!(" {} per second", unit.replace('_', " ")),
         };
         let text = format!("loss {:.4}  {}  {:.0}{speed}", line.figures.loss, summary(&line.figures), line.rate);
         if let Some(bar) = &state.bar {

@@ -1,4 +1,4 @@
-//! `cpc convert`: from any MODEL to a model directory, or back to a file of PyTorch.
+//! `cpc convert`: from any MODEL to a model directory, or to a PyTorch file.
 
 use crate::console::Console;
 use crate::session;
@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 /// Options of `cpc convert`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Convert a model: from a checkpoint of PyTorch to a model directory, and back",
+    about = "Convert a model: from a PyTorch checkpoint to a model directory, and back",
     long_about = "Convert an audio model.\n\n\
-        FROM is any MODEL: a model or run directory, a .safetensors with its config.json, a checkpoint of CPC_audio (checkpoint_N.pt or its \
-        released weights, in either container of PyTorch). A pickle is read, never run.\n\n\
-        TO is a model directory, or a file ending in .pt. That file is for both loaders of CPC_audio: {config, weights} as in its released \
-        models, {gEncoder, cpcCriterion} as in its checkpoints; named checkpoint_N.pt it gets checkpoint_args.json and \
-        checkpoint_logs.json beside it, which CPC_audio asks for. Its scores are means, so heads are multiplied until its loss is this model's.",
+        FROM is any MODEL: a model or run directory, a .safetensors file with its config.json, or a CPC_audio checkpoint (checkpoint_N.pt or its \
+        released weights, in either of PyTorch's file formats). A pickle is parsed, never executed.\n\n\
+        TO is a model directory, or a file ending in .pt. Both loaders of CPC_audio read that file: it holds {config, weights} as in the released \
+        models, {gEncoder, cpcCriterion} as in the checkpoints. If it is named checkpoint_N.pt, checkpoint_args.json and \
+        checkpoint_logs.json, which CPC_audio requires, are written next to it. CPC_audio's scores are means, so the prediction heads are scaled such that its loss equals this model's.",
     after_help = "Examples:\n  \
         cpc convert 60k_epoch4-d0f474de.pt models/cpc-60k\n  \
         cpc convert runs/demo demo.pt\n\n\
@@ -30,9 +30,9 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Convert {
     /// The model to convert
     from: String,
-    /// A directory to write, or a file ending in .pt
+    /// The model directory to write, or a file ending in .pt
     to: PathBuf,
-    /// Replace what is at TO
+    /// Replace what exists at TO
     #[arg(long)]
     overwrite: bool,
 }
@@ -66,7 +66,7 @@ impl Convert {
             if self.overwrite && self.to.is_dir() && taken(&self.to) && !self.to.join("config.json").exists() {
                 return Err(Error::usage(
                     format!("--overwrite: {} is not a model directory", self.to.display()),
-                    "choose another name: only a model is replaced by a model",
+                    "choose another name: --overwrite replaces only a model directory",
                 ));
             }
             model.to_directory(&self.to)?;

@@ -1,4 +1,4 @@
-//! `cpc extract`: a model's features of recordings, sentences or images, in files or as a stream.
+//! `cpc extract`: writes a model's features of recordings, sentences or images to files, or streams them.
 
 mod stream;
 
@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use stream::Input;
 
-/// How samples on standard input are written.
+/// The encoding of samples on standard input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Encoding {
-    /// Signed integers of 16 bits, little-endian
+    /// Signed 16-bit integers, little-endian
     S16,
-    /// Floats of 32 bits between -1 and 1, little-endian
+    /// 32-bit floats between -1 and 1, little-endian
     F32,
 }
 
@@ -36,15 +36,15 @@ const NORMALIZE: [(&str, &str); 3] = [
 #[derive(Debug, Args)]
 #[command(
     about = "Write a model's features of recordings, sentences or images to files that other tools read, or stream them",
-    long_about = "Write a frozen model's features to files: of recordings, of sentences with a text model, of images with an image model.\n\n\
-        c is the output of the context network, which summarizes everything up to a frame (the usual choice); z is the output of the encoder for \
+    long_about = "Write a frozen model's features to files. An audio model reads recordings, a text model sentences, an image model images.\n\n\
+        c is the output of the context network, which summarizes everything up to a frame. It is the usual choice. z is the output of the encoder for \
         the samples around it. There is one frame per hop of the model, 10 ms for the presets. DIR/index.json lists the files and the times of \
-        frames. A command that was stopped resumes when it is given again.\n\n\
-        With --stream, samples from standard input become frames on standard output as soon as they are final: rows of float32 \
+        frames. If the command is stopped, run it again and it resumes.\n\n\
+        With --stream, samples are read from standard input, and each frame is written to standard output as soon as it is final: rows of float32 \
         (the layers concatenated), or with --json one line of JSON per frame.\n\n\
-        With a text model, INPUT is text as `cpc pretrain` takes it. Each file becomes DIR/<name>.npy, with one row (z) per sentence in the \
-        order of the file, or with --format parquet a table of sentence and vector.\n\n\
-        With an image model, INPUT is images as `cpc pretrain` takes them, and DIR gets train-y.npy, test-y.npy and the labels.",
+        With a text model, INPUT is text in any form that `cpc pretrain` reads. Each file becomes DIR/<name>.npy, with one row (z) per sentence in the \
+        order of the file. With --format parquet it becomes a table of sentences and vectors.\n\n\
+        With an image model, INPUT is images in any form that `cpc pretrain` reads. DIR gets train-y.npy, test-y.npy and the labels.",
     after_help = "Examples:\n  \
         cpc extract runs/demo data/demo --out features\n  \
         cpc extract hf:owner/name recordings/ --out features\n  \
@@ -58,23 +58,23 @@ const NORMALIZE: [(&str, &str); 3] = [
         pandas   pandas.read_parquet('features/c.parquet')"
 )]
 pub(crate) struct Extract {
-    /// A model directory, a run directory (its best model), hf:owner/name[@revision][/folder] of the hub, or a checkpoint of CPC_audio; or
-    /// `mfcc` or `logmel`, to compare with
+    /// A model directory, a run directory (its best model), hf:owner/name[@revision][/folder] on the hub, or a CPC_audio checkpoint; or
+    /// `mfcc` or `logmel`, as baselines
     model: String,
-    /// Recordings, directories of them, manifests, parquet files, or hf://datasets/owner/name; `-` is standard input
+    /// Recordings, directories of recordings, manifests, parquet files, or hf://datasets/owner/name; `-` is standard input
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// The directory to write to
     #[arg(long, value_name = "DIR", required_unless_present = "stream")]
     out: Option<PathBuf>,
-    /// Which outputs: c, z, or c:1, c:2, ... of a deep context network; of images conv, fc or y; several with commas [default: c; of
-    /// images y]
+    /// Which outputs, separated by commas. Audio: c, z, or c:1, c:2, ... of a deep context network [default: c]. Images: conv, fc or y
+    /// [default: y]
     #[arg(long, value_name = "LAYER", value_delimiter = ',')]
     layer: Vec<String>,
     /// The format of the files
     #[arg(long, default_value = "npy", conflicts_with = "stream", value_parser = formats())]
     format: String,
-    /// Normalization of each utterance, over its frames [default: none]
+    /// Normalization of each utterance over its frames [default: none]
     #[arg(long, value_name = "HOW", conflicts_with = "stream", value_parser = word(&NORMALIZE))]
     normalize: Option<String>,
     /// What to do about a file that cannot be read [default: fail]
@@ -82,13 +82,13 @@ pub(crate) struct Extract {
     on_bad_file: Option<String>,
     #[command(flatten)]
     columns: ColumnArgs,
-    /// With a text model: what a sentence is [default: lines]
+    /// With a text model: what counts as a sentence [default: lines]
     #[arg(long, value_name = "HOW", value_parser = word(&SPLIT))]
     split: Option<String>,
-    /// Write frames to standard output as they become final; INPUT is `-`
+    /// Write frames to standard output as they become final; INPUT must be `-`
     #[arg(long, conflicts_with = "out")]
     stream: bool,
-    /// Sample rate of standard input, in Hz [default: the model's]
+    /// Sample rate of standard input in Hz [default: the model's]
     #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
     rate: Option<u32>,
     /// The encoding of samples on standard input [default: s16]
@@ -104,14 +104,14 @@ impl Extract {
         let piped = self.input.iter().any(|i| i == Path::new("-"));
         if (piped && self.input.len() > 1) || (self.stream && !piped) {
             let what =
-                if self.stream { "--stream reads standard input alone" } else { "`-` stands beside other inputs" };
+                if self.stream { "--stream reads only standard input" } else { "`-` is given along with other inputs" };
             return Err(Error::usage(what, "give `-` as the only INPUT"));
         }
         for (flag, given) in [("--rate", self.rate.is_some()), ("--encoding", self.encoding.is_some())] {
             if given && !piped {
                 return Err(Error::usage(
                     format!("{flag} is for standard input"),
-                    "leave it out: files say what rate and encoding they have",
+                    "leave it out: files state their own rate and encoding",
                 ));
             }
         }

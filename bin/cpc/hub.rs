@@ -1,4 +1,4 @@
-//! `cpc hub`: models from the Hugging Face hub and to it.
+//! `cpc hub`: fetches models from the Hugging Face hub, and uploads them.
 
 use crate::console::Console;
 use crate::session;
@@ -14,13 +14,13 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// `cpc hub` and what it does.
+/// `cpc hub` and its subcommands.
 #[derive(Debug, Args)]
 #[command(
-    about = "Fetch models from the Hugging Face hub, send them there, list what is here",
-    long_about = "Fetch models from the Hugging Face hub, send them there, and see which are here.\n\n\
-        Files are kept in the cache that Python's huggingface_hub uses, so what either fetched is not fetched again. Its environment \
-        variables mean here what they mean there: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE, \
+    about = "Fetch models from the Hugging Face hub, upload models, list the cache",
+    long_about = "Fetch models from the Hugging Face hub, upload models, and list those in the cache.\n\n\
+        Files are kept in the cache that Python's huggingface_hub uses, so a file that either program fetched is not fetched again. The environment \
+        variables are the same as well: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE, \
         HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT (seconds).",
     after_help = "Examples:\n  cpc hub pull hf:owner/name\n  cpc hub push runs/demo owner/name --dry-run\n  cpc hub list"
 )]
@@ -29,7 +29,7 @@ pub(crate) struct HubCommand {
     action: Action,
 }
 
-/// Each is documented where it is defined: a comment here would replace its long help.
+/// Each subcommand is documented where it is defined: a comment here would replace its long help.
 #[derive(Debug, Subcommand)]
 enum Action {
     Pull(Pull),
@@ -43,8 +43,8 @@ enum Action {
     about = "Fetch a model into the cache",
     long_about = "Fetch a model into the cache: config.json, .safetensors and .pt files, README.md, tokenizer.json and \
         checkpoint_args.json.\n\n\
-        Each file is checked against the hub's size and hash before the cache has it. Stopped or cut off, and started again, the same \
-        command goes on where it was. What is in the cache at the same commit is not fetched again.",
+        Each file is checked against the hub's size and hash before it enters the cache. If the command is stopped or cut off, run it again and it \
+        resumes where it stopped. Files that the cache already has at the same commit are not fetched again.",
     after_help = "Examples:\n  \
         cpc hub pull hf:owner/name\n  \
         cpc hub pull hf:owner/name@v1.0/folder --to models/theirs\n  \
@@ -55,10 +55,10 @@ struct Pull {
     /// hf:owner/name[@revision][/folder], or the https address of a model on the hub
     #[arg(value_name = "REF")]
     reference: String,
-    /// Copy the files to this directory too
+    /// Also copy the files to this directory
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
-    /// Replace a model that is in DIR
+    /// Replace a model that exists in DIR
     #[arg(long, requires = "to")]
     overwrite: bool,
 }
@@ -66,11 +66,11 @@ struct Pull {
 /// Options of `cpc hub push`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Send a model to the hub",
-    long_about = "Send a model to the hub, in one commit: config.json, model.safetensors, and README.md, the model card.\n\n\
-        The card says what the run knows: data, hours, architecture, steps, loss and accuracy of each k, and how to load the model here, in \
-        PyTorch and in numpy; and what these options add. A README.md beside the model that somebody wrote or changed is sent as it is.\n\n\
-        A repository or branch that is not there yet is made. A token with write access is taken from HF_TOKEN, or from the file that \
+    about = "Upload a model to the hub",
+    long_about = "Upload a model to the hub, in one commit: config.json, model.safetensors, and README.md, the model card.\n\n\
+        The card states what the run recorded: data, hours, architecture, steps, and the loss and accuracy of each k. It shows how to load the model with cpc, in \
+        PyTorch and in numpy. The options below add to it. A README.md next to the model that was written or changed by hand is uploaded unchanged.\n\n\
+        A repository or branch that does not exist is created. A token with write access is read from HF_TOKEN, or from the file that \
         `hf auth login` writes.",
     after_help = "Examples:\n  \
         cpc hub push runs/demo owner/name --dry-run\n  \
@@ -79,37 +79,37 @@ struct Pull {
         cpc hub push runs/demo owner/name --license mit --language en --probe phones.json --abx abx.json"
 )]
 struct Push {
-    /// Any MODEL: a run directory (its best model), a model directory, a checkpoint of CPC_audio
+    /// Any MODEL: a run directory (its best model), a model directory, or a CPC_audio checkpoint
     model: String,
     /// The repository, as owner/name
     #[arg(value_name = "REPOSITORY")]
     repository: String,
-    /// Make the repository a private one
+    /// Make the repository private
     #[arg(long)]
     private: bool,
     /// The branch to commit to [default: main]
     #[arg(long, value_name = "BRANCH")]
     revision: Option<String>,
-    /// What the commit says
+    /// The commit message
     #[arg(long, value_name = "TEXT", default_value = "Upload a model of cpc-toolkit")]
     message: String,
-    /// Say what would be sent, and send nothing
+    /// Print what would be uploaded, and upload nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
     details: DetailArgs,
 }
 
-/// What only the owner of a model knows.
+/// What only the owner of a model knows about it.
 #[derive(Debug, Default, Args)]
 struct DetailArgs {
-    /// The license, by the hub's id, such as mit or cc-by-4.0
+    /// The license, by its id on the hub, such as mit or cc-by-4.0
     #[arg(long, value_name = "ID")]
     license: Option<String>,
     /// A language of the recordings, by its ISO 639 code; may be repeated
     #[arg(long, value_name = "CODE")]
     language: Vec<String>,
-    /// A data set of the hub that it was trained on; may be repeated
+    /// A data set on the hub that the model was trained on; may be repeated
     #[arg(long, value_name = "OWNER/NAME")]
     dataset: Vec<String>,
     /// The output of `cpc probe --json` for its features; may be repeated
@@ -121,7 +121,7 @@ struct DetailArgs {
 }
 
 impl DetailArgs {
-    /// What is said of a model that goes to `repo`.
+    /// The details of a model that is uploaded to `repo`.
     fn of(&self, repo: String) -> Details {
         Details {
             repo,
@@ -138,8 +138,8 @@ impl DetailArgs {
 #[derive(Debug, Args)]
 #[command(
     about = "List what is in the cache",
-    long_about = "List the models and data sets of the hub that are in the cache, with every commit of them, its size and the branches \
-        and tags that were at it.",
+    long_about = "List the models and data sets from the hub that are in the cache. Each cached commit is listed with its size and the branches \
+        and tags that pointed to it.",
     after_help = "Examples:\n  cpc hub list\n  cpc hub list --json"
 )]
 struct List {}
@@ -187,7 +187,7 @@ impl Pull {
         terminal.result_or_json(&result, &text)
     }
 
-    /// Refuses a directory that holds anything, or with `--overwrite` anything but a model: it would be lost.
+    /// Refuses a directory that is not empty, or with `--overwrite` one that holds anything except a model, which would be lost.
     fn check_place(&self, to: &Path, toolkit: &Toolkit) -> Result<()> {
         let entries = match std::fs::read_dir(to) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -197,19 +197,19 @@ impl Pull {
             let entry = entry.map_err(Error::io(to, "read"))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if !self.overwrite {
-                let what = format!("{}: there is something in it already", to.display());
+                let what = format!("{}: the directory is not empty", to.display());
                 return Err(Error::usage(what, "choose a new directory, or replace the model in it with --overwrite"));
             }
             if !toolkit.is_model_file(&name) || entry.path().is_dir() {
-                let what = format!("{}: {name} is no file of a model, and would be lost", to.display());
-                return Err(Error::usage(what, "choose a new directory, or move that away"));
+                let what = format!("{}: {name} is not part of a model, and would be lost", to.display());
+                return Err(Error::usage(what, "choose a new directory, or move that file elsewhere"));
             }
         }
         Ok(())
     }
 }
 
-/// Copies what was fetched to a directory, whole or not at all.
+/// Copies the fetched files to a directory: all of them, or none.
 fn copy(fetched: &Fetched, to: &Path) -> Result<()> {
     let to = std::path::absolute(to).map_err(Error::io(to, "find"))?;
     durable::write_dir(&to, |dir| {
@@ -225,7 +225,7 @@ impl Push {
     fn run(&self, terminal: &Terminal) -> Result<()> {
         let name = self.repository.strip_prefix("hf:").unwrap_or(&self.repository);
         let Some((owner, name)) = name.split_once('/') else {
-            let what = format!("{}: an owner and a name are wanted", self.repository);
+            let what = format!("{}: this is not an owner and a name", self.repository);
             return Err(Error::usage(what, "write owner/name"));
         };
         let mut repo = RepoRef::new(RepoKind::Model, owner, name)?;
@@ -233,7 +233,7 @@ impl Push {
             repo = repo.at(revision)?;
         }
         if self.message.trim().is_empty() {
-            return Err(Error::usage("the message of the commit is empty", "say what the model is with --message"));
+            return Err(Error::usage("the message of the commit is empty", "describe the model with --message"));
         }
         let settings = Settings::from_env(terminal.offline)?;
         let console = Console::new(terminal);
@@ -248,7 +248,7 @@ impl Push {
         let page = repo.page(&settings.endpoint);
         if self.dry_run {
             let card = String::from_utf8_lossy(&upload.card);
-            let mut text = format!("would send to {page} ({}):\n", repo.revision());
+            let mut text = format!("would upload to {page} ({}):\n", repo.revision());
             for (name, size) in &sizes {
                 writeln!(text, "  {name:<24} {}", HumanBytes(*size)).ok();
             }
@@ -258,7 +258,7 @@ impl Push {
             return terminal.result_or_json(&result, &text);
         }
         let total: u64 = sizes.iter().map(|(_, size)| size).sum();
-        terminal.note(&format!("sending {} files, {}, to {page}", sizes.len(), HumanBytes(total)));
+        terminal.note(&format!("uploading {} files, {}, to {page}", sizes.len(), HumanBytes(total)));
         let pushed = hub::hub(&session)?.push(&repo, upload.files, self.private, &self.message)?;
         let result = json!({ "url": pushed.url, "commit": pushed.commit, "files": listed, "sent": true });
         terminal

@@ -1,4 +1,4 @@
-//! `cpc info`: what a corpus, a model or a run is.
+//! `cpc info`: describes a corpus, a model or a run.
 
 use crate::columns::ColumnArgs;
 use crate::console::Console;
@@ -14,16 +14,16 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(
     about = "Describe a corpus, a model or a run",
-    long_about = "Describe a corpus, images, a model or a run.\n\n\
-        For a corpus: files, hours, speakers, rates, a histogram of lengths, and every problem with its file (exit code 1 if there are \
-        any). For a model: sizes and, for audio, hop and receptive field. For a run: the steps so far and its metrics.",
+    long_about = "Describe a corpus, a set of images, a model or a run.\n\n\
+        For a corpus: files, hours, speakers, rates, a histogram of lengths, and every problem with the file it is in. The exit code is 1 if there are \
+        any problems. For a model: sizes and, for audio, hop and receptive field. For a run: the steps so far and the metrics.",
     after_help = "Examples:\n  cpc info LibriSpeech/train-clean-100\n  cpc info runs/demo/model\n  cpc info hf:owner/name\n  cpc info runs/demo --json"
 )]
 pub(crate) struct Info {
-    /// Recordings (a directory, a manifest, parquet files, hf://datasets/owner/name) or images; a model (directory, hf:owner/name,
-    /// checkpoint of CPC_audio); or a run directory
+    /// Recordings (a directory, a manifest, parquet files, hf://datasets/owner/name) or images; a model (a directory, hf:owner/name, a
+    /// CPC_audio checkpoint); or a run directory
     what: PathBuf,
-    /// The rate that recordings would be resampled to, in Hz [default: 16000]
+    /// The rate in Hz that recordings would be resampled to [default: 16000]
     #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
     rate: Option<u32>,
     #[command(flatten)]

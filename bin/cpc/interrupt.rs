@@ -1,10 +1,10 @@
-//! Ctrl-C and SIGTERM: a wish to stop at the next good moment.
+//! Ctrl-C and SIGTERM: a request to stop at the next suitable moment.
 
 use cpc::error::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// A flag that Ctrl-C and SIGTERM raise; the second of them ends the process at once.
+/// A flag that Ctrl-C and SIGTERM set. The second signal ends the process at once.
 pub(crate) fn interruptible() -> Result<Arc<AtomicBool>> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let stop = Arc::new(AtomicBool::new(false));

@@ -1,4 +1,5 @@
-//! The `cpc` command: parse, call the library, print. One file a subcommand. Results go to stdout, everything else to stderr.
+//! The `cpc` command: parses the command line, calls the library, prints. One file per subcommand. Results go to stdout, everything else to
+//! stderr.
 
 mod abx;
 mod choices;
@@ -40,13 +41,13 @@ enum Color {
 /// Contrastive predictive coding and mutual information: audio, text, images
 ///
 /// `cpc pretrain` trains an encoder on recordings, text or images without labels, by distinguishing true futures from false ones (InfoNCE,
-/// van den Oord et al. 2018) or by other bounds on mutual information. The result is a model directory that every other command accepts:
-/// `extract` writes its features, `probe` and `abx` measure them, `hub` shares it. `mi` estimates the mutual information of any columns of
-/// numbers or labels.
+/// van den Oord et al. 2018) or by other bounds on mutual information. The result is a model directory, which every other command accepts:
+/// `extract` writes its features, `probe` and `abx` measure them, `hub` shares it. `mi` estimates the mutual information between any
+/// columns of numbers or labels.
 #[derive(Debug, Parser)]
 #[command(name = "cpc", version, max_term_width = 110, propagate_version = true)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 the work failed, 2 usage or configuration, 130 interrupted (after a checkpoint)."
+    after_help = "Exit codes: 0 success, 1 the work failed, 2 error in usage or configuration, 130 interrupted (after a checkpoint)."
 )]
 struct Cli {
     /// The task
@@ -77,7 +78,7 @@ struct Global {
     /// Results are bit-identical for the same number of threads.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Make no connection: of the hub, use only what is in the cache (as HF_HUB_OFFLINE=1)
+    /// Make no network connection: use only what the cache has of the hub (as HF_HUB_OFFLINE=1 does)
     #[arg(long, global = true)]
     offline: bool,
 }
@@ -101,10 +102,10 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what the command line asks for.
+    /// Runs the command line.
     fn run(&self) -> Result<()> {
         let threads = self.global.threads.map_or_else(candle_core::utils::get_num_threads, usize::from);
-        // A pool that is there already (in a test) stays.
+        // A pool that exists already (in a test) is kept.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         let terminal = Terminal::new(&self.global);
         match &self.command {
@@ -125,7 +126,7 @@ impl Cli {
     }
 }
 
-/// How the library's work reaches this terminal; Ctrl-C stops it.
+/// Connects the library's work to this terminal. Ctrl-C stops the work.
 fn session<'a>(console: &'a Console, device: &str) -> Result<Session<'a>> {
     Ok(Session {
         observer: console,
@@ -145,11 +146,11 @@ fn main() -> ExitCode {
         set("RAYON_NUM_THREADS", threads);
         set("CANDLE_NUM_THREADS", threads);
     } else if std::env::var_os("RAYON_NUM_THREADS").is_none() {
-        // Otherwise candle reads /proc/cpuinfo for the number at every matrix product.
+        // Otherwise candle reads /proc/cpuinfo for the number of threads at every matrix product.
         set("RAYON_NUM_THREADS", candle_core::utils::get_num_threads());
     }
     if matches!(cli.command, Command::Mi(_)) {
-        // Many small critics train side by side, and would wait for each other at candle's one pool.
+        // Many small critics train in parallel, and would wait for each other at candle's single pool.
         set("CANDLE_NUM_THREADS", 1);
     }
     match cli.run() {

@@ -1,4 +1,4 @@
-//! `cpc completions` and `cpc man`: made from the same descriptions as `--help`.
+//! `cpc completions` and `cpc man`: generated from the same descriptions as `--help`.
 
 use crate::{Cli, Terminal};
 use clap::{Args, CommandFactory};
@@ -7,7 +7,7 @@ use cpc::error::{Error, Result};
 /// Options of `cpc completions`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Print a script that completes cpc's commands and flags in a shell",
+    about = "Print a script that completes cpc's commands and flags in your shell",
     after_help = "Example: cpc completions bash > ~/.local/share/bash-completion/completions/cpc"
 )]
 pub(crate) struct Completions {

@@ -1,4 +1,4 @@
-//! `cpc pretrain`: from recordings, text or images to a model.
+//! `cpc pretrain`: trains a model on recordings, text or images.
 
 use crate::choices::{ON_BAD_FILE, SPLIT, word};
 use crate::columns::{ColumnArgs, ColumnOf};
@@ -17,22 +17,22 @@ use toml::Value;
 #[command(
     about = "Train an encoder on recordings, text or images, without labels",
     long_about = "Train an encoder on recordings, text or images, without labels.\n\n\
-        DATA is a directory of recordings (the first folder below it is the speaker, as in LibriSpeech), a fairseq .tsv manifest, a .jsonl with \
-        path, speaker, and optional start and end in seconds, or parquet files with columns audio {bytes, path}, speaker_id and id, as the \
-        hub's datasets have them: a file, a directory, or DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on. \
-        hf://datasets/owner/name[@revision][/CONFIG[/SPLIT]] is such a data set of the Hugging Face hub, fetched once. WAV, FLAC, MP3 and \
+        DATA is one of: a directory of recordings (the first folder level names the speaker, as in LibriSpeech); a fairseq .tsv manifest; a .jsonl file with \
+        path, speaker, and optional start and end in seconds; or parquet files with the columns audio {bytes, path}, speaker_id and id, as in the \
+        hub's data sets. Parquet is given as a file, a directory, or DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on. \
+        hf://datasets/owner/name[@revision][/CONFIG[/SPLIT]] is such a data set on the Hugging Face hub, fetched once. WAV, FLAC, MP3 and \
         Ogg Vorbis at any rate are resampled to 16 kHz.\n\n\
-        Text is a .txt (one sentence per line, a blank line between documents; or prose with --split sentences), or a .jsonl of documents. Its \
+        Text is a .txt file (one sentence per line, with a blank line between documents; or prose with --split sentences), or a .jsonl file of documents. Its \
         presets are text-demo, text-small and text2018.\n\n\
-        Images are a directory of MNIST's four IDX files, plain or gzipped, or of parquet files of images (with one of the presets of Deep \
-        InfoMax: dim-local, dim-global, dim-both, or image-supervised to compare with; or with ib, the information bottleneck). \
-        toy:25-gaussians and toy:spiral are points on the plane, for mine-gan. stacked:DIR stacks three of DIR's images as the color channels \
-        of one, for mine-gan-stacked.\n\n\
+        Images are a directory of MNIST's four IDX files, plain or gzipped, or of parquet files of images. Their presets are those of Deep \
+        InfoMax (dim-local, dim-global, dim-both), image-supervised as a baseline, and ib, the information bottleneck. \
+        toy:25-gaussians and toy:spiral are points in the plane, for mine-gan. stacked:DIR stacks three of DIR's images as the color channels \
+        of one image, for mine-gan-stacked.\n\n\
         The run directory gets config.toml (enough to repeat the run), metrics.jsonl and TensorBoard events, checkpoints/, and model/, \
-        the model with the best validation loss. Ctrl-C writes a checkpoint. --resume resumes from it and ends in the same weights as a \
-        run that was never stopped; the same command line may be given again, as a cluster that requeues a job does.\n\n\
-        A value comes from the first of these that names it: a flag, --set, --config, --preset, the default (preset small). A corpus may \
-        contain a cpc.toml, which is used if neither --config nor --preset is given.",
+        the model with the best validation loss. Ctrl-C writes a checkpoint. --resume continues from it and ends with the same weights as a \
+        run that was never stopped. The command line may be repeated unchanged, as a cluster does when it requeues a job.\n\n\
+        Each value comes from the first of these that sets it: a flag, --set, --config, --preset, the default (preset small). A corpus may \
+        contain a cpc.toml. It is used if neither --config nor --preset is given.",
     after_help = "Examples:\n  cpc pretrain data/demo --preset demo --out runs/demo\n  \
         cpc pretrain LibriSpeech/train-clean-100 --preset cpc2018 --out runs/ls100\n  \
         cpc pretrain hf://datasets/openslr/librispeech_asr/clean/train.100 --out runs/ls100\n  \
@@ -49,14 +49,14 @@ pub(crate) struct Pretrain {
     /// The run directory to create
     #[arg(long, value_name = "RUN", required_unless_present = "print_config")]
     out: Option<PathBuf>,
-    /// A named configuration: demo, small (the default), cpc2018 or big; of text text-demo, text-small (the default) or text2018; of images
-    /// dim-local (the default), dim-global, dim-both, image-supervised or ib; of toy: mine-gan; of stacked: mine-gan-stacked
+    /// A named configuration. Audio: demo, small (the default), cpc2018 or big. Text: text-demo, text-small (the default) or text2018.
+    /// Images: dim-local (the default), dim-global, dim-both, image-supervised or ib. toy: data: mine-gan. stacked: data: mine-gan-stacked
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// A TOML file of configuration, such as the config.toml of another run
+    /// A TOML configuration file, such as the config.toml of another run
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Set one key, such as train.lr=1e-4; may be repeated
+    /// Set one configuration key, such as train.lr=1e-4; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Number of updates (train.steps)
@@ -68,10 +68,10 @@ pub(crate) struct Pretrain {
     /// The seed of every random stream (seed)
     #[arg(long, value_name = "N")]
     seed: Option<u32>,
-    /// A list of the utterances to train on, one id per line (data.train)
+    /// A file with the ids of the utterances to train on, one per line (data.train)
     #[arg(long, value_name = "LIST")]
     train: Option<PathBuf>,
-    /// A list of the utterances to validate on [default: a seeded 5 %] (data.valid)
+    /// A file with the ids of the utterances to validate on, one per line [default: a seeded 5 %] (data.valid)
     #[arg(long, value_name = "LIST")]
     valid: Option<PathBuf>,
     /// What to do about a file that cannot be read (data.on_bad_file)
@@ -79,22 +79,22 @@ pub(crate) struct Pretrain {
     on_bad_file: Option<String>,
     #[command(flatten)]
     columns: ColumnArgs,
-    /// Text: what a sentence is (data.split)
+    /// Text: what counts as a sentence (data.split)
     #[arg(long, value_name = "HOW", value_parser = word(&SPLIT))]
     split: Option<String>,
-    /// Text: bpe, wordpiece or word to learn a tokenizer, or a tokenizer.json, or hf:owner/name (data.tokenizer)
+    /// Text: the tokenizer. bpe, wordpiece or word learns one; a tokenizer.json or hf:owner/name is used as it is (data.tokenizer)
     #[arg(long, value_name = "TOKENIZER")]
     tokenizer: Option<String>,
-    /// Text: tokens to learn (encoder.vocab_size)
+    /// Text: number of tokens to learn (encoder.vocab_size)
     #[arg(long, value_name = "N")]
     vocab_size: Option<u32>,
-    /// Start from the weights of a model of the same sizes: a directory, hf:owner/name, or a checkpoint of CPC_audio (train.init)
+    /// Start from the weights of a model of the same sizes: a directory, hf:owner/name, or a CPC_audio checkpoint (train.init)
     #[arg(long, value_name = "MODEL")]
     init: Option<String>,
-    /// With --init: load Adam's moments too, which a checkpoint of cpc or of CPC_audio has
+    /// With --init: also load Adam's moments, which a checkpoint of cpc or of CPC_audio contains
     #[arg(long, requires = "init")]
     resume_optimizer: bool,
-    /// Resume the run in --out from its last checkpoint; a run that is not there yet is started
+    /// Resume the run in --out from its last checkpoint; if there is no run yet, start one
     #[arg(long, conflicts_with = "overwrite")]
     resume: bool,
     /// Replace the run in --out
@@ -103,18 +103,18 @@ pub(crate) struct Pretrain {
     /// Where to compute: auto, cpu, cuda, cuda:1 or metal
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     device: String,
-    /// Print the configuration that these options make, and stop
+    /// Print the configuration that results from these options, and stop
     #[arg(long)]
     print_config: bool,
 }
 
-/// A path as the configuration keeps it: absolute, so that a run can be resumed from anywhere.
+/// A path as stored in the configuration: absolute, so that a run can be resumed from any directory.
 fn absolute(path: &Path) -> Result<Value> {
     let whole = std::path::absolute(path).map_err(Error::io(path, "find"))?;
     Ok(Value::String(whole.display().to_string()))
 }
 
-/// A path that is there as the configuration keeps it; anything else, such as a reference to the hub, as it is.
+/// A path that exists, as stored in the configuration. Anything else, such as a reference to the hub, is left unchanged.
 fn kept(text: &str) -> Result<Value> {
     let path = Path::new(text);
     if path.exists() { absolute(path) } else { Ok(Value::String(text.into())) }
@@ -175,7 +175,7 @@ impl Pretrain {
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
         let toolkit = Toolkit::standard();
         let mut layers = self.layers(&toolkit)?;
-        // A corpus may bring a recipe of its own, for those who name none.
+        // A corpus may come with its own recipe, used if the command line names none.
         let recipe = self.data.as_ref().map(|data| data.join("cpc.toml")).filter(|recipe| recipe.is_file());
         if let (Some(recipe), None, None) = (recipe, &layers.preset, &layers.file) {
             terminal.note(&format!("configuration: {} (--preset or --config replace it)", recipe.display()));
@@ -189,7 +189,7 @@ impl Pretrain {
         let what = toolkit::Pretrain { layers, out, resume: self.resume, overwrite: self.overwrite };
         let report = toolkit.pretrain(&what, &session(&console, &self.device)?)?;
         if !report.skipped.is_empty() {
-            terminal.warning(&format!("{} files could not be read and were left out", report.skipped.len()));
+            terminal.warning(&format!("{} files could not be read and were skipped", report.skipped.len()));
         }
         terminal.result_or_json(&report, &report.to_string())
     }

@@ -1,4 +1,4 @@
-//! `cpc probe`: what a simple classifier reads from features.
+//! `cpc probe`: how well a simple classifier predicts labels from features.
 
 use crate::choices::{baselines, word};
 use crate::columns::ColumnArgs;
@@ -16,14 +16,14 @@ use std::path::PathBuf;
 /// Options of `cpc probe`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Measure what a linear classifier reads from features: phones, speakers, any labels",
+    about = "Measure how well a linear classifier predicts labels from features: phones, speakers, any labels",
     long_about = "Measure how well a simple classifier predicts labels from frozen features.\n\n\
-        A multinomial logistic regression is trained on the utterances of --train and tested once on those of --test: the accuracy with a \
-        95 % interval (bootstrap over utterances), macro-F1, the recall of each class and the most confused pairs. Inputs are standardized, and \
-        the penalty is chosen on a fifth of the training utterances.\n\n\
-        FEATURES is what `cpc extract` wrote, any directory of .npy (frames, dimensions), or a model, whose features of --data are then \
-        extracted first. With --data, --baselines adds an untrained model of the same shape, 13 MFCCs with deltas (Kaldi's, as \
-        in torchaudio.compliance.kaldi) and 40 log-mels to the same table.\n\n\
+        A multinomial logistic regression is trained on the utterances of --train and tested once on those of --test. The result is the accuracy with a \
+        95 % interval (bootstrap over utterances), macro-F1, the recall of each class and the most confused pairs. Inputs are standardized. \
+        The penalty is chosen on a fifth of the training utterances.\n\n\
+        FEATURES is the output of `cpc extract`, any directory of .npy (frames, dimensions), or a model, whose features of --data are \
+        extracted first. With --data, --baselines adds to the same table: an untrained model of the same shape, 13 MFCCs with deltas (Kaldi's, as \
+        in torchaudio.compliance.kaldi), or 40 log-mels.\n\n\
         Protocols (--level): `frame` classifies every frame, `utterance` the mean over an utterance, `last-frame` the last frame of each window of \
         20480 samples at 16 kHz (CPC_audio's speaker test).",
     after_help = "Examples:\n  cpc probe features --labels phones.txt --train train.txt --test test.txt\n  \
@@ -37,38 +37,38 @@ use std::path::PathBuf;
         cpc probe runs/demo --data emotions/train --labels label --column label=emotion --folds 5"
 )]
 pub(crate) struct Probe {
-    /// A directory of features, a .safetensors file, or a model with --data; several make several rows of the table
+    /// A directory of features, a .safetensors file, or a model with --data; each adds its rows to the table
     #[arg(required = true, value_name = "FEATURES")]
     features: Vec<PathBuf>,
-    /// Labels: frame labels (`<utterance> <id> <id> ...`), utterance labels (`<utterance>`, a tab, `<label>`), or one of the words `speaker` and
-    /// `label` (a column of parquet DATA)
+    /// Labels: a file of frame labels (`<utterance> <id> <id> ...`), a file of utterance labels (`<utterance>`, a tab, `<label>`), or one
+    /// of the words `speaker` and `label` (a column of parquet DATA)
     #[arg(long, value_name = "FILE|speaker|label")]
     labels: Option<String>,
-    /// The utterances to train on, one id per line; of sentences, examples as in --data
+    /// A file with the ids of the utterances to train on, one per line; with a text model, examples in the format of --data
     #[arg(long, value_name = "LIST")]
     train: Option<PathBuf>,
-    /// The utterances to test on, one id per line; of sentences, examples as in --data
+    /// A file with the ids of the utterances to test on, one per line; with a text model, examples in the format of --data
     #[arg(long, value_name = "LIST", conflicts_with = "folds")]
     test: Option<PathBuf>,
-    /// Cross-validate in K folds over the utterances of --train, or over all [sentences: 10]
+    /// Cross-validate in K folds over the utterances of --train, or over all utterances [sentences: 10]
     #[arg(long, value_name = "K")]
     folds: Option<usize>,
-    /// The recordings to extract features of, if FEATURES is a model or baselines are requested: a directory, a manifest, parquet files, or
-    /// hf://datasets/owner/name
+    /// The recordings to extract features from, if FEATURES is a model or baselines are requested: a directory, a manifest, parquet files,
+    /// or hf://datasets/owner/name
     ///
-    /// With a text model: labeled sentences (`label`, a tab, `sentence`; or `label ||| sentence`; or .csv) or pairs (`label`, a tab, `a`, a tab, `b`),
-    /// or with --task SentEval's directory. With an image model: images, as `cpc pretrain` takes them.
+    /// With a text model: labeled sentences (`label`, a tab, `sentence`; or `label ||| sentence`; or .csv) or pairs (`label`, a tab, `a`, a
+    /// tab, `b`). With --task: SentEval's directory. With an image model: images in any form that `cpc pretrain` reads.
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
-    /// With a text model: a task of SentEval, MR, CR, SUBJ, MPQA, TREC or others; --data is SentEval/data/downstream
+    /// With a text model: a SentEval task, such as MR, CR, SUBJ, MPQA or TREC; --data is SentEval/data/downstream
     #[arg(long, value_name = "NAME", requires = "data")]
     task: Option<String>,
     #[command(flatten)]
     columns: ColumnArgs,
-    /// What is classified [default: frame with frame labels, else utterance]
+    /// What is classified [default: frame for frame labels, utterance otherwise]
     #[arg(long, value_name = "PROTOCOL", value_parser = word(&LEVEL))]
     level: Option<String>,
-    /// Which end is cut if an utterance has more labels than frames, or fewer [default: end]
+    /// Which end to cut if an utterance has more labels than frames, or fewer [default: end]
     #[arg(long, value_name = "END", value_parser = word(&CUT))]
     cut: Option<String>,
     /// Train a hidden layer of UNITS units before the classifier
@@ -77,28 +77,28 @@ pub(crate) struct Probe {
     /// The penalty on the squared weights, relative to the sum of the losses (1 / C of scikit-learn) [default: auto]
     #[arg(long, value_name = "auto|X")]
     l2: Option<String>,
-    /// Names of frame labels, line n from 0 for id n [default: phone_names.txt beside the labels, if it is there]
+    /// The names of frame labels: line n, counted from 0, names id n [default: phone_names.txt next to the labels, if it exists]
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
     /// Frame labels per second [default: 100]
     #[arg(long, value_name = "HZ")]
     label_rate: Option<f64>,
-    /// Frames per second [default: as the features say, else 100]
+    /// Frames per second [default: from the features, or 100]
     #[arg(long, value_name = "HZ")]
     frame_rate: Option<f64>,
-    /// The layers to probe, of features that have several
+    /// The layers to probe, if the features have several
     #[arg(long, value_name = "LAYER", value_delimiter = ',')]
     layer: Vec<String>,
-    /// Features of --data to compare with
+    /// Baseline features of --data to compare with
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = baselines())]
     baselines: Vec<String>,
-    /// Write a page with the confusion matrix, recalls and a map of the features to this directory
+    /// Write a report page to this directory: the confusion matrix, recalls and a map of the features
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
-    /// The seed of the folds, of the held-out part, of the bootstrap, and of the untrained model [default: 0]
+    /// Seed of the folds, the held-out part, the bootstrap and the untrained model [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Where a model computes: auto, cpu, cuda, cuda:N or metal
+    /// Where a model is computed: auto, cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "auto")]
     device: String,
 }
@@ -110,7 +110,7 @@ const LEVEL: [(&str, &str); 3] = [
     ("last-frame", "The last frame of each window of 1.28 s"),
 ];
 
-/// Which end is cut.
+/// Which end to cut.
 const CUT: [(&str, &str); 2] =
     [("end", "The end: labels and frames start together"), ("front", "The front: labels and frames end together")];
 

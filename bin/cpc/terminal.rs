@@ -1,4 +1,4 @@
-//! What the global options say, first of all where words go: results to stdout, everything else to stderr, colored where that is wanted.
+//! Applies the global options, above all where output goes: results to stdout, everything else to stderr, colored on request.
 
 use crate::{Color, Global};
 use cpc::error::{Error, Result};
@@ -6,24 +6,24 @@ use cpc::kinds::Described;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
-/// The two output streams and how much to say, and what else every command heeds.
+/// The two output streams, how much to print, and the other settings that every command follows.
 #[derive(Debug, Clone)]
 pub(crate) struct Terminal {
-    /// Whether the result is wanted as JSON.
+    /// Whether the result is printed as JSON.
     pub json: bool,
-    /// Whether only results, warnings and errors are wanted.
+    /// Whether only results, warnings and errors are printed.
     pub quiet: bool,
-    /// Whether more is wanted.
+    /// Whether more is printed.
     pub verbose: bool,
     /// Whether stderr is a terminal.
     pub interactive: bool,
-    /// Whether no connection may be made.
+    /// Whether network connections are forbidden.
     pub offline: bool,
     colored: bool,
 }
 
 impl Terminal {
-    /// As the options say.
+    /// The terminal that the options describe.
     pub fn new(global: &Global) -> Self {
         let interactive = std::io::stderr().is_terminal();
         let colored = match global.color {
@@ -35,7 +35,7 @@ impl Terminal {
         Terminal { json, quiet, verbose, interactive, offline, colored }
     }
 
-    /// A result, to stdout. A reader that has gone away is no error.
+    /// Writes a result to stdout. It is not an error if the reader has closed the stream.
     ///
     /// # Errors
     /// Stdout cannot be written to, for example because a disk is full.
@@ -47,17 +47,17 @@ impl Terminal {
         }
     }
 
-    /// A result: its JSON if that is wanted, else its text.
+    /// Writes a result: as JSON if that was requested, otherwise as text.
     pub fn result_or_json(&self, value: &impl Serialize, text: &str) -> Result<()> {
         if !self.json {
             return self.result(text);
         }
         let json = serde_json::to_string_pretty(value)
-            .map_err(|e| Error::failed(format!("JSON: {e}"), "report this as a fault of cpc"))?;
+            .map_err(|e| Error::failed(format!("JSON: {e}"), "report this as a bug in cpc"))?;
         self.result(&format!("{json}\n"))
     }
 
-    /// A result that the library has described.
+    /// Writes a result that the library has described.
     ///
     /// # Errors
     /// As [`Terminal::result`].
@@ -65,25 +65,25 @@ impl Terminal {
         if self.json { self.result(&format!("{}\n", described.json)) } else { self.result(&described.text) }
     }
 
-    /// A line of what is going on.
+    /// Writes a line about the progress of the work.
     pub fn note(&self, text: &str) {
         if !self.quiet {
             self.line(text);
         }
     }
 
-    /// Something that the user should know.
+    /// Writes a warning: something the user should know.
     pub fn warning(&self, text: &str) {
         self.line(&format!("{} {text}", self.paint("33;1", "warning:")));
     }
 
-    /// An error: what and where, and what to do.
+    /// Writes an error: what failed and where, and what to do about it.
     pub fn error(&self, error: &Error) {
         self.line(&format!("{} {error}", self.paint("31;1", "error:")));
         self.line(&format!("{}  {}", self.paint("36;1", "help:"), error.remedy()));
     }
 
-    /// `text` in a color, by its SGR code.
+    /// `text` in the color of an SGR code.
     pub fn paint(&self, code: &str, text: &str) -> String {
         if self.colored { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }

@@ -1,4 +1,4 @@
-//! `cpc text`: what is done to trained models of text.
+//! `cpc text`: operations on trained text models.
 
 use crate::console::Console;
 use crate::session;
@@ -10,12 +10,12 @@ use cpc::kinds::text::{TextModel, expand_words};
 use cpc::toolkit::Toolkit;
 use std::path::PathBuf;
 
-/// `cpc text` and what it does.
+/// `cpc text` and its subcommands.
 #[derive(Debug, Args)]
 #[command(
-    about = "Teach a trained model of text more words",
+    about = "Add words to a trained text model",
     long_about = "Extend trained text models.\n\n\
-        A model knows the words of the text that it was trained on; all others are one unknown word to it. `expand` adds the words of a \
+        A model knows the words of the text it was trained on. All other words are one unknown word to it. `expand` adds the words of a \
         large file of word vectors.",
     after_help = "Examples:\n  cpc text expand runs/books --vectors glove.6B.300d.txt --out models/books-large"
 )]
@@ -24,7 +24,7 @@ pub(crate) struct TextCommand {
     action: Action,
 }
 
-/// Each is documented where it is defined: a comment here would replace its long help.
+/// Each subcommand is documented where it is defined: a comment here would replace its long help.
 #[derive(Debug, Subcommand)]
 enum Action {
     Expand(Expand),
@@ -34,29 +34,29 @@ enum Action {
 #[derive(Debug, Args)]
 #[command(
     about = "Add the words of a file of word vectors to a model's vocabulary",
-    long_about = "Add the words of a file of word vectors to a model's vocabulary, as skip-thought and the CPC paper did.\n\n\
-        Over the words that both know, a linear map from the file's vectors to the model's embeddings is fitted (least squares, in closed \
-        form). The file's other words get what the map makes of their vectors. Sentences of known words keep their vectors.\n\n\
-        The file is one of word2vec (text or binary), fastText's .vec or GloVe. Its words should be cased as the model's are: a model \
-        that was trained in small letters takes words in small letters only. The tokenizer has to be one of words or of word pieces; \
-        pieces of BPE make any word as it is.",
+    long_about = "Add the words of a file of word vectors to a model's vocabulary, as in skip-thought and the CPC paper.\n\n\
+        A linear map from the file's vectors to the model's embeddings is fitted over the words that both contain (least squares, in closed \
+        form). The embeddings of the file's other words are their vectors under this map. The vectors of sentences of known words do not change.\n\n\
+        The file is in the format of word2vec (text or binary), fastText's .vec or GloVe. Its words should have the same case as the model's: a model \
+        that was trained on lowercase text accepts only lowercase words. The tokenizer must be one of words or of word pieces; \
+        BPE pieces already make up any word.",
     after_help = "Examples:\n  \
         cpc text expand runs/books --vectors glove.6B.300d.txt --out models/books-large\n  \
         cpc text expand hf:owner/name --vectors GoogleNews-vectors-negative300.bin --most 200000 --out models/large"
 )]
 struct Expand {
-    /// A model of text: a model or run directory, hf:owner/name
+    /// A text model: a model or run directory, or hf:owner/name
     model: String,
     /// The file of word vectors
     #[arg(long, value_name = "FILE")]
     vectors: PathBuf,
-    /// The model directory to write
+    /// The model directory to create
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Words to add at most, from the beginning of the file, where the frequent ones are
+    /// Maximum number of words to add, from the beginning of the file, where the frequent words are
     #[arg(long, value_name = "N", default_value = "1000000")]
     most: usize,
-    /// Replace a model that is in DIR
+    /// Replace a model that exists in DIR
     #[arg(long)]
     overwrite: bool,
 }

@@ -1,4 +1,4 @@
-//! Live features: samples from standard input as they come, frames to standard output as they become final.
+//! Live features: reads samples from standard input as they arrive, and writes each frame to standard output as soon as it is final.
 
 use super::{Encoding, Extract};
 use crate::terminal::Terminal;
@@ -15,7 +15,7 @@ pub(super) fn run(args: &Extract, live: &dyn Live, terminal: &Terminal, session:
     let mut stream = live.stream(&args.layer, session)?;
     let (timing, layers) = (stream.timing(), stream.layers());
     terminal.note(&format!(
-        "a frame of {} numbers every {:.1} ms, final {:.1} ms after its beginning",
+        "a frame of {} numbers every {:.1} ms, final {:.1} ms after it starts",
         layers.iter().map(|(_, dim)| dim).sum::<usize>(),
         1e3 / timing.frame_rate,
         timing.delay_ms + input.resampler.delay_ms()
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Extract, live: &dyn Live, terminal: &Terminal, session:
 pub(super) struct Input {
     encoding: Encoding,
     resampler: LiveResampler,
-    bytes: Vec<u8>, // of a sample that has not come whole
+    bytes: Vec<u8>, // of a sample that has not arrived completely
     ended: bool,
 }
 
@@ -44,7 +44,7 @@ impl Input {
         Ok(Input { encoding: args.encoding.unwrap_or(Encoding::S16), resampler, bytes: Vec::new(), ended: false })
     }
 
-    /// The samples that have come since, at least one; none at the end.
+    /// The samples that have arrived since the last call, at least one. Empty at the end of the input.
     pub(super) fn next(&mut self) -> Result<Vec<f32>> {
         let mut buffer = vec![0; 1 << 16];
         while !self.ended {
@@ -60,8 +60,8 @@ impl Input {
                 self.ended = true;
                 samples.extend(self.resampler.finish()?);
                 if !self.bytes.is_empty() {
-                    let what = format!("standard input ends within a sample, {} bytes of it", self.bytes.len());
-                    return Err(Error::failed(what, "check --encoding, and whether the sender was cut off"));
+                    let what = format!("standard input ends within a sample, after {} of its bytes", self.bytes.len());
+                    return Err(Error::failed(what, "check --encoding, and check that the sender was not cut off"));
                 }
             }
             if !samples.is_empty() {
@@ -96,7 +96,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Writes frames; false if nobody reads them any more.
+    /// Writes frames. Returns false if the reader has closed the stream.
     fn write(&mut self, frames: &Frames) -> Result<bool> {
         let mut bytes = Vec::new();
         for t in 0..frames.count {
