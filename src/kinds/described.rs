@@ -1,4 +1,4 @@
-//! What is printed: for people and for programs.
+//! Results to print: for people and for programs.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -13,18 +13,18 @@ pub struct Described {
 }
 
 impl Described {
-    /// A value that programs get, beside a text for people.
+    /// A value for programs, along with a text for people.
     ///
     /// # Errors
     /// The value cannot be written as JSON.
     pub fn new(value: &impl Serialize, text: impl Into<String>) -> Result<Self> {
         let json = serde_json::to_string_pretty(value)
-            .map_err(|e| Error::failed(format!("JSON: {e}"), "report this as a fault of cpc"))?;
+            .map_err(|e| Error::failed(format!("JSON: {e}"), "report this as a bug in cpc"))?;
         Ok(Described { text: text.into(), json })
     }
 }
 
-/// A value as configurations write it: the name of an enum's variant.
+/// A value as written in configurations: the name of an enum's variant.
 pub fn word(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default()
 }

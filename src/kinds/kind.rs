@@ -1,7 +1,7 @@
-//! The contract of a kind of model: what the toolkit asks of it, from a configuration to a trained model.
+//! The interface of a kind of model: what the toolkit requires of it, from a configuration to a trained model.
 //!
-//! A kind is CPC on audio, Deep InfoMax, and so on: modality and method together. It is one folder below `kinds/` and one line of
-//! [`STANDARD`](super::STANDARD). Everything outside of that folder knows it by this trait alone.
+//! A kind is a modality together with a method, such as CPC on audio or Deep InfoMax. It is one folder in `kinds/` and one line of
+//! [`STANDARD`](super::STANDARD). All code outside that folder uses the kind only through this trait.
 
 use super::described::Described;
 use super::model::Model;
@@ -16,77 +16,77 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use toml::Table;
 
-/// A beginning of DATA that stands for more than a path.
+/// A prefix of DATA that stands for something other than a plain path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scheme {
-    /// What DATA begins with, such as `toy:`.
+    /// The prefix, such as `toy:`.
     pub prefix: &'static str,
-    /// Whether a path follows.
+    /// Whether a path follows the prefix.
     pub path: bool,
 }
 
-/// What a kind makes its task from.
+/// The inputs from which a kind prepares its task.
 pub struct Job<'a> {
-    /// How the work reaches the world.
+    /// The session: where notes go, and when to stop.
     pub session: &'a Session<'a>,
     /// The run directory.
     pub out: &'a Path,
-    /// Where the data are on this machine; as in the configuration if DATA begins with a [`Scheme`].
+    /// Where the data are on this machine. If DATA begins with a [`Scheme`], it is unchanged from the configuration.
     pub data: &'a Path,
     /// The checkpoint that the run resumes from.
     pub from: Option<&'a (PathBuf, State)>,
 }
 
 impl Job<'_> {
-    /// The position in the data at which training begins.
+    /// The position in the data at which training starts.
     pub fn at(&self) -> crate::data::Position {
         self.from.map(|(_, state)| state.position).unwrap_or_default()
     }
 
-    /// The start of the training of a kind that has no weights to begin from but its own.
+    /// The start of the training of a kind that has no initial weights from elsewhere.
     pub fn start(&self) -> Start {
         self.from.map_or(Start::Fresh, |(path, state)| Start::Checkpoint(path.clone(), state.clone()))
     }
 
-    /// A note for whoever listens.
+    /// Sends a note to the observer.
     pub fn note(&self, text: &str) {
         self.session.observer.note(text);
     }
 }
 
-/// How far ahead each step of a model that predicts steps is.
+/// The distance of each step of a model that predicts steps.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Steps {
     /// The distance of step k = 1 .. K, such as `10 ms`.
     pub ahead: Vec<String>,
-    /// Seconds from one latent to the next, if time passes.
+    /// Seconds from one latent to the next, if the latents are spaced in time.
     pub frame_seconds: Option<f64>,
 }
 
-/// What is left to do when training is done: the model card, and what is measured once. Gets the name of the run.
+/// What remains to be done after training: the model card, and what is measured once. The name of the run is passed to it.
 pub type Conclude = Box<dyn FnOnce(&Finished, &str) -> Result<BTreeMap<&'static str, f64>>>;
 
 /// A run that is ready to train.
 pub struct Prepared {
-    /// The configuration, with what has been settled only now.
+    /// The configuration, including the values that were settled only during preparation.
     pub config: RunConfig,
-    /// What is trained.
+    /// The task to train.
     pub task: Box<dyn AnyTask>,
-    /// What training begins with.
+    /// What training starts from.
     pub start: Start,
-    /// The model in a line.
+    /// A one-line description of the model.
     pub about: String,
-    /// The steps of a model that predicts steps.
+    /// The steps, if the model predicts steps.
     pub steps: Option<Steps>,
-    /// What is left to do when training is done.
+    /// What remains to be done after training.
     pub conclude: Conclude,
 }
 
-/// What `cpc info` says about data.
+/// What `cpc info` prints about data.
 pub struct Inspected {
     /// The description.
     pub described: Described,
-    /// What cannot be used.
+    /// The parts that cannot be used.
     pub problems: Vec<Problem>,
 }
 
@@ -95,13 +95,13 @@ pub trait Kind: Sync {
     /// Its name in `config.toml` and `config.json`, such as `cpc-audio`.
     fn name(&self) -> &'static str;
 
-    /// Its models in a word or two, in the plural, such as `audio models`.
+    /// Its models, in a word or two in the plural, such as `audio models`.
     fn models(&self) -> &'static str;
 
-    /// Its presets; the first is the one that is used when none is named.
+    /// Its presets. The first is the default.
     fn presets(&self) -> &'static [Preset];
 
-    /// The preset for some DATA when none is named.
+    /// The default preset for the given DATA.
     fn preset_for(&self, _data: &str) -> &'static str {
         self.presets().first().map_or("", |preset| preset.name)
     }
@@ -112,46 +112,46 @@ pub trait Kind: Sync {
     /// The defaults cannot be written as TOML.
     fn defaults(&self) -> Result<Table>;
 
-    /// Checks a configuration, and gives it with every value in the type that it has. `faults` are those already known.
+    /// Checks a configuration, and returns it with every value in its proper type. `faults` are those already known.
     ///
     /// # Errors
     /// [`Error::Config`] with all faults.
     fn check(&self, config: Table, faults: Vec<Problem>) -> Result<Table>;
 
-    /// Keys, by section and name, that tell a configuration of this kind from before configurations named their kind.
+    /// Keys, by section and name, that identify a configuration of this kind if it was written before configurations named their kind.
     fn marks(&self) -> &'static [(&'static str, &'static str)] {
         &[]
     }
 
-    /// Keys that a resumed run may change besides those of [`RunConfig::resumed`]: they do not change what it computes.
+    /// Keys that a resumed run may change in addition to those of [`RunConfig::resumed`]. They do not change what it computes.
     fn free_keys(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// Keys whose values a run settles by itself when it starts: a resumed run keeps them.
+    /// Keys whose values a run settles by itself when it starts. A resumed run keeps them.
     fn settled_keys(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// Beginnings of DATA that stand for more than a path.
+    /// Prefixes of DATA that stand for something other than a plain path.
     fn schemes(&self) -> &'static [Scheme] {
         &[]
     }
 
-    /// Whether DATA is for this kind, told by its name and what lies there.
+    /// Whether DATA is for this kind, judging by its name and by what the path contains.
     ///
     /// # Errors
-    /// What lies there cannot be read.
+    /// The path cannot be read.
     fn claims(&self, data: &Path) -> Result<bool>;
 
-    /// Makes a run ready to train.
+    /// Prepares a run for training.
     ///
     /// # Errors
     /// The data cannot be read, or do not fit the configuration.
     fn prepare(&self, config: RunConfig, job: &Job) -> Result<Prepared>;
 
-    /// Whether a reference names a model of this kind that is not a directory with a `config.json`: a checkpoint of another
-    /// program, or a word.
+    /// Whether a reference names a model of this kind that is not a directory with a `config.json`: a checkpoint of another program, or a
+    /// word.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -159,32 +159,32 @@ pub trait Kind: Sync {
         Ok(false)
     }
 
-    /// Opens a trained model. `reference` is what it is called from now on.
+    /// Opens a trained model. `reference` is the name by which it is called from then on.
     ///
     /// # Errors
-    /// Names the file that is missing, or what in it cannot be read.
+    /// Names the file that is missing, or the part of a file that cannot be read.
     fn open(&self, path: &Path, reference: &str, session: &Session) -> Result<Box<dyn Model>>;
 
-    /// Files of a model directory, besides `README.md`.
+    /// Files of a model directory, apart from `README.md`.
     fn files(&self) -> &'static [&'static str] {
         &["config.json", "model.safetensors"]
     }
 
-    /// Features to compare a model's with, by name, besides `random`, the untrained model: (name, what it is).
+    /// Baseline features for comparison with a model's, by name, apart from `random`, the untrained model: (name, description).
     fn baselines(&self) -> &'static [(&'static str, &'static str)] {
         &[]
     }
 
-    /// A baseline of [`Kind::baselines`] that makes features as a model does; none if this kind has no such baseline.
+    /// A baseline of [`Kind::baselines`] that extracts features as a model does. `None` if this kind has no such baseline.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The baseline cannot be created.
     fn baseline(&self, _name: &str) -> Result<Option<Box<dyn Model>>> {
         Ok(None)
     }
 
-    /// Measures what a classifier reads from features, in this kind's own way; none for the shared way, which extracts features of
-    /// utterances and probes them ([`crate::toolkit`]).
+    /// This kind's own probe of how well a classifier predicts labels from features. `None` for the shared probe, which extracts features
+    /// of utterances and probes them ([`crate::toolkit`]).
     fn probe(&self) -> Option<&dyn Probing> {
         None
     }
@@ -192,11 +192,11 @@ pub trait Kind: Sync {
     /// The label of every utterance of `data`, from a column.
     ///
     /// # Errors
-    /// This kind's data have no columns; there is no such column.
+    /// This kind's data have no columns, or there is no such column.
     fn labels(&self, data: &Path, _options: &Options) -> Result<HashMap<String, String>> {
         Err(Error::usage(
-            format!("{}: labels of a column are not for {}", data.display(), self.models()),
-            "give a file of labels",
+            format!("{}: labels from a column are not for {}", data.display(), self.models()),
+            "give a file of labels with --labels",
         ))
     }
 
@@ -206,44 +206,44 @@ pub trait Kind: Sync {
     /// The data cannot be read, or this kind does not describe its data.
     fn inspect(&self, data: &Path, _options: &Options, _session: &Session) -> Result<Inspected> {
         Err(Error::usage(
-            format!("{}: the data of {} are not described", data.display(), self.models()),
-            "`cpc pretrain` says what it finds in them",
+            format!("{}: `cpc info` cannot describe the data of {}", data.display(), self.models()),
+            "`cpc pretrain` reports what it finds in them",
         ))
     }
 }
 
-/// A kind's own way to measure what a classifier reads from its features.
+/// A kind's own probe of how well a classifier predicts labels from its features.
 pub trait Probing {
-    /// Options of `cpc probe` that it accepts; `report` if it makes the page of a report.
+    /// Options of `cpc probe` that it accepts. `report` is among them if it writes a report page.
     fn options(&self) -> &'static [&'static str];
 
-    /// Measures models, with baselines, as `request` says.
+    /// Measures models, along with baselines, as `request` specifies.
     ///
     /// # Errors
     /// The data or the labels cannot be read, or do not fit the models.
     fn probe(&self, models: &[Box<dyn Model>], request: &ProbeRequest, session: &Session) -> Result<Probed>;
 }
 
-/// What is to be measured, and how.
+/// What to measure, and how.
 #[derive(Debug, Default, Clone)]
 pub struct ProbeRequest {
     /// Directories of features, and models.
     pub features: Vec<PathBuf>,
-    /// The data that models make features of, and baselines.
+    /// The data that models and baselines extract features from.
     pub data: Option<PathBuf>,
-    /// Whether the page of a report is made.
+    /// Whether a report page is created.
     pub page: bool,
     /// The other options, by the names of the flags of `cpc probe`.
     pub options: Options,
 }
 
-/// What a probe found.
+/// The result of a probe.
 #[derive(Debug, Clone)]
 pub struct Probed {
     /// The table.
     pub described: Described,
-    /// Accuracy on the test set, as a share of 1, by the name of the features, in the order of the table.
+    /// Accuracy on the test set, as a fraction, by the name of the features, in the order of the table.
     pub accuracies: Vec<(String, f64)>,
-    /// The page of a report, if it was asked for.
+    /// The report page, if it was requested.
     pub page: Option<String>,
 }

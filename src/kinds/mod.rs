@@ -1,7 +1,7 @@
 //! Kinds of models: one folder each, and one line of [`STANDARD`].
 //!
-//! [`Kind`] is what the toolkit asks of a kind, [`Model`] what a trained one can do. A folder holds all that is particular to its kind:
-//! configuration, task, model, files on disk, extraction, baselines and card. Everything that kinds share is in rooms of its own.
+//! [`Kind`] is what the toolkit requires of a kind. [`Model`] is what a trained model can do. A folder holds everything particular to its
+//! kind: configuration, task, model, files on disk, extraction, baselines and card. What the kinds share is in modules of its own.
 
 pub mod audio;
 #[cfg(feature = "images")]
@@ -26,7 +26,7 @@ pub use kind::{Conclude, Inspected, Job, Kind, Prepared, ProbeRequest, Probed, P
 pub use model::{Convert, ExtractRequest, Extracted, Live, LiveStream, Model, Source, not_for};
 pub use run_config::RunConfig;
 
-/// The kinds of this crate, in the order in which they are asked whether DATA is theirs. The first is used where nothing tells.
+/// The kinds of this crate, in the order in which they are asked whether DATA is for them. The first is used where nothing decides.
 pub static STANDARD: &[&dyn Kind] = &[
     &audio::AUDIO,
     #[cfg(feature = "text")]

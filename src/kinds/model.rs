@@ -1,6 +1,7 @@
-//! What a trained model can do, whatever its kind.
+//! What a trained model of any kind can do.
 //!
-//! What only some kinds can do is an `Option`: none means that it is not for this kind, and the command line says so.
+//! Abilities that only some kinds have are an `Option`. `None` means that this kind does not have the ability, and the command line reports
+//! that.
 
 use super::described::Described;
 use crate::error::{Error, Result};
@@ -17,22 +18,22 @@ pub trait Model: Send + Sync {
     /// The name of its kind.
     fn kind(&self) -> &'static str;
 
-    /// What it is a model of, such as `audio`.
+    /// The subject of the model, such as `audio`.
     fn subject(&self) -> &'static str;
 
-    /// What it is called: what was asked for, on the hub with its commit.
+    /// The name of the model: the reference that was requested; for a model on the hub, with its commit.
     fn reference(&self) -> &str;
 
-    /// The model itself, for its kind.
+    /// The model itself, to be downcast by its kind.
     fn as_any(&self) -> &dyn Any;
 
-    /// Its sizes, for people and programs.
+    /// A description of its sizes, for people and programs.
     ///
     /// # Errors
     /// A tensor operation fails.
     fn describe(&self) -> Result<Described>;
 
-    /// The names of the outputs that are features; the first is the usual one.
+    /// The names of the outputs that serve as features. The first is the default.
     fn layers(&self) -> Vec<String>;
 
     /// Options of `cpc extract` that it accepts.
@@ -41,32 +42,32 @@ pub trait Model: Send + Sync {
     /// Writes features of `request.input` to `request.out`.
     ///
     /// # Errors
-    /// The input cannot be read, a layer is not there, or the directory holds something else.
+    /// The input cannot be read, the model does not have a requested layer, or the directory holds something else.
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted>;
 
-    /// The same network before training, to compare with; none if it cannot be built again.
+    /// The same network before training, as a baseline. `None` if it cannot be rebuilt.
     ///
     /// # Errors
-    /// The sizes cannot be built.
+    /// No model can be built with these sizes.
     fn untrained(&self, _seed: u64) -> Result<Option<Box<dyn Model>>> {
         Ok(None)
     }
 
-    /// The directory of its files, which is made in `made` if it is none yet; none if such models have no directory.
+    /// The directory with its files. If the model has none yet, it is created in `made`. `None` if such models have no directory.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// A file cannot be written.
     fn directory(&self, made: &Path) -> Result<Option<PathBuf>>;
 
-    /// The files of that directory which belong to the model.
+    /// The files in that directory that belong to the model.
     fn files(&self) -> &'static [&'static str] {
         &["config.json", "model.safetensors"]
     }
 
-    /// The card of the model in that directory, with what its owner says; none if such models have no card.
+    /// The card of the model in that directory, with the details from its owner. `None` if such models have no card.
     ///
     /// # Errors
-    /// A report cannot be read, or details are given that the card has no place for.
+    /// A report cannot be read, or details are given that the card cannot include.
     fn card(&self, _dir: &Path, _details: &Details) -> Result<Option<Vec<u8>>> {
         Ok(None)
     }
@@ -76,13 +77,13 @@ pub trait Model: Send + Sync {
         None
     }
 
-    /// Conversion to files of other programs.
+    /// Conversion to the files of other programs.
     fn convert(&self) -> Option<&dyn Convert> {
         None
     }
 }
 
-/// The error for what is not for a kind of model.
+/// The error for something that is not available for a kind of model.
 pub fn not_for(model: &dyn Model, what: &str) -> Error {
     Error::usage(
         format!(
@@ -91,11 +92,11 @@ pub fn not_for(model: &dyn Model, what: &str) -> Error {
             model.subject(),
             model.kind()
         ),
-        "`cpc info` says what a model is, and `--help` for which kinds a command is",
+        "`cpc info` shows what a model is, and `--help` shows which kinds a command is for",
     )
 }
 
-/// Where the input of an extraction comes from.
+/// The source of the input of an extraction.
 pub enum Source<'a> {
     /// Files and directories, on this machine or on the hub.
     Paths(Vec<PathBuf>),
@@ -103,24 +104,24 @@ pub enum Source<'a> {
     Samples(&'a mut (dyn FnMut() -> Result<Vec<f32>> + Send)),
 }
 
-/// What features are to be made of, and how.
+/// What to extract features from, and how.
 pub struct ExtractRequest<'a> {
     /// The input.
     pub input: std::sync::Mutex<Source<'a>>,
     /// The directory to write to.
     pub out: PathBuf,
-    /// The layers; none for the usual one.
+    /// The layers; empty for the default layer.
     pub layers: Vec<String>,
     /// How features are stored.
     pub format: Format,
-    /// Only the utterances of these ids.
+    /// The ids of the only utterances to extract, if given.
     pub only: Option<HashSet<String>>,
     /// The other options, by the names of the flags of `cpc extract`.
     pub options: Options,
 }
 
 impl ExtractRequest<'_> {
-    /// Features of some files to a directory, with the usual settings.
+    /// A request to write features of some files to a directory, with the default settings.
     pub fn new(input: Vec<PathBuf>, out: impl Into<PathBuf>) -> ExtractRequest<'static> {
         ExtractRequest {
             input: std::sync::Mutex::new(Source::Paths(input)),
@@ -133,16 +134,16 @@ impl ExtractRequest<'_> {
     }
 }
 
-/// What an extraction wrote.
+/// The result of an extraction.
 #[derive(Debug, Clone)]
 pub struct Extracted {
-    /// For people and programs.
+    /// A description, for people and programs.
     pub described: Described,
     /// The names of the layers that were written.
     pub layers: Vec<String>,
 }
 
-/// A model that makes features of a signal that arrives in pieces.
+/// A model that extracts features from a signal that arrives in pieces.
 pub trait Live {
     /// Samples per second of the signal.
     fn sample_rate(&self) -> u32;
@@ -154,39 +155,39 @@ pub trait Live {
     fn stream(&self, layers: &[String], session: &Session) -> Result<Box<dyn LiveStream>>;
 }
 
-/// One signal on its way through a model.
+/// The state of one signal that is being processed by a model.
 pub trait LiveStream: Send {
     /// The names and dimensions of the layers, in the order of [`Frames::layers`].
     fn layers(&self) -> Vec<(String, usize)>;
 
-    /// The times of frames.
+    /// The timing of frames.
     fn timing(&self) -> Timing;
 
-    /// Takes samples in [-1, 1] and gives the frames that are final with them.
+    /// Accepts samples in [-1, 1], and returns the frames that they make final.
     ///
     /// # Errors
-    /// Samples that are not finite.
+    /// A sample is not finite.
     fn push(&mut self, samples: &[f32]) -> Result<Frames>;
 
-    /// The end of the signal: the last frames.
+    /// Ends the signal, and returns the last frames.
     ///
     /// # Errors
     /// A tensor operation fails.
     fn finish(&mut self) -> Result<Frames>;
 }
 
-/// A model that is written for other programs.
+/// A model that can be written for other programs.
 pub trait Convert {
-    /// Where it was found, and as what.
+    /// The form in which the model was found.
     fn layout(&self) -> &str;
 
-    /// What was left out of it, and why.
+    /// The parts of it that were ignored, and why.
     fn ignored(&self) -> &[(String, String)];
 
     /// The number of its tensors.
     fn tensors(&self) -> usize;
 
-    /// Whether it has the heads that training needs.
+    /// Whether it has the prediction heads that training needs.
     fn has_heads(&self) -> bool;
 
     /// SHA-256 of its tensors as `model.safetensors`, in hexadecimal.
@@ -195,15 +196,15 @@ pub trait Convert {
     /// A tensor operation fails.
     fn sha256(&self) -> Result<String>;
 
-    /// Writes it as a model directory, whole or not at all, in place of what was there.
+    /// Writes it as a model directory atomically, replacing any existing one.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// A file cannot be written.
     fn to_directory(&self, dir: &Path) -> Result<()>;
 
-    /// Writes it as a file of PyTorch, and what its loader reads next to it.
+    /// Writes it as a PyTorch file, along with the files that its loader reads next to it.
     ///
     /// # Errors
-    /// The disk refuses, or the model has no such form.
+    /// A file cannot be written, or the model has no such form.
     fn to_torch(&self, path: &Path) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! A trained model that is opened to be described and sent to the hub, and has no features.
+//! A trained model without features, which can be opened to describe it and to upload it to the hub.
 
 use super::described::Described;
 use super::model::{ExtractRequest, Extracted, Model, not_for};

@@ -1,4 +1,4 @@
-//! A run's configuration, whatever its kind: a table of every key with its value.
+//! The configuration of a run of any kind: a table of every key with its value.
 
 use super::kind::Kind;
 use crate::config::{Layers, Schedule, Sections, TrainConfig, layers};
@@ -14,12 +14,12 @@ pub struct RunConfig {
     table: Table,
 }
 
-/// Keys that any resumed run may change: how long it trains and what it writes, not what it computes.
+/// Keys that any resumed run may change. They affect how long it trains and what it writes, not what it computes.
 const FREE: [&str; 6] =
     ["train.steps", "train.log_every", "train.valid_every", "train.checkpoint_every", "train.keep_last", "data.path"];
 
 impl RunConfig {
-    /// The defaults of a kind under the layers, checked.
+    /// The layers, applied on top of the defaults of a kind, and checked.
     ///
     /// # Errors
     /// An unknown preset or a malformed `--set` is [`Error::Usage`]; unknown keys and values out of range are
@@ -33,10 +33,10 @@ impl RunConfig {
         Ok(RunConfig { kind, table })
     }
 
-    /// The configuration of sections of a kind.
+    /// The configuration that consists of a kind's sections.
     ///
     /// # Errors
-    /// They cannot be written as TOML, or are not the kind's.
+    /// They cannot be written as TOML, or are not sections of the kind.
     pub fn of(kind: &'static dyn Kind, sections: &impl Sections) -> Result<RunConfig> {
         Ok(RunConfig { kind, table: kind.check(layers::table(sections)?, Vec::new())? })
     }
@@ -44,12 +44,12 @@ impl RunConfig {
     /// Reads a run's `config.toml`.
     ///
     /// # Errors
-    /// Those of [`RunConfig::resolve`], and those of reading.
+    /// Those of [`RunConfig::resolve`], and those of reading a file.
     pub fn read(kind: &'static dyn Kind, path: &Path) -> Result<RunConfig> {
         RunConfig::resolve(kind, &Layers { file: Some(path.to_path_buf()), ..Layers::default() })
     }
 
-    /// This configuration of a run with other layers on it: what a command that resumes the run asks for. Only what the layers name
+    /// This configuration of a run with other layers on top: what a command that resumes the run requests. Only what the layers name
     /// changes.
     ///
     /// # Errors
@@ -60,10 +60,10 @@ impl RunConfig {
         Ok(RunConfig { kind, table })
     }
 
-    /// The configuration of this run when it is resumed with what `asked` says: the same run, for more or fewer steps.
+    /// The configuration of this run when it is resumed as `asked` requests: the same run, for more or fewer steps.
     ///
     /// # Errors
-    /// Names the keys that would change what the run computes.
+    /// The options would change what the run computes; the error names their keys.
     pub fn resumed(&self, asked: RunConfig) -> Result<RunConfig> {
         let (old, new) = (flat(&self.table), flat(&asked.table));
         let mut kept = asked;
@@ -86,7 +86,7 @@ impl RunConfig {
         if !different.is_empty() {
             return Err(Error::usage(
                 format!("--resume: the options would change what the run computes: {}", different.join("; ")),
-                "leave them as they were; of a run, only train.steps, train.*_every, train.keep_last and data.path may change. Start a new run \
+                "leave them as they were; only train.steps, train.*_every, train.keep_last and data.path of a run may change. Start a new run \
                  with --init instead",
             ));
         }
@@ -113,7 +113,7 @@ impl RunConfig {
         &self.table
     }
 
-    /// The configuration in the types of its kind.
+    /// The configuration as the types of its kind.
     ///
     /// # Errors
     /// It is the configuration of another kind.
@@ -122,7 +122,7 @@ impl RunConfig {
             .map_err(|e| Error::Config(vec![Problem::new("configuration", e.message())]))
     }
 
-    /// The same with new sections.
+    /// The same kind with new sections.
     ///
     /// # Errors
     /// Values out of range.
@@ -149,18 +149,18 @@ impl RunConfig {
         self.table.get("data").and_then(|data| data.get("path")).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Names other DATA.
+    /// Sets DATA.
     pub fn set_data(&mut self, data: &str) {
         set(&mut self.table, "data.path", Value::String(data.into()));
     }
 
-    /// The configuration as TOML, enough to repeat the run.
+    /// The configuration as TOML. It is sufficient to repeat the run.
     ///
     /// # Errors
-    /// None that a user can make.
+    /// No input of a user can cause an error.
     pub fn to_toml(&self) -> Result<String> {
         let text = toml::to_string(&self.table)
-            .map_err(|e| Error::failed(format!("configuration: {e}"), "report this as a fault of cpc"))?;
+            .map_err(|e| Error::failed(format!("configuration: {e}"), "report this as a bug in cpc"))?;
         Ok(format!("kind = \"{}\"\n{text}", self.kind.name()))
     }
 }
@@ -183,7 +183,7 @@ fn flat(table: &Table) -> BTreeMap<String, Value> {
     all
 }
 
-/// A value as it is said in a message.
+/// A value as shown in a message.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), String::from)
 }

@@ -33,10 +33,11 @@ pub struct Foreign {
     pub moments: Option<Moments>,
 }
 
-/// Reads what PyTorch's file held; `args` is `checkpoint_args.json`, where there is one.
+/// Reads the contents of PyTorch's file. `args` is `checkpoint_args.json`, if it exists.
 ///
 /// # Errors
-/// It is no CPC checkpoint (says what it holds), or of a network that this crate does not have (names it); `from` begins the message.
+/// It is not a CPC checkpoint (the error states what it contains), or its network is not supported by this crate (the error names it). The
+/// message begins with `from`.
 pub fn read(value: &Value, args: Option<&serde_json::Value>, from: &str) -> Result<Foreign> {
     let reader = Reader { from, ignored: Vec::new() };
     let (layout, model, criterion) = match (value.get("gEncoder"), value.get("weights")) {
@@ -244,7 +245,7 @@ impl Reader<'_> {
     fn unknown(&self, what: &str) -> Error {
         Error::failed(
             format!("{}: has {what}, which cpc does not support", self.from),
-            "CPC_audio models with its convolutional encoder and a GRU or LSTM can be read",
+            "only CPC_audio models with its convolutional encoder and a GRU or LSTM can be read",
         )
     }
 

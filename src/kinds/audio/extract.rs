@@ -39,8 +39,8 @@ struct Job<'a> {
 /// `progress` is called from several threads with the seconds of audio that are done. `stop` ends the work after the current pieces.
 ///
 /// # Errors
-/// Ids shared by two utterances. Utterances shorter than the receptive field of a frame, and files that cannot be read, all listed by name,
-/// unless they are to be skipped. A directory that holds other features. [`Error::Interrupted`] after `stop`.
+/// Two utterances share an id. Utterances are shorter than the receptive field of a frame, or files cannot be read; the error lists them
+/// all by name, unless they are to be skipped. The directory holds other features. [`Error::Interrupted`] after `stop`.
 pub fn extract(
     extractor: &AudioExtractor,
     made: &Made,
@@ -147,7 +147,7 @@ fn begin(dir: &Path, made: &Made) -> Result<()> {
     match Index::read(dir)? {
         Some(index) if index.made.same(made) => Ok(()),
         Some(_) => Err(Error::usage(
-            format!("{} holds features of another model, or with other settings", dir.display()),
+            format!("{} holds features of another model, or of other settings", dir.display()),
             "choose another --out, or remove that directory",
         )),
         None => {
@@ -245,7 +245,7 @@ impl Work<'_> {
         let frames = files.finish(self.made.normalize)?;
         if frames != job.frames {
             let what = format!("{samples} samples gave {frames} frames instead of {}", job.frames);
-            return Err(Error::failed(format!("{place}: {what}"), "report this as a fault of cpc"));
+            return Err(Error::failed(format!("{place}: {what}"), "report this as a bug in cpc"));
         }
         Ok(())
     }
@@ -262,7 +262,7 @@ pub(super) fn indexed(utterance: &Utterance, speaker: &str, frames: u64, rate: u
     }
 }
 
-/// What features of a model are made with; `extractor` must be that of `model`.
+/// The settings that a model's features are computed with. `extractor` must be the extractor of `model`.
 ///
 /// # Errors
 /// A tensor operation fails.

@@ -1,4 +1,4 @@
-//! A model directory of audio: `config.json` and `model.safetensors`.
+//! The model directory of an audio model: `config.json` and `model.safetensors`.
 
 use crate::config::{ConvEncoderConfig, HeadsConfig, HeadsKind};
 use crate::durable;

@@ -1,4 +1,4 @@
-//! What `cpc info` says about recordings and about models of audio.
+//! What `cpc info` prints about recordings and about audio models.
 
 use super::kind::columns;
 use super::{AudioModel, AudioModelConfig};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// Samples per second that a corpus is counted at, if nothing else is said.
+/// The sample rate at which a corpus is counted, unless an option sets it.
 const RATE: u32 = 16_000;
 
 pub(super) fn inspect(data: &Path, options: &Options, _: &Session) -> Result<Inspected> {
@@ -51,9 +51,9 @@ pub(super) fn describe(model: &AudioModel) -> Result<Described> {
         "model            {} (format {}), {parameters} parameters, float32\n\
          from             {} ({})\n\
          sha256           {sha256}\n\
-         input            mono, {} samples a second\n\
+         input            mono, {} samples per second\n\
          encoder          {} layers of {} channels, norm {}\n\
-         hop              {hop} samples ({:.1} ms, {:.1} frames a second)\n\
+         hop              {hop} samples ({:.1} ms, {:.1} frames per second)\n\
          receptive field  {field} samples ({:.1} ms)\n\
          context          {} of {}, {} layer{}\n\
          heads            {}{} steps ahead ({:.0} ms)\n",
@@ -73,7 +73,7 @@ pub(super) fn describe(model: &AudioModel) -> Result<Described> {
         c.context.num_layers,
         if c.context.num_layers == 1 { "" } else { "s" },
         match (model.has_heads(), c.heads.kind) {
-            (false, _) => "none here; trained for ",
+            (false, _) => "none in this model; trained for ",
             (true, HeadsKind::Linear) => "linear, ",
             (true, HeadsKind::Transformer) => "transformer, ",
         },

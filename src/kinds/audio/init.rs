@@ -9,13 +9,13 @@ use crate::train::Start;
 use candle_core::Tensor;
 use std::collections::HashMap;
 
-/// Loads the weights of `init` into `params`, and returns what the trainer starts from.
+/// Loads the weights of `init` into `params`, and returns the start of the training.
 ///
 /// If `init` has no prediction heads, those of `params` are unchanged. Heads that were trained with another kind of score
 /// are rescaled so that the scores stay the same.
 ///
 /// # Errors
-/// The model has different sizes; moments are requested that it does not have, or that belong to another kind of score.
+/// The model has different sizes. Moments are requested, but the model has none, or they belong to another kind of score.
 pub fn begin(init: &AudioModel, params: &ParamStore, heads: &HeadsConfig, train: &TrainConfig) -> Result<Start> {
     let from = &init.origin.reference;
     let old = init.config.heads.score;

@@ -59,7 +59,7 @@ impl Kind for Audio {
         &["data.prefetch", "data.on_bad_file"]
     }
 
-    /// A file of audio, a manifest, parquet files, or a directory with any of these below it.
+    /// Accepts an audio file, a manifest, parquet files, or a directory that contains any of these at any depth.
     fn claims(&self, data: &Path) -> Result<bool> {
         let named = |path: &Path| {
             let manifest = ["tsv", "jsonl"].iter().any(|e| path.extension().is_some_and(|x| x.eq_ignore_ascii_case(e)));
@@ -76,7 +76,7 @@ impl Kind for Audio {
         prepare::prepare(config, job)
     }
 
-    /// Checkpoints of CPC_audio, weights beside their `config.json`, and the spectral features that learned ones are compared with.
+    /// Checkpoints of CPC_audio, weights next to their `config.json`, and the spectral features that serve as baselines for learned ones.
     fn recognizes(&self, reference: &Path) -> Result<bool> {
         if spectral(reference).is_some() && !reference.exists() {
             return Ok(true);
@@ -118,7 +118,7 @@ impl Kind for Audio {
     }
 }
 
-/// Opens a model of audio, and says what was left out of it.
+/// Opens an audio model, and notes what was ignored in it.
 pub(super) fn open(path: &Path, reference: &str, session: &Session) -> Result<AudioModel> {
     let mut model = AudioModel::open(path)?;
     if !model.ignored.is_empty() || model.origin.layout != "model directory" {
@@ -133,10 +133,10 @@ fn spectral(name: &Path) -> Option<MelKind> {
     [MelKind::Mfcc, MelKind::LogMel].into_iter().find(|kind| name == Path::new(kind.name()))
 }
 
-/// The columns of tables that options name.
+/// The columns of tables that the options name.
 ///
 /// # Errors
-/// A column of something that recordings do not have.
+/// The options name a column that recordings do not have.
 pub(super) fn columns(options: &Options) -> Result<Columns> {
     let mut columns = Columns::default();
     for (what, name) in options.columns()? {

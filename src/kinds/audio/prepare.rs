@@ -1,4 +1,4 @@
-//! From a configuration to a run that is ready to train.
+//! Turns a configuration into a run that is ready to train.
 
 use super::card::Record;
 use super::kind::open;
@@ -14,15 +14,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What is trained and validated on.
+/// The data to train and validate on.
 struct Material {
     train: Arc<Windows>,
     valid: Option<Arc<Windows>>,
-    /// Of what is trained on.
+    /// The amount of training data.
     amount: Amount,
 }
 
-/// How much is trained on.
+/// The amount of training data.
 struct Amount {
     hours: f64,
     utterances: usize,
@@ -36,7 +36,7 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         init if !init.is_empty() && job.from.is_none() => Some(initial(init, session)?),
         _ => None,
     };
-    // What is on the hub may change: the run keeps the commit.
+    // A repository on the hub may change: the run records the commit.
     if let Some(init) = init.as_ref().filter(|init| hub::is_reference(&init.origin.reference)) {
         audio.train.init.clone_from(&init.origin.reference);
     }
@@ -49,7 +49,7 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         }
         (Some(init), None) => {
             if !init.has_heads() {
-                job.note("the weights to begin with have no prediction heads: those begin at random");
+                job.note("the initial weights have no prediction heads: the heads start from random weights");
             }
             begin(init, task.params(), &audio.heads, &audio.train)?
         }
@@ -83,7 +83,7 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     })
 }
 
-/// The model that training begins from.
+/// The model whose weights training starts from.
 fn initial(reference: &str, session: &Session) -> Result<super::AudioModel> {
     let files = |name: &str| {
         super::AUDIO.files().contains(&name)
@@ -95,14 +95,14 @@ fn initial(reference: &str, session: &Session) -> Result<super::AudioModel> {
     open(&here.path, &here.name, session)
 }
 
-/// Writes `model/README.md` and what it is made of.
+/// Writes `model/README.md` and the record that it is generated from.
 fn write_card(config: &AudioConfig, name: &str, finished: &Finished, amount: &Amount, parameters: usize) -> Result<()> {
     let Some((on, step, figures)) = finished.best() else { return Ok(()) };
     let last = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let data = &config.data.path;
     let training = Training {
         cpc_version: env!("CARGO_PKG_VERSION").into(),
-        // Of a path, its end: a card does not tell where things lay.
+        // Only the last part of a path: a card does not reveal where the data were stored.
         data: if hub::is_reference(data) { data.clone() } else { last(Path::new(data)) },
         hours: Some(amount.hours),
         utterances: Some(amount.utterances),
@@ -121,7 +121,7 @@ fn write_card(config: &AudioConfig, name: &str, finished: &Finished, amount: &Am
     Record::new(parameters, training).write(&finished.model, name, &AudioModelConfig::audio(config))
 }
 
-/// The windows to train and to validate on.
+/// The windows to train and validate on.
 fn material(config: &AudioConfig, job: &Job) -> Result<Material> {
     let observer = job.session.observer;
     let corpus = Corpus::open(job.data, &config.data, &|_| {})?;
@@ -149,7 +149,7 @@ fn material(config: &AudioConfig, job: &Job) -> Result<Material> {
     let train = Arc::new(Windows::new(Arc::new(train), &config.data)?);
     job.note(&format!("training on {} windows; {}", train.len(), train.dropped()));
     let valid = if held == 0 {
-        job.note("no validation: no utterances are held out; model/ will be the last one");
+        job.note("no validation: no utterances are held out; model/ will be the model of the last step");
         None
     } else {
         match Windows::new(Arc::new(valid), &config.data) {
@@ -164,7 +164,7 @@ fn material(config: &AudioConfig, job: &Job) -> Result<Material> {
             Err(e) if valid_list.is_some() => return Err(e),
             Err(_) => {
                 observer.warning(&format!(
-                    "no validation: the {held} utterances that were held out are shorter than a window; name longer ones with --valid"
+                    "no validation: the {held} held-out utterances are shorter than a window; name longer ones with --valid"
                 ));
                 None
             }

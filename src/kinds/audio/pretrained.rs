@@ -33,8 +33,7 @@ impl AudioModel {
     /// Opens a model directory, a run directory (its best model), a `.safetensors` file next to a `config.json`, a CPC_audio
     /// checkpoint, or a directory of such checkpoints (the last one).
     ///
-    /// # Errors
-    /// A file is missing or damaged, or is of another kind; the error states which.
+    /// A file is missing or damaged, or is of another kind. The error states which.
     pub fn open(path: &Path) -> Result<AudioModel> {
         let reference = path.display().to_string();
         if path.is_dir() {
@@ -64,7 +63,7 @@ impl AudioModel {
         ))
     }
 
-    /// A model of tensors that are at hand.
+    /// A model made of tensors in memory.
     pub(super) fn new(
         config: AudioModelConfig,
         tensors: HashMap<String, Tensor>,

@@ -1,7 +1,7 @@
-//! What learned features are compared with: MFCCs and log-mels of the same recordings.
+//! Baselines for learned features: MFCCs and log-mels of the same recordings.
 //!
-//! With an untrained model of the same shape ([`Extractor::untrained`](crate::kinds::audio::AudioExtractor::untrained)) these are the rows of
-//! Table 1 of van den Oord et al. 2018, for any corpus.
+//! With an untrained model of the same shape ([`AudioExtractor::untrained`](crate::kinds::audio::AudioExtractor::untrained)) these are the
+//! rows of Table 1 of van den Oord et al. 2018, for any corpus.
 
 use super::extract::indexed;
 use crate::audio::mel::{FRAME_RATE, MelFrames, MelKind};
@@ -14,7 +14,8 @@ use std::path::Path;
 /// Seconds of audio read at once.
 const PIECE_SECONDS: u64 = 20;
 
-/// Writes log-mels or MFCCs of corpora that share one sampling rate, at 100 frames per second, to a new directory, as `cpc extract` would.
+/// Writes log-mels or MFCCs of corpora that share one sampling rate to a new directory, at 100 frames per second and in the format of `cpc
+/// extract`.
 ///
 /// # Errors
 /// A recording cannot be read to its end; the rate is too low for the filters; the directory is not empty, or cannot be written to.

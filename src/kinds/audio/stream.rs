@@ -1,7 +1,7 @@
 //! Features of a signal that arrives in pieces.
 //!
 //! Encoder and context network only look back, except for the last samples of a frame's receptive field. So a frame is final as soon as
-//! these samples have arrived, and the frames of all pieces, concatenated, are those of the whole signal.
+//! these samples have arrived. The concatenated frames of all pieces are those of the whole signal.
 
 use crate::error::{Error, Result};
 use crate::features::{Frames, Timing};
@@ -124,7 +124,7 @@ impl FeatureStream {
         self.context(z)
     }
 
-    /// Ends the signal and returns the last frames, which see the zeros after its end. The stream is then reset.
+    /// Ends the signal and returns the last frames, whose receptive fields contain the zeros after its end. The stream is then reset.
     pub fn finish(&mut self) -> Result<Frames> {
         let z = self.encoder.finish(true)?;
         let frames = self.context(z);

@@ -1,5 +1,5 @@
-//! What a trained model of audio does for the toolkit: features of files and of live audio, the card, the conversion. And the spectral
-//! features that stand in for a model where features are compared.
+//! What a trained audio model does for the toolkit: features of files and of live audio, the card, the conversion. Also the spectral
+//! features, which take the place of a model as baselines.
 
 use super::card::card;
 use super::extract::made;
@@ -28,10 +28,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// The rate that spectral features are made at, in Hz.
+/// The sample rate for spectral features, in Hz.
 const SPECTRAL_RATE: u32 = 16_000;
 
-/// Layers by their names; the usual one if none is named.
+/// Layers by their names; the default layer if none is named.
 fn layers(names: &[String]) -> Result<Vec<AudioLayer>> {
     if names.is_empty() {
         return Ok(vec![AudioLayer::C]);
@@ -81,7 +81,7 @@ impl Model for AudioModel {
         let normalize = request.options.get("normalize")?.unwrap_or(Normalize::None);
         let made = made(self, &extractor, request.format, normalize)?;
         let mut input =
-            request.input.lock().map_err(|_| Error::failed("the input was given up", "report this as a bug in cpc"))?;
+            request.input.lock().map_err(|_| Error::failed("the input is no longer usable", "report this as a bug in cpc"))?;
         let index = match &mut *input {
             Source::Samples(next) => extract_samples(&extractor, &made, "stdin", &request.out, next)?,
             Source::Paths(paths) => {
@@ -113,7 +113,7 @@ impl Model for AudioModel {
         Ok(Some(Box::new(AudioModel::new(self.config.clone(), tensors, self.path.clone(), origin))))
     }
 
-    /// Whatever it was, a model directory.
+    /// A model directory, whatever the form of the model was.
     fn directory(&self, made: &Path) -> Result<Option<PathBuf>> {
         Ok(Some(match AudioModelDir::open(&self.path) {
             Ok(dir) => dir.path,
@@ -154,7 +154,7 @@ impl Live for AudioModel {
     }
 }
 
-/// A stream with what it was started from.
+/// A stream along with its extractor settings.
 struct Listening {
     extractor: AudioExtractor,
     stream: FeatureStream,
@@ -204,7 +204,8 @@ impl Convert for AudioModel {
         self.write(dir)
     }
 
-    /// A file for both loaders of CPC_audio; `checkpoint_N.pt` gets beside it what its loader of checkpoints reads.
+    /// Writes a file for both loaders of CPC_audio. For `checkpoint_N.pt`, also writes the files next to it that the loader of checkpoints
+    /// reads.
     fn to_torch(&self, path: &Path) -> Result<()> {
         let value = cpc_audio::write(&self.config, &self.tensors, &self.origin.reference)?;
         let folder = path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
@@ -221,7 +222,7 @@ impl Convert for AudioModel {
     }
 }
 
-/// MFCCs or log-mels in the place of a model.
+/// MFCCs or log-mels in place of a model.
 pub(super) struct Spectral(pub MelKind);
 
 impl Model for Spectral {
@@ -244,7 +245,7 @@ impl Model for Spectral {
     fn describe(&self) -> Result<Described> {
         let (name, dim) = (self.0.name(), self.0.dim());
         let text = format!(
-            "features    {name}, {dim} numbers, 100 frames a second\ninput       mono, {SPECTRAL_RATE} samples a second\n"
+            "features    {name}, {dim} dimensions, 100 frames per second\ninput       mono, {SPECTRAL_RATE} samples per second\n"
         );
         Described::new(&json!({ "features": name, "dim": dim, "sample_rate": SPECTRAL_RATE }), text)
     }
@@ -260,11 +261,11 @@ impl Model for Spectral {
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
         let name = self.0.name();
         let mut input =
-            request.input.lock().map_err(|_| Error::failed("the input was given up", "report this as a bug in cpc"))?;
+            request.input.lock().map_err(|_| Error::failed("the input is no longer usable", "report this as a bug in cpc"))?;
         let (Source::Paths(paths), true) = (&mut *input, request.format == Format::default()) else {
             return Err(Error::usage(
-                format!("{name} of recordings are written as they are, in .npy files"),
-                "leave out --format, and give recordings",
+                format!("{name} features are computed from recordings and written to .npy files"),
+                "leave out --format, and give recordings as INPUT",
             ));
         };
         let began = Instant::now();
@@ -285,7 +286,7 @@ fn on_bad_file(options: &Options) -> Result<OnBadFile> {
     Ok(options.get("on-bad-file")?.unwrap_or(OnBadFile::Fail))
 }
 
-/// What there is in every input; its problems are gathered, to be judged together.
+/// The contents of every input. Problems are collected, to be handled together.
 fn corpora(paths: &[PathBuf], rate: u32, request: &ExtractRequest, session: &Session) -> Result<Vec<Corpus>> {
     let columns = columns(&request.options)?;
     let inspect = |input: &PathBuf| -> Result<Corpus> {
@@ -295,7 +296,7 @@ fn corpora(paths: &[PathBuf], rate: u32, request: &ExtractRequest, session: &Ses
         if corpus.utterances.is_empty() {
             return Err(Error::failed(
                 format!("{}: none of its utterances is in the lists", input.display()),
-                "the lists name utterances as `cpc info DATA` and `cpc extract` do: by the names of files without endings",
+                "use the ids of `cpc info DATA` and `cpc extract` in the lists: file names without their extensions",
             ));
         }
         Ok(corpus)
@@ -303,17 +304,17 @@ fn corpora(paths: &[PathBuf], rate: u32, request: &ExtractRequest, session: &Ses
     paths.iter().map(inspect).collect()
 }
 
-/// What an extraction says when it is done.
+/// The result that an extraction prints when it is done.
 fn extracted(index: &Index, out: &Path, took: Duration, session: &Session) -> Result<Extracted> {
     let frames: usize = index.utterances.iter().map(|u| u.frames).sum();
     let seconds: f64 = index.utterances.iter().map(|u| u.seconds).sum();
     if !index.left_out.is_empty() {
-        session.observer.warning(&format!("{} files are left out; index.json names them", index.left_out.len()));
+        session.observer.warning(&format!("{} files were left out; index.json names them", index.left_out.len()));
     }
     let named: Vec<String> = index.made.layers.iter().map(|l| format!("{} ({})", l.name, l.dim)).collect();
     let speed = seconds / took.as_secs_f64().max(1e-3);
     let text = format!(
-        "{} utterances, {frames} frames, {:.1} a second; layers: {}; {:.1} s, {speed:.0}x real time\nfeatures: {}\n",
+        "{} utterances, {frames} frames, {:.1} per second; layers: {}; {:.1} s, {speed:.0}x real time\nfeatures: {}\n",
         index.utterances.len(),
         index.made.timing.frame_rate,
         named.join(", "),

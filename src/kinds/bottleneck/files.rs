@@ -1,4 +1,4 @@
-//! What a model directory of the information bottleneck says of itself.
+//! The `config.json` of an information bottleneck model.
 
 use crate::config::ImageSize;
 use crate::kinds::bottleneck::{BottleneckConfig, BottleneckEncoderConfig, BottleneckObjectiveConfig};

@@ -25,7 +25,7 @@ pub struct InformationBottleneck;
 
 const PRESETS: [Preset; 1] = [Preset { name: "ib", toml: include_str!("../../../data/presets/ib.toml") }];
 
-/// Images that are tested at once.
+/// Number of images tested at once.
 const AT_ONCE: usize = 500;
 
 impl Kind for InformationBottleneck {
@@ -53,7 +53,7 @@ impl Kind for InformationBottleneck {
         &[("objective", "information"), ("encoder", "code_dim")]
     }
 
-    /// Images are for Deep InfoMax unless the preset says otherwise.
+    /// Images are for Deep InfoMax, unless the preset names another kind.
     fn claims(&self, _: &Path) -> Result<bool> {
         Ok(false)
     }
@@ -102,7 +102,7 @@ fn build(
     Bottleneck::new(&config.encoder, &config.objective, numbers, classes, &vb, &store.frozen())
 }
 
-/// The error on the test images, of the model after the last step: no step was chosen by these images.
+/// The error on the test images, of the model after the last step. No step was chosen by means of these images.
 fn tested(
     config: &BottleneckConfig,
     test: &ImageSet,
@@ -126,7 +126,7 @@ fn tested(
         seen += batch.sources.len();
     }
     if seen == 0 {
-        return Err(Error::failed("there are no test images", "give a data set with a test part"));
+        return Err(Error::failed("there are no test images", "give a data set that contains test images"));
     }
     Ok(BTreeMap::from([("test_images", seen as f64), ("test_error", wrong as f64 / seen as f64)]))
 }

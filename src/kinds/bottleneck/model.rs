@@ -36,8 +36,8 @@ pub struct Bottleneck {
 }
 
 impl Bottleneck {
-    /// A model for images of `numbers` pixel values with `classes` labels, with parameters from `vb`; `frozen` are the same parameters without
-    /// a graph.
+    /// A model for images of `numbers` pixel values with `classes` labels, with parameters from `vb`. `frozen` holds the same parameters
+    /// without a graph.
     ///
     /// Names: `encoder`, `decoder`, `estimator`.
     ///
@@ -69,8 +69,8 @@ impl Bottleneck {
         })
     }
 
-    /// A code (B, K) of pixels (B, P) from -1 to 1, and the mean and deviation that it was drawn from, if it was drawn from a normal
-    /// distribution with these.
+    /// A code (B, K) of pixels (B, P) from -1 to 1. If it was drawn from a normal distribution, also the mean and deviation of that
+    /// distribution.
     fn code(&self, pixels: &Tensor, stream: &mut Stream) -> Result<(Tensor, Option<[Tensor; 2]>)> {
         let noise = |like: &Tensor| -> Result<Tensor> {
             let drawn: Vec<f32> = (0..like.elem_count()).map(|_| stream.normal()).collect();
@@ -96,7 +96,7 @@ impl Bottleneck {
         }
     }
 
-    /// The logarithm of the mean probability of each label (B, L), with the mean taken over the codes of an image.
+    /// The logarithm of the mean probability of each label (B, L). The mean is taken over the codes of an image.
     fn averaged(&self, pixels: &Tensor, stream: &mut Stream) -> Result<Tensor> {
         let mut sum: Option<Tensor> = None;
         for _ in 0..self.cfg.samples {
@@ -244,7 +244,7 @@ mod tests {
             step("estimator", -0.05);
             assert!((told("information_x_z") - before).abs() < 1e-5);
         }
-        // If the objective consists of almost only the information, a step of the encoder reduces it.
+        // If the objective consists almost entirely of the information, a step of the encoder reduces it.
         let (store, made) = model(Information::MineAdditive, 1e4);
         let (images, labels) = batch();
         let at = || made.descent(&images, &labels, Phase::Eval, &mut stream(1, "code", 0)).unwrap();

@@ -1,4 +1,4 @@
-//! The information plane: what codes keep of images and of labels as training goes on.
+//! The information plane: the information that codes carry about images and about labels, in the course of training.
 
 use super::{BottleneckConfig, Information};
 use crate::error::{Error, Result};
@@ -7,19 +7,19 @@ use crate::train::History;
 use serde::Serialize;
 use std::path::Path;
 
-/// A run's way through the plane.
+/// A run's path through the plane.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlanePath {
-    /// The run, by its estimator and beta.
+    /// The name of the run: its estimator and beta.
     pub run: String,
-    /// Its validations, in their order.
+    /// Its validations, in chronological order.
     pub points: Vec<PlanePoint>,
 }
 
-/// A validation of a run.
+/// One validation of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct PlanePoint {
-    /// Updates made before it.
+    /// Number of updates before it.
     pub step: f64,
     /// I(X;Z) in nats: an upper bound with `objective.information=vib`, a lower one with MINE.
     pub information_x_z: f64,
@@ -32,12 +32,12 @@ pub struct PlanePoint {
 /// The path of a run of the information bottleneck.
 ///
 /// # Errors
-/// It is no such run, or its files cannot be read.
+/// The directory is not such a run, or its files cannot be read.
 pub fn plane(run: &Path) -> Result<PlanePath> {
     let no_run = || {
         Error::usage(
             format!("{}: is no run of the information bottleneck", run.display()),
-            "give run directories that `cpc pretrain IMAGES --preset ib` made",
+            "give run directories written by `cpc pretrain IMAGES --preset ib`",
         )
     };
     let kind: &'static dyn Kind = &super::BOTTLENECK;

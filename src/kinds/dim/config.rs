@@ -1,4 +1,4 @@
-//! The configuration of Deep InfoMax (Hjelm et al. 2019): images in, a vector for each out.
+//! The configuration of Deep InfoMax (Hjelm et al. 2019), which maps images to vectors.
 
 use crate::config::TrainConfig;
 use crate::config::check_dim;
@@ -37,8 +37,8 @@ pub struct DimObjectiveConfig {
     pub critic_dim: usize,
     /// The weight of the squared gradient norm of the prior's discriminator, a penalty that keeps the discriminator from outpacing the encoder.
     pub gradient_penalty: f64,
-    /// The weight of the cross-entropy of labels that a linear layer predicts from Y; 0 ignores labels. The encoder that is trained with
-    /// labels is the baseline that unsupervised ones are compared with.
+    /// The weight of the cross-entropy of labels that a linear layer predicts from Y; 0 ignores labels. An encoder trained with labels is
+    /// the baseline for unsupervised encoders.
     pub labels: f64,
 }
 

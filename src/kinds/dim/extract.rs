@@ -105,7 +105,7 @@ impl ImageExtractor {
         Ok(())
     }
 
-    /// The most likely label of every image; none if the model was not trained with labels.
+    /// The most likely label of every image. `None` if the model was not trained with labels.
     ///
     /// # Errors
     /// The images do not have the size that the model expects.

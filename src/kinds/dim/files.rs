@@ -34,7 +34,7 @@ pub struct DimModelConfig {
 }
 
 impl DimModelConfig {
-    /// The `model_type` of such a model in `config.json`.
+    /// The name of this kind of model: the value of `kind` in `config.json`.
     pub const KIND: &'static str = "dim";
 
     /// The model of a run on images of a given size with `classes` labels.

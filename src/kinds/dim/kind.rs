@@ -54,12 +54,12 @@ impl Kind for DeepInfoMax {
         &[("encoder", "architecture"), ("encoder", "fc_dim")]
     }
 
-    /// The size of the images decides which convolutions `auto` is.
+    /// The size of the images decides which convolutions `auto` selects.
     fn settled_keys(&self) -> &'static [&'static str] {
         &["encoder.architecture"]
     }
 
-    /// A directory of IDX files.
+    /// Accepts a directory of IDX files.
     fn claims(&self, data: &Path) -> Result<bool> {
         Ok(image::is_idx(data))
     }

@@ -37,7 +37,7 @@ impl DimEstimator {
     }
 }
 
-/// The encoder with the networks that it is trained with.
+/// The encoder, along with the networks that it is trained with.
 #[derive(Debug, Clone)]
 pub struct Dim {
     encoder: ImageEncoder,
@@ -56,7 +56,8 @@ struct Prior {
 }
 
 impl Dim {
-    /// A model for images of a given size with `classes` labels, with parameters from `vb`; `frozen` are the same parameters without a graph.
+    /// A model for images of a given size with `classes` labels, with parameters from `vb`. `frozen` holds the same parameters without a
+    /// graph.
     ///
     /// Names: `encoder`, `local`, `global`, `prior` and `classifier`; only those that the weights of the objective require.
     ///
@@ -101,7 +102,7 @@ impl Dim {
         self.encoder.forward(images, phase)
     }
 
-    /// The most likely label (B) of each of the images (B, H, W, C); none if the model was not trained with labels.
+    /// The most likely label (B) of each of the images (B, H, W, C). `None` if the model was not trained with labels.
     ///
     /// # Errors
     /// The images have a different size.

@@ -1,4 +1,4 @@
-//! What a classifier reads from features of images.
+//! How well a classifier predicts labels from features of images.
 
 use super::trained::{check_size, layers};
 use super::{DimModel, ImageExtractor, ImageLayer};
@@ -14,13 +14,13 @@ use crate::observer::Session;
 use crate::report::probe_page::{MAP_POINTS, ProbePage, neighbors, render};
 use std::collections::HashMap;
 
-/// Principal components of the baseline `pca`: as many as Y has dimensions.
+/// Number of principal components of the baseline `pca`: equal to the dimension of Y.
 const COMPONENTS: usize = 64;
 
-/// Images whose nearest neighbors a report shows.
+/// Number of images whose nearest neighbors a report shows.
 const SHOWN: usize = 20;
 
-/// Images.
+/// The probe of image features.
 pub(super) struct ImageProbing;
 
 impl Probing for ImageProbing {
@@ -28,7 +28,7 @@ impl Probing for ImageProbing {
         &["layer", "hidden", "l2", "baselines", "seed", "report"]
     }
 
-    /// The data say what is trained on and tested, and with which labels.
+    /// The data determine the images to train on and to test on, and their labels.
     fn probe(&self, models: &[Box<dyn Model>], request: &ProbeRequest, session: &Session) -> Result<Probed> {
         let options = &request.options;
         let Some(data) = &request.data else {
@@ -39,7 +39,7 @@ impl Probing for ImageProbing {
         if images.test.is_empty() {
             return Err(Error::failed(
                 format!("{}: has no images to test on", place.name),
-                "give a data set with a test part",
+                "give a data set that contains test images",
             ));
         }
         let layers = layers(&options.all("layer")?)?;
@@ -115,14 +115,14 @@ impl Probing for ImageProbing {
     }
 }
 
-/// The features of the images to train on, and then of those to test on.
+/// The features of the training images, followed by those of the test images.
 fn both(extractor: &ImageExtractor, images: &Images, layer: ImageLayer) -> Result<(Vec<f32>, usize)> {
     let (mut rows, dim) = extractor.rows(&images.train, layer)?;
     rows.extend(extractor.rows(&images.test, layer)?.0);
     Ok((rows, dim))
 }
 
-/// The images themselves.
+/// The pixels of the images.
 fn pixels(images: &Images) -> (Vec<f32>, usize) {
     let of = |set: &ImageSet| set.pixels.iter().map(|&p| f32::from(p) / 255.0).collect::<Vec<f32>>();
     ([of(&images.train), of(&images.test)].concat(), images.train.size.numbers())

@@ -1,4 +1,4 @@
-//! What a trained model of images does for the toolkit: features of images, and its card.
+//! What a trained image model does for the toolkit: features of images, and its card.
 
 use super::card::ImageCard;
 use super::{DimModel, DimModelConfig, ImageExtractor, ImageLayer};
@@ -16,7 +16,7 @@ use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Layers by their names; the usual one if none is named.
+/// Layers by their names; the default layer if none is named.
 pub(super) fn layers(names: &[String]) -> Result<Vec<ImageLayer>> {
     if names.is_empty() {
         return Ok(vec![ImageLayer::Y]);
@@ -27,14 +27,14 @@ pub(super) fn layers(names: &[String]) -> Result<Vec<ImageLayer>> {
     names.iter().map(parse).collect()
 }
 
-/// Refuses images that are not of the size that a model was trained on.
+/// Refuses images whose size differs from that of the model's training images.
 pub(super) fn check_size(model: &DimModel, size: ImageSize, data: &str) -> Result<()> {
     if model.config.size == size {
         return Ok(());
     }
     Err(Error::failed(
         format!("{data}: has images of {size}; {} was trained on {}", model.reference, model.config.size),
-        "give images of the size that the model knows",
+        "give images of the size that the model was trained on",
     ))
 }
 
@@ -63,7 +63,7 @@ impl Model for DimModel {
         let (c, sha256) = (&self.config, self.sha256()?);
         let o = &c.objective;
         let text = format!(
-            "model       {} (format {}), {} parameters in the encoder, {} in what trained it, float32\n\
+            "model       {} (format {}), {} parameters in the encoder, {} in the networks that trained it, float32\n\
              from        {}\n\
              sha256      {sha256}\n\
              input       images of {}\n\
@@ -98,15 +98,15 @@ impl Model for DimModel {
         &["layer", "format"]
     }
 
-    /// `train-y.npy` and so on, one row per image in the order of the data, and the labels beside them.
+    /// `train-y.npy` and so on, with one row per image in the order of the data, and the labels next to them.
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
         let mut input =
-            request.input.lock().map_err(|_| Error::failed("the input was given up", "report this as a bug in cpc"))?;
+            request.input.lock().map_err(|_| Error::failed("the input is no longer usable", "report this as a bug in cpc"))?;
         let Source::Paths(paths) = &mut *input else {
             return Err(Error::usage("images are read from files", "give a directory of images as INPUT"));
         };
         let [input] = &paths[..] else {
-            return Err(Error::usage("images come from one INPUT", "give one directory of images"));
+            return Err(Error::usage("only one INPUT of images is accepted", "give one directory of images"));
         };
         let (began, out, layers) = (Instant::now(), &request.out, layers(&request.layers)?);
         let extractor = ImageExtractor::open(self, &session.device)?;
@@ -137,7 +137,7 @@ impl Model for DimModel {
         let took = began.elapsed().as_secs_f64();
         let names: Vec<String> = layers.iter().map(ToString::to_string).collect();
         let text = format!(
-            "{count} images; layers: {}; {took:.1} s, {:.0} images a second\nfeatures: {}\n",
+            "{count} images; layers: {}; {took:.1} s, {:.0} images per second\nfeatures: {}\n",
             names.join(", "),
             count as f64 / took.max(1e-3),
             out.display()
@@ -155,7 +155,7 @@ impl Model for DimModel {
     }
 }
 
-/// Writes the features of a set, whole or not at all; gives their dimension.
+/// Writes the features of a set atomically, and returns their dimension.
 fn write(extractor: &ImageExtractor, set: &ImageSet, layer: ImageLayer, path: &Path, format: Format) -> Result<usize> {
     let unfinished = durable::unfinished(path)?;
     let (mut out, mut width): (Option<Box<dyn RowWriter>>, usize) = (None, 0);

@@ -1,4 +1,4 @@
-//! What is measured when a GAN is trained: how much of what it imitates its samples cover.
+//! Measurements after a GAN is trained: how much of the imitated distribution its samples cover.
 
 use super::{GanConfig, Imitated, MineGan, STACKED, Stacks, Toy};
 use crate::durable;
@@ -18,17 +18,17 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Points that are counted, and those that are drawn.
+/// Number of points that are counted, and number of points that are drawn.
 const COUNTED: usize = 10_000;
 const DRAWN: usize = 2_000;
 
-/// Stacks that are made at once.
+/// Number of stacks generated at once.
 const AT_ONCE: usize = 500;
 
-/// Images in a line and in a column of the picture of samples.
+/// Number of images in each row and column of the picture of samples.
 const ACROSS: usize = 16;
 
-/// What a generator imitates, and the classifier that judges its samples.
+/// The distribution that a generator imitates, and the classifier that evaluates its samples.
 pub(super) enum Judge {
     Toy(Toy),
     Stacks(Arc<Stacks>, Box<ImageExtractor>),
@@ -38,12 +38,12 @@ impl Judge {
     /// The judge of a configuration's data.
     ///
     /// # Errors
-    /// There is no such distribution, or no classifier for stacked images.
+    /// There is no such distribution, or there is no classifier for stacked images.
     pub fn new(config: &GanConfig, job: &Job) -> Result<Judge> {
         match config.data.path.strip_prefix(STACKED) {
             Some(dir) => Judge::stacks(config, dir, job),
             None => Ok(Judge::Toy(config.data.path.parse().map_err(|what: String| {
-                let remedy = "this preset imitates a distribution on the plane, or stacked images (stacked:DIR)";
+                let remedy = "this preset imitates a distribution in the plane (toy:25-gaussians or toy:spiral), or stacked images (stacked:DIR)";
                 Error::usage(format!("DATA {what}"), remedy)
             })?)),
         }
@@ -54,7 +54,7 @@ impl Judge {
         let remedy = "train one with `cpc pretrain DIR --preset image-supervised --out RUN`, and name it with \
                       --set data.classifier=RUN";
         if config.data.classifier.is_empty() {
-            return Err(Error::usage("stacked images are told apart by a classifier, and none is given", remedy));
+            return Err(Error::usage("stacked images are counted by a classifier, and none is given", remedy));
         }
         let classifier = DimModel::open(Path::new(&config.data.classifier))?;
         let judge = ImageExtractor::open(&classifier, &job.session.device)?;
@@ -64,14 +64,14 @@ impl Judge {
             size: images.train.size,
         };
         if judge.labels(&few)?.is_none() {
-            let what = format!("{} was trained without labels: it is no classifier", config.data.classifier);
+            let what = format!("{} was trained without labels: it is not a classifier", config.data.classifier);
             return Err(Error::usage(what, remedy));
         }
         let stacks = Stacks::new(images.train, images.classes.len())?;
         Ok(Judge::Stacks(Arc::new(stacks), Box::new(judge)))
     }
 
-    /// What is imitated.
+    /// The distribution that is imitated.
     pub fn imitated(&self) -> Imitated {
         match self {
             Judge::Toy(toy) => Imitated::Toy(*toy),
@@ -79,10 +79,10 @@ impl Judge {
         }
     }
 
-    /// How many modes were reached; samples are written and drawn.
+    /// Counts the modes that were reached. Samples are written to files and drawn.
     ///
     /// # Errors
-    /// The model cannot be read, or the disk refuses.
+    /// The model cannot be read, or a file cannot be written.
     pub fn conclude(&self, config: &GanConfig, finished: &Finished) -> Result<BTreeMap<&'static str, f64>> {
         let store = ParamStore::new(config.seed, &Device::Cpu);
         let gan = MineGan::new(config, self.imitated().samples(), &store)?;
@@ -94,7 +94,8 @@ impl Judge {
         }
     }
 
-    /// Modes that were reached and the share of samples near one; samples go to `samples.csv` and, drawn, to `samples.svg`.
+    /// The number of modes that were reached, and the share of samples near a mode. Samples are written to `samples.csv` and drawn in
+    /// `samples.svg`.
     fn points(config: &GanConfig, toy: Toy, game: &MineGan, run: &Path) -> Result<BTreeMap<&'static str, f64>> {
         let samples = game.samples(COUNTED, &mut stream(config.seed, "samples", 0))?;
         let samples: Vec<[f32; 2]> = samples.chunks_exact(2).map(|point| [point[0], point[1]]).collect();
@@ -128,7 +129,7 @@ impl Judge {
         ]))
     }
 
-    /// Triples of labels that were reached, and how far from even they are; some samples are drawn in `samples.png`.
+    /// The number of triples of labels that were reached, and their divergence from uniform. Some samples are drawn in `samples.png`.
     fn stacked(
         config: &GanConfig,
         stacks: &Stacks,

@@ -65,7 +65,7 @@ impl Kind for MineInGan {
         &[Scheme { prefix: TOY, path: false }, Scheme { prefix: STACKED, path: true }]
     }
 
-    /// What begins with one of the schemes.
+    /// Accepts DATA that begins with one of the schemes.
     fn claims(&self, data: &Path) -> Result<bool> {
         Ok(data.to_str().is_some_and(|text| self.schemes().iter().any(|scheme| text.starts_with(scheme.prefix))))
     }

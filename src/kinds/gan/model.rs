@@ -34,7 +34,7 @@ pub struct MineGan {
 }
 
 impl MineGan {
-    /// The networks of a configuration, with parameters from `store`.
+    /// The networks that a configuration describes, with parameters from `store`.
     ///
     /// Names: `generator`, `discriminator`, `estimator`.
     ///

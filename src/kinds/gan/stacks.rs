@@ -35,7 +35,7 @@ impl Stacks {
     /// Stacks of grayscale images with `classes` labels.
     ///
     /// # Errors
-    /// If the images are in color.
+    /// The images are in color.
     pub fn new(set: ImageSet, classes: usize) -> Result<Self> {
         if set.size.channels != 1 {
             return Err(Error::failed(

@@ -28,13 +28,13 @@ const REACH: f64 = 4.0;
 const TURNS: f64 = 2.5;
 const OFF: f64 = 0.1;
 
-/// Number of pieces that the spiral is cut into, equally long in angle times radius; they count as its modes.
+/// Number of pieces that the spiral is cut into. They are equally long in angle times radius, and count as its modes.
 const PIECES: usize = 25;
 
 /// How well samples cover a distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Coverage {
-    /// Number of modes with samples within three standard deviations: at least [`LEAST`] of the share that is due to the mode.
+    /// Number of modes that are reached: the samples within three standard deviations are at least [`LEAST`] of the mode's due share.
     pub reached: usize,
     /// Number of modes.
     pub modes: usize,
@@ -42,7 +42,7 @@ pub struct Coverage {
     pub near: f64,
 }
 
-/// The fraction of its due share of samples at which a mode counts as reached.
+/// The fraction of a mode's due share of samples from which on it counts as reached.
 pub const LEAST: f64 = 0.1;
 
 impl Toy {
@@ -140,7 +140,7 @@ mod tests {
             let all = toy.coverage(&samples);
             assert_eq!((all.reached, all.modes), (25, 25), "{toy}");
             assert!(all.near > 0.97, "{toy}: {}", all.near);
-            // Samples from a part of it reach few modes; samples from elsewhere reach none.
+            // Samples from one part of the distribution reach few modes; samples from elsewhere reach none.
             let right: Vec<[f32; 2]> = samples.iter().copied().filter(|p| p[0] > 3.0).collect();
             let part = toy.coverage(&right);
             assert!(part.reached <= 8 && part.near > 0.9, "{toy}: {part:?}");

@@ -39,7 +39,7 @@ pub struct TextModelConfig {
 }
 
 impl TextModelConfig {
-    /// The `model_type` of such a model in `config.json`.
+    /// The name of this kind of model: the value of `kind` in `config.json`.
     pub const KIND: &'static str = "cpc-text";
 
     /// The model of a run.
@@ -76,7 +76,7 @@ impl TextModel {
     /// Opens a model directory, or the `model/` of a run directory.
     ///
     /// # Errors
-    /// A file is missing or cannot be read, in which case the error names it and the fault; the tokenizer is not the model's.
+    /// A file is missing or cannot be read (the error names it and the fault), or the tokenizer is not the model's.
     pub fn open(path: &Path) -> Result<TextModel> {
         let dir = place(path);
         let config = read_config(&dir, TextModelConfig::KIND, |config: &TextModelConfig, faults| {

@@ -48,12 +48,12 @@ impl Kind for Text {
         &[("data", "tokenizer"), ("encoder", "embedding_dim")]
     }
 
-    /// The tokenizer decides how many tokens there are.
+    /// The tokenizer decides the number of tokens.
     fn settled_keys(&self) -> &'static [&'static str] {
         &["encoder.vocab_size"]
     }
 
-    /// A `.txt`, or a `.jsonl` of documents.
+    /// Accepts a `.txt`, or a `.jsonl` of documents.
     fn claims(&self, data: &Path) -> Result<bool> {
         let named = |ending: &str| data.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));
         Ok(named("txt") || named("jsonl") && data.is_file() && has_documents(data)?)
@@ -85,13 +85,13 @@ impl Kind for Text {
     }
 }
 
-/// Whether lines of JSON are documents, and not recordings: those have a `path`.
+/// Whether lines of JSON are documents rather than recordings, which have a `path`.
 fn has_documents(path: &Path) -> Result<bool> {
     let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
     let mut line = Vec::new();
     let mut start = BufReader::new(file.take(1 << 20));
     start.read_until(b'\n', &mut line).map_err(Error::io(path, "read"))?;
-    // What is cut off at a megabyte, or is no JSON, is for its reader to name; recordings have short lines.
+    // A line that is cut off at a megabyte, or is not JSON, is reported when the text is read. Recordings have short lines.
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(&line) else { return Ok(line.len() >= 1 << 20) };
     Ok(json.is_string() || json.is_array() || ["text", "sentences"].iter().any(|key| json.get(key).is_some()))
 }

@@ -1,4 +1,4 @@
-//! CPC on text (van den Oord et al. 2018, section 3.3), and its vectors of sentences.
+//! CPC on text (van den Oord et al. 2018, section 3.3), and its sentence vectors.
 
 mod card;
 mod config;

@@ -1,4 +1,4 @@
-//! From a configuration to a run that is ready to train.
+//! Turns a configuration into a run that is ready to train.
 
 use super::{TextConfig, TextTask};
 use crate::config::Sections;
@@ -16,8 +16,8 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     let mut text: TextConfig = config.sections()?;
     if !text.train.init.is_empty() {
         return Err(Error::usage(
-            "--init: text models begin at random",
-            "leave it out; --resume resumes a run on text",
+            "--init: text models start from random weights",
+            "leave it out; use --resume to resume a run on text",
         ));
     }
     let observer = job.session.observer;
@@ -57,7 +57,7 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         train.short()
     ));
     let valid = if valid.is_empty() {
-        job.note("no validation: no documents are held out; model/ will be the last one");
+        job.note("no validation: no documents are held out; model/ will be the model of the last step");
         None
     } else {
         Some(Arc::new(valid))
@@ -66,7 +66,7 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     text.validate()?;
     let task = TextTask::new(&text, tokenizer, Arc::new(train), valid, job.at(), &job.session.device)?;
     let about = format!(
-        "model: {:.1} M parameters, {} tokens known, vectors of {} for a sentence; {} sentences ahead",
+        "model: {:.1} M parameters, a vocabulary of {} tokens, {}-dimensional sentence vectors; {} sentences ahead",
         task.params().num_trainable() as f64 / 1e6,
         text.encoder.vocab_size,
         text.encoder.hidden_dim,

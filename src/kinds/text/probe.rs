@@ -1,4 +1,4 @@
-//! What a classifier reads from vectors of sentences: tasks of SentEval, and labeled sentences of one's own.
+//! How well a classifier predicts labels from sentence vectors: SentEval tasks, and labeled sentences of the user.
 
 use super::{SentenceExtractor, TextModel};
 use crate::error::{Error, Result};
@@ -10,10 +10,10 @@ use crate::observer::Session;
 /// The dimension of a random word vector of the baseline `bag`.
 const BAG: usize = 1024;
 
-/// Options of `cpc probe` that sentences have.
+/// Options of `cpc probe` for sentences.
 const OPTIONS: &[&str] = &["task", "train", "test", "folds", "l2", "baselines", "seed"];
 
-/// Sentences.
+/// The probe of sentence vectors.
 pub(super) struct SentenceProbing;
 
 impl Probing for SentenceProbing {
@@ -30,7 +30,7 @@ impl Probing for SentenceProbing {
             (None, None, (Some(train), Some(test))) => read::split(train, test)?,
             _ => {
                 return Err(Error::usage(
-                    "labeled sentences are needed, once",
+                    "labeled sentences are needed, from exactly one source",
                     "give --data FILE, or --train FILE and --test FILE, or --task NAME and --data DIR",
                 ));
             }

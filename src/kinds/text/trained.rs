@@ -1,4 +1,4 @@
-//! What a trained model of text does for the toolkit: vectors of sentences, and its card.
+//! What a trained text model does for the toolkit: sentence vectors, and its card.
 
 use super::card::TextCard;
 use super::{SentenceExtractor, TextModel, TextModelConfig};
@@ -39,7 +39,7 @@ impl Model for TextModel {
             "model       {} (format {}), {parameters} parameters, float32\n\
              from        {}\n\
              sha256      {sha256}\n\
-             input       sentences of up to {} tokens; {} tokens are known\n\
+             input       sentences of up to {} tokens; a vocabulary of {} tokens\n\
              encoder     embeddings of {}, convolution over {} token{}, mean: z of {} numbers\n\
              context     {} of {} over sentences, {} layer{}\n\
              heads       linear, {} sentences ahead\n",
@@ -75,12 +75,12 @@ impl Model for TextModel {
     /// Each input becomes a file of vectors, one row per sentence.
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
         if request.layers.iter().any(|layer| layer != "z") {
-            return Err(Error::usage("vectors of sentences are z", "leave out --layer"));
+            return Err(Error::usage("the only layer of sentence vectors is z", "leave out --layer"));
         }
         let mut input =
-            request.input.lock().map_err(|_| Error::failed("the input was given up", "report this as a bug in cpc"))?;
+            request.input.lock().map_err(|_| Error::failed("the input is no longer usable", "report this as a bug in cpc"))?;
         let Source::Paths(paths) = &mut *input else {
-            return Err(Error::usage("sentences are read from files", "give files of text as INPUT"));
+            return Err(Error::usage("sentences are read from files", "give text files as INPUT"));
         };
         let (began, out) = (Instant::now(), &request.out);
         let extractor = SentenceExtractor::open(self.clone(), &session.device)?;
@@ -88,7 +88,7 @@ impl Model for TextModel {
         std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
         let written = write(&extractor, paths, request, session);
         if written.is_err() && made {
-            // Gone if nothing is in it.
+            // Removes the directory if it is empty.
             let _ = std::fs::remove_dir(out);
         }
         let (files, sentences) = written?;
@@ -98,7 +98,7 @@ impl Model for TextModel {
         durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
         let took = began.elapsed().as_secs_f64();
         let text = format!(
-            "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences a second\nvectors: {}\n",
+            "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences per second\nvectors: {}\n",
             extractor.dim(),
             sentences as f64 / took.max(1e-3),
             out.display()
@@ -120,7 +120,7 @@ impl Model for TextModel {
     }
 }
 
-/// Writes the vectors of every input; gives what the index says of the files, and the number of sentences in all.
+/// Writes the vectors of every input. Returns the entries of the index for the files, and the total number of sentences.
 fn write(
     extractor: &SentenceExtractor,
     paths: &[PathBuf],
@@ -141,7 +141,7 @@ fn write(
         if files.iter().any(|f| f["file"] == file) {
             return Err(Error::usage(
                 format!("{}: {file} would be written twice", input.display()),
-                "give inputs of different names, or extract them one at a time",
+                "give inputs with different names, or extract them one at a time",
             ));
         }
         let what = input.display().to_string();
@@ -162,13 +162,13 @@ fn write(
     Ok((files, sentences))
 }
 
-/// The column of text; empty if none is named.
+/// The text column; empty if none is named.
 fn column(options: &Options) -> Result<String> {
     let mut column = String::new();
     for (what, name) in options.columns()? {
         if what != "text" {
             return Err(Error::usage(
-                format!("--column {what}={name}: tables of text have no such column"),
+                format!("--column {what}={name}: text tables have no such column"),
                 "name the column of text",
             ));
         }

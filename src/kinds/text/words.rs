@@ -1,4 +1,4 @@
-//! Teaching a trained model of text more words.
+//! Adds words to a trained text model.
 
 use super::{TextModel, TextModelConfig};
 use crate::durable;
@@ -11,30 +11,30 @@ use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The parameter that words are rows of.
+/// The parameter whose rows are words.
 const EMBEDDING: &str = "gEncoder.embedding.weight";
 
-/// What an expansion of a vocabulary did.
+/// The result of extending a vocabulary.
 #[derive(Debug, Clone, Serialize)]
 pub struct Expansion {
     /// The model directory that was written.
     pub model: PathBuf,
-    /// Words that the model knew before.
+    /// Number of words in the vocabulary before.
     pub words_before: usize,
-    /// Words that it knows now besides.
+    /// Number of words added.
     pub words_added: usize,
-    /// Words that the map was fitted on.
+    /// Number of words that the map was fitted on.
     pub fitted_on: usize,
     /// The share of the variance of those words' embeddings that the map explains.
     pub r2: f64,
-    /// Words of the file that are not UTF-8.
+    /// Number of words of the file that are not UTF-8.
     pub skipped: u64,
 }
 
-/// Writes a model to `out` that knows, besides its own words, up to `most` words of a file of word vectors.
+/// Writes a model to `out` whose vocabulary has up to `most` additional words from a file of word vectors.
 ///
 /// # Errors
-/// The tokenizer takes no words; the file cannot be read; the disk refuses.
+/// The tokenizer accepts no words, the file cannot be read, or the model cannot be written.
 pub fn expand_words(
     model: &TextModel,
     vectors: &Path,
@@ -43,7 +43,7 @@ pub fn expand_words(
     session: &Session,
 ) -> Result<Expansion> {
     let vocabulary = model.tokenizer.words();
-    model.tokenizer.with_words(&[])?; // a tokenizer that takes no words is refused before the file is read
+    model.tokenizer.with_words(&[])?; // a tokenizer that accepts no words is refused before the file is read
     let Some(table) = model.tensors.get(EMBEDDING) else {
         return Err(Error::failed(
             format!("{}: there is no {EMBEDDING} among its weights", model.reference),
@@ -52,11 +52,11 @@ pub fn expand_words(
     };
     let (_, dim) = table.dims2()?;
     let old = table.flatten_all()?.to_vec1::<f32>()?;
-    session.observer.note(&format!("{}: {} words known, {dim}-dimensional", model.reference, vocabulary.len()));
+    session.observer.note(&format!("{}: a vocabulary of {} words, {dim}-dimensional", model.reference, vocabulary.len()));
     let accept = |word: &str| model.tokenizer.is_word(word);
     let new = expand::expand(&vocabulary, &old, dim, vectors, most, &accept)?;
     let tokenizer = model.tokenizer.with_words(&new.words)?;
-    // Ids that no token has may lie between the old rows and the new ones.
+    // Between the old rows and the new ones there may be ids that no token has.
     let mut rows = old;
     rows.resize(model.tokenizer.size() * dim, 0.0);
     rows.extend_from_slice(&new.rows);
@@ -91,7 +91,7 @@ impl fmt::Display for Expansion {
             100.0 * self.r2
         )?;
         if self.skipped > 0 {
-            writeln!(f, "{} words of the file are not UTF-8, and were skipped", self.skipped)?;
+            writeln!(f, "{} words of the file are not UTF-8 and were skipped", self.skipped)?;
         }
         writeln!(f, "model: {}", self.model.display())
     }

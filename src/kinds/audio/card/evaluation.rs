@@ -1,11 +1,11 @@
-//! The reports of `cpc probe --json` and `cpc abx --json` as a card includes them: in tables, and in the header's `model-index`.
+//! The reports of `cpc probe --json` and `cpc abx --json` as a card includes them: in tables, and in the `model-index` of its header.
 
 use crate::report::model_card::{called, percent, plain, table, yaml};
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt::Write;
 
-/// The output of `cpc probe --json`, as far as a card uses it.
+/// The parts of the output of `cpc probe --json` that a card uses.
 #[derive(Debug, Deserialize)]
 struct Probe {
     protocol: String,
@@ -35,7 +35,7 @@ struct ProbeRow {
     macro_f1: f64,
 }
 
-/// The output of `cpc abx --json`, as far as a card uses it.
+/// The parts of the output of `cpc abx --json` that a card uses.
 #[derive(Debug, Deserialize)]
 struct Abx {
     features: String,
@@ -65,11 +65,11 @@ struct AbxRow {
 struct Indexed {
     task: String,
     dataset: String,
-    /// The hub's kind of metric, its name, and its value as a fraction.
+    /// The hub's name for the kind of metric, the metric's name, and its value as a fraction.
     metrics: Vec<(&'static str, String, f64)>,
 }
 
-/// Whether a row of a table is a baseline: these are the names that `cpc probe` gives its baselines.
+/// Whether a row of a table is a baseline. These are the names that `cpc probe` gives its baselines.
 fn is_baseline(features: &str) -> bool {
     ["mfcc", "logmel", "random"].contains(&features) || features.starts_with("random ")
 }
@@ -124,7 +124,7 @@ impl Abx {
         let rows: Vec<_> = self.rows.iter().map(row).collect();
         let most = |what: &str, n: Option<usize>| n.map_or(String::new(), |n| format!(", {what} {n}"));
         format!(
-            "\n### ABX, {}\n\nHow often X is closer to another phone than to its own (chance level is 50 %), on features named {}: {} items, context {}, slicing \
+            "\n### ABX, {}\n\nThe share of triples in which X is closer to another phone than to its own (chance level is 50 %), on features named {}: {} items, context {}, slicing \
             {}{}{}.\n\n{}",
             plain(called(&self.item)),
             plain(called(&self.features)),
@@ -149,7 +149,7 @@ impl Abx {
     }
 }
 
-/// The measurements of a model. Reports that do not have the form of one of the two commands are ignored.
+/// The measurements of a model. Reports that do not have the form of either command's output are ignored.
 pub(super) struct Evaluation {
     probes: Vec<Probe>,
     abx: Vec<Abx>,
@@ -170,8 +170,8 @@ impl Evaluation {
         self.probes.iter().map(Probe::section).chain(self.abx.iter().map(Abx::section)).collect()
     }
 
-    /// The `model-index` of the header, as in the hub's model card specification; empty if nothing was measured. The hub asks for the id
-    /// of a data set, which is not known here; the name of the labels or items is given instead.
+    /// The `model-index` of the header, as in the hub's model card specification. Empty if nothing was measured. The hub requires the id of
+    /// a data set, which is not known here; the name of the labels or items is given instead.
     pub(super) fn model_index(&self, name: &str) -> String {
         let all = self.probes.iter().map(Probe::indexed).chain(self.abx.iter().map(Abx::indexed));
         let results: Vec<Indexed> = all.filter(|r| r.metrics.iter().any(|m| m.2.is_finite())).collect();

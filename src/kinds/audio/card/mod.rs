@@ -1,4 +1,4 @@
-//! The card of a model of audio.
+//! The card of an audio model.
 
 mod evaluation;
 mod record;
@@ -14,10 +14,10 @@ use evaluation::Evaluation;
 use serde_json::Value;
 use std::fmt::Write;
 
-/// What a card can say. Everything but the name and the architecture is optional; what is not known is left out.
+/// What a card can state. Everything except the name and the architecture is optional. What is not known is omitted.
 #[derive(Debug, Clone, Copy)]
 pub struct AudioCard<'a> {
-    /// What the model is called.
+    /// The name of the model.
     pub name: &'a str,
     /// Its architecture.
     pub config: &'a AudioModelConfig,
@@ -63,7 +63,7 @@ impl AudioCard<'_> {
         card + CITATION
     }
 
-    /// Whether a card includes a report: whether it is one of `cpc probe --json` or of `cpc abx --json`.
+    /// Whether a card includes a report: whether it is the output of `cpc probe --json` or of `cpc abx --json`.
     pub fn shows(command: &str, report: &Value) -> bool {
         let reports = std::slice::from_ref(report);
         let evaluation = if command == "abx" { Evaluation::new(&[], reports) } else { Evaluation::new(reports, &[]) };
@@ -98,7 +98,7 @@ impl AudioCard<'_> {
         let (e, c) = (&self.config.encoder, &self.config.context);
         format!(
             "\n# {}\n\nA model of contrastive predictive coding ([van den Oord et al. 2018](https://arxiv.org/abs/1807.03748)): it turns mono audio of {} \
-            samples per second into {} feature vectors per second, learned without labels by distinguishing the true future from others. It has two kinds of features: \
+            samples per second into {} feature vectors per second, learned without labels by distinguishing the true future from false ones. It has two kinds of features: \
             c ({} dimensions) summarizes everything that came before and is the usual choice; z ({} dimensions) sees the {} ms around its frame.\n",
             plain(self.name),
             self.config.sample_rate,
@@ -205,7 +205,7 @@ impl AudioCard<'_> {
         vec![
             ("data", plain(called(&training.data))),
             ("amount", known(&amount)),
-            ("began with", plain(called(&training.init))),
+            ("initial weights", plain(called(&training.init))),
             ("updates", if training.steps > 0 { training.steps.to_string() } else { String::new() }),
             ("batch", known(&windows)),
             ("windows that share a batch", plain(&training.sampler)),
@@ -261,7 +261,7 @@ impl AudioCard<'_> {
         )
     }
 
-    /// A program that loads exactly this architecture; none if PyTorch has no such context network.
+    /// A program that loads exactly this architecture. `None` if PyTorch has no such context network.
     fn pytorch(&self, repo: Option<&str>) -> Option<String> {
         let (e, c) = (&self.config.encoder, &self.config.context);
         let (norm, class) = match e.norm {
@@ -300,14 +300,14 @@ impl AudioCard<'_> {
         let mut limits = vec![
             "It is meant for features: the input of a classifier or of another audio model. It neither transcribes nor generates anything by itself.".to_string(),
             format!(
-                "Input must be mono audio of {} samples per second, from -1 to 1; in PyTorch, resampling is up to you.",
+                "Input must be mono audio of {} samples per second, from -1 to 1; in PyTorch, you have to resample it yourself.",
                 self.config.sample_rate
             ),
             format!(
-                "c depends only on the past, from the beginning of the recording on: its first frames have seen little audio. A frame is final {} ms after its beginning.",
+                "c depends only on the past, starting at the beginning of the recording: its first frames have seen little audio. A frame is final {} ms after its beginning.",
                 short(self.ms(e.receptive_field().saturating_sub(e.lead())))
             ),
-            "Features of speech identify who speaks as well as what is said (the paper, section 3.1); they are not anonymous.".into(),
+            "Features of speech identify the speaker as well as what is said (the paper, section 3.1); they are not anonymous.".into(),
         ];
         limits.push(match self.training {
             Some(t) if !t.data.is_empty() => format!(

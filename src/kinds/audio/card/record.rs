@@ -1,4 +1,4 @@
-//! `training.json`: what a run knows of its model, and the card that goes to the hub with it.
+//! `training.json`: what a run records about its model, and the card that is uploaded to the hub with the model.
 
 use super::super::AudioModelConfig;
 use super::{AudioCard, Training};
@@ -12,25 +12,25 @@ use std::path::{Path, PathBuf};
 
 const RECORD: &str = "training.json";
 
-/// What a run knows of its model.
+/// What a run records about its model.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::kinds::audio) struct Record {
-    /// Trainable parameters.
+    /// Number of trainable parameters.
     parameters: usize,
     /// How they were trained.
     training: Training,
-    /// SHA-256 of the card that was written beside it: a card that differs is its owner's.
+    /// SHA-256 of the card that was written next to it. A card with another hash was changed by its owner.
     #[serde(default)]
     card: String,
 }
 
 impl Record {
-    /// What a run knows.
+    /// A record of these values.
     pub fn new(parameters: usize, training: Training) -> Record {
         Record { parameters, training, card: String::new() }
     }
 
-    /// Writes the card of a model called `name` into its directory, and this beside it.
+    /// Writes the card of a model called `name` into its directory, and this record next to it.
     pub fn write(mut self, dir: &Path, name: &str, config: &AudioModelConfig) -> Result<()> {
         let card = self.card(name, config).markdown();
         self.card = sha256(card.as_bytes());
@@ -64,10 +64,11 @@ impl Record {
     }
 }
 
-/// The card to send to the hub: a README.md that somebody wrote or changed as it is, else one with these details.
+/// The card to upload to the hub. A README.md that was written or changed by hand is used unchanged; otherwise a card with these details is
+/// generated.
 ///
 /// # Errors
-/// Details are given and somebody wrote or changed the README.md; or a file cannot be read.
+/// Details are given although the README.md was written or changed by hand; or a file cannot be read.
 pub(in crate::kinds::audio) fn card(details: &Details, dir: &Path, config: &AudioModelConfig) -> Result<Vec<u8>> {
     let record = Record::read(dir)?;
     let path = dir.join(CARD);
@@ -77,8 +78,8 @@ pub(in crate::kinds::audio) fn card(details: &Details, dir: &Path, config: &Audi
                 return Ok(own);
             }
             return Err(Error::usage(
-                format!("{}: not as cpc wrote it, so --license and the like have no place in it", path.display()),
-                "write them into its header yourself, or move it away: then a card is made",
+                format!("{}: not as cpc wrote it, so --license and similar options cannot be added to it", path.display()),
+                "write them into its header yourself, or move the file elsewhere: then a card is generated",
             ));
         }
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&path, "read")(e)),
@@ -100,14 +101,14 @@ pub(in crate::kinds::audio) fn card(details: &Details, dir: &Path, config: &Audi
     Ok(card.markdown().into_bytes())
 }
 
-/// `owner/name` at the beginning of a reference without its scheme.
+/// The `owner/name` at the beginning of a reference without its scheme.
 fn repository(reference: &str) -> Option<String> {
     let (owner, rest) = reference.split_once('/')?;
     let name = rest.split(['@', '/']).next()?;
     Some(format!("{owner}/{name}"))
 }
 
-/// Reports of a command, as it printed them.
+/// Reads reports of a command, as printed by it.
 fn reports(paths: &[PathBuf], command: &str) -> Result<Vec<Value>> {
     let read = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
@@ -117,7 +118,7 @@ fn reports(paths: &[PathBuf], command: &str) -> Result<Vec<Value>> {
         }
         Err(Error::failed(
             format!("{}: not what `cpc {command} --json` prints", path.display()),
-            format!("make it with: cpc {command} ... --json > {}", path.display()),
+            format!("create it with: cpc {command} ... --json > {}", path.display()),
         ))
     };
     paths.iter().map(read).collect()

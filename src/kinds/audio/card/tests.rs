@@ -48,7 +48,7 @@ fn training() -> Training {
     Training { hours: Some(1.5), speakers: Some(3), validation: Some(validation), ..Training::of(&config) }
 }
 
-/// Reports of `cpc probe --json` and `cpc abx --json`.
+/// Sample reports of `cpc probe --json` and `cpc abx --json`.
 fn reports() -> (Value, Value) {
     let row = |name: &str, accuracy: f64| {
         json!({"features": name, "dim": 128, "accuracy": accuracy, "ci95": [0.26914, 0.33821], "macro_f1": 0.16036, "l2": 1.0,

@@ -4,7 +4,7 @@ use crate::kinds::audio::AudioConfig;
 use crate::kinds::word;
 use serde::{Deserialize, Serialize};
 
-/// How a model was trained. What is empty, zero or `None` is not known, and is left out of the card.
+/// How a model was trained. A field that is empty, zero or `None` is not known, and is omitted from the card.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Training {
