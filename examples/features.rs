@@ -1,7 +1,7 @@
-//! The features of a recording, from a trained model to NumPy.
+//! Extracts the features of a recording with a trained model, for use in NumPy.
 //!
-//! `cargo run --release --example features -- MODEL RECORDING OUT` writes OUT/<name>.npy, a float32 array (frames, dimensions):
-//! `numpy.load("OUT/<name>.npy")`. MODEL is a run or model directory, `hf:owner/name`, or a checkpoint of CPC_audio.
+//! `cargo run --release --example features -- MODEL RECORDING OUT` writes OUT/<name>.npy, a float32 array (frames, dimensions), which
+//! `numpy.load("OUT/<name>.npy")` reads. MODEL is a run or model directory, `hf:owner/name`, or a CPC_audio checkpoint.
 
 #![allow(clippy::print_stdout)]
 
@@ -17,7 +17,7 @@ fn main() -> Result<()> {
     let model = cpc::open(model)?;
     cpc::extract(&*model, &ExtractRequest::new(vec![recording.into()], out))?;
 
-    // The same features, read back.
+    // Read the same features back.
     let features = FeatureSet::open(out.as_ref(), None)?;
     let mut rows = Vec::new();
     for (i, utterance) in features.utterances().iter().enumerate() {

@@ -1,6 +1,7 @@
-//! The mutual information of two columns of numbers.
+//! Estimates the mutual information of two columns of numbers.
 //!
-//! `cargo run --release --example information` draws y = sin(2 x) + noise, which no correlation sees, and estimates I(X; Y).
+//! `cargo run --release --example information` draws y = sin(2 x) + noise, a dependence that correlation does not detect, and estimates
+//! I(X; Y).
 
 #![allow(clippy::print_stdout)]
 

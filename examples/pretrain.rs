@@ -1,7 +1,7 @@
-//! Pretraining with an observer of one's own.
+//! Pretraining with a custom observer.
 //!
 //! `cargo run --release --example pretrain -- DATA RUN` trains the small demo model on a directory of recordings for 20 updates, and prints
-//! the loss as a program sees it.
+//! the losses that the observer received.
 
 #![allow(clippy::print_stdout)]
 
@@ -10,7 +10,7 @@ use cpc::error::{Error, Result};
 use cpc::observer::{Observer, TrainLine, ValidLine};
 use std::sync::Mutex;
 
-/// Remembers the losses.
+/// An observer that records the losses.
 #[derive(Default)]
 struct Losses(Mutex<Vec<(u64, f64)>>);
 

@@ -37,18 +37,18 @@ use observer::{Observer, Session, Silent};
 use std::path::Path;
 use toolkit::{Report, Toolkit};
 
-/// The configuration that layers make: a preset, a file, settings, and DATA.
+/// The configuration that results from layers: a preset, a file, settings, and DATA.
 ///
 /// # Errors
-/// Unknown presets and keys, values out of range: all of them at once.
+/// Unknown presets and keys, or values out of range. All faults are reported at once.
 pub fn configure(layers: &Layers) -> Result<RunConfig> {
     Toolkit::standard().configure(layers)
 }
 
-/// Trains a model as a new run in the directory `out`; `observer` hears how it goes.
+/// Trains a model as a new run in the directory `out`. `observer` receives reports on the progress.
 ///
 /// # Errors
-/// The data cannot be read, there is a run in `out` already, or training diverged.
+/// The data cannot be read, `out` contains a run already, or training diverged.
 pub fn pretrain(config: RunConfig, out: impl AsRef<Path>, observer: &dyn Observer) -> Result<Report> {
     Toolkit::standard().pretrain_config(config, out.as_ref(), &Session::new(observer)?)
 }
@@ -56,12 +56,12 @@ pub fn pretrain(config: RunConfig, out: impl AsRef<Path>, observer: &dyn Observe
 /// Opens a trained model: a model or run directory, `hf:owner/name`, or a checkpoint of CPC_audio.
 ///
 /// # Errors
-/// Names the file that is missing, or what in it cannot be read.
+/// Names the file that is missing, or the part of a file that cannot be read.
 pub fn open(model: impl AsRef<Path>) -> Result<Box<dyn Model>> {
     Toolkit::standard().open(model, &Session::new(&Silent)?)
 }
 
-/// Writes a model's features of files.
+/// Writes a model's features for the requested files.
 ///
 /// # Errors
 /// The input cannot be read, or the directory holds something else.
@@ -69,7 +69,7 @@ pub fn extract(model: &dyn Model, request: &ExtractRequest) -> Result<kinds::Ext
     model.extract(request, &Session::new(&Silent)?)
 }
 
-/// Measures what a classifier reads from features, of models or of directories.
+/// Measures how well a classifier predicts labels from features, of models or of directories.
 ///
 /// # Errors
 /// The features, the data or the labels cannot be read, or do not fit each other.

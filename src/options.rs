@@ -1,13 +1,13 @@
-//! Options that only some kinds of models have, by the names of the command line's flags.
+//! Options that only some kinds of models have, under the names of the command line's flags.
 //!
-//! A kind names the options that it accepts; every other option that was given is refused by its name, never ignored.
+//! A kind names the options that it accepts. Every other given option is refused with an error that names it, never ignored.
 
 use crate::error::{Error, Result};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::str::FromStr;
 
-/// Options that were given, in their order; one that may be repeated has several entries.
+/// The options that were given, in their order. An option that may be repeated has several entries.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Options {
     given: Vec<(&'static str, OsString)>,
@@ -19,13 +19,13 @@ impl Options {
         Options::default()
     }
 
-    /// With one more option, or one more value of it.
+    /// The same options with one more option, or with one more value of it.
     pub fn with(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
         self.given.push((name, value.into()));
         self
     }
 
-    /// With an option that may not have been given.
+    /// The same options with an option that may not have been given.
     pub fn with_some(self, name: &'static str, value: Option<impl Into<OsString>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
@@ -65,7 +65,7 @@ impl Options {
         self.given.iter().filter(|(n, _)| *n == name).map(|(n, value)| parse(n, value)).collect()
     }
 
-    /// The values of `column`, each `WHAT=NAME`: what a column of a table holds, and its name.
+    /// The values of `column`, each of the form `WHAT=NAME`: what a column of a table holds, and its name.
     ///
     /// # Errors
     /// One of them has another form.
@@ -74,16 +74,16 @@ impl Options {
             Some((what, name)) => Ok((what.to_string(), name.to_string())),
             None => Err(Error::usage(
                 format!("--column {text}: not of the form WHAT=NAME"),
-                "write for example --column text=sentence",
+                "write, for example, --column text=sentence",
             )),
         };
         self.all::<String>("column")?.into_iter().map(pair).collect()
     }
 
-    /// Refuses every option that is not among `accepted`; `whose` says for whom, such as `image models (dim)`.
+    /// Refuses every option that is not among `accepted`. `whose` names what the options are for, such as `image models (dim)`.
     ///
     /// # Errors
-    /// Names the first option that is not accepted, and those that are.
+    /// An option is not accepted. The error names the first such option, and those that are accepted.
     pub fn accept(&self, accepted: &[&str], whose: &str) -> Result<()> {
         let Some((name, _)) = self.given.iter().find(|(name, _)| !accepted.contains(name)) else { return Ok(()) };
         let flags: Vec<String> = accepted.iter().map(|name| format!("--{name}")).collect();
@@ -100,9 +100,9 @@ where
     T::Err: std::fmt::Display,
 {
     let text = value.to_str().ok_or_else(|| {
-        Error::usage(format!("--{name} {}: is not UTF-8", value.to_string_lossy()), "write it in plain letters")
+        Error::usage(format!("--{name} {}: is not UTF-8", value.to_string_lossy()), "write it in UTF-8")
     })?;
-    text.parse().map_err(|e: T::Err| Error::usage(format!("--{name} {text}: {e}"), "`--help` lists what it can be"))
+    text.parse().map_err(|e: T::Err| Error::usage(format!("--{name} {text}: {e}"), "`--help` lists the possible values"))
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl LiveResampler {
             let to_sample = usize::try_from(needs.end - self.first).unwrap_or(0);
             let at = out.len();
             out.resize(at + (to - self.given) as usize, 0.0);
-            let failed = |what| Error::failed(what, "report this as a fault of cpc");
+            let failed = |what| Error::failed(what, "report this as a bug in cpc");
             design.run(&self.held[from..to_sample], &range, &mut out[at..]).map_err(failed)?;
             self.given = to;
             self.held.drain(..from);

@@ -22,7 +22,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// The architecture that [`Architecture::Auto`] stands for, given the height and width of the images; none if none fits.
+    /// The architecture that [`Architecture::Auto`] stands for, given the height and width of the images. `None` if no architecture fits.
     pub fn of(self, size: [usize; 2]) -> Option<Architecture> {
         let side = |n| size == [n, n];
         let fitting = [(28, Self::Basic28x28), (32, Self::Basic32x32), (64, Self::Basic64x64)];
@@ -52,7 +52,7 @@ impl Architecture {
         matches!(self, Self::Basic32x32 | Self::Basic64x64)
     }
 
-    /// The index, from 0, of the convolution whose output gives the local features, at 7 x 7 or 8 x 8 locations.
+    /// The index, from 0, of the convolution whose output provides the local features, at 7 x 7 or 8 x 8 locations.
     pub fn local(self) -> usize {
         if self == Self::Basic64x64 { 2 } else { 1 }
     }

@@ -45,31 +45,31 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// Only DATA.
+    /// Layers that set only DATA.
     pub fn of_data(data: &str) -> Layers {
         Layers::default().with("data.path", data)
     }
 
-    /// With a preset.
+    /// The same layers with a preset.
     pub fn preset(mut self, name: &str) -> Layers {
         self.preset = Some(name.into());
         self
     }
 
-    /// With the value of one more key.
+    /// The same layers with the value of one more key.
     pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Layers {
         self.flags.push((key, value.into()));
         self
     }
 
-    /// DATA, if a layer besides the file names it.
+    /// DATA, if a layer other than the file sets it.
     pub fn data(&self) -> Option<&str> {
         let flag = self.flags.iter().rev().find(|(key, _)| *key == "data.path").and_then(|(_, value)| value.as_str());
         let set = || self.set.iter().rev().find_map(|text| text.trim().strip_prefix("data.path="));
         flag.or_else(set)
     }
 
-    /// The keys that flags name, and those that settings name.
+    /// The keys that flags set, and those that settings set.
     pub fn keys(&self) -> [Vec<&str>; 2] {
         let set = self.set.iter().filter_map(|text| text.split_once('=')).map(|(key, _)| key.trim());
         [self.flags.iter().map(|(key, _)| *key).collect(), set.collect()]
@@ -83,7 +83,7 @@ impl Layers {
 pub fn table(sections: &impl Sections) -> Result<Table> {
     match Value::try_from(sections) {
         Ok(Value::Table(table)) => Ok(table),
-        _ => Err(Error::failed("a configuration is no table", "report this as a bug in cpc")),
+        _ => Err(Error::failed("a configuration is not a table", "report this as a bug in cpc")),
     }
 }
 
@@ -95,7 +95,7 @@ pub fn defaults<C: Sections>() -> Result<Table> {
     table(&C::default())
 }
 
-/// Checks a table that has every key, and gives it with every value in the type that it has. `faults` are those already known.
+/// Checks a table that has every key, and returns it with every value in its proper type. `faults` are those already known.
 ///
 /// # Errors
 /// [`Error::Config`] with all faults.
@@ -127,7 +127,7 @@ pub fn has(table: &Table, key: &str) -> bool {
     }
 }
 
-/// Reads a file of configuration.
+/// Reads a configuration file.
 ///
 /// # Errors
 /// It cannot be read, or is not TOML.
@@ -136,10 +136,10 @@ pub fn read_file(path: &Path) -> Result<Table> {
     parse(&text, &path.display().to_string())
 }
 
-/// Lays the layers on `base`, which has every key, and checks the result. `usual` is the preset that is used if none is named.
+/// Applies the layers to `base`, which has every key, and checks the result. `usual` is the preset that is used if none is named.
 ///
 /// # Errors
-/// An unknown preset or a malformed `--set` is [`Error::Usage`]. Unknown keys, and what `check` finds, are [`Error::Config`].
+/// An unknown preset or a malformed `--set` is [`Error::Usage`]. Unknown keys, and the faults that `check` finds, are [`Error::Config`].
 pub fn lay(
     presets: &[Preset],
     usual: Option<&str>,
@@ -150,7 +150,7 @@ pub fn lay(
     let mut config = base;
     let mut faults = Vec::new();
     let mut merged = |over: Table, from: &str| merge(&mut config, over, "", from, &mut faults);
-    let mut preset = from.preset.clone(); // of the command line, else of the file, else the usual one
+    let mut preset = from.preset.clone(); // from the command line, otherwise from the file, otherwise the default
     let mut file = None;
     if let Some(path) = &from.file {
         let place = path.display().to_string();

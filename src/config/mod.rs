@@ -1,7 +1,7 @@
-//! Configuration: sections that several kinds of models share, and the layers that values come from.
+//! Configuration: the sections that several kinds of models share, and the layers that values come from.
 //!
-//! A value comes from the first of these that names it: a flag, `--set key=value`, `--config FILE`, `--preset NAME`, the
-//! default. What is particular to a kind of model is in its folder below [`crate::kinds`].
+//! Each value comes from the first of these that sets it: a flag, `--set key=value`, `--config FILE`, `--preset NAME`, the default. The
+//! sections particular to a kind of model are in its folder in [`crate::kinds`].
 
 mod bad_file;
 mod image;

@@ -1,4 +1,4 @@
-//! The sizes of an encoder of sentences.
+//! The sizes of a sentence encoder.
 
 use crate::config::model::check_dim;
 use crate::error::Problem;

@@ -1,4 +1,4 @@
-//! Choices by the words that configurations and flags write them with.
+//! Choices, parsed from the words used for them in configurations and flags.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -6,12 +6,12 @@ use serde_json::Value;
 /// The choice that a word stands for.
 ///
 /// # Errors
-/// Names the words that there are.
+/// The word is unknown; the error names the known words.
 pub fn choice<T: DeserializeOwned>(word: &str) -> Result<T, String> {
     serde_json::from_value(Value::String(word.into())).map_err(|e| e.to_string())
 }
 
-/// Implements `FromStr` by [`choice`].
+/// Implements `FromStr` by means of [`choice`].
 macro_rules! from_word {
     ($choice:ty) => {
         impl std::str::FromStr for $choice {

@@ -7,13 +7,13 @@ use parquet::file::reader::{RowGroupReader, SerializedFileReader};
 use std::fs::File;
 use std::path::Path;
 
-/// ByteRows that are read at once, if they are small.
+/// Number of rows read at once, if they are small.
 const ROWS: usize = 64;
 
-/// Bytes that are read at once, about.
+/// Approximate number of bytes read at once.
 const BYTES: i64 = 32 << 20;
 
-/// Recordings of a row group, in their order.
+/// The recordings of a row group, in order.
 pub(crate) struct ByteRows {
     column: Values<ByteArrayType>,
     at_once: usize,
@@ -99,7 +99,7 @@ pub(crate) fn row_name(file: &Path, number: u64) -> String {
     format!("{} row {number}", file.display())
 }
 
-/// Opens a parquet file, as far as its footer.
+/// Opens a parquet file and reads its footer.
 pub(crate) fn open(path: &Path) -> std::result::Result<SerializedFileReader<File>, String> {
     let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
     SerializedFileReader::new(file).map_err(|e| {
@@ -107,7 +107,7 @@ pub(crate) fn open(path: &Path) -> std::result::Result<SerializedFileReader<File
     })
 }
 
-/// What is wrong with a file whose footer is sound.
+/// Describes the damage in a file whose footer is intact.
 pub(crate) fn damaged(error: parquet::errors::ParquetError) -> String {
     format!("damaged: {}", error.to_string().trim_start_matches("Parquet error: "))
 }

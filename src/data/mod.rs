@@ -1,4 +1,4 @@
-//! What data of every modality share: positions in an endless stream of batches, random orders, and parquet files.
+//! What the data of all modalities share: positions in an endless stream of batches, random orders, and parquet files.
 
 #[cfg(feature = "parquet")]
 pub(crate) mod columns;

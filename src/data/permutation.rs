@@ -1,8 +1,8 @@
 //! A shuffle that is not stored: the i-th element of a keyed random permutation is computed on request.
 //!
-//! A Feistel network permutes all integers of an even number of bits, whatever its round function. If the result is
-//! outside 0..n, it is permuted again until it is inside (Black and Rogaway 2002, "Ciphers with arbitrary finite
-//! domains", cycle walking). With 10^8 windows that takes 0 bytes instead of 800 MB.
+//! A Feistel network permutes all integers of an even number of bits, whatever its round function. If the result is outside 0..n, it is
+//! permuted again until it is inside (Black and Rogaway 2002, "Ciphers with arbitrary finite domains", cycle walking). For 10^8 windows
+//! this takes 0 bytes instead of 800 MB.
 
 use crate::seed::Stream;
 

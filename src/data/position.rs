@@ -1,8 +1,8 @@
-//! Where a stream of batches stands.
+//! The position of a stream of batches.
 
 use serde::{Deserialize, Serialize};
 
-/// A place in the endless stream of batches: the next batch to be given.
+/// A position in the endless stream of batches: that of the next batch.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The epoch, from 0.

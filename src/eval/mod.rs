@@ -1,5 +1,5 @@
-//! What features are worth: what a simple classifier reads from them ([`probe`], and `sentences` for vectors of sentences), what they
-//! tell without any training ([`abx`]), and the information in them ([`frames`]).
+//! Evaluates features: how well a simple classifier predicts labels from them ([`probe`], and `sentences` for sentence vectors), how well
+//! they discriminate phones without any training ([`abx`]), and the information they carry ([`frames`]).
 
 pub mod abx;
 pub mod frames;

@@ -118,7 +118,7 @@ impl Index {
     pub fn write(&self, dir: &Path) -> Result<()> {
         let path = dir.join(FILE_NAME);
         let json = serde_json::to_vec_pretty(self)
-            .map_err(|e| Error::failed(format!("{}: {e}", path.display()), "report this as a fault of cpc"))?;
+            .map_err(|e| Error::failed(format!("{}: {e}", path.display()), "report this as a bug in cpc"))?;
         durable::write(&path, &json)
     }
 }

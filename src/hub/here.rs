@@ -1,4 +1,4 @@
-//! What a reference names, brought to this machine.
+//! Fetches what a reference names to this machine.
 
 use super::{Fetched, Here, Hub, RepoKind, RepoRef, Settings};
 use crate::data::{Chosen, NoTables, tables_of};
@@ -6,15 +6,15 @@ use crate::error::{Error, Result};
 use crate::observer::{Progress, Session};
 use std::path::{Path, PathBuf};
 
-/// The hub that the environment and `--offline` say; Ctrl-C ends what it does.
+/// The hub that the environment and `--offline` select. Ctrl-C ends its work.
 ///
 /// # Errors
-/// A variable of the environment cannot be used.
+/// An environment variable has a value that cannot be used.
 pub fn hub(session: &Session) -> Result<Hub> {
     Ok(Hub::new(Settings::from_env(session.offline)?)?.stop_on(session.stop.clone()))
 }
 
-/// A model of the hub, of which the files that `wanted` wants are fetched, and what was fetched.
+/// A model on the hub, along with what was fetched of it: the files for which `wanted` returns true.
 ///
 /// # Errors
 /// There is no such model, or it cannot be fetched.
@@ -27,13 +27,13 @@ pub fn fetch_model(
     let repo = hub.settings().reference(reference)?;
     if repo.kind() == RepoKind::Dataset {
         let what = format!("{repo} is a data set");
-        return Err(Error::usage(what, "give a model; a data set is fetched by the commands that take it as DATA"));
+        return Err(Error::usage(what, "give a model; the commands that accept a data set as DATA fetch it themselves"));
     }
     let fetched = hub.fetch_model(&repo, wanted, &download(session))?;
     Ok((repo, fetched))
 }
 
-/// A model: fetched if it is on the hub.
+/// A model, which is fetched if it is on the hub.
 ///
 /// # Errors
 /// There is no such model, or it cannot be fetched.
@@ -46,7 +46,8 @@ pub fn model(reference: &str, wanted: &dyn Fn(&str) -> bool, session: &Session) 
     Ok(Here { path: fetched.file.unwrap_or(fetched.dir), name })
 }
 
-/// A file: here, or on the hub that of a repository, called `name` where the reference names none.
+/// A file on this machine, or in a repository on the hub. If the reference to a repository names no file, the file is the one called
+/// `name`.
 ///
 /// # Errors
 /// There is no such file, or it cannot be fetched.
@@ -68,7 +69,7 @@ pub fn file(reference: &str, name: &str, session: &Session) -> Result<PathBuf> {
     Ok(chosen(&hub, &repo, choose, session)?.path)
 }
 
-/// Data: if they are on the hub, the parquet files that the reference means are fetched.
+/// Data. If they are on the hub, the parquet files that the reference names are fetched.
 ///
 /// # Errors
 /// There are no such data, or they cannot be fetched.
@@ -81,7 +82,7 @@ pub fn data(reference: &Path, session: &Session) -> Result<Here> {
     if repo.kind() == RepoKind::Model {
         return Err(Error::usage(
             format!("{repo} is a model"),
-            format!("give data; a data set of the hub is hf://datasets/{}/{}", repo.owner(), repo.name()),
+            format!("give data; a data set on the hub is hf://datasets/{}/{}", repo.owner(), repo.name()),
         ));
     }
     let choose =
@@ -89,7 +90,7 @@ pub fn data(reference: &Path, session: &Session) -> Result<Here> {
     chosen(&hub, &repo, choose, session)
 }
 
-/// Fetches what `choose` chooses of the paths of a repository's files.
+/// Fetches the files of a repository that `choose` selects from the list of their paths.
 fn chosen(hub: &Hub, repo: &RepoRef, choose: impl Fn(&[String]) -> Result<Chosen>, session: &Session) -> Result<Here> {
     let mut place = String::new();
     let fetched = hub.fetch_chosen(
@@ -105,7 +106,7 @@ fn chosen(hub: &Hub, repo: &RepoRef, choose: impl Fn(&[String]) -> Result<Chosen
     Ok(Here { path: if place.is_empty() { fetched.dir } else { fetched.dir.join(place) }, name })
 }
 
-/// The error for a data set in which the wanted tables are not.
+/// The error for a data set that does not contain the requested tables.
 fn missing(repo: &RepoRef, fault: NoTables) -> Error {
     let root = repo.root();
     match fault {
@@ -128,7 +129,7 @@ fn missing(repo: &RepoRef, fault: NoTables) -> Error {
     }
 }
 
-/// Says what a reference resolved to, and gives the reference that stays that.
+/// Reports what a reference resolved to, and returns a reference that is pinned to that commit.
 fn pinned(repo: &RepoRef, fetched: &Fetched, session: &Session) -> Result<String> {
     let from = if fetched.from_cache { ", in the cache" } else { "" };
     session.observer.note(&format!("{repo}: commit {}{from}", fetched.commit));
@@ -138,12 +139,12 @@ fn pinned(repo: &RepoRef, fetched: &Fetched, session: &Session) -> Result<String
 /// Whether a reference to the hub names a model.
 ///
 /// # Errors
-/// It is no reference.
+/// The text is not a reference.
 pub fn is_model(reference: &str, session: &Session) -> Result<bool> {
     Ok(Settings::from_env(session.offline)?.reference(reference)?.kind() == RepoKind::Model)
 }
 
-/// Tells the observer how far a download is.
+/// Reports the progress of a download to the observer.
 fn download<'a>(session: &'a Session) -> impl Fn(&str, u64, u64) + 'a {
     |file, done, of| {
         session.observer.progress(&Progress { what: file, unit: "bytes", done: done as f64, of: of as f64 });

@@ -1,14 +1,13 @@
-//! The Hugging Face hub: models and data sets by name, from it and to it.
+//! The Hugging Face hub: fetches models and data sets by name, and uploads models.
 //!
-//! [`model`], [`data`] and [`file`] bring what a reference names to this machine; what lies here already stays where it is. In a build
-//! without the feature `hub`, references are refused by name.
+//! [`model`], [`data`] and [`file`] bring what a reference names to this machine. Files that are on this machine stay where they are. In a
+//! build without the feature `hub`, references are refused with an error that names them.
 //!
-//! `Settings` says where the hub and its cache are, [`RepoRef`] names what is wanted, `Hub` fetches and pushes. The
-//! cache is the one of Python's `huggingface_hub`, so what either fetched is not fetched again by the other.
+//! `Settings` holds the address of the hub and the location of its cache, [`RepoRef`] names what is requested, `Hub` fetches and pushes.
+//! The cache is that of Python's `huggingface_hub`, so a file that either program fetched is not fetched again by the other.
 //!
-//! Proven in tests against a server that speaks the hub's API as hf-hub and huggingface_hub use it, and that
-//! huggingface_hub took for a hub; the hub itself was out of reach. Uploads and downloads by xet, which that server does
-//! not offer, are unproven.
+//! Tested against a server that implements the hub's API as hf-hub and huggingface_hub use it, and that huggingface_hub accepted as a hub.
+//! The hub itself was not reachable. Uploads and downloads by xet, which that server does not offer, are untested.
 
 #[cfg(feature = "hub")]
 mod cache;
@@ -52,12 +51,12 @@ pub use settings::{Settings, Token};
 
 use std::path::PathBuf;
 
-/// Something that a user named, on this machine.
+/// Something that a user named, available on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Here {
     /// Where it is.
     pub path: PathBuf,
-    /// What it is called for good: on the hub, with its commit.
+    /// Its permanent name: for something on the hub, including the commit.
     pub name: String,
 }
 

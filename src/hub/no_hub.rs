@@ -1,4 +1,4 @@
-//! What stands for the hub in a build without it: every reference is refused by name.
+//! Replaces the hub in a build without it. Every reference is refused with an error that names it.
 
 use super::{Here, is_reference};
 use crate::error::{Error, Result};

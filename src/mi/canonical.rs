@@ -46,7 +46,7 @@ impl Canonical {
             return Err(Error::failed(what, "leave out columns of Y that are computed from columns of X"));
         }
         let (Some(u), Some(v)) = (svd.u, svd.v_t) else {
-            return Err(Error::failed("the canonical correlations did not converge", "report this as a fault of cpc"));
+            return Err(Error::failed("the canonical correlations did not converge", "report this as a bug in cpc"));
         };
         Ok(Canonical { x: &x_white * u, y: &y_white * v.transpose(), x_white, y_white, correlations })
     }

@@ -72,7 +72,7 @@ pub struct TrainLine {
     pub step_seconds: f64,
     /// The mean time that the trainer waited for data, in seconds per step.
     pub data_wait_seconds: f64,
-    /// The amount of data trained on, in its unit, per second of wall-clock time.
+    /// The amount of data trained on per second of wall-clock time, in the unit of the task.
     #[serde(skip)]
     pub rate: f64,
     /// The peak resident memory of the process, in bytes; 0 where the system does not report it.
@@ -82,7 +82,7 @@ pub struct TrainLine {
 /// A line of validation metrics.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ValidLine {
-    /// Number of updates made before it.
+    /// Number of updates made before the validation.
     pub step: u64,
     /// The metrics, means over the validation windows.
     #[serde(flatten)]

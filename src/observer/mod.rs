@@ -1,4 +1,4 @@
-//! How a piece of work reaches the world: who hears of it, what stops it, where it computes, and whether it may connect.
+//! The environment of a piece of work: who is informed of it, what stops it, where it computes, and whether it may connect.
 
 mod lines;
 
@@ -9,65 +9,65 @@ use candle_core::Device;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Hears how work goes. Every method does nothing unless it is overridden; methods may be called from several threads.
+/// Receives reports on the progress of work. Every method does nothing unless it is overridden. Methods may be called from several threads.
 pub trait Observer: Sync {
-    /// A line about what is going on.
+    /// A line about the progress of the work.
     fn note(&self, _text: &str) {}
-    /// A detail, for those who want to see everything.
+    /// A detail, for users who want to see everything.
     fn detail(&self, _text: &str) {}
     /// Something that the user should know.
     fn warning(&self, _text: &str) {}
-    /// How far long work is.
+    /// The progress of long work.
     fn progress(&self, _at: &Progress) {}
-    /// Training begins after `from` of `of` updates. `unit` is the unit in which the task counts its data.
+    /// Training starts after `from` of `of` updates. `unit` is the unit in which the task counts its data.
     fn start(&self, _from: u64, _of: u64, _unit: &'static str) {}
     /// An update was made.
     fn step(&self, _step: u64) {}
     /// A line of training metrics was written.
     fn train(&self, _line: &TrainLine) {}
-    /// A validation was made; `best` says whether it is the best so far.
+    /// A validation was made; `best` is true if it is the best so far.
     fn valid(&self, _line: &ValidLine, _best: bool) {}
-    /// The long work that was reported last is over.
+    /// The long work that was reported last has ended.
     fn done(&self) {}
 }
 
-/// How far long work is.
+/// The progress of long work.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress<'a> {
-    /// What is being worked on, such as the name of a file; may be empty.
+    /// The object of the work, such as the name of a file; may be empty.
     pub what: &'a str,
     /// The unit of `done` and `of`, such as `bytes`.
     pub unit: &'static str,
-    /// The amount that is done.
+    /// The amount done.
     pub done: f64,
-    /// The whole amount; 0 if it is not known.
+    /// The total amount; 0 if it is not known.
     pub of: f64,
 }
 
-/// Hears nothing.
+/// An observer that ignores all reports.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
 impl Observer for Silent {}
 
-/// What every piece of work is given.
+/// The environment that every piece of work is given.
 #[derive(Clone)]
 pub struct Session<'a> {
-    /// Hears how the work goes.
+    /// Receives reports on the progress of the work.
     pub observer: &'a dyn Observer,
-    /// Stops the work at the next good moment when it is raised.
+    /// Stops the work at the next suitable moment when it is set.
     pub stop: Arc<AtomicBool>,
-    /// Where models compute.
+    /// The device on which models are computed.
     pub device: Device,
-    /// Whether no connection may be made: of the hub, only what is in the cache is used.
+    /// Whether network connections are forbidden: only what the cache contains of the hub is used.
     pub offline: bool,
 }
 
 impl<'a> Session<'a> {
-    /// On the first device that this build can use, until the end, with connections.
+    /// A session on the first device that this build can use, without interruption, and with connections allowed.
     ///
     /// # Errors
-    /// A GPU is there and cannot be used.
+    /// There is a GPU, but it cannot be used.
     pub fn new(observer: &'a dyn Observer) -> Result<Self> {
         Ok(Session { observer, stop: Arc::default(), device: crate::device::parse("auto")?, offline: false })
     }

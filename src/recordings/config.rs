@@ -19,7 +19,7 @@ pub enum Sampler {
     Sequential,
 }
 
-/// What windows are cut from.
+/// The unit that windows are cut from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WindowCut {
@@ -60,7 +60,7 @@ pub struct RecordingsConfig {
     pub window: usize,
     /// Which windows share a batch.
     pub sampler: Sampler,
-    /// What windows are cut from.
+    /// The unit that windows are cut from.
     pub cut: WindowCut,
     /// The fraction of utterances held out for validation if no list names them.
     pub valid_share: f64,
@@ -68,7 +68,7 @@ pub struct RecordingsConfig {
     pub valid_windows: usize,
     /// What to do about a file that cannot be read.
     pub on_bad_file: OnBadFile,
-    /// Augmentations of training windows, in their order, such as `["gain"]`; none by default.
+    /// Augmentations of training windows, in the order of their application, such as `["gain"]`; none by default.
     pub augment: Vec<AugmentationKind>,
     /// Batches to prefetch.
     pub prefetch: usize,

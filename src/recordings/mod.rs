@@ -1,12 +1,12 @@
 //! From a directory of recordings, or tables of them, to batches of windows.
 //!
-//! A [`Corpus`] is the list of what can be read and of what cannot; [`Corpus::split`] makes training and validation
-//! sets of it. [`Windows`] knows every window of a corpus without holding any; a [`Plan`] says which windows share a
-//! batch in one epoch; a [`RecordingLoader`] reads the batches ahead of the trainer. [`Pieces`] reads an utterance from its beginning to
-//! its end. [`Summary`] is what `cpc info` prints.
+//! A [`Corpus`] is the list of what can be read and of what cannot. [`Corpus::split`] divides it into training and validation sets.
+//! [`Windows`] knows every window of a corpus without holding any. A [`Plan`] determines which windows share a batch in one epoch. A
+//! [`RecordingLoader`] reads the batches ahead of the trainer. [`Pieces`] reads an utterance from its beginning to its end. [`Summary`] is
+//! what `cpc info` prints.
 //!
-//! Randomness is a pure function of the seed and the [`Position`](crate::data::Position): a run that resumes from a position
-//! gets the batches that an uninterrupted run would have got.
+//! Randomness is a pure function of the seed and the [`Position`](crate::data::Position): a run that resumes from a position gets the
+//! batches that an uninterrupted run would have received.
 
 mod config;
 mod corpus;

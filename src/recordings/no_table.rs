@@ -1,4 +1,4 @@
-//! What stands for tables in a build without the feature `parquet`: every use of one is refused by name.
+//! Replaces tables in a build without the feature `parquet`. Every use of a table is refused with an error that names it.
 
 use super::{Columns, FoundRecording};
 use crate::audio::Input;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A row of a parquet file, which this build cannot read: there is none.
+/// A row of a parquet file. This build cannot read parquet files, so there are no values of this type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {}
 

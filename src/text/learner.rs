@@ -81,7 +81,7 @@ impl Learner {
             TokenizerKind::Wordpiece | TokenizerKind::Word => json!({"type": "BertPreTokenizer"}),
         };
         let fault = |e: serde_json::Error| {
-            Error::failed(format!("cannot create a tokenizer: {e}"), "this is a fault of cpc: please report it")
+            Error::failed(format!("cannot create a tokenizer: {e}"), "report this as a bug in cpc")
         };
         Ok(Learner {
             kind,
@@ -159,7 +159,7 @@ impl Learner {
             "decoder": decoder, "model": model,
         });
         serde_json::to_vec_pretty(&file).map_err(|e| e.to_string()).and_then(Tokenizer::from_bytes).map_err(|what| {
-            Error::failed(format!("the new tokenizer {what}"), "this is a fault of cpc: please report it")
+            Error::failed(format!("the new tokenizer {what}"), "report this as a bug in cpc")
         })
     }
 }

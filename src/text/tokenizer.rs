@@ -160,7 +160,7 @@ impl Tokenizer {
     /// Its tokens are not words (BPE).
     pub fn with_words(&self, words: &[String]) -> Result<Tokenizer> {
         let fault =
-            |what: String| Error::failed(format!("the extended tokenizer: {what}"), "report this as a fault of cpc");
+            |what: String| Error::failed(format!("the extended tokenizer: {what}"), "report this as a bug in cpc");
         let mut file: Value = serde_json::from_slice(&self.bytes).map_err(|e| fault(e.to_string()))?;
         let kind = file["model"]["type"].as_str().unwrap_or_default().to_string();
         let vocabulary = file["model"]["vocab"].as_object_mut();

@@ -1,4 +1,4 @@
-//! What a run or some data are; a model says it itself ([`Model::describe`](crate::kinds::Model::describe)).
+//! Describes runs and data. A model describes itself ([`Model::describe`](crate::kinds::Model::describe)).
 
 use super::Toolkit;
 use crate::error::Result;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunInfo {
     /// The run directory.
@@ -20,20 +20,20 @@ pub struct RunInfo {
     pub kind: &'static str,
     /// DATA.
     pub data: String,
-    /// Updates made, as far as metrics tell.
+    /// Number of updates made, according to the metrics.
     pub steps: u64,
-    /// Updates that will be made.
+    /// Number of updates that the run makes in total.
     pub of: u64,
     /// The last checkpoint.
     pub checkpoint: Option<PathBuf>,
-    /// The last line of training.
+    /// The last line of training metrics.
     pub train: Option<Value>,
-    /// The line of the best validation.
+    /// The line of metrics of the best validation.
     pub best_validation: Option<Value>,
 }
 
 impl Toolkit {
-    /// How far a run has come.
+    /// The progress of a run.
     ///
     /// # Errors
     /// There is no run, or its files cannot be read.
@@ -53,19 +53,19 @@ impl Toolkit {
         })
     }
 
-    /// What data are, as the kind that claims them describes them.
+    /// A description of data, by the kind that they are for.
     ///
     /// # Errors
-    /// They cannot be read, or are not described; an option that the kind does not accept.
+    /// The data cannot be read, their kind does not describe its data, or the kind does not accept an option.
     pub fn inspect(&self, data: &Path, options: &Options, session: &Session) -> Result<Inspected> {
         let here = hub::data(data, session)?;
         self.kind_of_data(&here.path)?.inspect(&here.path, options, session)
     }
 
-    /// What a model is.
+    /// A description of a model.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// The model cannot be opened.
     pub fn describe(&self, model: &Path, session: &Session) -> Result<Described> {
         self.open(model, session)?.describe()
     }
@@ -97,7 +97,7 @@ impl fmt::Display for RunInfo {
     }
 }
 
-/// The speed that a line of training tells, whatever its unit.
+/// The speed that a line of training metrics states, whatever its unit.
 fn speed(line: &Value) -> String {
     let units = line.as_object().into_iter().flatten();
     let rate = units.filter_map(|(key, value)| Some((key.strip_suffix("_per_second")?, value.as_f64()?))).next();

@@ -1,7 +1,7 @@
-//! What a user does with models, whatever their kind: pretrain, open, extract, probe, describe.
+//! What a user does with models of any kind: pretrain, open, extract, probe, describe.
 //!
-//! A [`Toolkit`] knows a list of kinds. [`Toolkit::standard`] has those of this crate; [`Toolkit::with`] adds one from
-//! elsewhere, which then is the equal of the others in every function here.
+//! A [`Toolkit`] has a list of kinds. [`Toolkit::standard`] has those of this crate. [`Toolkit::with`] adds one from elsewhere, which every
+//! function here then treats like the others.
 
 mod info;
 mod pretrain;
@@ -22,7 +22,7 @@ use crate::observer::Session;
 use crate::weights::model_dir;
 use std::path::Path;
 
-/// The kinds of models that are known.
+/// The list of known kinds of models.
 #[derive(Clone)]
 pub struct Toolkit {
     kinds: Vec<&'static dyn Kind>,
@@ -34,13 +34,13 @@ impl Toolkit {
         Toolkit { kinds: STANDARD.to_vec() }
     }
 
-    /// With one more kind.
+    /// The same toolkit with one more kind.
     pub fn with(mut self, kind: &'static dyn Kind) -> Toolkit {
         self.kinds.push(kind);
         self
     }
 
-    /// The kinds, in the order in which they are asked. The first is the one that is used when nothing tells.
+    /// The kinds, in the order in which they are asked. The first is used when nothing else decides.
     pub fn kinds(&self) -> &[&'static dyn Kind] {
         &self.kinds
     }
@@ -48,21 +48,21 @@ impl Toolkit {
     /// The kind of this name.
     ///
     /// # Errors
-    /// There is none, or this build does not have it.
+    /// There is no such kind, or this build does not have it.
     pub fn kind(&self, name: &str) -> Result<&'static dyn Kind> {
         self.kinds.iter().copied().find(|kind| kind.name() == name).ok_or_else(|| {
             let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
             Error::failed(
-                format!("models of the kind `{name}` are not known to this cpc"),
+                format!("this cpc has no models of the kind `{name}`"),
                 format!("use a newer cpc, or one that was built with that kind; this one has {}", names.join(", ")),
             )
         })
     }
 
-    /// The configuration that layers make, of the kind that they are for: told by the preset, the file, the keys, or DATA.
+    /// The configuration that results from the layers. Its kind is determined by the preset, the file, the keys, or DATA.
     ///
     /// # Errors
-    /// No kind has such a preset or such keys; values out of range.
+    /// No kind has such a preset or such keys, or values are out of range.
     pub fn configure(&self, from: &Layers) -> Result<RunConfig> {
         RunConfig::resolve(self.choose(from)?, from)
     }
@@ -70,7 +70,7 @@ impl Toolkit {
     /// The configuration of a run directory.
     ///
     /// # Errors
-    /// There is no `config.toml`, or it is not one of a known kind.
+    /// There is no `config.toml`, or it is not the configuration of a known kind.
     pub fn read_config(&self, run: &Path) -> Result<RunConfig> {
         let file = run.join("config.toml");
         let kind = match self.kind_of_config(&file)? {
@@ -80,8 +80,8 @@ impl Toolkit {
         RunConfig::read(kind, &file)
     }
 
-    /// The kind of a file of configuration: by the kind or the preset that it names or, of a file from before configurations named their
-    /// kind, by keys that only one kind has.
+    /// The kind of a configuration file, determined by the kind or the preset that it names. For a file from before configurations named
+    /// their kind, it is determined by keys that only one kind has.
     fn kind_of_config(&self, file: &Path) -> Result<Option<&'static dyn Kind>> {
         let table = layers::read_file(file)?;
         let text = |key: &str| table.get(key).and_then(toml::Value::as_str);
@@ -117,7 +117,8 @@ impl Toolkit {
         {
             return Ok(kind);
         }
-        // Keys that only some kinds have leave only those; a key that none has leaves all, for the error to name it.
+        // A key that only some kinds have leaves only those kinds. A key that no kind has leaves all of them, so that the error names the
+        // key.
         let mut possible = self.kinds.clone();
         for keys in from.keys() {
             let mut narrowed = Vec::new();
@@ -144,7 +145,7 @@ impl Toolkit {
         }
     }
 
-    /// The kind that data are for; the first if none claims them.
+    /// The kind that data are for; the first kind if none claims them.
     pub(crate) fn kind_of_data(&self, data: &Path) -> Result<&'static dyn Kind> {
         for &kind in &self.kinds {
             if kind.claims(data)? {
@@ -154,11 +155,11 @@ impl Toolkit {
         self.usual()
     }
 
-    /// DATA as a configuration keeps it: absolute, so that a run can be resumed from anywhere. References and what is behind a
-    /// [`Scheme`](crate::kinds::Scheme) without a path stay as they are.
+    /// DATA as stored in a configuration: absolute, so that a run can be resumed from any directory. References, and what follows a
+    /// [`Scheme`](crate::kinds::Scheme) without a path, are unchanged.
     ///
     /// # Errors
-    /// The working directory cannot be found.
+    /// The working directory cannot be determined.
     pub fn kept_data(&self, data: &Path) -> Result<String> {
         let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io(path, "find"));
         if let Some(text) = data.to_str() {
@@ -177,10 +178,10 @@ impl Toolkit {
         Ok(absolute(data)?.display().to_string())
     }
 
-    /// Whether a reference means a model, rather than features or data.
+    /// Whether a reference names a model, rather than features or data.
     ///
     /// # Errors
-    /// The file cannot be read, or the reference is none.
+    /// The file cannot be read, or the text is not a valid reference.
     pub fn is_model(&self, reference: &Path, session: &Session) -> Result<bool> {
         if let Some(text) = reference.to_str().filter(|text| hub::is_reference(text)) {
             return hub::is_model(text, session);
@@ -196,11 +197,11 @@ impl Toolkit {
         Ok(model_dir::place(reference).join("config.json").is_file())
     }
 
-    /// Opens a trained model: a model directory, a run directory (its best model), `hf:owner/name` of the hub, or a checkpoint of
-    /// another program that a kind recognizes.
+    /// Opens a trained model: a model directory, a run directory (its best model), `hf:owner/name` on the hub, or a checkpoint of another
+    /// program that a kind recognizes.
     ///
     /// # Errors
-    /// Names the file that is missing, or what in it cannot be read.
+    /// Names the file that is missing, or the part of a file that cannot be read.
     pub fn open(&self, reference: impl AsRef<Path>, session: &Session) -> Result<Box<dyn Model>> {
         let reference = reference.as_ref();
         let here = match reference.to_str().filter(|text| hub::is_reference(text)) {
@@ -215,7 +216,7 @@ impl Toolkit {
                 return kind.open(&here.path, &here.name, session);
             }
         }
-        // No kind knows it: the usual one says what is missing.
+        // No kind recognizes it: the default kind reports what is missing.
         self.usual()?.open(&here.path, &here.name, session)
     }
 

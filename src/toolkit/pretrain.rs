@@ -1,4 +1,4 @@
-//! Pretraining: from a configuration to a model, once for all kinds.
+//! Pretraining, from a configuration to a model, for all kinds.
 
 use super::Toolkit;
 use crate::config::Layers;
@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// What is to be trained, and where.
+/// What to train, and where.
 #[derive(Debug, Clone, Default)]
 pub struct Pretrain {
-    /// The configuration; DATA is a part of it.
+    /// The configuration, including DATA.
     pub layers: Layers,
     /// The run directory.
     pub out: PathBuf,
-    /// Resume the run in `out`; one that is not there yet is started.
+    /// Resume the run in `out`, or start it if it does not exist.
     pub resume: bool,
     /// Replace the run in `out`.
     pub overwrite: bool,
@@ -34,23 +34,23 @@ pub struct Report {
     pub run: PathBuf,
     /// The model directory.
     pub model: PathBuf,
-    /// Updates made in all.
+    /// Total number of updates made.
     pub steps: u64,
-    /// Where the figures come from: `validation` (the best one) or `training` (the last line); none if there was nothing to do.
+    /// The source of the figures: `validation` (the best one) or `training` (the last line). `None` if there was nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on: Option<&'static str>,
-    /// Seconds from one latent to the next, if time passes.
+    /// Seconds from one latent to the next, if the latents are spaced in time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame_seconds: Option<f64>,
     /// The figures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub figures: Option<Figures>,
-    /// What was measured when training was done, by name.
+    /// What was measured after training, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub concluded: BTreeMap<&'static str, f64>,
-    /// Files that could not be read and were left out.
+    /// Files that could not be read and were skipped.
     pub skipped: Vec<String>,
-    /// Updates made before the figures were taken.
+    /// Number of updates made before the figures were taken.
     #[serde(skip)]
     at: u64,
     #[serde(skip)]
@@ -58,20 +58,20 @@ pub struct Report {
 }
 
 impl Toolkit {
-    /// Trains a model: a new run, or one that is resumed.
+    /// Trains a model, as a new run or by resuming one.
     ///
     /// # Errors
-    /// The configuration or the data cannot be used; [`Error::Interrupted`] after `session.stop`, with a checkpoint written.
+    /// The configuration or the data cannot be used. [`Error::Interrupted`] after `session.stop`, once a checkpoint is written.
     pub fn pretrain(&self, what: &Pretrain, session: &Session) -> Result<Report> {
         let out = &what.out;
         if what.resume && !out.join("config.toml").exists() {
             if what.layers.data().is_none() && what.layers.file.is_none() {
                 return Err(Error::usage(
                     format!("--resume --out {}: there is no run to resume, and no DATA to start one", out.display()),
-                    "check the path, or give DATA",
+                    "check the path, or give DATA to start a run",
                 ));
             }
-            session.observer.note(&format!("{}: there is no run yet; it is started", out.display()));
+            session.observer.note(&format!("{}: there is no run yet; starting it", out.display()));
         } else if what.resume {
             let from = run_dir::latest(out)?;
             let old = self.read_config(out)?;
@@ -82,7 +82,7 @@ impl Toolkit {
         run(self.configure(&what.layers)?, out, false, what.overwrite, None, session)
     }
 
-    /// Trains a model of a configuration, as a new run.
+    /// Trains a model with a given configuration, as a new run.
     ///
     /// # Errors
     /// As [`Toolkit::pretrain`].
@@ -91,7 +91,7 @@ impl Toolkit {
         run(config, out, false, false, None, session)
     }
 
-    /// What a command that resumes a run asks for.
+    /// The configuration that a command that resumes a run requests.
     fn asked(&self, old: &RunConfig, layers: &Layers) -> Result<RunConfig> {
         if layers.preset.is_some() || layers.file.is_some() {
             let named = Layers { preset: layers.preset.clone(), file: layers.file.clone(), ..Layers::default() };
@@ -99,7 +99,7 @@ impl Toolkit {
             if kind.name() != old.kind().name() {
                 return Err(Error::usage(
                     format!(
-                        "--resume: this run is of the kind {}, and {} is asked for",
+                        "--resume: this run is of the kind {}, and {} is requested",
                         old.kind().name(),
                         kind.name()
                     ),
@@ -125,7 +125,7 @@ fn run(
     if data.is_empty() {
         return Err(Error::usage(
             "no DATA is given",
-            "name the data to train on: `cpc pretrain --help` says in which forms",
+            "name the data to train on; `cpc pretrain --help` lists the accepted forms",
         ));
     }
     let here = match kind.schemes().iter().any(|scheme| data.starts_with(scheme.prefix)) {
@@ -144,7 +144,7 @@ fn run(
     observer.note(&prepared.about);
     if resume {
         let place =
-            from.as_ref().map_or("the beginning: there is no checkpoint yet".into(), |(p, _)| p.display().to_string());
+            from.as_ref().map_or("the beginning, as there is no checkpoint yet".into(), |(p, _)| p.display().to_string());
         observer.note(&format!("resuming from {place}"));
     }
     let train = config.train()?;
@@ -219,7 +219,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(figures) = &self.figures else {
-            return writeln!(f, "nothing left to do: {} steps are made", self.steps);
+            return writeln!(f, "nothing left to do: all {} steps are done", self.steps);
         };
         let named = match self.on {
             Some("validation") => format!("The best validation, after {} steps", self.at),
@@ -239,7 +239,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// A figure in a line, with the unit that its name implies.
+/// A figure on a line, with the unit that its name implies.
 fn named_line(name: &str, value: f64) -> String {
     let words = name.replace('_', " ");
     let mut line = format!("  {words:<20} ");

@@ -1,4 +1,5 @@
-//! What a classifier reads from features: of models, whose features are extracted for the purpose, and of directories of features.
+//! Measures how well a classifier predicts labels from features: from a model's, which are extracted for the purpose, and from directories
+//! of features.
 
 use super::Toolkit;
 use crate::error::{Error, Result};
@@ -14,7 +15,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// The options of the shared way to probe.
+/// The options of the shared probe.
 const OPTIONS: &[&str] = &[
     "labels",
     "train",
@@ -34,10 +35,10 @@ const OPTIONS: &[&str] = &[
 ];
 
 impl Toolkit {
-    /// Measures what a classifier reads from features.
+    /// Measures how well a classifier predicts labels from features.
     ///
     /// # Errors
-    /// Models of several kinds; options that are not for the kind; what the features, the data or the labels refuse.
+    /// The models are of several kinds, an option is not for their kind, or the features, the data or the labels cannot be used.
     pub fn probe(&self, request: &ProbeRequest, session: &Session) -> Result<Probed> {
         let mut given = Vec::new();
         for path in &request.features {
@@ -57,7 +58,7 @@ impl Toolkit {
         Probing::new(kind, request, session)?.run(&given)
     }
 
-    /// The kind of the models that are given, which must be one; without models that of the data, or the usual one.
+    /// The kind of the given models, which must be the same for all. Without models, the kind of the data, or the default.
     fn kind_of_probe(
         &self,
         given: &[(&Path, Option<Box<dyn Model>>)],
@@ -94,11 +95,11 @@ struct Probing<'a> {
     /// The data, on this machine.
     data: Option<PathBuf>,
     task: ProbeTask,
-    /// The utterances of the split; all if it names none.
+    /// The utterances of the split; `None` for all, if the split names none.
     wanted: Option<HashSet<String>>,
-    /// Where features are made; gone when the probe is done.
+    /// Where features are extracted to. Removed after the probe.
     dir: TempDir,
-    /// The number of models whose features were made.
+    /// The number of models whose features were extracted.
     made: usize,
 }
 
@@ -164,12 +165,12 @@ impl<'a> Probing<'a> {
         Error::usage(what, format!("choose one of {}", names.join(", ")))
     }
 
-    /// Features that a model makes of the data, a set for each layer.
+    /// The features that a model extracts from the data, one set per layer.
     fn extracted(&mut self, name: &str, model: &dyn Model, layers: &[String]) -> Result<Vec<(String, FeatureSet)>> {
         let Some(data) = &self.data else {
             return Err(Error::usage(
-                "a model and --baselines need the data",
-                "name them with --data, or give features that `cpc extract` wrote",
+                "models and --baselines need data",
+                "name the data with --data, or give features that `cpc extract` wrote",
             ));
         };
         self.made += 1;
@@ -194,19 +195,19 @@ impl<'a> Probing<'a> {
     }
 }
 
-/// What is asked for, without the features.
+/// The requested task, without the features.
 fn task(kind: &'static dyn Kind, request: &ProbeRequest, data: Option<&Path>, session: &Session) -> Result<ProbeTask> {
     let options = &request.options;
     let Some(path) = options.path("labels") else {
-        return Err(Error::usage("no --labels are given", "name a file of labels, `speaker`, or `label`"));
+        return Err(Error::usage("no --labels are given", "give --labels a file of labels, `speaker`, or `label`"));
     };
     let labels = match path.to_str() {
         Some("speaker") => Labels::Speakers,
         Some("label") => {
             let Some(data) = data else {
                 return Err(Error::usage(
-                    "--labels label: there are no parquet files to read them from",
-                    "name them with --data",
+                    "--labels label: there are no parquet files to read the labels from",
+                    "name the parquet files with --data",
                 ));
             };
             let column = options.columns()?.into_iter().rev().find(|(what, _)| what == "label");

@@ -1,4 +1,4 @@
-//! What of a model goes to the hub: its files and its card.
+//! What is uploaded to the hub for a model: its files and its card.
 
 use crate::error::{Error, Result};
 use crate::hub::Content;
@@ -6,21 +6,21 @@ use crate::kinds::{Model, not_for};
 use crate::report::model_card::{CARD, Details};
 use tempfile::TempDir;
 
-/// The files of a model as they go to the hub.
+/// The files of a model, ready to upload to the hub.
 pub struct Upload {
-    /// Names in the repository, and contents; the card is the last.
+    /// Names in the repository, and contents. The card is the last entry.
     pub files: Vec<(String, Content)>,
     /// The card, as Markdown.
     pub card: Vec<u8>,
-    /// Where a model that was no directory is one, until this is dropped.
+    /// The directory of a model that was not stored as one, kept until this is dropped.
     _made: TempDir,
 }
 
 impl Upload {
-    /// The files of a model, and its card with what its owner says.
+    /// The files of a model, and its card with the details from its owner.
     ///
     /// # Errors
-    /// Such models have no directory; details are given that its card has no place for; the disk refuses.
+    /// Such models have no directory, details are given that its card cannot include, or a file cannot be written.
     pub fn new(model: &dyn Model, details: &Details) -> Result<Upload> {
         let made = tempfile::tempdir().map_err(Error::io(std::env::temp_dir(), "make a directory in"))?;
         let Some(dir) = model.directory(made.path())? else { return Err(not_for(model, "the hub")) };

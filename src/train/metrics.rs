@@ -82,7 +82,7 @@ impl Metrics {
 }
 
 fn to_json(line: &impl Serialize) -> Result<serde_json::Value> {
-    serde_json::to_value(line).map_err(|e| Error::failed(format!("metrics: {e}"), "report this as a fault of cpc"))
+    serde_json::to_value(line).map_err(|e| Error::failed(format!("metrics: {e}"), "report this as a bug in cpc"))
 }
 
 /// The peak resident memory of this process, in bytes, where the system reports it (Linux); otherwise 0.

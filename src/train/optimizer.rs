@@ -81,7 +81,7 @@ impl Gradients {
         let squares = self.0.iter().flatten().map(|g| g.values().sqr()?.sum_all());
         let squares = squares.collect::<candle_core::Result<Vec<_>>>()?;
         if squares.is_empty() {
-            return Err(Error::failed("no parameter has a gradient", "report this as a fault of cpc"));
+            return Err(Error::failed("no parameter has a gradient", "report this as a bug in cpc"));
         }
         Ok(Tensor::stack(&squares, 0)?.sum_all()?.sqrt()?)
     }

@@ -40,7 +40,7 @@ pub fn to_safetensors(tensors: &BTreeMap<String, Tensor>, to: &str) -> Result<Ve
         };
         data.push((name, dtype, tensor.dims().to_vec(), bytes));
     }
-    let fault = |e: safetensors::SafeTensorError| Error::failed(format!("{to}: {e}"), "report this as a fault of cpc");
+    let fault = |e: safetensors::SafeTensorError| Error::failed(format!("{to}: {e}"), "report this as a bug in cpc");
     let views = data
         .iter()
         .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes).map_err(fault)?)))

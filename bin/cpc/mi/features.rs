@@ -110,7 +110,7 @@ impl Features {
             (Quantity::Label(layer), Some(labels)) => {
                 estimate(labels, if *layer == "c" { &contexts } else { &latents }, self.estimator, &settings)
             }
-            (Quantity::Label(_), None) => Err(Error::usage("there are no labels", "report this as a fault of cpc")),
+            (Quantity::Label(_), None) => Err(Error::usage("there are no labels", "report this as a bug in cpc")),
         };
         let found = in_parallel(wanted.len(), job, |_| bar.inc(1))?;
         bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! Loudness: a window is as loud as if the speaker had been nearer or farther.
+//! Loudness: changes a window as if the speaker had been nearer or farther away.
 
 use super::Augmentation;
 use crate::seed::Stream;

@@ -1,8 +1,9 @@
-//! Augmentations: changes of a window of audio that leave what is said alone. One trait, one file for each, one line in [`AUGMENTATIONS`].
+//! Augmentations: changes of a window of audio that preserve what is said. One trait, one file per augmentation, one line in
+//! [`AUGMENTATIONS`].
 //!
-//! The loader applies the augmentations of `data.augment` to every training window, after it is read and resampled, in the order in which
-//! they are listed. The randomness of a window is a function of the seed and of the window's place, so a run that resumes augments as an
-//! uninterrupted one. Validation windows are never augmented.
+//! The loader applies the augmentations of `data.augment` to every training window after it is read and resampled, in the order in which
+//! they are listed. The randomness of a window is a function of the seed and of the window's position, so a run that resumes augments like
+//! an uninterrupted one. Validation windows are never augmented.
 
 mod gain;
 
@@ -11,7 +12,7 @@ use crate::seed::Stream;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
-/// The augmentations that there are.
+/// All augmentations.
 pub static AUGMENTATIONS: &[&dyn Augmentation] = &[&gain::Gain];
 
 /// A change of a window of audio.
@@ -19,7 +20,7 @@ pub trait Augmentation: Sync {
     /// Its name in a configuration.
     fn name(&self) -> &'static str;
 
-    /// What it does, in a line, with the range that it draws from.
+    /// A one-line description, with the range that it draws from.
     fn about(&self) -> &'static str;
 
     /// Changes a window of mono samples at `rate` Hz in place.
@@ -67,7 +68,7 @@ impl<'de> Deserialize<'de> for AugmentationKind {
     }
 }
 
-/// Adds to `faults` that an augmentation is listed twice.
+/// Adds a problem to `faults` for each augmentation that is listed twice.
 pub(crate) fn validate(list: &[AugmentationKind], faults: &mut Vec<Problem>) {
     for (i, augmentation) in list.iter().enumerate() {
         if list[..i].contains(augmentation) {
@@ -76,7 +77,7 @@ pub(crate) fn validate(list: &[AugmentationKind], faults: &mut Vec<Problem>) {
     }
 }
 
-/// Applies augmentations in their order.
+/// Applies augmentations in the given order.
 pub(crate) fn apply(list: &[AugmentationKind], samples: &mut [f32], rate: u32, random: &mut Stream) {
     list.iter().for_each(|augmentation| augmentation.apply(samples, rate, random));
 }

@@ -1,4 +1,4 @@
-//! Formats of features: one trait, one file for each format, one line in [`FORMATS`].
+//! Formats of features: one trait, one file per format, one line in [`FORMATS`].
 
 mod npy;
 #[cfg(feature = "parquet")]
@@ -17,7 +17,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::str::FromStr;
 
-/// The formats of this build; the first is the usual one.
+/// The formats of this build. The first is the default.
 pub static FORMATS: &[&dyn FeatureFormat] = &[
     &npy::Npy,
     &safetensors::Safetensors,
@@ -27,13 +27,13 @@ pub static FORMATS: &[&dyn FeatureFormat] = &[
 
 /// A way to store features.
 pub trait FeatureFormat: Sync {
-    /// Its name on the command line and in `index.json`, which is also the ending of its files.
+    /// Its name on the command line and in `index.json`, and the extension of its files.
     fn name(&self) -> &'static str;
 
-    /// What it is, in a line.
+    /// A one-line description.
     fn about(&self) -> &'static str;
 
-    /// Whether each utterance has a `.npy` file of its own; otherwise these are parts, to be joined.
+    /// Whether each utterance has its own `.npy` file. Otherwise those files are parts, to be joined.
     fn separate(&self) -> bool {
         false
     }
@@ -50,13 +50,13 @@ pub trait FeatureFormat: Sync {
     /// Opens a layer of a directory that has an index.
     ///
     /// # Errors
-    /// Names what is missing or has another shape; the format is for other tools alone.
+    /// A part is missing or has another shape (the error names it), or the format is only for other tools.
     fn open(&self, dir: &Path, index: &Index, layer: &LayerInfo) -> Result<FeatureSet>;
 
-    /// A new file of rows of `dim` numbers, which have texts beside them if `texts` says so.
+    /// A new file of `dim`-dimensional rows, each with a text next to it if `texts` is true.
     ///
     /// # Errors
-    /// Rows cannot be stored in this way; the file cannot be created.
+    /// The format cannot store rows in this way, or the file cannot be created.
     fn rows(&self, path: &Path, dim: usize, texts: bool) -> Result<Box<dyn RowWriter>>;
 }
 

@@ -1,4 +1,4 @@
-//! NumPy's `.npy`: one file (T, D) for each utterance, or one of all rows.
+//! NumPy's `.npy`: one file (T, D) per utterance, or one file of all rows.
 
 use super::{FeatureFormat, RowWriter, file_name};
 use crate::error::{Error, Problem, Result};
@@ -62,7 +62,7 @@ impl FeatureFormat for Npy {
     }
 }
 
-/// Texts have no place in a `.npy`: rows are in their order.
+/// A `.npy` file cannot store texts; its rows are in the order of the texts.
 impl RowWriter for NpyWriter {
     fn write(&mut self, _: &[String], rows: &[f32]) -> Result<()> {
         NpyWriter::write(self, rows)

@@ -1,4 +1,4 @@
-//! `.parquet`: one file for each layer, or one of sentences with their vectors.
+//! `.parquet`: one file per layer, or one file of sentences with their vectors.
 
 use super::{FeatureFormat, RowWriter, file_name, no_rows, parts};
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ impl FeatureFormat for Parquet {
 
     fn open(&self, dir: &Path, _: &Index, _: &LayerInfo) -> Result<FeatureSet> {
         Err(Error::usage(
-            format!("{} holds parquet, a format that is written for other tools", dir.display()),
+            format!("{} holds parquet files, a format for other tools", dir.display()),
             "extract with --format npy or safetensors",
         ))
     }
@@ -45,7 +45,7 @@ impl FeatureFormat for Parquet {
     fn rows(&self, path: &Path, dim: usize, texts: bool) -> Result<Box<dyn RowWriter>> {
         match texts {
             true => Ok(Box::new(SentenceTable::create(path, dim)?)),
-            false => Err(no_rows(self.name(), "these rows have no texts to stand beside them", "npy")),
+            false => Err(no_rows(self.name(), "these rows have no texts", "npy")),
         }
     }
 }
@@ -216,7 +216,7 @@ impl SentenceTable {
 }
 
 impl RowWriter for SentenceTable {
-    /// As a row group.
+    /// Writes them as one row group.
     fn write(&mut self, sentences: &[String], vectors: &[f32]) -> Result<()> {
         let texts: Vec<ByteArray> = sentences.iter().map(|s| ByteArray::from(s.as_str())).collect();
         self.group(&texts, vectors).map_err(full_disk(&self.path))

@@ -1,4 +1,4 @@
-//! `.safetensors`: one file for each layer, with a tensor (T, D) for each utterance.
+//! `.safetensors`: one file per layer, with one tensor (T, D) per utterance.
 
 use super::{FeatureFormat, RowWriter, file_name, no_rows, parts};
 use crate::error::{Error, Result};
@@ -38,8 +38,8 @@ impl FeatureFormat for Safetensors {
     }
 
     fn rows(&self, _: &Path, _: usize, _: bool) -> Result<Box<dyn RowWriter>> {
-        let why = "sentences have no names that tensors could be under";
-        Err(no_rows(self.name(), why, "npy, or parquet to have each sentence beside its vector"))
+        let why = "sentences have no names for their tensors";
+        Err(no_rows(self.name(), why, "npy, or parquet to store each sentence with its vector"))
     }
 }
 

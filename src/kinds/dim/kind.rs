@@ -101,7 +101,7 @@ impl Kind for DeepInfoMax {
     }
 
     fn baselines(&self) -> &'static [(&'static str, &'static str)] {
-        &[("pca", "Of images: 64 principal components of the training images"), ("pixels", "Of images: the pixels")]
+        &[("pca", "Images: 64 principal components of the training images"), ("pixels", "Images: the pixels")]
     }
 
     fn probe(&self) -> Option<&dyn Probing> {

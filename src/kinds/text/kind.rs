@@ -75,8 +75,8 @@ impl Kind for Text {
 
     fn baselines(&self) -> &'static [(&'static str, &'static str)] {
         &[
-            ("bag", "Of sentences: the mean of 1024-dimensional random vectors, one for each word"),
-            ("tfidf", "Of sentences: TF-IDF, fitted in each fold"),
+            ("bag", "Sentences: the mean of 1024-dimensional random vectors, one for each word"),
+            ("tfidf", "Sentences: TF-IDF, fitted in each fold"),
         ]
     }
 

@@ -58,7 +58,7 @@ impl Ranked {
     fn scores(&self, degrees: Option<f64>) -> Result<DMatrix<f64>> {
         let Some(degrees) = degrees else { return Ok(self.normal.clone()) };
         let t = StudentsT::new(0.0, 1.0, degrees).map_err(|e| {
-            Error::failed(format!("a t distribution of {degrees} degrees: {e}"), "report this as a fault of cpc")
+            Error::failed(format!("a t distribution of {degrees} degrees: {e}"), "report this as a bug in cpc")
         })?;
         // Only half of the ranks need a quantile; the other half has the same values with the opposite sign.
         let n = self.len();

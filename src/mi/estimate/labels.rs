@@ -37,7 +37,7 @@ pub(super) fn with_labels(x: &Variable, y: &Variable, estimator: Estimator, sett
             let learned = neural::neural(x, y, Bound::InfoNce, settings)?;
             Ok(if learned.nats > near.nats { Estimate { estimator, ..learned } } else { near })
         }
-        _ => Err(Error::usage("there are no labels", "report this as a fault of cpc")),
+        _ => Err(Error::usage("there are no labels", "report this as a bug in cpc")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! g_ar, the context network: what makes c_t of z up to t. One trait, one file for each family, one line in [`CONTEXTS`].
+//! g_ar, the context network, which computes c_t from z up to t. One trait, one file per family, one line in [`CONTEXTS`].
 
 mod recurrent;
 
@@ -11,7 +11,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The context networks that there are; the first is the usual one.
+/// All context networks. The first is the default.
 pub static CONTEXTS: &[&dyn ContextDesign] = &[&recurrent::GRU, &recurrent::LSTM];
 
 /// A kind of context network: how one is built.
@@ -19,33 +19,33 @@ pub trait ContextDesign: Sync {
     /// Its name in a configuration.
     fn name(&self) -> &'static str;
 
-    /// Its name as the literature writes it.
+    /// Its name as written in the literature.
     fn title(&self) -> &'static str;
 
-    /// The class of PyTorch that computes the same with the same parameters, if there is one, such as `GRU` of `torch.nn`.
+    /// The PyTorch class that computes the same with the same parameters, such as `GRU` of `torch.nn`, if there is one.
     fn torch_class(&self) -> Option<&'static str> {
         None
     }
 
-    /// A network over latents of `input_dim`; `vb` is rooted at the network, `gAR.baseNet` in CPC_audio.
+    /// A network over latents of dimension `input_dim`. `vb` is rooted at the network, `gAR.baseNet` in CPC_audio.
     ///
     /// # Errors
-    /// The parameters have other shapes.
+    /// The parameters have different shapes.
     fn build(&self, cfg: &ContextConfig, input_dim: usize, vb: VarBuilder) -> Result<Arc<dyn Context>>;
 }
 
-/// A context network. It never looks ahead: c_t depends on z up to t alone.
+/// A context network. It never looks ahead: c_t depends only on z up to t.
 pub trait Context: Send + Sync + fmt::Debug {
-    /// c (B, T, H) of `z` (B, T, D) after `state`, or from the beginning; and the state after it.
+    /// c (B, T, H) of `z` (B, T, D), starting from `state`, or from the beginning of a sequence; and the state afterwards.
     ///
     /// # Errors
-    /// Latents of another size.
+    /// The latents have a different dimension.
     fn forward_from(&self, z: &Tensor, state: Option<&ContextState>) -> Result<(Tensor, ContextState)>;
 
-    /// c (B, T, H) of `z` (B, T, D), from the beginning.
+    /// c (B, T, H) of `z` (B, T, D), from the beginning of a sequence.
     ///
     /// # Errors
-    /// Latents of another size.
+    /// The latents have a different dimension.
     fn forward(&self, z: &Tensor) -> Result<Tensor> {
         Ok(self.forward_from(z, None)?.0)
     }
@@ -57,19 +57,19 @@ pub trait Context: Send + Sync + fmt::Debug {
     fn stream(&self) -> Result<Box<dyn ContextStream>>;
 }
 
-/// What a context network carries from one stretch of latents to the next; what the tensors mean is the network's affair.
+/// What a context network carries over from one piece of latents to the next. Only the network itself interprets the tensors.
 #[derive(Debug, Clone, Default)]
 pub struct ContextState(pub Vec<Tensor>);
 
 /// A context network on latents that arrive in pieces. Clones share the weights.
 pub trait ContextStream: Send + Sync + fmt::Debug {
-    /// Takes latents (T, D) and gives the outputs of every layer, (T, H) each; the last is c.
+    /// Accepts latents (T, D), and returns the outputs of every layer, (T, H) each. The last output is c.
     ///
     /// # Errors
-    /// Latents of another size.
+    /// The latents have a different dimension.
     fn push(&mut self, z: &[f32]) -> Result<Vec<Vec<f32>>>;
 
-    /// Back to the beginning of a sequence.
+    /// Returns to the beginning of a sequence.
     fn reset(&mut self);
 
     /// A copy in the same state.

@@ -19,7 +19,7 @@ pub(super) static GRU: Design<Gru> = Design { name: "gru", title: "GRU", cell: P
 /// Long short-term memory.
 pub(super) static LSTM: Design<Lstm> = Design { name: "lstm", title: "LSTM", cell: PhantomData };
 
-/// Recurrent layers of a cell.
+/// Recurrent layers with a given cell.
 pub(super) struct Design<C> {
     name: &'static str,
     title: &'static str,
@@ -43,7 +43,7 @@ impl<C: Cell + Debug> ContextDesign for Design<C> {
     fn build(&self, cfg: &ContextConfig, input_dim: usize, vb: VarBuilder) -> Result<Arc<dyn Context>> {
         let hidden = cfg.hidden_dim;
         let rows = C::GATES * hidden;
-        let init = uniform_by_fan_in(hidden); // PyTorch's initialization of recurrent layers, for all four
+        let init = uniform_by_fan_in(hidden); // PyTorch's initialization of recurrent layers, for all four parameters
         let layer = |i: usize| -> Result<Parameters> {
             let inputs = if i == 0 { input_dim } else { hidden };
             Ok(Parameters {
@@ -58,7 +58,7 @@ impl<C: Cell + Debug> ContextDesign for Design<C> {
     }
 }
 
-/// Recurrent layers, each over the outputs of the one below it.
+/// Recurrent layers, each of which processes the outputs of the one below it.
 #[derive(Debug)]
 struct Recurrent<C> {
     layers: Vec<Parameters>,
@@ -67,7 +67,7 @@ struct Recurrent<C> {
 }
 
 impl<C: Cell + Debug> Context for Recurrent<C> {
-    /// The state holds h and c (B, H) of each layer; states of zeros at the beginning.
+    /// The state holds h and c (B, H) of each layer. At the beginning of a sequence all states are zero.
     fn forward_from(&self, z: &Tensor, state: Option<&ContextState>) -> Result<(Tensor, ContextState)> {
         let mut x = z.clone();
         let mut after = Vec::with_capacity(2 * self.layers.len());
@@ -96,7 +96,7 @@ impl<C: Cell + Debug> Context for Recurrent<C> {
     }
 }
 
-/// The layers on latents that arrive in pieces.
+/// The layers, applied to latents that arrive in pieces.
 #[derive(Debug, Clone)]
 struct Layers<C: Cell> {
     layers: Vec<RecurrentStream<C>>,

@@ -1,4 +1,4 @@
-//! What only the owner of a model can say on its card.
+//! The parts of a card that only the owner of the model can provide.
 
 use super::About;
 use crate::error::{Error, Result};
@@ -7,25 +7,25 @@ use std::path::{Path, PathBuf};
 /// The name of a card in a model directory.
 pub const CARD: &str = "README.md";
 
-/// What only the owner of a model knows.
+/// What only the owner of a model knows about it.
 #[derive(Debug, Default, Clone)]
 pub struct Details {
-    /// The repository that the model goes to, as owner/name.
+    /// The repository that the model is uploaded to, as owner/name.
     pub repo: String,
-    /// The license, by the hub's id.
+    /// The license, by its id on the hub.
     pub license: Option<String>,
     /// ISO 639 codes of the languages of the data.
     pub language: Vec<String>,
-    /// Data sets of the hub that it was trained on, as owner/name.
+    /// Data sets on the hub that the model was trained on, as owner/name.
     pub dataset: Vec<String>,
-    /// Files with what `cpc probe --json` printed of its features.
+    /// Files with the output of `cpc probe --json` for its features.
     pub probe: Vec<PathBuf>,
-    /// Files with what `cpc abx --json` printed of its features.
+    /// Files with the output of `cpc abx --json` for its features.
     pub abx: Vec<PathBuf>,
 }
 
 impl Details {
-    /// Whether nothing is said.
+    /// Whether no details are given.
     pub fn is_empty(&self) -> bool {
         let lists = [self.language.is_empty(), self.dataset.is_empty(), self.probe.is_empty(), self.abx.is_empty()];
         self.license.is_none() && lists == [true; 4]
@@ -36,7 +36,7 @@ impl Details {
         self.repo.rsplit('/').next().unwrap_or(&self.repo)
     }
 
-    /// What is said, without reports.
+    /// The details without the reports.
     pub fn about(&self) -> About<'_> {
         About {
             name: self.name(),
@@ -47,15 +47,15 @@ impl Details {
         }
     }
 
-    /// The card of a model of some kind (`models`, such as `text models`) that no run wrote a card for: the README.md in `dir` as it
-    /// is if there is one, else what `make` makes of these details.
+    /// The card of a model of some kind (`models`, such as `text models`) for which no run wrote a card. If `dir` has a README.md, it is
+    /// used unchanged; otherwise `make` generates a card from these details.
     ///
     /// # Errors
-    /// Details are given and there is a README.md, or they are reports, which such a card has no place for; or a file cannot be read.
+    /// Details are given although there is a README.md; or they are reports, which such a card cannot include; or a file cannot be read.
     pub fn card(&self, models: &str, dir: &Path, make: impl FnOnce(About) -> String) -> Result<Vec<u8>> {
         if !self.probe.is_empty() || !self.abx.is_empty() {
             return Err(Error::usage(
-                format!("--probe and --abx are not for {models}: their cards have no place for reports"),
+                format!("--probe and --abx are not for {models}: their cards cannot include reports"),
                 "leave them out, and write what you measured into README.md next to the model",
             ));
         }
@@ -67,8 +67,8 @@ impl Details {
             return std::fs::read(&path).map_err(Error::io(&path, "read"));
         }
         Err(Error::usage(
-            format!("{}: is there already, so --license and the like have no place in it", path.display()),
-            "write them into its header yourself, or move it away: then a card is made",
+            format!("{}: exists already, so --license and similar options cannot be added to it", path.display()),
+            "write them into its header yourself, or move the file elsewhere: then a card is generated",
         ))
     }
 }

@@ -1,7 +1,7 @@
 //! The model card: `README.md` of a model directory, with the header that the Hugging Face hub reads.
 //!
-//! It states what is known about a model and nothing else: its architecture from `config.json`, and its training and its figures if they
-//! are given. Its PyTorch program is written for this one architecture, and computes the z and c of [`crate::features`].
+//! It states only what is known about a model: its architecture from `config.json`, and its training and its figures if they are given. Its
+//! PyTorch program is written for this one architecture, and computes the same z and c as [`crate::features`].
 
 mod details;
 mod strings;
@@ -41,7 +41,7 @@ impl About<'_> {
         )
     }
 
-    /// A card that says no more than what kind of model it is.
+    /// A card that states only what kind of model it is.
     pub fn minimal(&self, kind: &str) -> String {
         format!(
             "{}\n# {}\n\nA model of the kind `{kind}`, trained with [cpc-toolkit](https://crates.io/crates/cpc-toolkit). `cpc info` describes it.\n",
