@@ -102,7 +102,8 @@ where
     let text = value.to_str().ok_or_else(|| {
         Error::usage(format!("--{name} {}: is not UTF-8", value.to_string_lossy()), "write it in UTF-8")
     })?;
-    text.parse().map_err(|e: T::Err| Error::usage(format!("--{name} {text}: {e}"), "`--help` lists the possible values"))
+    text.parse()
+        .map_err(|e: T::Err| Error::usage(format!("--{name} {text}: {e}"), "`--help` lists the possible values"))
 }
 
 #[cfg(test)]

@@ -79,8 +79,7 @@ struct Report<'a> {
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Who says X.
-const MODES: [(&str, &str); 2] =
-    [("within", "The speaker of A and B"), ("across", "A different speaker from A and B")];
+const MODES: [(&str, &str); 2] = [("within", "The speaker of A and B"), ("across", "A different speaker from A and B")];
 
 /// The distance between two frames.
 const DISTANCES: [(&str, &str); 2] = [

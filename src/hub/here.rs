@@ -27,7 +27,10 @@ pub fn fetch_model(
     let repo = hub.settings().reference(reference)?;
     if repo.kind() == RepoKind::Dataset {
         let what = format!("{repo} is a data set");
-        return Err(Error::usage(what, "give a model; the commands that accept a data set as DATA fetch it themselves"));
+        return Err(Error::usage(
+            what,
+            "give a model; the commands that accept a data set as DATA fetch it themselves",
+        ));
     }
     let fetched = hub.fetch_model(&repo, wanted, &download(session))?;
     Ok((repo, fetched))

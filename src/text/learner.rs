@@ -158,9 +158,10 @@ impl Learner {
             "normalizer": self.normalizer, "pre_tokenizer": self.pre_tokenizer, "post_processor": null,
             "decoder": decoder, "model": model,
         });
-        serde_json::to_vec_pretty(&file).map_err(|e| e.to_string()).and_then(Tokenizer::from_bytes).map_err(|what| {
-            Error::failed(format!("the new tokenizer {what}"), "report this as a bug in cpc")
-        })
+        serde_json::to_vec_pretty(&file)
+            .map_err(|e| e.to_string())
+            .and_then(Tokenizer::from_bytes)
+            .map_err(|what| Error::failed(format!("the new tokenizer {what}"), "report this as a bug in cpc"))
     }
 }
 

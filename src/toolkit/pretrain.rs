@@ -143,8 +143,9 @@ fn run(
     }
     observer.note(&prepared.about);
     if resume {
-        let place =
-            from.as_ref().map_or("the beginning, as there is no checkpoint yet".into(), |(p, _)| p.display().to_string());
+        let place = from
+            .as_ref()
+            .map_or("the beginning, as there is no checkpoint yet".into(), |(p, _)| p.display().to_string());
         observer.note(&format!("resuming from {place}"));
     }
     let train = config.train()?;

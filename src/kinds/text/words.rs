@@ -52,7 +52,11 @@ pub fn expand_words(
     };
     let (_, dim) = table.dims2()?;
     let old = table.flatten_all()?.to_vec1::<f32>()?;
-    session.observer.note(&format!("{}: a vocabulary of {} words, {dim}-dimensional", model.reference, vocabulary.len()));
+    session.observer.note(&format!(
+        "{}: a vocabulary of {} words, {dim}-dimensional",
+        model.reference,
+        vocabulary.len()
+    ));
     let accept = |word: &str| model.tokenizer.is_word(word);
     let new = expand::expand(&vocabulary, &old, dim, vectors, most, &accept)?;
     let tokenizer = model.tokenizer.with_words(&new.words)?;

@@ -78,7 +78,10 @@ pub(in crate::kinds::audio) fn card(details: &Details, dir: &Path, config: &Audi
                 return Ok(own);
             }
             return Err(Error::usage(
-                format!("{}: not as cpc wrote it, so --license and similar options cannot be added to it", path.display()),
+                format!(
+                    "{}: not as cpc wrote it, so --license and similar options cannot be added to it",
+                    path.display()
+                ),
                 "write them into its header yourself, or move the file elsewhere: then a card is generated",
             ));
         }
