@@ -32,8 +32,8 @@ pub struct TextDataConfig {
     pub lower_case: bool,
     /// The maximum number of tokens per sentence; longer sentences are truncated.
     pub max_tokens: usize,
-    /// The fraction of a sentence's tokens that are dropped at random each time it is trained on, as in the word dropout of Iyyer et al.
-    /// 2015. Without it, a corpus that is read many times is memorized. Not in the paper.
+    /// The fraction of a sentence's tokens that are dropped at random each time it is trained on, as in the word dropout of
+    /// Iyyer et al. 2015. Without it, a corpus that is read many times is memorized. Not in the paper.
     pub token_dropout: f64,
     /// Sentences per window. 9 with K = 3: the setting of public ports, as given by the authors (6 seen, 3 to predict).
     pub window: usize,
