@@ -104,6 +104,7 @@ impl Observer for Console {
         }
         let rate = at.done / state.began.elapsed().as_secs_f64().max(1e-3);
         if let Some(bar) = &state.bar {
+            bar.set_length(at.of as u64);
             bar.set_position(at.done as u64);
             bar.set_message(if bytes { at.what.to_string() } else { format!("{rate:.0} {} per second", at.unit) });
         }

@@ -1,17 +1,18 @@
-//! Ctrl-C and SIGTERM: a request to stop at the next suitable moment.
+//! Ctrl-C and SIGTERM: they stop work at the next suitable moment, if it can be stopped, and otherwise end the process.
 
 use cpc::error::{Error, Result};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use cpc::observer::Session;
 
-/// A flag that Ctrl-C and SIGTERM set. The second signal ends the process at once.
-pub(crate) fn interruptible() -> Result<Arc<AtomicBool>> {
+/// Lets Ctrl-C and SIGTERM stop the work of a session. The second signal ends the process at once.
+pub(crate) fn stop_by_signals(session: &Session) -> Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
-    let stop = Arc::new(AtomicBool::new(false));
+    use signal_hook::flag::{register, register_conditional_shutdown};
     for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())
-            .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
+        // In this order: what is set by this signal must not make it the second one.
+        register_conditional_shutdown(signal, 130, session.unwatched.clone())
+            .and_then(|_| register_conditional_shutdown(signal, 130, session.stop.clone()))
+            .and_then(|_| register(signal, session.stop.clone()))
             .map_err(Error::io("signals", "listen to"))?;
     }
-    Ok(stop)
+    Ok(())
 }

@@ -128,17 +128,15 @@ impl Cli {
 
 /// Connects the library's work to this terminal. Ctrl-C stops the work.
 fn session<'a>(console: &'a Console, device: &str) -> Result<Session<'a>> {
-    Ok(Session {
-        observer: console,
-        stop: interrupt::interruptible()?,
-        device: device::parse(device)?,
-        offline: console.terminal.offline,
-    })
+    let session =
+        Session { device: device::parse(device)?, offline: console.terminal.offline, ..Session::new(console)? };
+    interrupt::stop_by_signals(&session)?;
+    Ok(session)
 }
 
 fn main() -> ExitCode {
     cpc::memory::keep_large_blocks();
-    cpc::audio::hush_decoder_panics();
+    cpc::guard::hush();
     let cli = Cli::parse();
     // SAFETY: no other thread has been started yet.
     let set = |name: &str, threads: usize| unsafe { std::env::set_var(name, threads.to_string()) };

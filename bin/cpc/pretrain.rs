@@ -175,8 +175,9 @@ impl Pretrain {
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
         let toolkit = Toolkit::standard();
         let mut layers = self.layers(&toolkit)?;
-        // A corpus may come with its own recipe, used if the command line names none.
-        let recipe = self.data.as_ref().map(|data| data.join("cpc.toml")).filter(|recipe| recipe.is_file());
+        // A corpus may come with its own recipe, used if the command line names none. A run that is resumed has its configuration.
+        let begun = self.resume && self.out.as_ref().is_some_and(|out| out.join("config.toml").exists());
+        let recipe = self.data.as_ref().filter(|_| !begun).map(|data| data.join("cpc.toml")).filter(|r| r.is_file());
         if let (Some(recipe), None, None) = (recipe, &layers.preset, &layers.file) {
             terminal.note(&format!("configuration: {} (--preset or --config replace it)", recipe.display()));
             layers.file = Some(recipe);

@@ -4,9 +4,9 @@
 //! only from shortly before the range (its frames borrow bits from earlier frames and overlap with them). If a seek does
 //! not land where it should, the file is read again from the beginning before it is reported as damaged.
 
-use crate::audio::guard::guarded;
 use crate::audio::source::{Input, Recording, stream};
 use crate::audio::{AudioInfo, Format};
+use crate::guard::guarded;
 use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS};

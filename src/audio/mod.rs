@@ -10,7 +10,6 @@ pub mod augment;
 mod decode;
 #[cfg(test)]
 pub(crate) mod fixtures;
-mod guard;
 mod live;
 pub mod mel;
 mod ogg;
@@ -21,8 +20,6 @@ mod source;
 mod wav;
 mod xing;
 
-pub(crate) use guard::guarded;
-pub use guard::hush as hush_decoder_panics;
 pub use live::LiveResampler;
 pub use probe::{EXTENSIONS, is_audio_name, probe};
 pub use reader::{Reader, read};

@@ -65,7 +65,12 @@ impl Layers {
     /// DATA, if a layer other than the file sets it.
     pub fn data(&self) -> Option<&str> {
         let flag = self.flags.iter().rev().find(|(key, _)| *key == "data.path").and_then(|(_, value)| value.as_str());
-        let set = || self.set.iter().rev().find_map(|text| text.trim().strip_prefix("data.path="));
+        let set = || {
+            self.set.iter().rev().find_map(|text| {
+                let (key, value) = text.split_once('=')?;
+                (key.trim() == "data.path").then(|| value.trim().trim_matches(['"', '\'']))
+            })
+        };
         flag.or_else(set)
     }
 

@@ -8,6 +8,7 @@ use crate::hub::check::is_hash;
 use crate::hub::failure::{Asked, Trouble, offline};
 use crate::hub::reference::{RepoKind, RepoRef};
 use crate::hub::settings::Settings;
+use crate::observer::{Session, Watch};
 use hf_hub::repository::{HFRepository, RepoTypeDataset, RepoTypeModel};
 use hf_hub::{HFClient, HFResult};
 use std::future::Future;
@@ -50,6 +51,8 @@ pub struct Hub {
     /// None if no connection may be made.
     online: Option<Online>,
     stop: Arc<AtomicBool>,
+    /// Requests to stop are looked at while there is a hub.
+    _watch: Option<Watch>,
 }
 
 #[derive(Debug)]
@@ -66,12 +69,13 @@ impl Hub {
     /// The endpoint is not a valid address, or a client cannot be created.
     pub fn new(settings: Settings) -> Result<Hub> {
         let online = if settings.offline { None } else { Some(Online::new(&settings)?) };
-        Ok(Hub { settings, online, stop: Arc::default() })
+        Ok(Hub { settings, online, stop: Arc::default(), _watch: None })
     }
 
-    /// Makes all operations stop early with [`Error::Interrupted`] when the flag is set to true.
-    pub fn stop_on(mut self, flag: Arc<AtomicBool>) -> Hub {
-        self.stop = flag;
+    /// Makes all operations stop early with [`Error::Interrupted`] when the session's `stop` is set.
+    pub fn stop_on(mut self, session: &Session) -> Hub {
+        self.stop = session.stop.clone();
+        self._watch = Some(session.watch());
         self
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// An environment variable has a value that cannot be used.
 pub fn hub(session: &Session) -> Result<Hub> {
-    Ok(Hub::new(Settings::from_env(session.offline)?)?.stop_on(session.stop.clone()))
+    Ok(Hub::new(Settings::from_env(session.offline)?)?.stop_on(session))
 }
 
 /// A model on the hub, along with what was fetched of it: the files for which `wanted` returns true.
@@ -32,8 +32,9 @@ pub fn fetch_model(
             "give a model; the commands that accept a data set as DATA fetch it themselves",
         ));
     }
-    let fetched = hub.fetch_model(&repo, wanted, &download(session))?;
-    Ok((repo, fetched))
+    let fetched = hub.fetch_model(&repo, wanted, &download(session));
+    session.observer.done();
+    Ok((repo, fetched?))
 }
 
 /// A model, which is fetched if it is on the hub.
@@ -104,7 +105,9 @@ fn chosen(hub: &Hub, repo: &RepoRef, choose: impl Fn(&[String]) -> Result<Chosen
             Ok(chosen.files)
         },
         &download(session),
-    )?;
+    );
+    session.observer.done();
+    let fetched = fetched?;
     let name = pinned(repo, &fetched, session)?;
     Ok(Here { path: if place.is_empty() { fetched.dir } else { fetched.dir.join(place) }, name })
 }
@@ -145,6 +148,13 @@ fn pinned(repo: &RepoRef, fetched: &Fetched, session: &Session) -> Result<String
 /// The text is not a reference.
 pub fn is_model(reference: &str, session: &Session) -> Result<bool> {
     Ok(Settings::from_env(session.offline)?.reference(reference)?.kind() == RepoKind::Model)
+}
+
+/// Whether `kept`, a reference to a commit, is what `asked` resolved to.
+pub fn pins(kept: &str, asked: &str) -> bool {
+    let Ok(settings) = Settings::from_env(true) else { return false };
+    let read = |text: &str| settings.reference(text).ok().filter(|_| RepoRef::is_reference(text));
+    matches!((read(kept), read(asked)), (Some(kept), Some(asked)) if kept.pins(&asked))
 }
 
 /// Reports the progress of a download to the observer.

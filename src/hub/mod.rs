@@ -40,7 +40,7 @@ pub use check::RepoFile;
 pub use client::Hub;
 #[cfg(feature = "hub")]
 pub use fetch::{Fetched, Progress, Resolved, not_a_model};
-pub use here::{data, file, is_model, model};
+pub use here::{data, file, is_model, model, pins};
 #[cfg(feature = "hub")]
 pub use here::{fetch_model, hub};
 #[cfg(feature = "hub")]

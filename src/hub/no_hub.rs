@@ -20,6 +20,11 @@ pub fn is_model(reference: &str, _: &Session) -> Result<bool> {
     Err(not_built(reference))
 }
 
+/// Whether `kept`, a reference to a commit, is what `asked` resolved to. Never: this build resolves nothing.
+pub fn pins(_: &str, _: &str) -> bool {
+    false
+}
+
 /// A model.
 ///
 /// # Errors

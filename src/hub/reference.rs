@@ -108,6 +108,15 @@ impl RepoRef {
         Ok(self)
     }
 
+    /// Whether this reference, to a commit, is what `asked` resolved to: the same repository and path, and no other commit.
+    #[cfg(any(feature = "hub", test))]
+    pub(super) fn pins(&self, asked: &RepoRef) -> bool {
+        let commit =
+            |r: &RepoRef| r.named_revision().is_some_and(|r| r.len() == 40 && r.bytes().all(|b| b.is_ascii_hexdigit()));
+        let alike = |r: &RepoRef| (r.kind, r.owner.clone(), r.name.clone(), r.path.clone());
+        alike(self) == alike(asked) && (self.revision == asked.revision || commit(self) && !commit(asked))
+    }
+
     /// The same repository and revision, without a path.
     pub fn root(&self) -> RepoRef {
         RepoRef { path: None, ..self.clone() }
@@ -316,6 +325,7 @@ fn segment_fault(segment: &str) -> Option<String> {
 }
 
 /// Whether a path given by a hub stays below the folder in which it is placed, on any system.
+#[cfg(any(feature = "hub", test))]
 pub(super) fn is_safe(path: &str) -> bool {
     let bad = |c: char| c.is_control() || "\\:".contains(c);
     !path.is_empty()
@@ -332,6 +342,25 @@ mod tests {
     fn parsed(text: &str) -> (RepoKind, String, Option<String>, Option<String>) {
         let r = RepoRef::parse(text, "hub.example:8080").unwrap_or_else(|e| panic!("{text}: {e}"));
         (r.kind, format!("{}/{}", r.owner, r.name), r.revision, r.path)
+    }
+
+    #[test]
+    fn a_reference_at_a_commit_is_what_one_without_resolved_to() {
+        let read = |text: &str| RepoRef::parse(text, "").unwrap();
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let kept = read(&format!("hf:owner/name@{commit}/folder"));
+        for asked in [
+            "hf:owner/name/folder",
+            "hf://owner/name@v1.0/folder",
+            "https://huggingface.co/owner/name/tree/main/folder",
+        ] {
+            assert!(kept.pins(&read(asked)), "{asked}");
+        }
+        let other = format!("hf:owner/name@{}/folder", commit.replace('0', "f"));
+        for asked in ["hf:owner/name", "hf:owner/other/folder", "hf://datasets/owner/name/folder", &other] {
+            assert!(!kept.pins(&read(asked)), "{asked}");
+        }
+        assert!(kept.pins(&kept) && !read("hf:owner/name@v1").pins(&read("hf:owner/name")));
     }
 
     #[test]

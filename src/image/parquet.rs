@@ -3,10 +3,10 @@
 //! The files of a directory are distinguished by their names: those with `train` in the name are for training, those with `test` (or `valid`,
 //! if there is no test) are for testing.
 
-use crate::audio::guarded;
 use crate::config::ImageSize;
 use crate::data::columns::{damaged, open};
 use crate::error::{Error, Problem, Result};
+use crate::guard::guarded;
 use crate::image::{ImageSet, Images};
 use parquet::file::reader::FileReader;
 use parquet::record::Field;

@@ -128,9 +128,9 @@ pub trait Kind: Sync {
         &[]
     }
 
-    /// Keys whose values a run settles by itself when it starts. A resumed run keeps them.
-    fn settled_keys(&self) -> &'static [&'static str] {
-        &[]
+    /// Whether a run that was asked for `value` of `key` settles the value by itself when it starts. A resumed run keeps what it settled.
+    fn settles(&self, _key: &str, _value: &str) -> bool {
+        false
     }
 
     /// Prefixes of DATA that stand for something other than a plain path.

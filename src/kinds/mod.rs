@@ -26,7 +26,8 @@ pub use kind::{Conclude, Inspected, Job, Kind, Prepared, ProbeRequest, Probed, P
 pub use model::{Convert, ExtractRequest, Extracted, Live, LiveStream, Model, Source, not_for};
 pub use run_config::RunConfig;
 
-/// The kinds of this crate, in the order in which they are asked whether DATA is for them. The first is used where nothing decides.
+/// The kinds of this crate, in the order in which they are asked whether DATA is for them. The first is asked last, and is used
+/// where nothing decides.
 pub static STANDARD: &[&dyn Kind] = &[
     &audio::AUDIO,
     #[cfg(feature = "text")]

@@ -3,6 +3,7 @@
 use super::kind::Kind;
 use crate::config::{Layers, Schedule, Sections, TrainConfig, layers};
 use crate::error::{Error, Problem, Result};
+use crate::hub::pins;
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};
@@ -70,15 +71,18 @@ impl RunConfig {
         let mut different = Vec::new();
         for (key, value) in &new {
             let before = old.get(key);
-            if before == Some(value) || FREE.contains(&key.as_str()) || self.kind.free_keys().contains(&key.as_str()) {
+            if before == Some(value) {
                 continue;
             }
             let (before_text, text) = (before.map_or("unset".into(), plain), plain(value));
-            let pinned = !text.is_empty() && before_text.starts_with(&format!("{text}@"));
-            if pinned || self.kind.settled_keys().contains(&key.as_str()) {
+            // What is on the hub may have changed: the run keeps its commit, and what it settled by itself.
+            if pins(&before_text, &text) || self.kind.settles(key, &text) {
                 if let Some(before) = before {
                     set(&mut kept.table, key, before.clone());
                 }
+                continue;
+            }
+            if FREE.contains(&key.as_str()) || self.kind.free_keys().contains(&key.as_str()) {
                 continue;
             }
             different.push(format!("{key} is {before_text} in this run, and {text} is asked for"));

@@ -6,10 +6,12 @@ mod descent;
 mod estimator;
 #[cfg(test)]
 pub(crate) mod slope;
+#[cfg(feature = "images")]
+mod sum;
 
 pub use contrast::{Contrast, Latents};
-#[cfg(feature = "images")]
-pub(crate) use descent::Sum;
 pub use descent::{Descent, OfImages};
 #[cfg(feature = "images")]
 pub(crate) use estimator::{Estimator, rolled};
+#[cfg(feature = "images")]
+pub(crate) use sum::Sum;

@@ -7,7 +7,7 @@ pub use lines::{Figures, TrainLine, ValidLine};
 use crate::error::Result;
 use candle_core::Device;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Receives reports on the progress of work. Every method does nothing unless it is overridden. Methods may be called from several threads.
 pub trait Observer: Sync {
@@ -57,6 +57,8 @@ pub struct Session<'a> {
     pub observer: &'a dyn Observer,
     /// Stops the work at the next suitable moment when it is set.
     pub stop: Arc<AtomicBool>,
+    /// Whether no work looks at `stop` now. Something that is to stop the work had better end it at once then.
+    pub unwatched: Arc<AtomicBool>,
     /// The device on which models are computed.
     pub device: Device,
     /// Whether network connections are forbidden: only what the cache contains of the hub is used.
@@ -69,6 +71,25 @@ impl<'a> Session<'a> {
     /// # Errors
     /// There is a GPU, but it cannot be used.
     pub fn new(observer: &'a dyn Observer) -> Result<Self> {
-        Ok(Session { observer, stop: Arc::default(), device: crate::device::parse("auto")?, offline: false })
+        let unwatched = Arc::new(AtomicBool::new(true));
+        Ok(Session { observer, stop: Arc::default(), unwatched, device: crate::device::parse("auto")?, offline: false })
+    }
+
+    /// Announces that the work looks at `stop` until the returned value is dropped.
+    pub fn watch(&self) -> Watch {
+        Watch { unwatched: self.unwatched.clone(), before: self.unwatched.swap(false, Ordering::Relaxed) }
+    }
+}
+
+/// The time in which work looks at the `stop` of its session.
+#[derive(Debug)]
+pub struct Watch {
+    unwatched: Arc<AtomicBool>,
+    before: bool,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.unwatched.store(self.before, Ordering::Relaxed);
     }
 }

@@ -1,8 +1,8 @@
 //! Reads documents, or sentences, from the rows of a parquet file.
 
-use crate::audio::guarded;
 use crate::data::columns::{ByteRows, damaged, open, row_name};
 use crate::error::{Error, Result};
+use crate::guard::guarded;
 use crate::text::documents::{LONGEST_DOCUMENT, document};
 use crate::text::reading::Reading;
 use crate::text::source::Split;

@@ -1,9 +1,9 @@
 //! Maps sentences to token ids, as specified by a `tokenizer.json` of the `tokenizers` crate.
 
-use crate::audio::guarded;
 use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::guard::guarded;
 use serde_json::Value;
 use std::path::Path;
 use tokenizers::{NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};

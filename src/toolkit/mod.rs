@@ -133,8 +133,9 @@ impl Toolkit {
             }
         }
         if let Some(data) = from.data() {
-            for &kind in &possible {
-                if kind.claims(Path::new(data))? {
+            // If the data are for a kind that has no such keys, its error names them.
+            for kinds in [&possible, &self.kinds] {
+                if let Some(kind) = claiming(kinds, Path::new(data))? {
                     return Ok(kind);
                 }
             }
@@ -147,12 +148,7 @@ impl Toolkit {
 
     /// The kind that data are for; the first kind if none claims them.
     pub(crate) fn kind_of_data(&self, data: &Path) -> Result<&'static dyn Kind> {
-        for &kind in &self.kinds {
-            if kind.claims(data)? {
-                return Ok(kind);
-            }
-        }
-        self.usual()
+        claiming(&self.kinds, data)?.map_or_else(|| self.usual(), Ok)
     }
 
     /// DATA as stored in a configuration: absolute, so that a run can be resumed from any directory. References, and what follows a
@@ -188,6 +184,10 @@ impl Toolkit {
         }
         if model_dir::kind(reference).is_some() {
             return Ok(true);
+        }
+        // Features may be in a directory that is named like a baseline.
+        if reference.join("index.json").is_file() {
+            return Ok(false);
         }
         for kind in &self.kinds {
             if kind.recognizes(reference)? {
@@ -225,6 +225,16 @@ impl Toolkit {
         let weights = (name.ends_with(".safetensors") || name.ends_with(".pt")) && !name.contains('/');
         weights || name == "README.md" || self.kinds.iter().any(|kind| kind.files().contains(&name))
     }
+}
+
+/// The kind that claims data. The first kind, which is also used for data that none claims, is asked last.
+fn claiming(kinds: &[&'static dyn Kind], data: &Path) -> Result<Option<&'static dyn Kind>> {
+    for &kind in kinds.iter().skip(1).chain(kinds.first()) {
+        if kind.claims(data)? {
+            return Ok(Some(kind));
+        }
+    }
+    Ok(None)
 }
 
 impl Default for Toolkit {

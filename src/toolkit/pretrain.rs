@@ -71,6 +71,7 @@ impl Toolkit {
                     "check the path, or give DATA to start a run",
                 ));
             }
+            run_dir::check_new(out, what.overwrite)?;
             session.observer.note(&format!("{}: there is no run yet; starting it", out.display()));
         } else if what.resume {
             let from = run_dir::latest(out)?;
@@ -93,19 +94,16 @@ impl Toolkit {
 
     /// The configuration that a command that resumes a run requests.
     fn asked(&self, old: &RunConfig, layers: &Layers) -> Result<RunConfig> {
-        if layers.preset.is_some() || layers.file.is_some() {
-            let named = Layers { preset: layers.preset.clone(), file: layers.file.clone(), ..Layers::default() };
-            let kind = self.choose(&named)?;
-            if kind.name() != old.kind().name() {
-                return Err(Error::usage(
-                    format!(
-                        "--resume: this run is of the kind {}, and {} is requested",
-                        old.kind().name(),
-                        kind.name()
-                    ),
-                    "leave out --preset and --config, or choose another --out",
-                ));
-            }
+        let named = match (&layers.preset, &layers.file) {
+            (Some(preset), _) => Some(self.kind_of_preset(preset)?),
+            (None, Some(file)) => self.kind_of_config(file)?,
+            (None, None) => None,
+        };
+        if let Some(kind) = named.filter(|kind| kind.name() != old.kind().name()) {
+            return Err(Error::usage(
+                format!("--resume: this run is of the kind {}, and {} is requested", old.kind().name(), kind.name()),
+                "leave out --preset and --config, or choose another --out",
+            ));
         }
         old.overlaid(layers)
     }
@@ -151,6 +149,7 @@ fn run(
     let train = config.train()?;
     let step = from.as_ref().map_or(0, |(_, state)| state.step);
     observer.start(step, train.steps, prepared.task.unit());
+    let watch = session.watch();
     let finished = prepared.task.train(&Lap {
         config: &train,
         seed: config.seed(),
@@ -159,6 +158,7 @@ fn run(
         observer,
         stop: &session.stop,
     });
+    drop(watch);
     observer.done();
     let finished = finished?;
     let name = std::path::absolute(out).map_err(Error::io(out, "find"))?;

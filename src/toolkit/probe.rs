@@ -150,6 +150,7 @@ impl<'a> Probing<'a> {
             rows.extend(self.extracted(&name, &*model, layers)?);
         }
         let observer = self.session.observer;
+        let _watch = self.session.watch();
         let outcome = probe(&self.task, &rows, &|text| observer.detail(text))?;
         Ok(Probed {
             described: Described::new(&outcome, outcome.to_string())?,

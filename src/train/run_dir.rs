@@ -29,10 +29,18 @@ pub fn check_new(run: &Path, overwrite: bool) -> Result<()> {
         return Err(Error::usage(format!("--out {}: is a file", run.display()), "choose a directory"));
     }
     if run.exists() && !overwrite && !ours(run)?.is_empty() {
-        return Err(Error::usage(
-            format!("--out {}: there is a run already", run.display()),
-            "resume it with --resume, replace it with --overwrite, or choose another directory",
-        ));
+        let (what, remedy) = if run.join("config.toml").exists() {
+            (
+                "there is a run already",
+                "resume it with --resume, replace it with --overwrite, or choose another directory",
+            )
+        } else {
+            (
+                "there are files of a run without its config.toml",
+                "replace them with --overwrite, or choose another directory",
+            )
+        };
+        return Err(Error::usage(format!("--out {}: {what}", run.display()), remedy));
     }
     Ok(())
 }

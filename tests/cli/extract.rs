@@ -358,3 +358,27 @@ fn a_stream_gives_frames_before_its_end_and_stops_when_nobody_reads() {
     drop(input);
     assert!(child.wait().unwrap().success());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_stream_that_waits_for_its_input_ends_at_once_when_asked_to() {
+    use std::io::{Read, Write};
+    let place = Place::with_model();
+    for signal in ["INT", "TERM"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cpc"))
+            .current_dir(place.at("."))
+            .args(["extract", "model", "-", "--stream"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(&vec![0; 32_000]).unwrap();
+        input.flush().unwrap();
+        child.stdout.take().unwrap().read_exact(&mut vec![0; 70 * 40]).unwrap(); // now it waits for more
+        assert!(Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{signal}");
+        drop(input);
+    }
+}

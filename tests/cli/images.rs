@@ -213,6 +213,11 @@ fn what_is_wrong_with_images_is_said_with_the_file() {
     place.ok(&format!("pretrain squares --preset dim-local {DIM} --steps 2 --out small"));
     let card = place.ok("hub push small owner/squares --dry-run --license mit");
     assert!(card.contains("vector Y of 8 numbers") && card.contains("extract hf:owner/squares DATA"), "{card}");
+    // Other files beside images do not make them something else, nor does a configuration without a kind.
+    fs::write(place.at("squares/notes.tsv"), "a note\n").unwrap();
+    fs::write(place.at("few.toml"), "[train]\nsteps = 2\n").unwrap();
+    place.ok(&format!("pretrain squares --config few.toml {DIM} --out told"));
+    place.ok("pretrain squares --config few.toml --resume --out told");
     place.fails("convert small small.pt", 2, &["is a model of images"]);
     place.fails("extract small squares --layer c --out features", 2, &["none of conv, fc, y"]);
     place.fails("probe small", 2, &["no images to probe with"]);

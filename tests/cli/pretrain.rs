@@ -374,6 +374,10 @@ fn a_corpus_may_bring_its_recipe() {
     assert!(shown("info run/model").contains("GRU of 10"));
     assert!(shown("pretrain corpus --print-config").contains("hidden_dim = 12"));
     assert!(shown("pretrain corpus --print-config --preset cpc2018").contains("hidden_dim = 512"));
+    // A run that is resumed keeps its own configuration.
+    place.ok("pretrain corpus --out longer --steps 30");
+    place.ok("pretrain corpus --out longer --resume");
+    assert!(fs::read_to_string(place.at("longer/config.toml")).unwrap().contains("steps = 30"));
 }
 
 #[test]

@@ -127,6 +127,7 @@ fn sentences_are_probed_against_baselines() {
     place.fails("probe run", 2, &["labeled sentences", "--data FILE"]);
     place.fails("probe run --data task.tsv --labels speaker", 2, &["--labels is not for text models"]);
     place.fails("probe run --data task.tsv --baselines mfcc", 2, &["mfcc is not for text models"]);
+    place.fails("probe run --data task.tsv --l2=-1", 2, &["--l2 -1"]);
     place.fails("probe run --data none.tsv", 1, &["none.tsv"]);
 }
 
@@ -186,6 +187,9 @@ fn what_does_not_fit_is_said() {
     place.fails("pretrain empty.txt --config text.toml --out y", 1, &["no words"]);
     assert!(!place.at("y").exists());
     place.ok("pretrain walk.txt --config text.toml --steps 2 --out run");
+    // Documents are text, whatever reads other files of this name.
+    fs::write(place.at("docs.jsonl"), "{\"text\": \"one two three\"}\n").unwrap();
+    assert!(place.ok("pretrain docs.jsonl --print-config").contains("kind = \"cpc-text\""));
     place.fails("convert run/model x.pt", 2, &["model of text"]);
     fs::write(place.at("run/model/tokenizer.json"), "{}").unwrap();
     place.fails("extract run walk.txt --out x", 1, &["tokenizer.json"]);

@@ -82,19 +82,13 @@ impl ProbeTask {
         self.frame_rate = options.get("frame-rate")?;
         self.hidden = options.get("hidden")?;
         self.seed = options.get("seed")?.unwrap_or(0);
-        self.l2 = match options.get::<String>("l2")?.as_deref() {
-            None | Some("auto") => None,
-            Some(_) => options.get("l2")?,
-        };
-        let positive = |name: &str, value: Option<f64>, from: f64| match value {
-            Some(x) if !x.is_finite() || x < from => {
-                Err(Error::usage(format!("--{name} {x}: is out of range"), "give a number above 0, or from 0 for --l2"))
+        self.l2 = penalty(options)?;
+        for (name, rate) in [("label-rate", Some(self.label_rate)), ("frame-rate", self.frame_rate)] {
+            if let Some(x) = rate.filter(|x| !x.is_finite() || *x <= 0.0) {
+                return Err(Error::usage(format!("--{name} {x}: is out of range"), "give a number above 0"));
             }
-            _ => Ok(()),
-        };
-        positive("label-rate", Some(self.label_rate), f64::MIN_POSITIVE)?;
-        positive("frame-rate", self.frame_rate, f64::MIN_POSITIVE)?;
-        positive("l2", self.l2, 0.0)
+        }
+        Ok(())
     }
 
     fn reading(&self, set: &FeatureSet) -> Reading {
@@ -107,6 +101,22 @@ impl ProbeTask {
             limit: memory_limit(),
             stop: self.stop.clone(),
         }
+    }
+}
+
+/// The penalty that `--l2` gives; `None` for `auto`.
+///
+/// # Errors
+/// It is not a number from 0.
+pub fn penalty(options: &Options) -> Result<Option<f64>> {
+    if options.get::<String>("l2")?.is_none_or(|l2| l2 == "auto") {
+        return Ok(None);
+    }
+    match options.get::<f64>("l2")? {
+        Some(l2) if !l2.is_finite() || l2 < 0.0 => {
+            Err(Error::usage(format!("--l2 {l2}: is out of range"), "give `auto` or a number from 0"))
+        }
+        l2 => Ok(l2),
     }
 }
 

@@ -38,7 +38,7 @@ impl FeatureFormat for Safetensors {
     }
 
     fn rows(&self, _: &Path, _: usize, _: bool) -> Result<Box<dyn RowWriter>> {
-        let why = "sentences have no names for their tensors";
+        let why = "rows without names cannot be tensors";
         Err(no_rows(self.name(), why, "npy, or parquet to store each sentence with its vector"))
     }
 }

@@ -78,7 +78,7 @@ impl Kind for Audio {
 
     /// Checkpoints of CPC_audio, weights next to their `config.json`, and the spectral features that serve as baselines for learned ones.
     fn recognizes(&self, reference: &Path) -> Result<bool> {
-        if spectral(reference).is_some() && !reference.exists() {
+        if spectral(reference).is_some() {
             return Ok(true);
         }
         if reference.extension().is_some_and(|e| e == "pt" || e == "safetensors") {
@@ -91,7 +91,7 @@ impl Kind for Audio {
     }
 
     fn open(&self, path: &Path, reference: &str, session: &Session) -> Result<Box<dyn Model>> {
-        if let Some(kind) = spectral(path).filter(|_| !path.exists()) {
+        if let Some(kind) = spectral(path) {
             return Ok(Box::new(Spectral(kind)));
         }
         Ok(Box::new(open(path, reference, session)?))

@@ -99,7 +99,9 @@ impl Model for AudioModel {
                     }
                 };
                 let bad = on_bad_file(&request.options)?;
+                let watch = session.watch();
                 let index = extract(&extractor, &made, &corpora, bad, &request.out, &progress, &session.stop);
+                drop(watch);
                 session.observer.done();
                 index?
             }
@@ -272,6 +274,9 @@ impl Model for Spectral {
                 "leave out --format, and give recordings as INPUT",
             ));
         };
+        if let Some(layer) = request.layers.iter().find(|layer| *layer != name) {
+            return Err(Error::usage(format!("--layer {layer}: {name} features have no layers"), "leave out --layer"));
+        }
         let began = Instant::now();
         let corpora = corpora(paths, SPECTRAL_RATE, request, session)?;
         let problems: Vec<_> = corpora.iter().flat_map(|c| c.problems.iter().cloned()).collect();

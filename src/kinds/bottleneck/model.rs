@@ -154,13 +154,13 @@ impl OfImages for Bottleneck {
         sum.figures.insert(0, ("loss", loss));
         if phase == Phase::Eval {
             let wrong = self.errors(images, labels, stream)?;
-            sum.tell("error", wrong as f64 / images.dim(0)? as f64, images)?;
+            sum.report("error", wrong as f64 / images.dim(0)? as f64, images)?;
         }
         // I(Z;Y) is at least the entropy of the labels minus the cross-entropy of classifying them.
         let labels = labels.to_vec1::<u32>()?;
-        sum.tell("entropy_y", entropy(&labels), images)?;
+        sum.report("entropy_y", entropy(&labels), images)?;
         let told = entropy(&labels) - f64::from(cross_entropy.to_dtype(DType::F32)?.to_scalar::<f32>()?);
-        sum.tell("information_z_y", told, images)?;
+        sum.report("information_z_y", told, images)?;
         Ok(Descent { objective: sum.objective()?, figures: sum.figures, z: code.detach() })
     }
 }

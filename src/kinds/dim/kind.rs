@@ -55,8 +55,8 @@ impl Kind for DeepInfoMax {
     }
 
     /// The size of the images decides which convolutions `auto` selects.
-    fn settled_keys(&self) -> &'static [&'static str] {
-        &["encoder.architecture"]
+    fn settles(&self, key: &str, value: &str) -> bool {
+        key == "encoder.architecture" && value == "auto"
     }
 
     /// Accepts a directory of IDX files.

@@ -123,14 +123,14 @@ impl OfImages for Dim {
             let (joint, others) = groups_of(&critic.scores(&views.local, &views.y)?)?;
             sum.add(self.cfg.beta, "local_loss", &grouped_loss(bound, &joint, &others)?)?;
             if phase == Phase::Eval {
-                sum.tell("local_bound", bound.estimate(&rows_of_groups(&joint, &others)?, None)?, images)?;
+                sum.report("local_bound", bound.estimate(&rows_of_groups(&joint, &others)?, None)?, images)?;
             }
         }
         if let Some(critic) = &self.global {
             let rows = rows_of(&critic.all_pairs(&views.local.flatten_from(1)?, &views.y)?)?;
             sum.add(self.cfg.alpha, "global_loss", &Surrogate::new(bound).loss(&rows, None)?)?;
             if phase == Phase::Eval {
-                sum.tell("global_bound", bound.estimate(&rows, None)?, images)?;
+                sum.report("global_bound", bound.estimate(&rows, None)?, images)?;
             }
         }
         if let Some(classifier) = &self.classifier {

@@ -62,6 +62,7 @@ impl Probing for ImageProbing {
                 pictures.push(neighbors(&images.test, test, dim, SHOWN)?);
             }
             session.observer.note(&format!("{name}: {} images, {dim}-dimensional", labels.len()));
+            let _watch = session.watch();
             let rows = FeatureRows { name: &name, dim, rows };
             probe_rows(&task, rows, &labels, images.train.len(), &mut outcome, &|text| session.observer.detail(text))
         };

@@ -2,6 +2,7 @@
 
 use super::{SentenceExtractor, TextModel};
 use crate::error::{Error, Result};
+use crate::eval::probe::study::penalty;
 use crate::eval::sentences::measure::{Representation, Settings, measure};
 use crate::eval::sentences::{read, senteval};
 use crate::kinds::{Described, Model, ProbeRequest, Probed, Probing, not_for};
@@ -68,14 +69,13 @@ impl Probing for SentenceProbing {
                 }
             });
         }
-        let l2 = options.get::<String>("l2")?.filter(|l2| l2 != "auto");
-        let l2 = l2.map(|l2| l2.parse::<f64>()).transpose();
         let settings = Settings {
             folds: options.get("folds")?.unwrap_or(10),
-            l2: l2.map_err(|e| Error::usage(format!("--l2: {e}"), "give `auto` or a number from 0"))?,
+            l2: penalty(options)?,
             seed,
             stop: session.stop.clone(),
         };
+        let _watch = session.watch();
         let outcome = measure(&task, &rows, &settings, &|text| session.observer.detail(text))?;
         Ok(Probed {
             described: Described::new(&outcome, outcome.to_string())?,

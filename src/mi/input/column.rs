@@ -81,6 +81,7 @@ impl Cells {
     }
 
     /// Adds a cell without a value.
+    #[cfg(any(feature = "parquet", test))]
     pub(super) fn push_missing(&mut self) {
         self.push("", f64::NAN);
     }

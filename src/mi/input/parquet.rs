@@ -1,8 +1,8 @@
 //! Columns of a parquet file: numbers, Boolean values, text, and lists of numbers as several columns.
 
-use crate::audio::guarded;
 use crate::data::columns::{damaged, open};
 use crate::error::{Error, Result};
+use crate::guard::guarded;
 use crate::mi::input::column::{Cells, Column};
 use crate::mi::input::table::{FoundColumn, Table, Wanted};
 use parquet::file::reader::{FileReader, SerializedFileReader};

@@ -47,7 +47,7 @@ pub fn labels(data: &Path, columns: &Columns) -> Result<HashMap<String, String>>
 
 /// The class names of a column, as the `datasets` package writes them to a file's metadata; empty if it has none.
 fn classes(path: &Path, column: &str) -> Vec<String> {
-    let Ok(file) = crate::audio::guarded(|| open(path)) else { return Vec::new() };
+    let Ok(file) = crate::guard::guarded(|| open(path)) else { return Vec::new() };
     let entries = file.metadata().file_metadata().key_value_metadata().into_iter().flatten();
     let text = entries.filter(|e| e.key == "huggingface").find_map(|e| e.value.as_deref());
     let Some(info) = text.and_then(|text| serde_json::from_str::<Value>(text).ok()) else { return Vec::new() };

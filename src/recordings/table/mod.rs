@@ -113,7 +113,7 @@ impl Tables {
             None => spool.insert(Spool::create()?),
         };
         let mut stretches = Vec::new();
-        crate::audio::guarded(|| {
+        crate::guard::guarded(|| {
             let file = open(path)?;
             let group = file.get_row_group(group as usize).map_err(damaged)?;
             let mut rows = ByteRows::new(&*group, bytes).map_err(damaged)?;

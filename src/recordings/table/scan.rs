@@ -1,9 +1,10 @@
 //! Finds the recordings in the rows of parquet files, in one pass through each row group.
 
-use crate::audio::{self, AudioInfo, Input, Recording, guarded};
+use crate::audio::{self, AudioInfo, Input, Recording};
 use crate::data::columns::{ByteRows, texts};
 use crate::data::columns::{damaged, open, row_name};
 use crate::error::{Problem, Result};
+use crate::guard::guarded;
 use crate::recordings::Columns;
 use crate::recordings::corpus::without_ending;
 use crate::recordings::scan::relative;
