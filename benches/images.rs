@@ -9,16 +9,14 @@ mod common;
 
 use candle_core::Tensor;
 use common::{CPU, backward, random};
-use cpc::config::ImageSize;
-use cpc::config::Layers;
+use cpc::config::{ImageSize, Layers};
 use cpc::kinds::RunConfig;
 use cpc::kinds::dim::{DIM, Dim, DimConfig};
 use cpc::model::OfImages;
-use cpc::nn::{ParamStore, Phase};
+use cpc::nn::{Optimizer, ParamStore, Phase};
 use cpc::ops::conv2d::{Window, by};
 use cpc::ops::{Form, layer_norm, linear};
 use cpc::seed::stream;
-use cpc::train::Optimizer;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn ops(c: &mut Criterion) {

@@ -12,14 +12,12 @@ use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
 use common::{CPU, backward, random};
 use cpc::config::TrainConfig;
-use cpc::kinds::text::CpcText;
-use cpc::kinds::text::TextConfig;
-use cpc::nn::{ParamStore, Phase};
+use cpc::kinds::text::{CpcText, TextConfig};
+use cpc::nn::{Optimizer, ParamStore, Phase};
 use cpc::ops::adam::AdamStep;
 use cpc::ops::all_pairs::{self, Barred};
 use cpc::ops::tokens::{self, Sentences};
 use cpc::seed::stream;
-use cpc::train::Optimizer;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 

@@ -4,13 +4,10 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use cpc::config::{HeadsKind, NormKind, ScoreKind, TrainConfig};
-use cpc::kinds::audio::CpcAudio;
-use cpc::kinds::audio::{AudioModel, AudioModelConfig};
+use cpc::kinds::audio::{AudioModel, AudioModelConfig, CpcAudio};
 use cpc::model::Latents;
-use cpc::nn::ContextKind;
-use cpc::nn::{ParamStore, Phase};
+use cpc::nn::{ContextKind, Optimizer, ParamStore, Phase};
 use cpc::ops::scores::Negatives;
-use cpc::train::Optimizer;
 use cpc::weights::read_tensors;
 use std::path::PathBuf;
 

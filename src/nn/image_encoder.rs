@@ -1,7 +1,6 @@
 //! The image encoder of Deep InfoMax (Hjelm et al. 2019, appendix A.3): strided convolutions, a fully connected layer, and Y.
 
-use crate::config::ImageSize;
-use crate::config::{Architecture, ImageEncoderConfig};
+use crate::config::{Architecture, ImageEncoderConfig, ImageSize};
 use crate::error::{Error, Result};
 use crate::nn::Phase;
 use crate::nn::batch_norm::BatchNorm;

@@ -1,4 +1,4 @@
-//! Modules with parameters, and the store that holds them.
+//! Modules with parameters, the store that holds them, and their optimizer.
 
 mod batch_norm;
 mod context;
@@ -10,6 +10,7 @@ mod heads;
 mod image_encoder;
 mod linear;
 mod local_critic;
+mod optimizer;
 mod phase;
 mod players;
 mod running;
@@ -27,6 +28,7 @@ pub use heads::Heads;
 pub use image_encoder::{ImageEncoder, Views};
 pub use linear::{Linear, Mlp};
 pub use local_critic::LocalCritic;
+pub use optimizer::{Gradients, Moments, Optimizer};
 pub use phase::Phase;
 pub use players::{Discriminator, Generator, Samples};
 pub use sentences::SentenceEncoder;

@@ -1,7 +1,6 @@
 //! Batches, read from disk by a dedicated thread, a few ahead of the trainer.
 
-use crate::audio::Reader;
-use crate::audio::augment;
+use crate::audio::{Reader, augment};
 use crate::config::OnBadFile;
 use crate::data::Position;
 use crate::error::{Error, Problem, Result};
@@ -228,8 +227,7 @@ impl Drop for RecordingLoader {
 mod tests {
     use super::*;
     use crate::audio::fixtures::counting;
-    use crate::recordings::Corpus;
-    use crate::recordings::{RecordingsConfig, Sampler, WindowCut};
+    use crate::recordings::{Corpus, RecordingsConfig, Sampler, WindowCut};
     use std::collections::HashSet;
     use std::path::Path;
 

@@ -6,8 +6,7 @@
 
 use crate::audio::Reader;
 use crate::error::{Error, Problem, Result};
-use crate::recordings::{Corpus, Place};
-use crate::recordings::{RecordingsConfig, Sampler, WindowCut};
+use crate::recordings::{Corpus, Place, RecordingsConfig, Sampler, WindowCut};
 use crate::seed::stream;
 use std::fmt;
 use std::ops::Range;

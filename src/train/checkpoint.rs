@@ -7,7 +7,7 @@
 use crate::data::Position;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::train::optimizer::Optimizer;
+use crate::nn::Optimizer;
 use crate::train::task::Task;
 use crate::weights::{read_tensors, write_tensors};
 use serde::{Deserialize, Serialize};

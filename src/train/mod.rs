@@ -1,4 +1,4 @@
-//! Training: the loop, the optimizer, the run directory.
+//! Training: the loop, the schedule, the run directory.
 //!
 //! A [`Trainer`] trains any [`Task`]. What a run writes is in [`metrics`], [`checkpoint`] and [`run_dir`]; [`History`] reads it back.
 
@@ -8,7 +8,6 @@ mod history;
 #[cfg(feature = "images")]
 mod images;
 pub mod metrics;
-mod optimizer;
 pub mod run_dir;
 mod schedule;
 mod task;
@@ -18,7 +17,6 @@ pub use health::{complaint, spread_and_rank};
 pub use history::History;
 #[cfg(feature = "images")]
 pub use images::{ImageMaterial, ImageTask};
-pub use optimizer::{Gradients, Moments, Optimizer};
 pub use schedule::learning_rate;
 pub use task::{Batch, Measured, Outcome, Task};
 pub use trainer::{AnyTask, Finished, Lap, Start, Trainer};

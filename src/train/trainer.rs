@@ -2,14 +2,12 @@
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Problem, Result};
-use crate::nn::Phase;
+use crate::nn::{Gradients, Moments, Optimizer, Phase};
 use crate::observer::{Figures, Observer, TrainLine, ValidLine};
 use crate::seed::stream;
-use crate::train::Moments;
 use crate::train::checkpoint::{self, Best, State};
 use crate::train::health;
 use crate::train::metrics::{Metrics, peak_rss_bytes};
-use crate::train::optimizer::{Gradients, Optimizer};
 use crate::train::schedule::learning_rate;
 use crate::train::task::{Batch, Measured, Outcome, Task};
 use candle_core::{DType, Tensor};

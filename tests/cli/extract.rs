@@ -4,12 +4,8 @@ use super::place::{Place, wav};
 use candle_core::{Device, Tensor};
 use cpc::config::NormKind;
 use cpc::features::{FeatureSet, Frames};
-use cpc::kinds::audio::AudioConfig;
-use cpc::kinds::audio::AudioModelConfig;
-use cpc::kinds::audio::CpcAudio;
-use cpc::kinds::audio::{AudioExtractor, AudioLayer};
-use cpc::nn::ContextKind;
-use cpc::nn::{ParamStore, Phase};
+use cpc::kinds::audio::{AudioConfig, AudioExtractor, AudioLayer, AudioModelConfig, CpcAudio};
+use cpc::nn::{ContextKind, ParamStore, Phase};
 
 use proptest::prelude::*;
 use serde_json::Value;

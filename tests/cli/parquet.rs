@@ -2,8 +2,7 @@
 
 use super::place::{Place, wav};
 use cpc::recordings;
-use cpc::recordings::Columns;
-use cpc::recordings::Corpus;
+use cpc::recordings::{Columns, Corpus};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::metadata::KeyValue;

@@ -2,9 +2,7 @@
 
 use assert_cmd::Command;
 use candle_core::Device;
-use cpc::kinds::audio::AudioConfig;
-use cpc::kinds::audio::CpcAudio;
-use cpc::kinds::audio::{AudioModelConfig, AudioModelDir};
+use cpc::kinds::audio::{AudioConfig, AudioModelConfig, AudioModelDir, CpcAudio};
 use cpc::nn::ParamStore;
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;

@@ -1,8 +1,7 @@
 //! The configuration of CPC on audio.
 
 use crate::config::layers::Sections;
-use crate::config::{ConvEncoderConfig, HeadsConfig};
-use crate::config::{NegativesFrom, ObjectiveConfig, TrainConfig};
+use crate::config::{ConvEncoderConfig, HeadsConfig, NegativesFrom, ObjectiveConfig, TrainConfig};
 use crate::error::Problem;
 use crate::nn::ContextConfig;
 use crate::recordings::RecordingsConfig;

@@ -7,10 +7,8 @@
 
 use crate::config::{ConvEncoderConfig, HeadsKind, NormKind, ScoreKind};
 use crate::error::{Error, Result};
-use crate::kinds::audio::AudioConfig;
-use crate::kinds::audio::AudioModelConfig;
-use crate::nn::ContextKind;
-use crate::train::Moments;
+use crate::kinds::audio::{AudioConfig, AudioModelConfig};
+use crate::nn::{ContextKind, Moments};
 use crate::weights::torch::{TorchTensor, TorchType, Value};
 use candle_core::{Device, Tensor};
 use std::collections::{BTreeMap, HashMap};

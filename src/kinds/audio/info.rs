@@ -1,6 +1,6 @@
 //! What `cpc info` prints about recordings and about audio models.
 
-use super::kind::columns;
+use super::columns::columns;
 use super::{AudioModel, AudioModelConfig};
 use crate::config::HeadsKind;
 use crate::error::Result;

@@ -1,17 +1,17 @@
 //! CPC on audio as a kind of model.
 
-use super::pretrained::last_checkpoint;
+use super::columns::columns;
+use super::pretrained::{last_checkpoint, open};
 use super::trained::Spectral;
-use super::{AudioConfig, AudioModel, AudioModelConfig, info, prepare};
+use super::{AudioConfig, AudioModelConfig, info, prepare};
 use crate::audio::is_audio_name;
 use crate::audio::mel::MelKind;
 use crate::config::{Preset, layers};
-use crate::data;
-use crate::error::{Error, Problem, Result};
+use crate::error::{Problem, Result};
 use crate::kinds::{Inspected, Job, Kind, Model, Options, Prepared, RunConfig};
 use crate::observer::Session;
-use crate::recordings::{self, Columns};
 use crate::weights::torch::is_torch_file;
+use crate::{data, recordings};
 use std::collections::HashMap;
 use std::path::Path;
 use toml::Table;
@@ -118,40 +118,7 @@ impl Kind for Audio {
     }
 }
 
-/// Opens an audio model, and notes what was ignored in it.
-pub(super) fn open(path: &Path, reference: &str, session: &Session) -> Result<AudioModel> {
-    let mut model = AudioModel::open(path)?;
-    if !model.ignored.is_empty() || model.origin.layout != "model directory" {
-        session.observer.note(&format!("{reference}: {}", model.origin.layout));
-    }
-    model.origin.reference = reference.into();
-    Ok(model)
-}
-
 /// The spectral features of this name.
 fn spectral(name: &Path) -> Option<MelKind> {
     [MelKind::Mfcc, MelKind::LogMel].into_iter().find(|kind| name == Path::new(kind.name()))
-}
-
-/// The columns of tables that the options name.
-///
-/// # Errors
-/// The options name a column that recordings do not have.
-pub(super) fn columns(options: &Options) -> Result<Columns> {
-    let mut columns = Columns::default();
-    for (what, name) in options.columns()? {
-        match what.as_str() {
-            "audio" => columns.audio = name,
-            "speaker" => columns.speaker = name,
-            "id" => columns.id = name,
-            "label" => columns.label = name,
-            _ => {
-                return Err(Error::usage(
-                    format!("--column {what}={name}: tables of recordings have no such column"),
-                    "name the columns of audio, speaker, id or label",
-                ));
-            }
-        }
-    }
-    Ok(columns)
 }

@@ -1,6 +1,7 @@
 //! CPC on raw waveform (van den Oord et al. 2018, section 3.1), and its features of recordings.
 
 mod card;
+mod columns;
 mod config;
 pub mod cpc_audio;
 mod extract;

@@ -71,8 +71,7 @@ mod tests {
     use crate::config::{HeadsKind, NegativesFrom, NormKind};
     use crate::kinds::audio::AudioConfig;
     use crate::model::slope::slope;
-    use crate::nn::ContextKind;
-    use crate::nn::ParamStore;
+    use crate::nn::{ContextKind, ParamStore};
     use crate::ops::check::random;
     use crate::seed::stream;
     use candle_core::{DType, Device};

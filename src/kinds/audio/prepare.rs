@@ -1,7 +1,7 @@
 //! Turns a configuration into a run that is ready to train.
 
 use super::card::Record;
-use super::kind::open;
+use super::pretrained::open;
 use super::{AudioConfig, AudioModelConfig, AudioModelDir, AudioTask, Training, Validation, begin};
 use crate::config::OnBadFile;
 use crate::error::Result;

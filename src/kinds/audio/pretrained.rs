@@ -5,10 +5,10 @@
 use super::{AudioModelConfig, AudioModelDir};
 use crate::error::{Error, Result};
 use crate::kinds::audio::cpc_audio::{self, Foreign};
-use crate::train::Moments;
-use crate::weights::Origin;
+use crate::nn::Moments;
+use crate::observer::Session;
 use crate::weights::torch::{is_torch_file, read_torch};
-use crate::weights::{ordered, read_tensors, sha256_of};
+use crate::weights::{Origin, ordered, read_tensors, sha256_of};
 use candle_core::Tensor;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -157,4 +157,14 @@ pub(super) fn last_checkpoint(dir: &Path) -> Result<Option<PathBuf>> {
         last = last.max(number.map(|n: u64| (n, path)));
     }
     Ok(last.map(|(_, path)| path))
+}
+
+/// Opens an audio model, and notes what was ignored in it.
+pub(super) fn open(path: &Path, reference: &str, session: &Session) -> Result<AudioModel> {
+    let mut model = AudioModel::open(path)?;
+    if !model.ignored.is_empty() || model.origin.layout != "model directory" {
+        session.observer.note(&format!("{reference}: {}", model.origin.layout));
+    }
+    model.origin.reference = reference.into();
+    Ok(model)
 }

@@ -5,10 +5,8 @@
 
 use crate::error::{Error, Result};
 use crate::features::{Frames, Timing};
-use crate::kinds::audio::AudioLayer;
-use crate::kinds::audio::CpcAudio;
 use crate::kinds::audio::cpc_audio::HEADS;
-use crate::kinds::audio::{AudioModel, AudioModelConfig};
+use crate::kinds::audio::{AudioLayer, AudioModel, AudioModelConfig, CpcAudio};
 use crate::nn::{ContextStream, ParamStore};
 use crate::ops::encoder_stream::EncoderStream;
 use candle_core::Device;

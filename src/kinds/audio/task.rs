@@ -2,9 +2,7 @@
 
 use crate::data::Position;
 use crate::error::{Problem, Result};
-use crate::kinds::audio::AudioConfig;
-use crate::kinds::audio::CpcAudio;
-use crate::kinds::audio::{AudioModelConfig, AudioModelDir};
+use crate::kinds::audio::{AudioConfig, AudioModelConfig, AudioModelDir, CpcAudio};
 use crate::nn::{ParamStore, Phase};
 use crate::recordings::{RecordingLoader, WindowBatch, Windows, validation_batches};
 use crate::seed::Stream;

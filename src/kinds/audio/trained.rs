@@ -2,18 +2,16 @@
 //! features, which take the place of a model as baselines.
 
 use super::card::card;
+use super::columns::columns;
 use super::extract::made;
-use super::kind::columns;
 use super::{
     AudioExtractor, AudioLayer, AudioModel, AudioModelConfig, AudioModelDir, CpcAudio, FeatureStream, cpc_audio,
     extract, extract_samples, info, spectral,
 };
 use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
-use crate::durable;
 use crate::error::{Error, Result};
 use crate::features::{Format, Frames, Index, Normalize, Timing};
-use crate::hub;
 use crate::kinds::{Convert, Described, ExtractRequest, Extracted, Live, LiveStream, Model, Options, Source};
 use crate::nn::ParamStore;
 use crate::observer::{Progress, Session};
@@ -21,6 +19,7 @@ use crate::recordings::Corpus;
 use crate::report::model_card::Details;
 use crate::weights::Origin;
 use crate::weights::torch::write_torch;
+use crate::{durable, hub};
 use candle_core::Device;
 use serde_json::json;
 use std::any::Any;

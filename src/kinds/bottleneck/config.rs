@@ -1,9 +1,7 @@
 //! The configuration of the information bottleneck (Alemi et al. 2017; Belghazi et al. 2018, section 5.3).
 
-use crate::config::ImageDataConfig;
-use crate::config::TrainConfig;
-use crate::config::check_dim;
 use crate::config::layers::Sections;
+use crate::config::{ImageDataConfig, TrainConfig, check_dim};
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
 

@@ -12,9 +12,7 @@
 
 use crate::error::Result;
 use crate::kinds::bottleneck::{BottleneckEncoderConfig, BottleneckObjectiveConfig, Information};
-use crate::model::Sum;
-use crate::model::{Descent, OfImages};
-use crate::model::{Estimator, rolled};
+use crate::model::{Descent, Estimator, OfImages, Sum, rolled};
 use crate::nn::{Linear, Mlp, Phase};
 use crate::objective::{Bound, Surrogate, soft_plus};
 use crate::seed::Stream;

@@ -2,8 +2,7 @@
 
 use crate::kinds::dim::DimModelConfig;
 use crate::kinds::word;
-use crate::report::model_card::{About, facts};
-use crate::report::model_card::{plain, repository};
+use crate::report::model_card::{About, facts, plain, repository};
 
 /// The contents of the card of an image model.
 #[derive(Debug, Clone, Copy)]

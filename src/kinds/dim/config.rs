@@ -1,9 +1,7 @@
 //! The configuration of Deep InfoMax (Hjelm et al. 2019), which maps images to vectors.
 
-use crate::config::TrainConfig;
-use crate::config::check_dim;
 use crate::config::layers::Sections;
-use crate::config::{ImageDataConfig, ImageEncoderConfig, LocalCriticKind};
+use crate::config::{ImageDataConfig, ImageEncoderConfig, LocalCriticKind, TrainConfig, check_dim};
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
 

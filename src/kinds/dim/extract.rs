@@ -2,8 +2,7 @@
 
 use crate::error::Result;
 use crate::image::ImageSet;
-use crate::kinds::dim::Dim;
-use crate::kinds::dim::DimModel;
+use crate::kinds::dim::{Dim, DimModel};
 use crate::nn::{ParamStore, Phase, Views};
 use candle_core::{DType, Device, Tensor};
 use std::fmt;

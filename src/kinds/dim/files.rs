@@ -1,7 +1,6 @@
 //! The model directory of an image model: `config.json` and `model.safetensors`.
 
-use crate::config::ImageEncoderConfig;
-use crate::config::ImageSize;
+use crate::config::{ImageEncoderConfig, ImageSize};
 use crate::error::Result;
 use crate::kinds::dim::{DimConfig, DimObjectiveConfig};
 use crate::weights::model_dir::{Origin, place, read_config};

@@ -9,12 +9,10 @@
 //! discriminator that is trained against the encoder. The discriminator minimizes its own loss on Y without a graph. The encoder minimizes
 //! the opposite, through a twin of the discriminator whose weights are constants. One backward pass of the sum gives each its own gradient.
 
-use crate::config::ImageEncoderConfig;
-use crate::config::ImageSize;
+use crate::config::{ImageEncoderConfig, ImageSize};
 use crate::error::Result;
 use crate::kinds::dim::{DimEstimator, DimObjectiveConfig};
-use crate::model::Sum;
-use crate::model::{Descent, OfImages};
+use crate::model::{Descent, OfImages, Sum};
 use crate::nn::{Critic, CriticKind, CriticSize, ImageEncoder, Linear, LocalCritic, Mlp, Phase, Views};
 use crate::objective::{Bound, Surrogate, grouped_loss, groups_of, rows_of, rows_of_groups, soft_plus};
 use crate::seed::Stream;

@@ -3,14 +3,13 @@
 use super::card::ImageCard;
 use super::{DimModel, DimModelConfig, ImageExtractor, ImageLayer};
 use crate::config::ImageSize;
-use crate::durable;
 use crate::error::{Error, Result};
 use crate::features::{Format, RowWriter};
-use crate::hub;
 use crate::image::{self, ImageSet};
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Source, word};
 use crate::observer::Session;
 use crate::report::model_card::Details;
+use crate::{durable, hub};
 use serde_json::json;
 use std::any::Any;
 use std::path::{Path, PathBuf};

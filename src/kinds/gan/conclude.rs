@@ -1,9 +1,7 @@
 //! Measurements after a GAN is trained: how much of the imitated distribution its samples cover.
 
 use super::{GanConfig, Imitated, MineGan, STACKED, Stacks, Toy};
-use crate::durable;
 use crate::error::{Error, Result};
-use crate::image;
 use crate::kinds::Job;
 use crate::kinds::dim::{DimModel, ImageExtractor};
 use crate::nn::ParamStore;
@@ -12,6 +10,7 @@ use crate::report::sheet::sheet;
 use crate::seed::stream;
 use crate::train::Finished;
 use crate::weights::read_tensors;
+use crate::{durable, image};
 use candle_core::Device;
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,8 +1,7 @@
 //! The configuration of a generative adversarial network with MINE against mode collapse (Belghazi et al. 2018, section 5.1).
 
-use crate::config::TrainConfig;
-use crate::config::check_dim;
 use crate::config::layers::Sections;
+use crate::config::{TrainConfig, check_dim};
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
 

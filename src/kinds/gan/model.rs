@@ -13,9 +13,7 @@
 
 use crate::error::Result;
 use crate::kinds::gan::GanConfig;
-use crate::model::Descent;
-use crate::model::Estimator;
-use crate::model::Sum;
+use crate::model::{Descent, Estimator, Sum};
 use crate::nn::{Discriminator, Generator, ParamStore, Phase, Samples};
 use crate::objective::{Bound, Surrogate, soft_plus};
 use crate::seed::Stream;
@@ -141,8 +139,7 @@ fn length(gradients: &[Tensor]) -> Result<f64> {
 mod tests {
     use super::*;
     use crate::config::ImageSize;
-    use crate::kinds::gan::Toy;
-    use crate::kinds::gan::{GanObjectiveConfig, GeneratorConfig};
+    use crate::kinds::gan::{GanObjectiveConfig, GeneratorConfig, Toy};
     use crate::seed::stream;
     use candle_core::Device;
 

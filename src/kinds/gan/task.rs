@@ -2,10 +2,7 @@
 
 use crate::data::Position;
 use crate::error::{Problem, Result};
-use crate::kinds::gan::GanConfig;
-use crate::kinds::gan::MineGan;
-use crate::kinds::gan::Stacks;
-use crate::kinds::gan::Toy;
+use crate::kinds::gan::{GanConfig, MineGan, Stacks, Toy};
 use crate::nn::{ParamStore, Phase, Samples};
 use crate::seed::{Stream, stream};
 use crate::train::{Batch, Outcome, Task};

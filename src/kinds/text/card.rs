@@ -1,8 +1,7 @@
 //! The card of a text model.
 
 use crate::kinds::text::TextModelConfig;
-use crate::report::model_card::{About, CITATION, facts};
-use crate::report::model_card::{plain, repository};
+use crate::report::model_card::{About, CITATION, facts, plain, repository};
 
 /// The contents of the card of a text model.
 #[derive(Debug, Clone, Copy)]

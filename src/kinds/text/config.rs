@@ -1,10 +1,9 @@
 //! The configuration of CPC on text (van den Oord et al. 2018, section 3.3), which maps sentences to vectors.
 
-use crate::config::OnBadFile;
-use crate::config::SentenceEncoderConfig;
 use crate::config::layers::Sections;
-use crate::config::{HeadsConfig, HeadsKind, ScoreKind};
-use crate::config::{NegativesFrom, ObjectiveConfig, TrainConfig};
+use crate::config::{
+    HeadsConfig, HeadsKind, NegativesFrom, ObjectiveConfig, OnBadFile, ScoreKind, SentenceEncoderConfig, TrainConfig,
+};
 use crate::error::Problem;
 use crate::nn::ContextConfig;
 use crate::text::Split;

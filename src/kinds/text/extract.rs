@@ -3,8 +3,7 @@
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::features::Format;
-use crate::kinds::text::CpcText;
-use crate::kinds::text::TextModel;
+use crate::kinds::text::{CpcText, TextModel};
 use crate::nn::ParamStore;
 use crate::ops::tokens::Sentences;
 use crate::text::{Counts, Piece, Source, Tokenizer};

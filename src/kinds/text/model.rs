@@ -12,8 +12,7 @@
 use crate::config::{HeadsConfig, ObjectiveConfig, SentenceEncoderConfig};
 use crate::error::Result;
 use crate::model::{Contrast, Latents};
-use crate::nn::ContextConfig;
-use crate::nn::{Context, EmbeddingRows, Phase, SentenceEncoder};
+use crate::nn::{Context, ContextConfig, EmbeddingRows, Phase, SentenceEncoder};
 use crate::objective::PerStep;
 use crate::ops::tokens::Sentences;
 use crate::seed::Stream;
@@ -93,10 +92,8 @@ mod tests {
     use crate::config::{NegativesFrom, TrainConfig};
     use crate::kinds::text::TextConfig;
     use crate::model::slope::slope;
-    use crate::nn::ContextKind;
-    use crate::nn::ParamStore;
+    use crate::nn::{ContextKind, Optimizer, ParamStore};
     use crate::seed::stream;
-    use crate::train::Optimizer;
     use candle_core::Device;
 
     fn build(kernel: usize, kind: ContextKind, store: &ParamStore, frozen: bool) -> CpcText {

@@ -2,9 +2,7 @@
 
 use crate::data::Position;
 use crate::error::{Problem, Result};
-use crate::kinds::text::CpcText;
-use crate::kinds::text::TextConfig;
-use crate::kinds::text::{TextModel, TextModelConfig};
+use crate::kinds::text::{CpcText, TextConfig, TextModel, TextModelConfig};
 use crate::nn::{ParamStore, Phase};
 use crate::ops::tokens::Sentences;
 use crate::seed::Stream;

@@ -3,13 +3,12 @@
 use super::card::TextCard;
 use super::{SentenceExtractor, TextModel, TextModelConfig};
 use crate::config::OnBadFile;
-use crate::durable;
 use crate::error::{Error, Result};
-use crate::hub;
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Options, Source};
 use crate::observer::{Progress, Session};
 use crate::report::model_card::Details;
 use crate::text::{self, Split};
+use crate::{durable, hub};
 use serde_json::{Value, json};
 use std::any::Any;
 use std::path::{Path, PathBuf};

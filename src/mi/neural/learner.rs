@@ -3,9 +3,8 @@
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::error::Result;
 use crate::mi::neural::training::Training;
-use crate::nn::{Baseline, Critic, ParamStore};
+use crate::nn::{Baseline, Critic, Optimizer, ParamStore};
 use crate::objective::{Bound, Surrogate, rows_of};
-use crate::train::Optimizer;
 use candle_core::{Device, Tensor};
 use std::collections::HashMap;
 

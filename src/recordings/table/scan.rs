@@ -1,15 +1,13 @@
 //! Finds the recordings in the rows of parquet files, in one pass through each row group.
 
 use crate::audio::{self, AudioInfo, Input, Recording};
-use crate::data::columns::{ByteRows, texts};
-use crate::data::columns::{damaged, open, row_name};
+use crate::data::columns::{ByteRows, damaged, open, row_name, texts};
 use crate::error::{Problem, Result};
 use crate::guard::guarded;
-use crate::recordings::Columns;
 use crate::recordings::corpus::without_ending;
 use crate::recordings::scan::relative;
 use crate::recordings::table::{Layout, Row, Tables};
-use crate::recordings::{FoundRecording, Place};
+use crate::recordings::{Columns, FoundRecording, Place};
 use parquet::data_type::ByteArray;
 use parquet::file::reader::{FileReader, RowGroupReader};
 use rayon::prelude::*;

@@ -1,9 +1,7 @@
 //! Detects from a file's first bytes which of the two containers it is.
 
 use crate::error::{Error, Result};
-use crate::weights::torch::Value;
-use crate::weights::torch::archive;
-use crate::weights::torch::stream;
+use crate::weights::torch::{Value, archive, stream};
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
