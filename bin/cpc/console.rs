@@ -66,7 +66,7 @@ impl Console {
     }
 
     /// Prints above the progress bar, if there is one.
-    fn above(&self, print: impl FnOnce(&Terminal)) {
+    fn print_above(&self, print: impl FnOnce(&Terminal)) {
         match self.state().bar.clone() {
             Some(bar) => bar.suspend(|| print(&self.terminal)),
             None => print(&self.terminal),
@@ -76,7 +76,7 @@ impl Console {
 
 impl Observer for Console {
     fn note(&self, text: &str) {
-        self.above(|terminal| terminal.note(text));
+        self.print_above(|terminal| terminal.note(text));
     }
 
     fn detail(&self, text: &str) {
@@ -86,7 +86,7 @@ impl Observer for Console {
     }
 
     fn warning(&self, text: &str) {
-        self.above(|terminal| terminal.warning(text));
+        self.print_above(|terminal| terminal.warning(text));
     }
 
     fn progress(&self, at: &Progress) {

@@ -119,7 +119,7 @@ pub trait Kind: Sync {
     fn check(&self, config: Table, faults: Vec<Problem>) -> Result<Table>;
 
     /// Keys, by section and name, that identify a configuration of this kind if it was written before configurations named their kind.
-    fn marks(&self) -> &'static [(&'static str, &'static str)] {
+    fn legacy_keys(&self) -> &'static [(&'static str, &'static str)] {
         &[]
     }
 

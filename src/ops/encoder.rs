@@ -5,7 +5,8 @@
 //! of [`super::norm`], layer by layer.
 
 use crate::error::{Error, Result};
-use crate::ops::conv::{self, ConvShape};
+use crate::ops::conv;
+use crate::ops::conv_shape::ConvShape;
 use crate::ops::function::{Floats, Form, function};
 use crate::ops::norm::{self, Sums};
 use crate::ops::taps::Taps;

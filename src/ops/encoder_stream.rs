@@ -5,7 +5,7 @@
 //! pieces together give the rows that [`encode`](super::encoder::encode) gives for the whole signal.
 
 use crate::error::{Error, Result};
-use crate::ops::conv::ConvShape;
+use crate::ops::conv_shape::ConvShape;
 use crate::ops::encoder::{self, Layer, Norm};
 use crate::ops::function::Form;
 use crate::ops::matrix::{FEW_ROWS, Packed, View, ViewMut};

@@ -12,6 +12,7 @@ pub mod adam;
 pub mod all_pairs;
 pub mod conv;
 pub mod conv2d;
+pub mod conv_shape;
 pub mod cross_entropy;
 pub mod encoder;
 pub mod encoder_stream;

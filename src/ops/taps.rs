@@ -10,7 +10,7 @@
 //! The gradient of the input has the same form, with B first: segment t gets A of output row t and B of the row before.
 
 use crate::error::Result;
-use crate::ops::conv::ConvShape;
+use crate::ops::conv_shape::ConvShape;
 use crate::ops::matrix::{View, ViewMut, multiply};
 use crate::ops::simd::kernel;
 use rayon::prelude::*;

@@ -4,6 +4,7 @@ use crate::audio::{self, AudioInfo, Format};
 use crate::config::OnBadFile;
 use crate::data;
 use crate::error::{Error, Problem, Result};
+use crate::recordings::names::{stem, without_ending};
 use crate::recordings::{Columns, FoundRecording, Place, RecordingsConfig, manifest, scan, table};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -287,20 +288,6 @@ fn times(found: &FoundRecording) -> String {
         (None, None) => String::new(),
         (start, end) => format!(":{}-{}", start.unwrap_or(0.0), end.map_or(String::new(), |e| e.to_string())),
     }
-}
-
-/// A path without its file extension.
-pub(super) fn without_ending(relative: &str) -> &str {
-    let name = relative.rfind('/').map_or(0, |i| i + 1);
-    match relative[name..].rfind('.') {
-        Some(dot) if dot > 0 => &relative[..name + dot],
-        _ => relative,
-    }
-}
-
-/// The last part of a path.
-pub(super) fn stem(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Rejects ids shared by two utterances (a manifest lists one twice, or gives the same id to two).

@@ -12,6 +12,7 @@ mod config;
 mod corpus;
 mod loader;
 mod manifest;
+mod names;
 mod pieces;
 mod place;
 mod plan;

@@ -1,7 +1,7 @@
 //! Splits utterances into those trained on and those validated on.
 
 use crate::error::{Error, Problem, Result};
-use crate::recordings::corpus::{stem, without_ending};
+use crate::recordings::names::{stem, without_ending};
 use crate::recordings::scan::relative;
 use crate::recordings::{Corpus, Place};
 use crate::seed::stream;

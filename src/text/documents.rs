@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::text::lines::{Line, Lines};
 use crate::text::prose::Paragraph;
 use crate::text::reading::{LONGEST, Reading};
-use crate::text::source::Split;
+use crate::text::split::Split;
 use serde_json::Value;
 use std::fmt;
 use std::path::Path;

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::guard::guarded;
 use crate::text::documents::{LONGEST_DOCUMENT, document};
 use crate::text::reading::Reading;
-use crate::text::source::Split;
+use crate::text::split::Split;
 use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::file::reader::FileReader;
 use parquet::schema::types::SchemaDescriptor;

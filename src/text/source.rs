@@ -1,30 +1,16 @@
 //! The sources of documents: text files, JSON lines and parquet, with one sentence in memory at a time.
 
-use crate::config::{OnBadFile, from_word};
+use crate::config::OnBadFile;
 use crate::data;
 use crate::error::{Error, Result};
 use crate::text::reading::{Counts, Piece, Reading};
+use crate::text::split::Split;
 use crate::text::{documents, rows};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
-
-/// What counts as a sentence.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Split {
-    /// One sentence per line, or per row of a table; a blank one ends a document.
-    #[default]
-    Lines,
-    /// Sentences in prose, by the rules of Unicode (UAX #29): lines are joined, and a blank line ends a document in `.txt`, or a
-    /// paragraph in `.jsonl` and parquet, where each line or row is a document.
-    Sentences,
-}
-
-from_word!(Split);
 
 /// Text files.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,12 +9,12 @@ use crate::durable;
 use crate::error::{Error, Problem, Result};
 use crate::text::reading::Piece;
 use crate::text::source::Source;
+use crate::text::token_stats::TokenStats;
 use crate::text::tokenizer::Tokenizer;
-use crate::text::writer::Writer;
+use crate::text::writer::{HEAD, Writer};
 use memmap2::Mmap;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use std::fmt;
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -22,78 +22,8 @@ use std::path::{Path, PathBuf};
 /// Changes whenever ids or the layout of the file change.
 const MAGIC: u64 = u64::from_le_bytes(*b"cpctext1");
 
-/// Number of words in the header.
-pub(super) const HEAD: usize = 16;
-
 /// Number of bytes of text whose sentences are encoded at once.
 const AT_ONCE: usize = 1 << 20;
-
-/// What a token file contains, and what was omitted from it.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct TokenStats {
-    /// Number of documents with at least one sentence.
-    pub documents: u64,
-    /// Number of sentences.
-    pub sentences: u64,
-    /// Number of tokens, after truncation.
-    pub tokens: u64,
-    /// Number of sentences that had more tokens than allowed.
-    pub cut: u64,
-    /// Number of tokens for unknown words.
-    pub unknown: u64,
-    /// Number of empty and blank sentences that were skipped.
-    pub blank: u64,
-    /// Number of sentences that have no token and were skipped, because the tokenizer has no token for unknown words.
-    pub without_tokens: u64,
-    /// What could not be read and was skipped: the first 1000 problems.
-    pub problems: Vec<Problem>,
-    /// Number of further problems.
-    pub more_problems: u64,
-}
-
-impl TokenStats {
-    /// The share of sentences that were truncated.
-    pub fn cut_share(&self) -> f64 {
-        share(self.cut, self.sentences)
-    }
-
-    /// The share of tokens that stand for unknown words.
-    pub fn unknown_share(&self) -> f64 {
-        share(self.unknown, self.tokens)
-    }
-
-    /// Total number of problems.
-    pub fn all_problems(&self) -> u64 {
-        self.problems.len() as u64 + self.more_problems
-    }
-}
-
-fn share(part: u64, of: u64) -> f64 {
-    part as f64 / of.max(1) as f64
-}
-
-impl fmt::Display for TokenStats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} sentences in {} documents, {} tokens; {:.2} % of sentences were cut, {:.2} % of tokens are unknown; {} blank \
-             lines were skipped",
-            self.sentences,
-            self.documents,
-            self.tokens,
-            100.0 * self.cut_share(),
-            100.0 * self.unknown_share(),
-            self.blank
-        )?;
-        if self.without_tokens > 0 {
-            write!(f, ", and {} sentences without a token", self.without_tokens)?;
-        }
-        match self.all_problems() {
-            0 => Ok(()),
-            n => write!(f, "; {n} places could not be read and were left out"),
-        }
-    }
-}
 
 /// The sentences of a text as token ids.
 #[derive(Debug)]

@@ -1,10 +1,13 @@
 //! Writes a token file sequentially, whatever its size; see [`Tokens`](super::Tokens) for its layout.
 
 use crate::error::{Error, Result};
-use crate::text::tokens::{HEAD, TokenStats};
+use crate::text::token_stats::TokenStats;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+/// Number of words in the header.
+pub(super) const HEAD: usize = 16;
 
 /// Number of bytes copied at once.
 const COPIED: usize = 1 << 16;

@@ -105,7 +105,7 @@ fn vectors_are_rows_in_the_files_order_whatever_stands_beside_them() {
         assert_eq!((row.get_string(0).unwrap().as_str(), &list_values(row.get_list(1).unwrap())), (sentence, vector));
     }
     assert_eq!(table.metadata().file_metadata().num_rows(), 3);
-    place.fails("extract run a.txt --format safetensors --out x", 2, &["no names"]);
+    place.fails("extract run a.txt --format safetensors --out x", 2, &["without names"]);
     place.fails("extract run a.txt --layer c:1 --out x", 2, &["--layer"]);
     place.fails("extract run corpus/s1 --out x", 2, &["named like text"]);
 }

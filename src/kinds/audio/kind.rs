@@ -51,7 +51,7 @@ impl Kind for Audio {
         layers::check::<AudioConfig>(config, faults)
     }
 
-    fn marks(&self) -> &'static [(&'static str, &'static str)] {
+    fn legacy_keys(&self) -> &'static [(&'static str, &'static str)] {
         &[("encoder", "kernels"), ("data", "sample_rate")]
     }
 

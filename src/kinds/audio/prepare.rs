@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The data to train and validate on.
-struct Material {
+struct Datasets {
     train: Arc<Windows>,
     valid: Option<Arc<Windows>>,
     /// The amount of training data.
@@ -40,7 +40,7 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     if let Some(init) = init.as_ref().filter(|init| hub::is_reference(&init.origin.reference)) {
         audio.train.init.clone_from(&init.origin.reference);
     }
-    let Material { train, valid, amount } = material(&audio, job)?;
+    let Datasets { train, valid, amount } = datasets(&audio, job)?;
     let task = AudioTask::new(&audio, train, valid, job.at(), &session.device)?;
     let start = match (&init, job.from) {
         (_, Some((path, state))) => {
@@ -122,7 +122,7 @@ fn write_card(config: &AudioConfig, name: &str, finished: &Finished, amount: &Am
 }
 
 /// The windows to train and validate on.
-fn material(config: &AudioConfig, job: &Job) -> Result<Material> {
+fn datasets(config: &AudioConfig, job: &Job) -> Result<Datasets> {
     let observer = job.session.observer;
     let corpus = Corpus::open(job.data, &config.data, &|_| {})?;
     for problem in &corpus.problems {
@@ -170,5 +170,5 @@ fn material(config: &AudioConfig, job: &Job) -> Result<Material> {
             }
         }
     };
-    Ok(Material { train, valid, amount })
+    Ok(Datasets { train, valid, amount })
 }

@@ -153,17 +153,17 @@ impl Live for AudioModel {
     fn stream(&self, names: &[String], session: &Session) -> Result<Box<dyn LiveStream>> {
         let extractor = AudioExtractor::open(self, &layers(names)?, &session.device)?;
         let stream = extractor.stream();
-        Ok(Box::new(Listening { extractor, stream }))
+        Ok(Box::new(AudioLive { extractor, stream }))
     }
 }
 
 /// A stream along with its extractor settings.
-struct Listening {
+struct AudioLive {
     extractor: AudioExtractor,
     stream: FeatureStream,
 }
 
-impl LiveStream for Listening {
+impl LiveStream for AudioLive {
     fn layers(&self) -> Vec<(String, usize)> {
         let names = self.extractor.layers().iter().map(ToString::to_string);
         names.zip(self.extractor.dims().iter().copied()).collect()

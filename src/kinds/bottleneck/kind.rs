@@ -49,7 +49,7 @@ impl Kind for InformationBottleneck {
         layers::check::<BottleneckConfig>(config, faults)
     }
 
-    fn marks(&self) -> &'static [(&'static str, &'static str)] {
+    fn legacy_keys(&self) -> &'static [(&'static str, &'static str)] {
         &[("objective", "information"), ("encoder", "code_dim")]
     }
 

@@ -50,7 +50,7 @@ impl Kind for DeepInfoMax {
         layers::check::<DimConfig>(config, faults)
     }
 
-    fn marks(&self) -> &'static [(&'static str, &'static str)] {
+    fn legacy_keys(&self) -> &'static [(&'static str, &'static str)] {
         &[("encoder", "architecture"), ("encoder", "fc_dim")]
     }
 

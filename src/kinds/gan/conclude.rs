@@ -1,6 +1,6 @@
-//! Measurements after a GAN is trained: how much of the imitated distribution its samples cover.
+//! Measurements after a GAN is trained: how much of the target distribution its samples cover.
 
-use super::{GanConfig, Imitated, MineGan, STACKED, Stacks, Toy};
+use super::{GanConfig, MineGan, STACKED, Stacks, Target, Toy};
 use crate::error::{Error, Result};
 use crate::kinds::Job;
 use crate::kinds::dim::{DimModel, ImageExtractor};
@@ -28,27 +28,27 @@ const AT_ONCE: usize = 500;
 const ACROSS: usize = 16;
 
 /// The distribution that a generator imitates, and the classifier that evaluates its samples.
-pub(super) enum Judge {
+pub(super) enum Evaluator {
     Toy(Toy),
     Stacks(Arc<Stacks>, Box<ImageExtractor>),
 }
 
-impl Judge {
-    /// The judge of a configuration's data.
+impl Evaluator {
+    /// The evaluator of a configuration's data.
     ///
     /// # Errors
     /// There is no such distribution, or there is no classifier for stacked images.
-    pub fn new(config: &GanConfig, job: &Job) -> Result<Judge> {
+    pub fn new(config: &GanConfig, job: &Job) -> Result<Evaluator> {
         match config.data.path.strip_prefix(STACKED) {
-            Some(dir) => Judge::stacks(config, dir, job),
-            None => Ok(Judge::Toy(config.data.path.parse().map_err(|what: String| {
+            Some(dir) => Evaluator::stacks(config, dir, job),
+            None => Ok(Evaluator::Toy(config.data.path.parse().map_err(|what: String| {
                 let remedy = "this preset imitates a distribution in the plane (toy:25-gaussians or toy:spiral), or stacked images (stacked:DIR)";
                 Error::usage(format!("DATA {what}"), remedy)
             })?)),
         }
     }
 
-    fn stacks(config: &GanConfig, dir: &str, job: &Job) -> Result<Judge> {
+    fn stacks(config: &GanConfig, dir: &str, job: &Job) -> Result<Evaluator> {
         let images = image::open(Path::new(dir))?;
         let remedy = "train one with `cpc pretrain DIR --preset image-supervised --out RUN`, and name it with \
                       --set data.classifier=RUN";
@@ -56,25 +56,25 @@ impl Judge {
             return Err(Error::usage("stacked images are counted by a classifier, and none is given", remedy));
         }
         let classifier = DimModel::open(Path::new(&config.data.classifier))?;
-        let judge = ImageExtractor::open(&classifier, &job.session.device)?;
+        let evaluator = ImageExtractor::open(&classifier, &job.session.device)?;
         let few = image::ImageSet {
             labels: images.train.labels[..1].to_vec(),
             pixels: images.train.image(0).to_vec(),
             size: images.train.size,
         };
-        if judge.labels(&few)?.is_none() {
+        if evaluator.labels(&few)?.is_none() {
             let what = format!("{} was trained without labels: it is not a classifier", config.data.classifier);
             return Err(Error::usage(what, remedy));
         }
         let stacks = Stacks::new(images.train, images.classes.len())?;
-        Ok(Judge::Stacks(Arc::new(stacks), Box::new(judge)))
+        Ok(Evaluator::Stacks(Arc::new(stacks), Box::new(evaluator)))
     }
 
-    /// The distribution that is imitated.
-    pub fn imitated(&self) -> Imitated {
+    /// The distribution that is target.
+    pub fn target(&self) -> Target {
         match self {
-            Judge::Toy(toy) => Imitated::Toy(*toy),
-            Judge::Stacks(stacks, _) => Imitated::Stacks(stacks.clone()),
+            Evaluator::Toy(toy) => Target::Toy(*toy),
+            Evaluator::Stacks(stacks, _) => Target::Stacks(stacks.clone()),
         }
     }
 
@@ -84,12 +84,14 @@ impl Judge {
     /// The model cannot be read, or a file cannot be written.
     pub fn conclude(&self, config: &GanConfig, finished: &Finished) -> Result<BTreeMap<&'static str, f64>> {
         let store = ParamStore::new(config.seed, &Device::Cpu);
-        let gan = MineGan::new(config, self.imitated().samples(), &store)?;
+        let gan = MineGan::new(config, self.target().samples(), &store)?;
         let file = finished.model.join("model.safetensors");
         store.load(&read_tensors(&file)?, None, &file.display().to_string())?;
         match self {
-            Judge::Toy(toy) => Judge::points(config, *toy, &gan, finished.run()),
-            Judge::Stacks(stacks, classifier) => Judge::stacked(config, stacks, classifier, &gan, finished.run()),
+            Evaluator::Toy(toy) => Evaluator::points(config, *toy, &gan, finished.run()),
+            Evaluator::Stacks(stacks, classifier) => {
+                Evaluator::stacked(config, stacks, classifier, &gan, finished.run())
+            }
         }
     }
 

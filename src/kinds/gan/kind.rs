@@ -1,6 +1,6 @@
 //! MINE in a GAN as a kind of model.
 
-use super::conclude::Judge;
+use super::conclude::Evaluator;
 use super::{GanConfig, GanTask, STACKED, TOY};
 use crate::config::{Preset, layers};
 use crate::error::{Problem, Result};
@@ -53,7 +53,7 @@ impl Kind for MineInGan {
         layers::check::<GanConfig>(config, faults)
     }
 
-    fn marks(&self) -> &'static [(&'static str, &'static str)] {
+    fn legacy_keys(&self) -> &'static [(&'static str, &'static str)] {
         &[("generator", "noise_dim"), ("generator", "code_dim")]
     }
 
@@ -72,8 +72,8 @@ impl Kind for MineInGan {
 
     fn prepare(&self, config: RunConfig, job: &Job) -> Result<Prepared> {
         let gan: GanConfig = config.sections()?;
-        let judge = Judge::new(&gan, job)?;
-        let task = GanTask::new(&gan, judge.imitated(), job.at(), &job.session.device)?;
+        let evaluator = Evaluator::new(&gan, job)?;
+        let task = GanTask::new(&gan, evaluator.target(), job.at(), &job.session.device)?;
         let about = format!(
             "model: {:.3} M parameters; the generator is rewarded with {} per nat of I(G([e, c]); c)",
             task.params().num_trainable() as f64 / 1e6,
@@ -85,7 +85,7 @@ impl Kind for MineInGan {
             start: job.start(),
             about,
             steps: None,
-            conclude: Box::new(move |finished, _| judge.conclude(&gan, finished)),
+            conclude: Box::new(move |finished, _| evaluator.conclude(&gan, finished)),
         })
     }
 

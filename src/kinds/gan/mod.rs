@@ -12,5 +12,5 @@ pub use config::{GanConfig, GanDataConfig, GanObjectiveConfig, GeneratorConfig};
 pub use kind::{GAN, MineInGan};
 pub use model::MineGan;
 pub use stacks::{PREFIX as STACKED, Spread, Stacks};
-pub use task::{GanTask, Imitated};
+pub use task::{GanTask, Target};
 pub use toy::{Coverage, LEAST, PREFIX as TOY, Toy};

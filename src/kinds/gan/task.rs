@@ -14,26 +14,26 @@ use std::sync::Arc;
 
 /// The data that a generator imitates.
 #[derive(Debug, Clone)]
-pub enum Imitated {
+pub enum Target {
     /// A distribution in the plane.
     Toy(Toy),
     /// Stacked images.
     Stacks(Arc<Stacks>),
 }
 
-impl Imitated {
+impl Target {
     /// The kind of its samples.
     pub fn samples(&self) -> Samples {
         match self {
-            Imitated::Toy(_) => Samples::Points(2),
-            Imitated::Stacks(stacks) => Samples::Images(stacks.size()),
+            Target::Toy(_) => Samples::Points(2),
+            Target::Stacks(stacks) => Samples::Images(stacks.size()),
         }
     }
 
     fn draw(&self, stream: &mut Stream) -> Vec<f32> {
         match self {
-            Imitated::Toy(toy) => toy.draw(stream).to_vec(),
-            Imitated::Stacks(stacks) => stacks.draw(stream),
+            Target::Toy(toy) => toy.draw(stream).to_vec(),
+            Target::Stacks(stacks) => stacks.draw(stream),
         }
     }
 }
@@ -44,7 +44,7 @@ pub struct Real(Tensor, u64);
 /// The training task of a GAN.
 pub struct GanTask {
     config: GanConfig,
-    imitated: Imitated,
+    target: Target,
     store: ParamStore,
     game: MineGan,
     at: Position,
@@ -55,10 +55,10 @@ impl GanTask {
     ///
     /// # Errors
     /// The networks do not fit such samples.
-    pub fn new(config: &GanConfig, imitated: Imitated, at: Position, device: &Device) -> Result<Self> {
+    pub fn new(config: &GanConfig, target: Target, at: Position, device: &Device) -> Result<Self> {
         let store = ParamStore::new(config.seed, device);
-        let game = MineGan::new(config, imitated.samples(), &store)?;
-        Ok(GanTask { config: config.clone(), imitated, store, game, at })
+        let game = MineGan::new(config, target.samples(), &store)?;
+        Ok(GanTask { config: config.clone(), target, store, game, at })
     }
 }
 
@@ -72,7 +72,7 @@ impl Batch for Real {
     }
 
     fn sources(&self) -> Vec<String> {
-        vec![format!("batch {} of the imitated data", self.1)]
+        vec![format!("batch {} of the target data", self.1)]
     }
 
     fn skipped(&self) -> &[Problem] {
@@ -93,8 +93,8 @@ impl Task for GanTask {
 
     fn next_batch(&mut self) -> Result<Real> {
         let (n, mut stream) = (self.config.train.batch_size, stream(self.config.seed, "toy", self.at.batch));
-        let numbers: Vec<f32> = (0..n).flat_map(|_| self.imitated.draw(&mut stream)).collect();
-        let shape = (n, self.imitated.samples().numbers());
+        let numbers: Vec<f32> = (0..n).flat_map(|_| self.target.draw(&mut stream)).collect();
+        let shape = (n, self.target.samples().numbers());
         let batch = Real(Tensor::from_vec(numbers, shape, self.store.device())?, self.at.batch);
         self.at.batch += 1;
         Ok(batch)

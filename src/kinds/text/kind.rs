@@ -44,7 +44,7 @@ impl Kind for Text {
         layers::check::<TextConfig>(config, faults)
     }
 
-    fn marks(&self) -> &'static [(&'static str, &'static str)] {
+    fn legacy_keys(&self) -> &'static [(&'static str, &'static str)] {
         &[("data", "tokenizer"), ("encoder", "embedding_dim")]
     }
 

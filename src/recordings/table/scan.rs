@@ -4,7 +4,7 @@ use crate::audio::{self, AudioInfo, Input, Recording};
 use crate::data::columns::{ByteRows, damaged, open, row_name, texts};
 use crate::error::{Problem, Result};
 use crate::guard::guarded;
-use crate::recordings::corpus::without_ending;
+use crate::recordings::names::without_ending;
 use crate::recordings::scan::relative;
 use crate::recordings::table::{Layout, Row, Tables};
 use crate::recordings::{Columns, FoundRecording, Place};
