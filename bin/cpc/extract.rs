@@ -118,7 +118,7 @@ impl Extract {
         let console = Console::new(terminal);
         let session = session(&console, &self.device)?;
         let model = Toolkit::standard().open(&self.model, &session)?;
-        let whose = format!("models of this kind ({})", model.kind());
+        let whose = format!("{} ({})", model.reference(), model.kind());
         self.options().accept(model.extract_options(), &whose)?;
         if self.stream {
             let Some(live) = model.live() else { return Err(not_for(&*model, "--stream")) };

@@ -103,7 +103,7 @@ fn speed(line: &Value) -> String {
     let rate = units.filter_map(|(key, value)| Some((key.strip_suffix("_per_second")?, value.as_f64()?))).next();
     match rate {
         Some(("audio_seconds", rate)) => format!(", {rate:.0}x real time"),
-        Some((unit, rate)) => format!(", {rate:.0} {} a second", unit.replace('_', " ")),
+        Some((unit, rate)) => format!(", {rate:.0} {} per second", unit.replace('_', " ")),
         None => String::new(),
     }
 }

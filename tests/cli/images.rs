@@ -62,7 +62,7 @@ fn runs_of_deep_infomax_resume_exactly_and_their_features_tell_labels() {
     for name in ["loss", "local_bound", "global_bound", "prior_loss", "adversary_loss", "effective_rank"] {
         assert!(figure(&valid[0], name).is_finite(), "{name}");
     }
-    assert!(place.ok("info dim-both").contains("images a second"));
+    assert!(place.ok("info dim-both").contains("images per second"));
     assert!(place.ok("info dim-both/model").contains("basic28x28"));
     assert!(place.ok("info squares").contains("28 x 28 x 1"));
 

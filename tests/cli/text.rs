@@ -201,7 +201,7 @@ fn a_run_and_its_model_are_described_and_go_to_the_hub_with_their_tokenizer() {
     place.ok("pretrain walk.txt --config text.toml --out run");
     let said = place.ok("info run");
     assert!(
-        said.contains("walk.txt\nsteps ") && said.contains("12 of 12") && said.contains("sentences a second"),
+        said.contains("walk.txt\nsteps ") && said.contains("12 of 12") && said.contains("sentences per second"),
         "{said}"
     );
     let said = place.ok("info run/model");

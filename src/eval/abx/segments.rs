@@ -101,7 +101,7 @@ impl Segments {
             {
                 let more = if count > 1 { format!(" ({count} such items in all)") } else { String::new() };
                 let what = format!(
-                    "`{name}` has {} frames, but at {} frames a second its items reach to frame {far}{more}",
+                    "`{name}` has {} frames, but at {} frames per second its items reach to frame {far}{more}",
                     span.frames,
                     rate.value()
                 );

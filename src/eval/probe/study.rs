@@ -33,9 +33,9 @@ pub struct ProbeTask {
     pub protocol: Protocol,
     /// Which end is cut when labels and frames are not equally many.
     pub cut: LabelCut,
-    /// Frame labels a second (100 in CPC_audio's files).
+    /// Frame labels per second (100 in CPC_audio's files).
     pub label_rate: f64,
-    /// Frames a second; none for what the features say, else 100.
+    /// Frames per second; if none, as the features say, else 100.
     pub frame_rate: Option<f64>,
     /// Names of frame labels by id.
     pub names: Option<Vec<String>>,

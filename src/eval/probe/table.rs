@@ -28,9 +28,9 @@ pub struct Reading {
     pub protocol: Protocol,
     /// Which end is cut when labels and frames are not equally many.
     pub cut: LabelCut,
-    /// Frame labels a second.
+    /// Frame labels per second.
     pub label_rate: f64,
-    /// Frames a second.
+    /// Frames per second.
     pub frame_rate: f64,
     /// Names of frame labels by id; without them an id is its own name.
     pub names: Option<Vec<String>>,
@@ -399,7 +399,7 @@ fn locate(
             let ids = ids.get(id).ok_or_else(no_label)?;
             let alignment = Alignment::new(utterance.frames, ids.len(), ratio, reading.cut).map_err(|apart| {
                 format!(
-                    "has {} frames ({} a second) and {} labels ({} a second): {:.1} % apart, and 5 % is allowed",
+                    "has {} frames ({} per second) and {} labels ({} per second): {:.1} % apart, and 5 % is allowed",
                     utterance.frames,
                     reading.frame_rate,
                     ids.len(),
@@ -493,7 +493,7 @@ mod tests {
         let text = error.to_string();
         for part in [
             "u000: has no label",
-            "u001: has 50 frames (100 a second) and 44 labels",
+            "u001: has 50 frames (100 per second) and 44 labels",
             "12.0 % apart",
             "stranger: has no features",
         ] {

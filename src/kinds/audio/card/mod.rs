@@ -132,7 +132,7 @@ impl AudioCard<'_> {
             (
                 "hop",
                 format!(
-                    "{} samples ({} ms), {} frames a second",
+                    "{} samples ({} ms), {} frames per second",
                     e.hop(),
                     short(self.ms(e.hop())),
                     short(self.frame_rate())

@@ -85,7 +85,7 @@ fn a_card_without_training_says_the_architecture_and_invents_nothing() {
         &card,
         &[
             "| kernels | 10, 8, 4, 4, 4 |", // the paper, section 3.1
-            "| hop | 160 samples (10 ms), 100 frames a second |",
+            "| hop | 160 samples (10 ms), 100 frames per second |",
             "| receptive field of z | 465 samples (29.1 ms) |",
             "| context | GRU of 256, 1 layer |",
             "one matrix for each of K = 12 steps (120 ms)",
