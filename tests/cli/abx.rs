@@ -351,7 +351,7 @@ fn names_all_that_does_not_fit_at_once() {
     let (message, code) = place.failure(&["--frame-rate", "100", "--slicing", "fastabx"]);
     assert_eq!(code, 1);
     for part in [
-        "x.item:9: `u-s2` has 20 frames, but at 100 frames a second its items reach to frame 90 (2 such items in all)",
+        "x.item:9: `u-s2` has 20 frames, but at 100 frames per second its items reach to frame 90 (2 such items in all)",
         "x.item:11: the features have no utterance `lost`",
         "bad: dimension 1 of frame 0",
         "NaN",

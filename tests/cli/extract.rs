@@ -265,6 +265,11 @@ fn single_files_and_several_inputs_are_taken() {
 fn spectral_features_are_written_like_a_models() {
     let place = Place::with_model();
     let out = place.ok("extract mfcc corpus --out mfcc");
+    // The features have a directory of that name now; the word still means the features.
+    place.ok("extract mfcc corpus/s1 --out mfcc-s1");
+    place.ok("probe mfcc --labels speaker --folds 2");
+    place.fails("extract mfcc corpus --layer z --out q", 2, &["--layer z", "no layers"]);
+    place.fails("extract mfcc corpus --normalize none --out q", 2, &["--normalize is not for mfcc"]);
     assert!(out.contains("10 utterances") && out.contains("mfcc (39)"), "{out}");
     let set = FeatureSet::open(&place.at("mfcc"), None).unwrap();
     assert_eq!((set.dim(), set.frame_rate(), set.utterances()[0].frames), (39, Some(100.0), 130));

@@ -128,6 +128,9 @@ fn sentences_are_probed_against_baselines() {
     place.fails("probe run --data task.tsv --labels speaker", 2, &["--labels is not for text models"]);
     place.fails("probe run --data task.tsv --baselines mfcc", 2, &["mfcc is not for text models"]);
     place.fails("probe run --data task.tsv --l2=-1", 2, &["--l2 -1"]);
+    for option in ["--level frame", "--frame-rate 50", "--label-rate 50", "--hidden 8"] {
+        place.fails(&format!("probe run --data task.tsv {option}"), 2, &["is not for text models"]);
+    }
     place.fails("probe run --data none.tsv", 1, &["none.tsv"]);
 }
 
