@@ -123,6 +123,17 @@ pub trait Kind: Sync {
         &[]
     }
 
+    /// Whether a run's `config.toml` is of this kind: by its key `kind`, or by [`Kind::legacy_keys`] if it has none.
+    fn wrote(&self, config: &Table) -> bool {
+        match config.get("kind").and_then(toml::Value::as_str) {
+            Some(kind) => kind == self.name(),
+            None => self
+                .legacy_keys()
+                .iter()
+                .any(|(section, key)| config.get(*section).is_some_and(|s| s.get(key).is_some())),
+        }
+    }
+
     /// Keys that a resumed run may change in addition to those of [`RunConfig::resumed`]. They do not change what it computes.
     fn free_keys(&self) -> &'static [&'static str] {
         &[]

@@ -91,8 +91,7 @@ impl Toolkit {
         if let Some(preset) = text("preset") {
             return self.kind_of_preset(preset).map(Some);
         }
-        let has = |(section, key): &(&str, &str)| table.get(*section).is_some_and(|s| s.get(key).is_some());
-        Ok(self.kinds.iter().copied().find(|kind| kind.legacy_keys().iter().any(has)))
+        Ok(self.kinds.iter().copied().find(|kind| kind.wrote(&table)))
     }
 
     fn kind_of_preset(&self, preset: &str) -> Result<&'static dyn Kind> {

@@ -42,9 +42,7 @@ pub fn plane(run: &Path) -> Result<PlanePath> {
     };
     let kind: &'static dyn Kind = &super::BOTTLENECK;
     let table = crate::config::layers::read_file(&run.join("config.toml")).map_err(|_| no_run())?;
-    let named = table.get("kind").and_then(toml::Value::as_str).is_some_and(|name| name == kind.name());
-    let marked = kind.legacy_keys().iter().any(|(s, key)| crate::config::layers::has(&table, &format!("{s}.{key}")));
-    if !(named || marked) {
+    if !kind.wrote(&table) {
         return Err(no_run());
     }
     let config: BottleneckConfig = RunConfig::read(kind, &run.join("config.toml"))?.sections()?;

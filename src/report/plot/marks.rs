@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 /// Okabe and Ito's colors without black, which is the truth's, and without yellow, which white swallows.
 const HUES: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 const INK: &str = "#000000";
-const GREY: &str = "#8a8a8a";
+const GRAY: &str = "#8a8a8a";
 /// How lines differ once all colors are taken.
 const DASHES: [&str; 4] = ["", "7 4", "1 4", "7 4 1 4"];
 /// How points differ once all colors are taken, as a path from the point's middle: the dot by its line's ends, the others filled.
@@ -40,7 +40,7 @@ pub(super) fn names(figure: &Figure) -> Vec<&str> {
 pub(super) fn look(series: &Series, names: &[&str]) -> Look {
     let hue = match series.color {
         Color::Ink => return Look { color: INK, round: 0 },
-        Color::Gray => return Look { color: GREY, round: 0 },
+        Color::Gray => return Look { color: GRAY, round: 0 },
         Color::Hue(hue) => hue,
         Color::ByName => names.iter().position(|&name| name == series.name).unwrap_or(0),
     };
