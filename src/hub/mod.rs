@@ -1,6 +1,6 @@
 //! The Hugging Face hub: fetches models and data sets by name, and uploads models.
 //!
-//! [`model`], [`data`] and [`file`] bring what a reference names to this machine. Files that are on this machine stay where they are. In a
+//! [`model`], [`data`] and [`file()`] bring what a reference names to this machine. Files that are on this machine stay where they are. In a
 //! build without the feature `hub`, references are refused with an error that names them.
 //!
 //! `Settings` holds the address of the hub and the location of its cache, [`RepoRef`] names what is requested, `Hub` fetches and pushes.

@@ -37,7 +37,7 @@ pub enum Representation {
         name: String,
         /// Dimension of a vector.
         dim: usize,
-        /// One vector for each sentence of [`Task::distinct`], (N, `dim`).
+        /// One vector for each sentence of [`SentenceTask::distinct`], (N, `dim`).
         rows: Vec<f32>,
     },
     /// TF-IDF of single words, fitted on the training part of each fold.

@@ -52,7 +52,7 @@ pub fn examples(path: &Path) -> Result<Vec<Example>> {
 /// A task for cross-validation from one file, named after it.
 ///
 /// # Errors
-/// Errors of [`examples`] and [`Task::new`].
+/// Errors of [`examples`] and [`SentenceTask::new`].
 pub fn task(path: &Path) -> Result<SentenceTask> {
     SentenceTask::new(name(path), examples(path)?)
 }
@@ -60,7 +60,7 @@ pub fn task(path: &Path) -> Result<SentenceTask> {
 /// A task from a training file and a test file, named after the second.
 ///
 /// # Errors
-/// Errors of [`examples`] and [`Task::split`].
+/// Errors of [`examples`] and [`SentenceTask::split`].
 pub fn split(train: &Path, test: &Path) -> Result<SentenceTask> {
     SentenceTask::split(name(test), examples(train)?, examples(test)?)
 }

@@ -57,7 +57,7 @@ impl SentenceTask {
     /// A task with a given split.
     ///
     /// # Errors
-    /// As [`Task::new`] for either part, except that a label may have a single training example; also if a label occurs only in the test
+    /// As [`SentenceTask::new`] for either part, except that a label may have a single training example; also if a label occurs only in the test
     /// part.
     pub fn split(name: impl Into<String>, train: Vec<Example>, test: Vec<Example>) -> Result<SentenceTask> {
         let name = name.into();
