@@ -61,11 +61,12 @@ impl RunConfig {
         Ok(RunConfig { kind, table })
     }
 
-    /// The configuration of this run when it is resumed as `asked` requests: the same run, for more or fewer steps.
+    /// The configuration of this run when it is resumed as `asked` requests: the same run, for more or fewer steps. `note` receives what the
+    /// run keeps although something else is requested.
     ///
     /// # Errors
     /// The options would change what the run computes; the error names their keys.
-    pub fn resumed(&self, asked: RunConfig) -> Result<RunConfig> {
+    pub fn resumed(&self, asked: RunConfig, note: &dyn Fn(&str)) -> Result<RunConfig> {
         let (old, new) = (flat(&self.table), flat(&asked.table));
         let mut kept = asked;
         let mut different = Vec::new();
@@ -79,6 +80,7 @@ impl RunConfig {
             if pins(&before_text, &text) || self.kind.settles(key, &text) {
                 if let Some(before) = before {
                     set(&mut kept.table, key, before.clone());
+                    note(&format!("{key} stays {before_text}, as it was when the run started"));
                 }
                 continue;
             }

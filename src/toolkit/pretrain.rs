@@ -77,7 +77,7 @@ impl Toolkit {
             let from = run_dir::latest(out)?;
             let old = self.read_config(out)?;
             let asked = self.asked(&old, &what.layers)?;
-            return run(old.resumed(asked)?, out, true, false, from, session);
+            return run(old.resumed(asked, &|text| session.observer.note(text))?, out, true, false, from, session);
         }
         run_dir::check_new(out, what.overwrite)?;
         run(self.configure(&what.layers)?, out, false, what.overwrite, None, session)

@@ -66,7 +66,9 @@ fn a_run_on_text_makes_a_model_that_resumes_exactly() {
     assert!(metrics.iter().any(|l| l["kind"] == "valid") && metrics[0]["loss_per_step"].as_array().unwrap().len() == 3);
     // The text is tokenized only once.
     let before = fs::metadata(place.at("cut/tokens.bin")).unwrap().modified().unwrap();
-    place.ok("pretrain --resume --steps 13 --out cut");
+    let output = place.cpc(&format!("{run} --resume --steps 13 --vocab-size 5000 --out cut")).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("encoder.vocab_size stays"), "{said}");
     assert_eq!(fs::metadata(place.at("cut/tokens.bin")).unwrap().modified().unwrap(), before);
 }
 
