@@ -12,6 +12,7 @@ use crate::report::model_card::Details;
 use std::any::Any;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
 
 /// A trained model.
 pub trait Model: Send + Sync {
@@ -107,7 +108,7 @@ pub enum Source<'a> {
 /// What to extract features from, and how.
 pub struct ExtractRequest<'a> {
     /// The input.
-    pub input: std::sync::Mutex<Source<'a>>,
+    pub input: Mutex<Source<'a>>,
     /// The directory to write to.
     pub out: PathBuf,
     /// The layers; empty for the default layer.
@@ -124,13 +125,24 @@ impl ExtractRequest<'_> {
     /// A request to write features of some files to a directory, with the default settings.
     pub fn new(input: Vec<PathBuf>, out: impl Into<PathBuf>) -> ExtractRequest<'static> {
         ExtractRequest {
-            input: std::sync::Mutex::new(Source::Paths(input)),
+            input: Mutex::new(Source::Paths(input)),
             out: out.into(),
             layers: Vec::new(),
             format: Format::default(),
             only: None,
             options: Options::new(),
         }
+    }
+}
+
+impl<'a> ExtractRequest<'a> {
+    /// The input, for the one extraction that reads it.
+    ///
+    /// # Errors
+    /// An extraction that was reading it panicked.
+    pub fn source(&self) -> Result<MutexGuard<'_, Source<'a>>> {
+        let usable = self.input.lock();
+        usable.map_err(|_| Error::failed("the input is no longer usable", "report this as a bug in cpc"))
     }
 }
 

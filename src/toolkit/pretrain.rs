@@ -64,22 +64,22 @@ impl Toolkit {
     /// The configuration or the data cannot be used. [`Error::Interrupted`] after `session.stop`, once a checkpoint is written.
     pub fn pretrain(&self, what: &Pretrain, session: &Session) -> Result<Report> {
         let out = &what.out;
-        if what.resume && !out.join("config.toml").exists() {
-            if what.layers.data().is_none() && what.layers.file.is_none() {
-                return Err(Error::usage(
-                    format!("--resume --out {}: there is no run to resume, and no DATA to start one", out.display()),
-                    "check the path, or give DATA to start a run",
-                ));
-            }
-            run_dir::check_new(out, what.overwrite)?;
-            session.observer.note(&format!("{}: there is no run yet; starting it", out.display()));
-        } else if what.resume {
+        if what.resume && out.join("config.toml").exists() {
             let from = run_dir::latest(out)?;
             let old = self.read_config(out)?;
             let asked = self.asked(&old, &what.layers)?;
             return run(old.resumed(asked, &|text| session.observer.note(text))?, out, true, false, from, session);
         }
+        if what.resume && what.layers.data().is_none() && what.layers.file.is_none() {
+            return Err(Error::usage(
+                format!("--resume --out {}: there is no run to resume, and no DATA to start one", out.display()),
+                "check the path, or give DATA to start a run",
+            ));
+        }
         run_dir::check_new(out, what.overwrite)?;
+        if what.resume {
+            session.observer.note(&format!("{}: there is no run yet; starting it", out.display()));
+        }
         run(self.configure(&what.layers)?, out, false, what.overwrite, None, session)
     }
 

@@ -79,10 +79,7 @@ impl Model for AudioModel {
         let extractor = AudioExtractor::open(self, &layers(&request.layers)?, &session.device)?;
         let normalize = request.options.get("normalize")?.unwrap_or(Normalize::None);
         let made = made(self, &extractor, request.format, normalize)?;
-        let mut input = request
-            .input
-            .lock()
-            .map_err(|_| Error::failed("the input is no longer usable", "report this as a bug in cpc"))?;
+        let mut input = request.source()?;
         let index = match &mut *input {
             Source::Samples(next) => extract_samples(&extractor, &made, "stdin", &request.out, next)?,
             Source::Paths(paths) => {
@@ -263,10 +260,7 @@ impl Model for Spectral {
 
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
         let name = self.0.name();
-        let mut input = request
-            .input
-            .lock()
-            .map_err(|_| Error::failed("the input is no longer usable", "report this as a bug in cpc"))?;
+        let mut input = request.source()?;
         let (Source::Paths(paths), true) = (&mut *input, request.format == Format::default()) else {
             return Err(Error::usage(
                 format!("{name} features are computed from recordings and written to .npy files"),

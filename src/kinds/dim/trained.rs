@@ -99,10 +99,7 @@ impl Model for DimModel {
 
     /// `train-y.npy` and so on, with one row per image in the order of the data, and the labels next to them.
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
-        let mut input = request
-            .input
-            .lock()
-            .map_err(|_| Error::failed("the input is no longer usable", "report this as a bug in cpc"))?;
+        let mut input = request.source()?;
         let Source::Paths(paths) = &mut *input else {
             return Err(Error::usage("images are read from files", "give a directory of images as INPUT"));
         };

@@ -76,10 +76,7 @@ impl Model for TextModel {
         if request.layers.iter().any(|layer| layer != "z") {
             return Err(Error::usage("the only layer of sentence vectors is z", "leave out --layer"));
         }
-        let mut input = request
-            .input
-            .lock()
-            .map_err(|_| Error::failed("the input is no longer usable", "report this as a bug in cpc"))?;
+        let mut input = request.source()?;
         let Source::Paths(paths) = &mut *input else {
             return Err(Error::usage("sentences are read from files", "give text files as INPUT"));
         };
