@@ -73,6 +73,45 @@ pub fn write_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<
     Ok(())
 }
 
+/// A directory that this process alone writes to, until this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    path: PathBuf,
+    // The lock ends when the file is closed.
+    _file: File,
+}
+
+/// The name of the file that a lock is on.
+const LOCK: &str = ".lock";
+
+/// Locks an existing directory, however the process that holds the lock may end.
+///
+/// # Errors
+/// Another process holds the lock.
+pub fn lock(dir: &Path) -> Result<Lock> {
+    let path = dir.join(LOCK);
+    let file = File::create(&path).map_err(Error::io(&path, "create"))?;
+    match file.try_lock() {
+        Err(fs::TryLockError::WouldBlock) => Err(Error::failed(
+            format!("{}: another process is writing to this directory", dir.display()),
+            "wait until it has finished, or choose another --out",
+        )),
+        // Some network file systems have no locks.
+        Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(Lock { path, _file: file }),
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Whether a file of this name is the lock of its directory.
+pub fn is_lock(name: &std::ffi::OsStr) -> bool {
+    name == LOCK
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +125,17 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(write(&dir.path().join("no/such/place"), b"x").is_err());
+    }
+
+    #[test]
+    fn a_directory_has_one_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path()).unwrap();
+        let error = lock(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("another process is writing"), "{error}");
+        drop(held);
+        drop(lock(dir.path()).unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -357,7 +357,14 @@ impl Model for SeriesModel {
             let mut out = UtteranceFiles::create(std::slice::from_ref(&request.out), &name, &[dim])?;
             out.take(&id, &Frames { count: time, layers: vec![rows] })?;
             let frames = out.finish(Normalize::None)? as usize;
-            utterances.push(Indexed { id, speaker: "-".into(), frames, seconds: time as f64, file: Some(name) });
+            utterances.push(Indexed {
+                id,
+                speaker: "-".into(),
+                frames,
+                seconds: time as f64,
+                file: Some(name),
+                source: None,
+            });
         }
         let made = Made {
             model: self.reference.clone(),

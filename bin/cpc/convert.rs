@@ -48,8 +48,19 @@ struct Converted<'a> {
     ignored: &'a [(String, String)],
 }
 
+/// File name extensions of what is not written.
+const OTHERS: [&str; 14] =
+    ["onnx", "safetensors", "pth", "ckpt", "bin", "gguf", "h5", "npz", "npy", "json", "zip", "tar", "tflite", "ort"];
+
 impl Convert {
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let ending = self.to.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        if OTHERS.contains(&ending.as_str()) && !self.to.is_dir() {
+            return Err(Error::usage(
+                format!("{}: .{ending} files are not written", self.to.display()),
+                "name a model directory, which holds model.safetensors and config.json, or a file ending in .pt",
+            ));
+        }
         let taken = |path: &Path| path.exists() && !(path.is_dir() && is_empty(path));
         if taken(&self.to) && !self.overwrite {
             return Err(Error::usage(

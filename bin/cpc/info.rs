@@ -45,7 +45,13 @@ impl Info {
         } else {
             let inspected = toolkit.inspect(&self.what, &options, &session)?;
             terminal.described(&inspected.described)?;
-            if inspected.problems.is_empty() { Ok(()) } else { Err(Error::BadFiles(inspected.problems)) }
+            match inspected.problems.len() {
+                0 => Ok(()),
+                n => Err(Error::failed(
+                    format!("{n} of what was looked at cannot be used, as listed above"),
+                    "repair or remove them; pretrain and extract can skip recordings with --on-bad-file skip",
+                )),
+            }
         }
     }
 }

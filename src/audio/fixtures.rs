@@ -13,6 +13,11 @@ pub(crate) fn tone(n: u64) -> i16 {
     (16_384.0 * (std::f64::consts::TAU * 1000.0 * n as f64 / 16_000.0).sin() + 0.5).floor() as i16 + noise as i16 - 128
 }
 
+/// Sample `n` of the recording that most files in `tests/audio` were made of, times 32768.
+pub(crate) fn clean(n: u64) -> i16 {
+    (16_384.0 * (std::f64::consts::TAU * 1000.0 * n as f64 / 16_000.0).sin() + 0.5).floor() as i16
+}
+
 /// Writes a 16-bit WAV of `value(frame, channel)`, creating its parent directories.
 pub(crate) fn wav(path: &Path, rate: u32, channels: u16, frames: u64, value: impl Fn(u64, u16) -> i16) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

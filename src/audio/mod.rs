@@ -1,28 +1,33 @@
-//! Reads files, or recordings stored inside other files, as mono samples: WAV through `hound`, FLAC, MP3 and Ogg Vorbis
-//! through `symphonia`, other sample rates through `rubato`.
+//! Reads files, or recordings stored inside other files, as mono samples: stored samples (WAV and the like) directly, compressed ones through
+//! `symphonia`, other sample rates through `rubato`.
 //!
 //! [`probe`] reads headers and reports how long a file is or what is wrong with it; a [`Reader`] then reads any range of
 //! it at any rate. The format of a file is determined from its first bytes, not from its name. Channels are averaged,
 //! and integer samples are scaled to [-1, 1). The result is a pure function of the file, the range and the rate: a range
-//! read on its own equals the same range of the whole file.
+//! read on its own equals the same range of the whole file. (One codec is an exception in part: where an encoder of AAC
+//! leaves noise to the decoder, that noise depends on where decoding began.)
 
 pub mod augment;
-mod decode;
+mod compressed;
+mod constant;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod foreign;
 mod live;
 pub mod mel;
-mod ogg;
 mod probe;
 mod reader;
+mod remark;
 mod resample;
 mod source;
-mod wav;
-mod xing;
+mod stored;
 
+pub use constant::constant;
+pub use foreign::{is_foreign_name, recognized};
 pub use live::LiveResampler;
 pub use probe::{EXTENSIONS, is_audio_name, probe};
 pub use reader::{Reader, read};
+use remark::Remark;
 pub use source::{Input, Recording};
 
 use serde::Serialize;
@@ -32,23 +37,48 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// RIFF WAVE with integer samples of 8, 16, 24 or 32 bits, or 32-bit floating point.
+    /// RIFF WAVE, RF64 and W64: integers of 8 to 32 bits, floating point of 32 or 64 bits, mu-law, A-law, ADPCM.
     Wav,
+    /// AIFF and AIFF-C, with the samples of WAV except ADPCM.
+    Aiff,
+    /// Sun's AU.
+    Au,
+    /// NIST SPHERE, not compressed.
+    Sphere,
     /// Free Lossless Audio Codec in its own container.
     Flac,
     /// MPEG 1, 2 or 2.5, layer 3.
     Mp3,
     /// Vorbis in Ogg.
     Vorbis,
+    /// FLAC in Ogg.
+    #[serde(rename = "ogg-flac")]
+    OggFlac,
+    /// AAC-LC or ALAC in MP4.
+    M4a,
+    /// AAC-LC in ADTS frames.
+    Aac,
+    /// Vorbis, and other codecs named here, in Matroska or WebM.
+    Webm,
+    /// PCM, ALAC or AAC-LC in Apple's Core Audio Format.
+    Caf,
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Format::Wav => "WAV",
+            Format::Aiff => "AIFF",
+            Format::Au => "AU",
+            Format::Sphere => "NIST SPHERE",
             Format::Flac => "FLAC",
             Format::Mp3 => "MP3",
             Format::Vorbis => "Ogg Vorbis",
+            Format::OggFlac => "Ogg FLAC",
+            Format::M4a => "M4A",
+            Format::Aac => "AAC",
+            Format::Webm => "WebM",
+            Format::Caf => "CAF",
         })
     }
 }
@@ -64,18 +94,29 @@ pub struct AudioInfo {
     pub frames: u64,
     /// The file format.
     pub format: Format,
-    /// The byte offset at which the samples of a WAV, or the stream of a compressed file, begin.
-    start: u64,
-    /// How the samples of a WAV are stored; unused for other formats.
-    sample: wav::Stored,
-    /// The frame up to which seeks are exact (Ogg: the timestamps of the last page are not reliable).
-    steady: u64,
+    /// What its header says wrongly.
+    remark: Option<Remark>,
+    /// The bytes in which its samples or its stream are.
+    bytes: (u64, u64),
+    way: Way,
+}
+
+/// How the samples are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Stored(stored::Stored),
+    Decoded(compressed::Decoded),
 }
 
 impl AudioInfo {
     /// The length in seconds.
     pub fn seconds(&self) -> f64 {
         self.frames as f64 / f64::from(self.rate.max(1))
+    }
+
+    /// Whether every tool counts the same number of frames: not so where a codec adds some.
+    pub fn is_exact(&self) -> bool {
+        matches!(self.way, Way::Stored(_)) || matches!(self.format, Format::Flac)
     }
 
     /// Number of samples of the file at `target` samples per second.

@@ -1,15 +1,19 @@
 //! Determines the format and length of a file from its headers alone.
 
-use crate::audio::decode::Stream;
+use crate::audio::compressed::{self, Container, flac, mp3, ogg, packets};
 use crate::audio::source::{Input, Recording};
-use crate::audio::{AudioInfo, Format, ogg, wav, xing};
+use crate::audio::stored::{self, Inside};
+use crate::audio::{AudioInfo, Format, foreign};
 use crate::error::Problem;
 use crate::guard::guarded;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// The file name extensions treated as audio, in lower case.
-pub const EXTENSIONS: [&str; 6] = ["wav", "wave", "flac", "mp3", "ogg", "oga"];
+pub const EXTENSIONS: [&str; 21] = [
+    "wav", "wave", "flac", "mp3", "ogg", "oga", "m4a", "m4b", "aac", "aif", "aiff", "aifc", "au", "snd", "caf", "sph",
+    "nist", "w64", "rf64", "webm", "mka",
+];
 
 /// Sample rates outside this range indicate a damaged header.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
@@ -22,8 +26,8 @@ pub fn is_audio_name(path: &Path) -> bool {
 
 /// Reads a recording's headers: its format, rate, channels and length.
 ///
-/// The samples are not read, with one exception: an MP3 without a tag that gives its length and a FLAC or Ogg file
-/// without a length are read through packet by packet, without decoding.
+/// The samples are not read, with two exceptions: MP3, M4A, CAF and files without a length are read through packet by packet, without
+/// decoding; WebM is decoded, because nothing else tells its length.
 ///
 /// # Errors
 ///
@@ -41,128 +45,95 @@ fn look(from: &(impl Recording + ?Sized)) -> Result<AudioInfo, String> {
     if input.length() == 0 {
         return Err("is empty (0 bytes); copy it again".into());
     }
-    let mut first = [0; 12];
-    let n = read_up_to(&mut input, &mut first).map_err(unreadable)?;
-    let start = tag_length(&first[..n]);
-    if start > 0 {
+    let mut start = 0;
+    let first = loop {
         input.seek(SeekFrom::Start(start)).map_err(unreadable)?;
-        first = [0; 12];
-        read_up_to(&mut input, &mut first).map_err(unreadable)?;
-    }
-    match &first {
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E'] if start == 0 => {
-            input.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-            wav::probe(input)
+        let first = first_bytes(&mut input).map_err(unreadable)?;
+        match compressed::head(&first) {
+            0 => break first,
+            tag => start += tag,
         }
-        [b'R', b'F', b'6', b'4', ..] => {
-            Err("RF64 (a WAV of more than 4 GiB) is not supported; convert it with `sox IN \
-                                            OUT.flac`"
-                .into())
-        }
-        [b'f', b'L', b'a', b'C', ..] => flac(from, input, start),
-        [b'O', b'g', b'g', b'S', ..] => vorbis(input, start),
-        [0xff, second, ..] if second & 0xe0 == 0xe0 => mp3(input, start),
-        _ if start > 0 || from.name().extension().is_some_and(|e| e.eq_ignore_ascii_case("mp3")) => mp3(input, start),
-        _ => Err(not_audio(from.name())),
-    }
-}
-
-fn not_audio(path: &Path) -> String {
-    let named = path.extension().map(|e| format!(", although it is named .{}", e.to_string_lossy()));
-    let named = named.unwrap_or_default();
-    format!("is not audio{named}: it does not begin like a WAV, FLAC, MP3 or Ogg file")
-}
-
-/// Fills `buffer` as far as the input reaches.
-fn read_up_to(input: &mut Input, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let limit = buffer.len() as u64;
-    let mut bytes = Vec::with_capacity(buffer.len());
-    input.take(limit).read_to_end(&mut bytes)?;
-    buffer[..bytes.len()].copy_from_slice(&bytes);
-    Ok(bytes.len())
-}
-
-/// Length in bytes of the ID3v2 tag at the start of the file, 0 if there is none.
-fn tag_length(first: &[u8]) -> u64 {
-    match first {
-        [b'I', b'D', b'3', _, _, flags, a, b, c, d, ..] => {
-            let size = [a, b, c, d].iter().fold(0u64, |sum, &&byte| (sum << 7) | u64::from(byte & 0x7f));
-            // A footer repeats the ten bytes of the header.
-            10 + size + if flags & 0x10 != 0 { 10 } else { 0 }
-        }
-        _ => 0,
-    }
-}
-
-fn flac(from: &(impl Recording + ?Sized), input: Input, start: u64) -> Result<AudioInfo, String> {
-    let mut stream = Stream::open(input, start, Format::Flac)?;
-    let (rate, channels, frames) = stream.header();
-    let frames = match frames {
-        Some(frames) => {
-            // The last packet must exist if the header gives a length. A seek can also fail in a good file, so the packets
-            // are counted before the file is reported as bad.
-            if let Err(what) = stream.holds(frames.saturating_sub(1)) {
-                let counted = Stream::open(from.open()?, start, Format::Flac)?.count();
-                if counted.unwrap_or(0) < frames {
-                    return Err(what);
-                }
-            }
-            frames
-        }
-        None => stream.count()?,
     };
-    Ok(info(Format::Flac, rate, channels, frames, start, u64::MAX))
+    let stored = |format, data: Result<_, String>| data.map(|data| AudioInfo::from((format, data)));
+    let whole = input.length();
+    if let (0, Some(kind)) = (start, Kind::of(&first)) {
+        input.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+        return match kind {
+            Kind::Wav => match stored::wav(input)? {
+                Inside::Samples(data) => stored(Format::Wav, Ok(data)),
+                Inside::Adpcm => packets(from, (Format::Wav, Container::Wav), from.open()?, (0, whole)),
+                Inside::Mp3(begin, end) => mp3(from.open()?, (begin, end)),
+            },
+            Kind::Aiff => stored(Format::Aiff, stored::aiff(input)),
+            Kind::Au => stored(Format::Au, stored::au(input)),
+            Kind::Sphere => stored(Format::Sphere, stored::sphere(input)),
+            Kind::Mp4 => packets(from, (Format::M4a, Container::Mp4), input, (0, whole)),
+            Kind::Matroska => packets(from, (Format::Webm, Container::Matroska), input, (0, whole)),
+            Kind::Caf => packets(from, (Format::Caf, Container::Caf), input, (0, whole)),
+        };
+    }
+    let bytes = (start, compressed::tail(&mut input).map_err(unreadable)?.max(start));
+    match &first[..] {
+        [b'f', b'L', b'a', b'C', ..] => flac(from, input, bytes),
+        [b'O', b'g', b'g', b'S', ..] => ogg(input, bytes),
+        // The two bits of the layer are 0 in ADTS.
+        [0xff, second, ..] if second & 0xf6 == 0xf0 => packets(from, (Format::Aac, Container::Adts), input, bytes),
+        [0xff, second, ..] if second & 0xe0 == 0xe0 => mp3(input, bytes),
+        first => match foreign::recognized(first) {
+            Some(kind) => Err(foreign::refused(kind)),
+            None if start > 0 || named(from, "mp3") => mp3(input, bytes).map_err(|what| whose(from, what)),
+            None => Err(whose(from, "is not audio: it does not begin like a recording of any kind".into())),
+        },
+    }
 }
 
-fn mp3(mut input: Input, start: u64) -> Result<AudioInfo, String> {
-    let length = input.length();
-    let mut head = [0; 1024];
-    input.seek(SeekFrom::Start(start)).map_err(|e| format!("cannot be read: {e}"))?;
-    let n = read_up_to(&mut input, &mut head).map_err(|e| format!("cannot be read: {e}"))?;
-    let tag = xing::find(&head[..n]).unwrap_or_default();
-    if let Some(bytes) = tag.bytes
-        && start.saturating_add(bytes) > length
-    {
-        return Err(format!(
-            "truncated: its header promises {bytes} bytes, the file holds {}; copy it again",
-            length - start.min(length)
-        ));
-    }
-    let mut stream = Stream::open(input, start, Format::Mp3).map_err(|what| match what {
-        what if what.starts_with("truncated") => {
-            "is not audio, although it is named .mp3: it contains no MP3 frames".into()
+/// Kinds of files that their first bytes tell apart.
+enum Kind {
+    Wav,
+    Aiff,
+    Au,
+    Sphere,
+    Mp4,
+    Matroska,
+    Caf,
+}
+
+impl Kind {
+    fn of(first: &[u8]) -> Option<Kind> {
+        let form = first.get(8..12);
+        match first.get(..4)? {
+            b"RIFF" | b"RIFX" | b"RF64" | b"BW64" if form == Some(b"WAVE") => Some(Kind::Wav),
+            b"riff" if stored::is_w64(first) => Some(Kind::Wav),
+            b"FORM" if form == Some(b"AIFF") || form == Some(b"AIFC") => Some(Kind::Aiff),
+            b".snd" => Some(Kind::Au),
+            b"NIST" if first.starts_with(b"NIST_1A") => Some(Kind::Sphere),
+            b"caff" => Some(Kind::Caf),
+            [0x1a, 0x45, 0xdf, 0xa3] => Some(Kind::Matroska),
+            _ if first.get(4..8) == Some(b"ftyp") => Some(Kind::Mp4),
+            _ => None,
         }
-        what => what,
-    })?;
-    let (rate, channels, frames) = stream.header();
-    let frames = match frames {
-        Some(frames) if tag.counted => frames,
-        _ => stream.count()?,
-    };
-    Ok(info(Format::Mp3, rate, channels, frames, start, u64::MAX))
+    }
 }
 
-fn vorbis(mut input: Input, start: u64) -> Result<AudioInfo, String> {
-    let tail = ogg::tail(&mut input).map_err(|e| format!("cannot be read: {e}"))?;
-    let mut stream = Stream::open(input, start, Format::Vorbis)?;
-    let tail = tail.ok_or("damaged: no Ogg page at its end")?;
-    if !tail.whole {
-        return Err("truncated: its last page is missing or incomplete; copy it again".into());
-    }
-    let (rate, channels, frames) = stream.header();
-    if tail.serial != stream.serial() {
-        return Err("it holds several streams (chained or multiplexed); convert it with `sox IN OUT.flac`".into());
-    }
-    let frames = match frames {
-        Some(frames) => frames,
-        None => stream.count()?,
-    };
-    let steady = tail.last_page.saturating_add_signed(-stream.origin());
-    Ok(info(Format::Vorbis, rate, channels, frames, start, steady))
+fn named(from: &(impl Recording + ?Sized), ending: &str) -> bool {
+    from.name().extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
 }
 
-fn info(format: Format, rate: u32, channels: u16, frames: u64, start: u64, steady: u64) -> AudioInfo {
-    AudioInfo { rate, channels, frames, format, start, sample: wav::Stored::I16, steady }
+/// Adds the name to "is not audio".
+fn whose(from: &(impl Recording + ?Sized), what: String) -> String {
+    match (what.strip_prefix("is not audio:"), from.name().extension()) {
+        (Some(rest), Some(ending)) => {
+            format!("is not audio, although it is named .{}:{rest}", ending.to_string_lossy())
+        }
+        _ => what,
+    }
+}
+
+/// The first bytes from the input's position, as far as it reaches.
+fn first_bytes(input: &mut Input) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(64);
+    input.take(64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Rejects values that no recording has.
@@ -229,6 +200,10 @@ mod tests {
         assert_eq!(told(&fixture("stereo.flac")), (Format::Flac, 22_050, 2, 8_820));
         assert_eq!(told(&fixture("tone.mp3")), (Format::Mp3, 16_000, 1, 16_000));
         assert_eq!(told(&fixture("tone.ogg")), (Format::Vorbis, 16_000, 1, 16_000));
+        assert_eq!(told(&fixture("tone.m4a")), (Format::M4a, 16_000, 1, 16_000));
+        assert_eq!(told(&fixture("tone.aac")), (Format::Aac, 16_000, 1, 17 * 1024));
+        assert_eq!(told(&fixture("flac.oga")), (Format::OggFlac, 16_000, 1, 16_000));
+        assert_eq!(told(&fixture("pcm.caf")), (Format::Caf, 16_000, 1, 16_000));
         // Without a tag, the encoder's delay and padding cannot be distinguished from audio: whole frames of 576.
         let (format, rate, channels, frames) = told(&fixture("untagged.mp3"));
         assert_eq!((format, rate, channels, frames % 576), (Format::Mp3, 22_050, 2, 0));
@@ -267,28 +242,97 @@ mod tests {
     }
 
     #[test]
-    fn wav_headers_that_lie_are_found_out_without_reserving_what_they_ask_for() {
-        let text = fault("a.wav", &raw_wav(1, 1, 16_000, 16, 0xffff_fffe, &[0; 32_000]));
-        assert!(text.starts_with("truncated: the header promises 134217.73 s, the file holds 1.00 s"), "{text}");
-        let text = fault("a.wav", &raw_wav(1, 1, 16_000, 16, 32_000, &[0; 31_998]));
-        assert!(text.starts_with("truncated"), "{text}");
+    fn headers_that_no_recording_has_are_refused() {
         assert_eq!(fault("a.wav", &raw_wav(1, 1, 16_000, 16, 0, &[])), "holds no samples; leave it out");
-        assert!(fault("a.wav", &raw_wav(1, 0, 16_000, 16, 4, &[0; 4])).contains("zero channels"));
+        assert!(fault("a.wav", &raw_wav(1, 0, 16_000, 16, 4, &[0; 4])).contains("0 channels"));
         assert!(fault("a.wav", &raw_wav(1, 1, 0, 16, 4, &[0; 4])).starts_with("its sample rate of 0 Hz"));
         assert!(fault("a.wav", &raw_wav(1, 1, 4_000_000, 16, 4, &[0; 4])).starts_with("its sample rate of 4000000 Hz"));
-        assert!(fault("a.wav", &raw_wav(7, 1, 8_000, 8, 4, &[0; 4])).contains("mu-law"));
-        assert!(fault("a.wav", &raw_wav(3, 1, 8_000, 64, 8, &[0; 8])).contains("the WAV header cannot be used"));
+        assert!(fault("a.wav", &raw_wav(0x31, 1, 8_000, 0, 4, &[0; 4])).starts_with("holds GSM 6.10 samples"));
         assert!(fault("a.wav", &raw_wav(1, 1, 16_000, 16, 4, &[0; 4])[..30]).starts_with("truncated: the header"));
-        let mut wide = raw_wav(1, 1, 16_000, 24, 8, &[0; 8]);
-        wide[28] = 64_000u32.to_le_bytes()[0];
-        wide[28..32].copy_from_slice(&64_000u32.to_le_bytes());
-        wide[32] = 4;
-        assert!(fault("a.wav", &wide).starts_with("24-bit integer samples in 4 bytes each"));
+    }
+
+    #[test]
+    fn what_is_not_read_is_named_with_what_to_do() {
+        let opus = std::fs::read(fixture("opus.ogg")).unwrap();
+        assert_eq!(fault("a.ogg", &opus), "holds Opus, which is not read; convert it with `ffmpeg -i IN OUT.flac`");
+        assert!(
+            fault("a.wma", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11 and more")
+                .starts_with("is Windows Media, which is not read")
+        );
+        assert!(fault("a.wav", b"\x1f\x8b\x08 and so on").starts_with("is gzip; unpack it"));
+        assert!(fault("a.wav", b"<!DOCTYPE html><html>").contains("it is a web page; download the recording again"));
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00";
+        assert!(fault("a.flac", pointer).contains("`git lfs pull`"));
+        assert!(fault("a.mp3", &[0xff, 0xfd, 0x90, 0xc4].repeat(400)).contains("layer 1 or 2"));
+        assert!(
+            fault("a.sph", b"NIST_1A\n   1024\n").starts_with("damaged: its NIST SPHERE header gives no sample_rate")
+        );
+        let mut shorten =
+            b"NIST_1A\n   1024\nsample_rate -i 16000\nsample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n"
+                .to_vec();
+        shorten.resize(2000, 0);
+        assert!(fault("a.sph", &shorten).contains("coding `pcm,embedded-shorten-v2.00`"));
+        assert!(fault("a.xyz", b"#!AMR\n").starts_with("is AMR"));
+    }
+
+    #[test]
+    fn an_mp3_is_as_long_as_its_frames() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.mp3");
+        let tone = std::fs::read(fixture("tone.mp3")).unwrap();
+        let at = tone.windows(4).position(|w| w == b"Info" || w == b"Xing").unwrap();
+        let of = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            let info = probe(&path).unwrap();
+            // As long as it says it is.
+            assert_eq!(read(&path, &info, 0..info.frames, 16_000).unwrap().len() as u64, info.frames);
+            (info.frames, info.remark())
+        };
+        let tagged = |offset: usize, number: u32| {
+            let mut bytes = tone.clone();
+            bytes[at + offset..at + offset + 4].copy_from_slice(&number.to_be_bytes());
+            bytes
+        };
+        assert_eq!(of(&tone), (16_000, None));
+        // The whole stream without the delay of 1105 samples, as ffmpeg; what fills the last frame is not known.
+        let frames = u64::from(u32::from_be_bytes(tone[at + 8..at + 12].try_into().unwrap()));
+        let whole = frames * 576 - 1105;
+        for said in [0, 3, 10_000] {
+            let (length, remark) = of(&tagged(8, said));
+            let remark = remark.unwrap();
+            assert!(
+                length == whole && remark.starts_with(&format!("its tag says {said} MPEG frames, it has {frames}")),
+                "{remark}"
+            );
+        }
+        // A wrong size alone is no contradiction, since all frames are there.
+        assert_eq!(of(&tagged(12, 90_000)), (16_000, None));
+        // Joined end to end: the tags of the second and third are not audio.
+        let (length, remark) = of(&tone.repeat(3));
+        assert!(length == 3 * frames * 576 - 1105 && remark.is_some(), "{length}");
+        // Tags of other kinds around it.
+        let id3v1 = [b"TAG".to_vec(), vec![b'x'; 125]].concat();
+        let id3v2 = [b"ID3\x04\0\0\0\0\0\x05".to_vec(), vec![0; 5]].concat();
+        assert_eq!(of(&[id3v2.clone(), id3v2, tone.clone(), id3v1].concat()), (16_000, None));
+    }
+
+    #[test]
+    fn a_flac_with_a_tag_at_its_end_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.flac");
+        let mut bytes = std::fs::read(fixture("stereo.flac")).unwrap();
+        bytes.extend([b"TAG".to_vec(), vec![b'x'; 125]].concat());
+        std::fs::write(&path, bytes).unwrap();
+        let info = probe(&path).unwrap();
+        let plain = probe(&fixture("stereo.flac")).unwrap();
+        assert_eq!(info.frames, plain.frames);
+        let samples = |path: &Path, info: &AudioInfo| read(path, info, 0..info.frames, info.rate).unwrap();
+        assert_eq!(samples(&path, &info), samples(&fixture("stereo.flac"), &plain));
     }
 
     #[test]
     fn cut_files_are_truncated() {
-        for name in ["tone.flac", "stereo.flac", "tone.mp3", "tone.ogg"] {
+        for name in ["tone.flac", "stereo.flac", "tone.mp3", "tone.ogg", "tone.m4a", "alac.m4a"] {
             let bytes = std::fs::read(fixture(name)).unwrap();
             for share in [0.3, 0.6, 0.99] {
                 let text = fault(name, &bytes[..(bytes.len() as f64 * share) as usize]);
@@ -321,7 +365,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let sound = dir.path().join("sound.wav");
         wav(&sound, 22_050, 2, 900, |n, c| (n * 77) as i16 ^ c as i16);
-        let files: Vec<_> = ["tone.flac", "stereo.flac", "tone.mp3", "untagged.mp3", "tone.ogg"].map(fixture).into();
+        let names = [
+            "tone.flac",
+            "stereo.flac",
+            "tone.mp3",
+            "untagged.mp3",
+            "tone.ogg",
+            "tone.m4a",
+            "tone.webm",
+            "alac.caf",
+            "ima.wav",
+        ];
+        let files: Vec<_> = names.map(fixture).into();
         let files: Vec<_> = files.into_iter().chain([sound]).map(|p| std::fs::read(p).unwrap()).collect();
         let path = dir.path().join("damaged.mp3");
         let strategy = (0..files.len(), 0u8..10, 0.0..1.0f64, 0usize..300, any::<u8>(), 0.0..1.0f64);

@@ -97,23 +97,24 @@ impl Seek for Input {
     }
 }
 
-/// An input from byte `base` onward, presented as a stream that begins at 0.
+/// `length` bytes of an input from byte `base` onward, presented as a stream that begins at 0.
 struct Source {
     input: Input,
     base: u64,
     length: u64,
+    at: u64,
     budget: u64,
 }
 
 /// A seek uses as much of the budget as reading this many bytes.
 const SEEK_COST: u64 = 4096;
 
-/// A stream of `input` without its first `base` bytes.
-pub(super) fn stream(mut input: Input, base: u64) -> Result<MediaSourceStream<'static>> {
-    let length = input.length.saturating_sub(base);
+/// The bytes `base..end` of `input`.
+pub(super) fn stream(mut input: Input, (base, end): (u64, u64)) -> Result<MediaSourceStream<'static>> {
+    let length = input.length.min(end).saturating_sub(base);
     input.seek(SeekFrom::Start(base))?;
     let budget = length.saturating_mul(4).saturating_add(16 << 20);
-    let source = Source { input, base, length, budget };
+    let source = Source { input, base, length, at: 0, budget };
     Ok(MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default()))
 }
 
@@ -127,7 +128,10 @@ impl Source {
 
 impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let n = self.input.read(buffer)?;
+        let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        let n = self.input.read(&mut buffer[..wanted])?;
+        self.at += n as u64;
         self.spend(n.max(64) as u64)?;
         Ok(n)
     }
@@ -137,10 +141,14 @@ impl Seek for Source {
     fn seek(&mut self, to: SeekFrom) -> Result<u64> {
         self.spend(SEEK_COST)?;
         let to = match to {
-            SeekFrom::Start(at) => SeekFrom::Start(at.saturating_add(self.base)),
-            other => other,
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
         };
-        self.input.seek(to)?.checked_sub(self.base).ok_or_else(|| Error::other("a seek before the beginning"))
+        let to = to.ok_or_else(|| Error::other("a seek before the beginning"))?;
+        self.input.seek(SeekFrom::Start(to.saturating_add(self.base)))?;
+        self.at = to;
+        Ok(to)
     }
 }
 

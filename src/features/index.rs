@@ -81,6 +81,29 @@ pub struct Indexed {
     /// The `.npy` file, relative to the layer's folder; for other formats the id is the key.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub file: Option<String>,
+    /// Where it came from, and what identifies it. Earlier versions did not say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<Source>,
+}
+
+/// Where an utterance came from, and what identifies it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Source {
+    /// The recording: the absolute path of a file, or of a table with the number of a row.
+    pub recording: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// The first sample of the utterance, at the sample rate of the features.
+    pub start: u64,
+    /// Its length in samples.
+    pub samples: u64,
+}
+
+impl Source {
+    /// Whether both are the same section of the same bytes, wherever these are.
+    pub fn same(&self, other: &Source) -> bool {
+        (&self.sha256, self.start, self.samples) == (&other.sha256, other.start, other.samples)
+    }
 }
 
 /// The index.

@@ -1,8 +1,9 @@
 //! Frozen features on disk: what is written, by which format, and how it is read back.
 //!
-//! A directory of features has an [`Index`] of what made it and what is in it. [`UtteranceFiles`] writes one utterance, a [`FeatureSet`]
+//! A directory of features has an [`Index`] of what made it and what is in it. A [`FeatureDirectory`] is one that is being written, [`UtteranceFiles`] writes one utterance, a [`FeatureSet`]
 //! reads a directory. A [`FeatureFormat`] is a way to store features.
 
+mod directory;
 pub mod format;
 mod frames;
 mod index;
@@ -10,9 +11,10 @@ mod npy;
 mod set;
 mod writing;
 
+pub use directory::{FeatureDirectory, Wanted};
 pub use format::{FORMATS, FeatureFormat, Format, RowWriter};
 pub use frames::{Frames, Timing};
-pub use index::{Index, Indexed, LayerInfo, Made, Normalize};
+pub use index::{Index, Indexed, LayerInfo, Made, Normalize, Source};
 pub(crate) use npy::file_size;
 pub use npy::{NpyFile, NpyWriter};
 pub use set::{FeatureSet, FeatureUtterance};

@@ -3,7 +3,7 @@
 use super::{Frames, Normalize, NpyWriter};
 use crate::durable;
 use crate::error::{Error, Result};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use tempfile::TempPath;
@@ -99,12 +99,41 @@ impl Moments {
     }
 }
 
-/// The `.npy` file of each utterance, given its name in the input tree and its id. It is the name in the tree, or the id if two utterances
-/// would have the same name (two formats, two sections, or two inputs).
+/// The `.npy` file of each utterance, given its name in the input tree and its id: a different one for each, also where capitals do not count.
+///
+/// It is the name in the tree, or the id if two utterances would have the same name (two formats, two sections, or two inputs). If an id is the
+/// name of another, all are ids; if two ids become one name, numbers tell them apart.
 pub fn file_names<'a>(utterances: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<String> {
-    let mut names: HashMap<&str, usize> = HashMap::new();
-    utterances.clone().for_each(|(name, _)| *names.entry(name).or_default() += 1);
-    utterances.map(|(name, id)| inside(if names[name] > 1 { id } else { name }) + ".npy").collect()
+    let mut names: HashMap<String, usize> = HashMap::new();
+    utterances.clone().for_each(|(name, _)| *names.entry(inside(name).to_lowercase()).or_default() += 1);
+    let repeated = |name: &str| names.get(&inside(name).to_lowercase()).is_some_and(|n| *n > 1);
+    let mixed: Vec<String> =
+        utterances.clone().map(|(name, id)| inside(if repeated(name) { id } else { name })).collect();
+    let wanted = if distinct(&mixed) { mixed } else { utterances.map(|(_, id)| inside(id)).collect() };
+    let mut taken: HashSet<String> = wanted.iter().map(|name| name.to_lowercase()).collect();
+    let mut given = HashSet::new();
+    let one = |name: String| {
+        let mut own = name.clone();
+        let mut number = 2;
+        while !given.insert(own.to_lowercase()) {
+            // A number that makes it the name of nobody else.
+            loop {
+                own = format!("{name}-{number}");
+                number += 1;
+                if taken.insert(own.to_lowercase()) {
+                    break;
+                }
+            }
+        }
+        own + ".npy"
+    };
+    wanted.into_iter().map(one).collect()
+}
+
+/// Whether names differ in more than their capitals.
+fn distinct(names: &[String]) -> bool {
+    let mut seen = HashSet::new();
+    names.iter().all(|name| seen.insert(name.to_lowercase()))
 }
 
 /// Makes a name into a relative path that stays inside the directory it is joined to.
@@ -114,4 +143,30 @@ fn inside(name: &str) -> String {
         _ => None,
     });
     parts.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_utterance_has_a_file_of_its_own() {
+        let names = |utterances: &[(&str, &str)]| file_names(utterances.iter().copied());
+        assert_eq!(names(&[("s1/a", "a"), ("s1/b", "b")]), ["s1/a.npy", "s1/b.npy"]);
+        assert_eq!(names(&[("s1/a", "s1/a.wav"), ("s1/a", "s1/a.flac")]), ["s1/a.wav.npy", "s1/a.flac.npy"]);
+        let three = [("s1/a", "s1/a.wav"), ("s1/a", "s1/a.flac"), ("s1/a.wav", "s1/a.wav.wav")];
+        assert_eq!(names(&three), ["s1/a.wav.npy", "s1/a.flac.npy", "s1/a.wav.wav.npy"]);
+        assert_eq!(names(&[("a", "a:1-2"), ("a", "a_1-2")]), ["a_1-2.npy", "a_1-2-2.npy"]);
+        assert_eq!(names(&[("A", "A"), ("a", "a"), ("b", "a-2")]), ["A.npy", "a-3.npy", "a-2.npy"]);
+        assert_eq!(names(&[("../x", "x"), ("x", "x2")]), ["x.npy", "x2.npy"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_files_are_equal(names in proptest::collection::vec(("[aA.:/2-]{1,4}", "[aA.:/2-]{1,4}"), 1..12)) {
+            let files = file_names(names.iter().map(|(name, id)| (name.as_str(), id.as_str())));
+            prop_assert!(distinct(&files), "{:?}", files);
+        }
+    }
 }

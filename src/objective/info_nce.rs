@@ -7,26 +7,25 @@
 
 use crate::error::Result;
 use crate::ops::cross_entropy::first_is_true;
-use candle_core::{D, Tensor};
+use crate::ops::hits;
+use candle_core::Tensor;
 
 /// Loss and accuracy of every step k, on the scores' device.
 #[derive(Debug, Clone)]
 pub struct PerStep {
     /// Cross-entropy in nats, (K), with gradients.
     pub loss: Tensor,
-    /// The fraction of positions whose true future scores at least as high as every negative, (K), without gradients.
+    /// The fraction of positions whose true future scores highest, (K), without gradients.
     ///
-    /// Ties count as correct, as in CPC_audio: a negative may be the true future itself.
+    /// Those that tie share the hit, so a model whose scores are all equal is at chance, 1 / (N + 1). CPC_audio counts ties as correct: there, a
+    /// collapsed model has an accuracy of 1. A negative may be the true future itself; the two then share a hit as well.
     pub accuracy: Tensor,
 }
 
 /// InfoNCE of `scores` (B, P, K, 1 + N), the true future's score first.
 pub fn info_nce(scores: &Tensor) -> Result<PerStep> {
     let loss = first_is_true(scores)?.mean((0, 1))?;
-    let scores = scores.detach();
-    let best = scores.max(D::Minus1)?;
-    let right = scores.narrow(D::Minus1, 0, 1)?.squeeze(D::Minus1)?.ge(&best)?;
-    let accuracy = right.to_dtype(scores.dtype())?.mean((0, 1))?;
+    let accuracy = hits::first_is_true(scores)?.mean((0, 1))?;
     Ok(PerStep { loss, accuracy })
 }
 
@@ -36,11 +35,19 @@ mod tests {
     use candle_core::Device;
 
     #[test]
+    fn a_model_that_scores_all_alike_is_at_chance() {
+        let out = info_nce(&Tensor::zeros((2, 3, 4, 129), candle_core::DType::F32, &Device::Cpu).unwrap()).unwrap();
+        for (accuracy, loss) in out.accuracy.to_vec1::<f32>().unwrap().iter().zip(out.loss.to_vec1::<f32>().unwrap()) {
+            assert!((accuracy * 129.0 - 1.0).abs() < 1e-5 && (loss - 129f32.ln()).abs() < 1e-5);
+        }
+    }
+
+    #[test]
     fn loss_and_accuracy_are_counted_by_step() {
         // One window, two positions, two steps, one negative: step 1 is correct once and wrong once, step 2 correct once and tied once.
         let scores = [[[[2.0f32, 0.0], [1.0, 0.0]], [[0.0, 3.0], [5.0, 5.0]]]];
         let out = info_nce(&Tensor::new(&scores, &Device::Cpu).unwrap()).unwrap();
-        assert_eq!(out.accuracy.to_vec1::<f32>().unwrap(), [0.5, 1.0]);
+        assert_eq!(out.accuracy.to_vec1::<f32>().unwrap(), [0.5, 0.75]);
         let cost = |right: f64, wrong: f64| (1.0 + (wrong - right).exp()).ln();
         let want = [(cost(2.0, 0.0) + cost(0.0, 3.0)) / 2.0, (cost(1.0, 0.0) + cost(5.0, 5.0)) / 2.0];
         for (got, want) in out.loss.to_vec1::<f32>().unwrap().iter().zip(want) {

@@ -18,6 +18,7 @@ pub mod encoder;
 pub mod encoder_stream;
 pub mod function;
 pub mod gru;
+pub mod hits;
 pub mod layer_norm;
 pub mod linear;
 pub mod lstm;

@@ -1,13 +1,14 @@
 //! The list of recordings to train on.
 
-use crate::audio::{self, AudioInfo, Format};
+use crate::audio::{self, AudioInfo};
 use crate::config::OnBadFile;
 use crate::data;
 use crate::error::{Error, Problem, Result};
 use crate::recordings::names::{stem, without_ending};
-use crate::recordings::{Columns, FoundRecording, Place, RecordingsConfig, manifest, scan, table};
+use crate::recordings::{Columns, FoundRecording, Place, RecordingsConfig, Unused, manifest, scan, table};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -48,6 +49,10 @@ pub struct Corpus {
     pub speakers: Vec<String>,
     /// Recordings that cannot be used, sorted by place.
     pub problems: Vec<Problem>,
+    /// Recordings whose headers contradict them, and how they are read; sorted by place.
+    pub remarks: Vec<Problem>,
+    /// What is in the directory or the manifest and is not used.
+    pub unused: Unused,
     /// Sample rate in samples per second: lengths are counted and windows are read at this rate.
     pub sample_rate: u32,
     /// The directory that ids and lists are relative to.
@@ -96,19 +101,22 @@ impl Corpus {
             return Corpus::of_tables(&files, &root, columns, sample_rate, progress);
         }
         let metadata = std::fs::metadata(data).map_err(Error::io(data, "open"))?;
-        let (found, problems, root) = if metadata.is_dir() {
-            let listed = scan::directory(data)?;
-            if listed.found.is_empty() && !listed.tables.is_empty() {
-                return Corpus::of_tables(&listed.tables, data, columns, sample_rate, progress);
+        let listed = if metadata.is_dir() {
+            let scan::Listed { found, tables, problems, unused } = scan::directory(data)?;
+            if found.is_empty() && !tables.is_empty() {
+                let corpus = Corpus::of_tables(&tables, data, columns, sample_rate, progress)?;
+                return Ok(Corpus { unused, ..corpus });
             }
-            (listed.found, listed.problems, data.to_path_buf())
-        } else if audio::is_audio_name(data) {
+            manifest::Listed { found, problems, root: data.to_path_buf(), unused }
+        } else if manifest::is_name(data) {
+            manifest::read(data)?
+        } else if audio::is_audio_name(data) || audio::is_foreign_name(data) || starts_as_audio(data)? {
             let root = data.parent().unwrap_or(Path::new("")).to_path_buf();
-            (vec![scan::file(data, &root)], Vec::new(), root)
+            manifest::Listed { found: vec![scan::file(data, &root)], root, ..manifest::Listed::default() }
         } else {
             manifest::read(data)?
         };
-        Corpus::of_found(found, problems, root, sample_rate, progress)
+        Corpus::of_found(listed, sample_rate, progress)
     }
 
     /// Inspects parquet files whose rows are utterances; `root` is the directory that names are relative to. A file, row
@@ -125,17 +133,14 @@ impl Corpus {
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Corpus> {
         let (found, problems) = table::scan(files, root, columns, true, progress)?;
-        Corpus::of_found(found, problems, root.to_path_buf(), sample_rate, progress)
+        let listed = manifest::Listed { found, problems, root: root.to_path_buf(), unused: Unused::default() };
+        Corpus::of_found(listed, sample_rate, progress)
     }
 
-    fn of_found(
-        found: Vec<FoundRecording>,
-        mut problems: Vec<Problem>,
-        root: PathBuf,
-        sample_rate: u32,
-        progress: &(dyn Fn(usize) + Sync),
-    ) -> Result<Corpus> {
+    fn of_found(listed: manifest::Listed, sample_rate: u32, progress: &(dyn Fn(usize) + Sync)) -> Result<Corpus> {
+        let manifest::Listed { mut found, mut problems, root, unused } = listed;
         let looked = look(&found, progress);
+        found.iter_mut().zip(&looked).for_each(|(found, info)| whole(found, info.as_ref().ok()));
         let ids = names(&found);
         let mut utterances = Vec::with_capacity(found.len());
         let mut seen_bad: std::collections::HashSet<&Path> = Default::default();
@@ -161,8 +166,15 @@ impl Corpus {
         utterances.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         problems.sort_by(|a, b| (&a.at, &a.what).cmp(&(&b.at, &b.what)));
         repeated(&utterances.iter().map(|u| (u.1.as_str(), u.2)).collect::<Vec<_>>())?;
-        let mut corpus =
-            Corpus { utterances: Vec::with_capacity(utterances.len()), speakers: vec![], problems, sample_rate, root };
+        let mut corpus = Corpus {
+            utterances: Vec::with_capacity(utterances.len()),
+            remarks: remarks(utterances.iter().map(|u| (u.2, &u.3))),
+            speakers: vec![],
+            problems,
+            unused,
+            sample_rate,
+            root,
+        };
         for (speaker, id, place, info, start, samples) in utterances {
             if corpus.speakers.last() != Some(speaker) {
                 corpus.speakers.push(speaker.clone());
@@ -171,6 +183,30 @@ impl Corpus {
             corpus.utterances.push(Utterance { id, speaker, place: place.clone(), info, start, samples });
         }
         Ok(corpus)
+    }
+
+    /// The recordings whose samples are all equal, such as digital silence, among at most `most` of all, evenly spread. A usual recording costs
+    /// one short read.
+    pub fn constant(&self, most: usize) -> Vec<Problem> {
+        let mut seen: std::collections::HashSet<&Path> = Default::default();
+        let each = self.utterances.iter().filter(|u| match &u.place {
+            Place::File(path) => seen.insert(path),
+            Place::Row(_) => true,
+        });
+        let each: Vec<&Utterance> = each.collect();
+        let each = each.iter().step_by(each.len().div_ceil(most.max(1)).max(1));
+        let mut found: Vec<Problem> = each
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .filter_map(|u| match audio::constant(&u.place, &u.info) {
+                Ok(None) => None,
+                Ok(Some(0.0)) => Some(Problem::new(&u.place, "is digital silence: all samples are 0")),
+                Ok(Some(value)) => Some(Problem::new(&u.place, format!("is constant: all samples are {value}"))),
+                Err(problem) => Some(problem),
+            })
+            .collect();
+        found.sort_by(|a, b| (&a.at, &a.what).cmp(&(&b.at, &b.what)));
+        found
     }
 
     /// The total length of all utterances, in seconds.
@@ -195,7 +231,7 @@ impl Corpus {
 
     /// A corpus of some of the utterances, in the same order; speakers without utterances are omitted.
     pub(super) fn part(&self, keep: impl Fn(usize) -> bool) -> Corpus {
-        let mut part = Corpus { utterances: vec![], speakers: vec![], problems: vec![], ..self.without_lists() };
+        let mut part = self.without_lists();
         let mut last = None;
         for (i, utterance) in self.utterances.iter().enumerate().filter(|(i, _)| keep(*i)) {
             if last != Some(utterance.speaker) {
@@ -210,8 +246,17 @@ impl Corpus {
 
     fn without_lists(&self) -> Corpus {
         let (sample_rate, root) = (self.sample_rate, self.root.clone());
-        Corpus { utterances: vec![], speakers: vec![], problems: vec![], sample_rate, root }
+        let (remarks, unused) = (vec![], Unused::default());
+        Corpus { utterances: vec![], speakers: vec![], problems: vec![], remarks, unused, sample_rate, root }
     }
+}
+
+/// Whether a file begins like a recording, whatever its name.
+fn starts_as_audio(path: &Path) -> Result<bool> {
+    let mut first = Vec::new();
+    let mut file = std::fs::File::open(path).map_err(Error::io(path, "open"))?;
+    (&mut file).take(16).read_to_end(&mut first).map_err(Error::io(path, "read"))?;
+    Ok(audio::recognized(&first).is_some())
 }
 
 /// The headers of all recordings, each read once, in parallel.
@@ -244,9 +289,27 @@ fn look(found: &[FoundRecording], progress: &(dyn Fn(usize) + Sync)) -> Vec<std:
     which.into_iter().map(|i| infos[i].clone()).collect()
 }
 
+/// A section that is the whole recording is none: many manifests give the length of every recording.
+fn whole(found: &mut FoundRecording, info: Option<&AudioInfo>) {
+    let seconds = info.map_or(f64::NAN, AudioInfo::seconds);
+    if let (0.0, Some(end)) = (found.section.0.unwrap_or(0.0), found.section.1)
+        && (end - seconds).abs() <= ROUNDING
+    {
+        found.section = (None, None);
+    }
+}
+
+/// The remarks on recordings, one for each.
+fn remarks<'a>(of: impl Iterator<Item = (&'a Place, &'a AudioInfo)>) -> Vec<Problem> {
+    let mut remarks: Vec<Problem> = of.filter_map(|(place, info)| Some(Problem::new(place, info.remark()?))).collect();
+    remarks.sort_by(|a, b| (&a.at, &a.what).cmp(&(&b.at, &b.what)));
+    remarks.dedup();
+    remarks
+}
+
 /// Start and length of an utterance in samples, or why it is not available.
 fn section(found: &FoundRecording, info: &AudioInfo, rate: u32) -> std::result::Result<(u64, u64), String> {
-    let lossless = matches!(info.format, Format::Wav | Format::Flac);
+    let lossless = info.is_exact();
     if let Some(frames) = found.frames
         && lossless
         && frames != info.frames
@@ -300,7 +363,10 @@ fn repeated(ids: &[(&str, &Place)]) -> Result<()> {
             problems.push(Problem::new(format!("id `{id}`"), what));
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(Error::BadFiles(problems)) }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Error::problems(problems, "give an `id` of its own to each line or row")),
+    }
 }
 
 #[cfg(test)]
@@ -459,7 +525,7 @@ mod tests {
         assert!(error.contains("list.jsonl:1: missing field `path`"), "{error}");
         assert!(error.contains("list.jsonl:2: expected"), "{error}");
         assert!(error.contains("list.jsonl:3: the section from 2.5 s"), "{error}");
-        assert!(error.contains("list.jsonl:4: start and end"), "{error}");
+        assert!(error.contains("list.jsonl:4: start, end and"), "{error}");
         std::fs::write(&list, [r#"{"path": "s1/1.wav"}"#; 2].join("\n")).unwrap();
         let error = open(&list).unwrap_err().to_string();
         assert!(error.contains("id `s1/1.wav`: names"), "{error}");

@@ -24,6 +24,7 @@ mod summary;
 mod table;
 #[cfg(feature = "parquet")]
 mod table;
+mod unused;
 mod validation;
 mod windows;
 
@@ -31,10 +32,11 @@ pub use config::{Columns, RecordingsConfig, Sampler, WindowCut};
 pub use corpus::{Corpus, Utterance};
 pub use loader::{RecordingLoader, WindowBatch};
 pub use pieces::Pieces;
-pub use place::Place;
+pub use place::{Place, digest};
 pub use plan::Plan;
 pub use summary::{Bin, Fault, Lengths, Summary};
 pub use table::{Row, labels};
+pub use unused::Unused;
 pub use validation::{Validation, validation_batches};
 pub use windows::{Dropped, Windows};
 

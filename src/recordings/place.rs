@@ -1,8 +1,11 @@
 //! The place an utterance is read from: a file of its own, or a row of a table.
 
 use crate::audio::{Input, Recording};
+use crate::digest::hex;
 use crate::recordings::table::Row;
+use sha2::{Digest, Sha256};
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The place an utterance is read from.
@@ -20,6 +23,33 @@ impl Place {
         match self {
             Place::File(path) => path,
             Place::Row(row) => row.file(),
+        }
+    }
+}
+
+impl Place {
+    /// Its name wherever the command runs: an absolute path, or a row of a table with one.
+    pub fn absolute(&self) -> String {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        match self {
+            Place::File(path) => absolute(path).display().to_string(),
+            Place::Row(row) => row.named(&absolute(row.file())),
+        }
+    }
+}
+
+/// SHA-256 of the bytes of a recording, in hexadecimal.
+///
+/// # Errors
+/// What is wrong with it, as the rest of a sentence that begins with its place.
+pub fn digest(place: &Place) -> Result<String, String> {
+    let mut input = place.open()?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match input.read(&mut buffer).map_err(|e| format!("cannot be read: {e}"))? {
+            0 => return Ok(hex(&hash.finalize())),
+            n => hash.update(&buffer[..n]),
         }
     }
 }

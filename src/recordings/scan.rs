@@ -3,7 +3,7 @@
 use crate::audio::{EXTENSIONS, is_audio_name};
 use crate::data;
 use crate::error::{Error, Problem, Result};
-use crate::recordings::{FoundRecording, Place, speaker_of};
+use crate::recordings::{FoundRecording, Place, Unused, speaker_of};
 use std::path::{Component, Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -16,6 +16,8 @@ pub(super) struct Listed {
     pub tables: Vec<PathBuf>,
     /// Directories and files that could not be read.
     pub problems: Vec<Problem>,
+    /// Other files.
+    pub unused: Unused,
 }
 
 /// All files with audio or table extensions below `root`.
@@ -27,7 +29,7 @@ pub(super) struct Listed {
 ///
 /// The root cannot be read, is empty, or contains no file with an audio or table extension.
 pub(super) fn directory(root: &Path) -> Result<Listed> {
-    let (mut listed, mut others) = (Listed::default(), 0usize);
+    let mut listed = Listed::default();
     let walk = WalkDir::new(root).follow_links(true).into_iter();
     for entry in walk.filter_entry(|e| e.depth() == 0 || !e.file_name().as_encoded_bytes().starts_with(b".")) {
         let entry = match entry {
@@ -43,13 +45,16 @@ pub(super) fn directory(root: &Path) -> Result<Listed> {
         match entry.path() {
             path if is_audio_name(path) => listed.found.push(file(path, root)),
             path if data::is_table(path) => listed.tables.push(path.to_path_buf()),
-            _ => others += 1,
+            path => listed.unused.file(path),
         }
     }
     if listed.found.is_empty() && listed.tables.is_empty() && listed.problems.is_empty() {
-        return Err(nothing(root, others));
+        return Err(nothing(root, &listed.unused));
     }
     listed.tables.sort();
+    if !listed.found.is_empty() {
+        listed.tables.iter().for_each(|table| listed.unused.file(table));
+    }
     Ok(listed)
 }
 
@@ -89,16 +94,19 @@ fn unreadable(root: &Path, error: &walkdir::Error, problems: &mut Vec<Problem>) 
     Ok(())
 }
 
-fn nothing(root: &Path, others: usize) -> Error {
-    let wanted: Vec<String> = EXTENSIONS.iter().map(|e| format!(".{e}")).collect();
-    let what = match others {
+fn nothing(root: &Path, unused: &Unused) -> Error {
+    let others: usize = unused.audio.values().chain(unused.files.values()).sum();
+    let mut what = match others {
         0 => format!("{}: there are no files in this directory", root.display()),
-        n => format!(
-            "{}: none of the {n} files in it is audio (looked for {} and .parquet)",
-            root.display(),
-            wanted.join(", ")
-        ),
+        n => {
+            let wanted: Vec<String> = EXTENSIONS.iter().map(|e| format!(".{e}")).collect();
+            let wanted = wanted.join(", ");
+            format!("{}: none of the {n} files in it is audio (looked for {wanted} and .parquet)", root.display())
+        }
     };
+    for warning in unused.warnings() {
+        what += &format!("\n{warning}");
+    }
     Error::failed(what, "pass the directory that contains one folder of recordings per speaker, or a manifest")
 }
 

@@ -1,13 +1,17 @@
 //! The contents of a corpus, for people (`Display`) and programs (`Serialize`).
 
 use crate::audio::Format;
-use crate::recordings::Corpus;
+use crate::error::Problem;
+use crate::recordings::{Corpus, Unused};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 /// Upper bounds of the histogram's bins, in seconds; the last bin is open.
 const BOUNDS: [f64; 11] = [0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 60.0];
+
+/// Faults that are listed before the rest is only counted.
+const LISTED: usize = 10;
 
 /// The output of `cpc info DATA`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,6 +32,10 @@ pub struct Summary {
     pub channels: BTreeMap<u16, usize>,
     /// Lengths in seconds; `None` if there are no utterances.
     pub lengths: Option<Lengths>,
+    /// What is not used: files by extension, and keys of a manifest by the number of lines.
+    pub unused: Unused,
+    /// Recordings that are read, but not as their headers say, and recordings of silence.
+    pub remarks: Vec<Fault>,
     /// Recordings that cannot be used: place and fault.
     pub problems: Vec<Fault>,
 }
@@ -69,6 +77,12 @@ pub struct Fault {
     pub what: String,
 }
 
+impl From<&Problem> for Fault {
+    fn from(problem: &Problem) -> Self {
+        Fault { at: problem.at.clone(), what: problem.what.clone() }
+    }
+}
+
 impl Summary {
     /// Summarizes a corpus.
     pub fn new(corpus: &Corpus) -> Summary {
@@ -81,7 +95,9 @@ impl Summary {
             formats: BTreeMap::new(),
             channels: BTreeMap::new(),
             lengths: Lengths::new(corpus),
-            problems: corpus.problems.iter().map(|p| Fault { at: p.at.clone(), what: p.what.clone() }).collect(),
+            unused: corpus.unused.clone(),
+            remarks: corpus.remarks.iter().map(Fault::from).collect(),
+            problems: corpus.problems.iter().map(Fault::from).collect(),
         };
         for utterance in &corpus.utterances {
             *summary.rates.entry(utterance.info.rate).or_default() += 1;
@@ -153,13 +169,30 @@ impl fmt::Display for Summary {
         if let Some(lengths) = &self.lengths {
             lengths.fmt(f)?;
         }
-        match self.problems.len() {
-            0 => write!(f, "problems   none"),
-            n => {
-                write!(f, "problems   {n}")?;
-                self.problems.iter().try_for_each(|p| write!(f, "\n  {}: {}", p.at, p.what))
-            }
+        for warning in self.unused.warnings() {
+            writeln!(f, "not used   {warning}")?;
         }
+        if !self.unused.files.is_empty() {
+            writeln!(f, "left out   files that are not audio: {}", self.unused.others())?;
+        }
+        if !self.remarks.is_empty() {
+            list(f, "remarks ", &self.remarks)?;
+            writeln!(f)?;
+        }
+        match self.problems.is_empty() {
+            true => write!(f, "problems   none"),
+            false => list(f, "problems", &self.problems),
+        }
+    }
+}
+
+/// The number of faults, and the first of them.
+fn list(f: &mut fmt::Formatter<'_>, title: &str, faults: &[Fault]) -> fmt::Result {
+    write!(f, "{title}   {}", faults.len())?;
+    faults.iter().take(LISTED).try_for_each(|p| write!(f, "\n  {}: {}", p.at, p.what))?;
+    match faults.len().saturating_sub(LISTED) {
+        0 => Ok(()),
+        more => write!(f, "\n  ... and {more} more; --json lists all"),
     }
 }
 

@@ -134,6 +134,8 @@ fn run(
     let job = Job { session, out, data: &here.path, from: from.as_ref() };
     let prepared = kind.prepare(config, &job)?;
     let config = prepared.config;
+    std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
+    let _lock = durable::lock(out)?;
     if resume {
         durable::write(&out.join("config.toml"), config.to_toml()?.as_bytes())?;
     } else {

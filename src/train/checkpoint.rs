@@ -9,6 +9,7 @@ use crate::durable;
 use crate::error::{Error, Result};
 use crate::nn::Optimizer;
 use crate::train::task::Task;
+use crate::weights::model_dir::checkpoints;
 use crate::weights::{read_tensors, write_tensors};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -40,24 +41,6 @@ pub struct State {
     pub best: Option<Best>,
 }
 
-/// The directories `checkpoints/step-N` of a run, sorted by N.
-pub fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let dir = run.join("checkpoints");
-    if !dir.exists() {
-        return Ok(Vec::new());
-    }
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(&dir).map_err(Error::io(&dir, "read"))? {
-        let path = entry.map_err(Error::io(&dir, "read"))?.path();
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        if let Some(step) = name.strip_prefix("step-").and_then(|n| n.parse().ok()) {
-            found.push((step, path));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
 /// Writes `checkpoints/step-N`, then removes all except the last `keep` checkpoints.
 pub fn write(run: &Path, task: &impl Task, optimizer: &Optimizer, state: &State, keep: usize) -> Result<PathBuf> {
     let dir = run.join("checkpoints");
@@ -68,7 +51,7 @@ pub fn write(run: &Path, task: &impl Task, optimizer: &Optimizer, state: &State,
         write_tensors(&tmp.join("optimizer.safetensors"), &optimizer.tensors())?;
         durable::write_json(&tmp.join("state.json"), state)
     })?;
-    let all = list(run)?;
+    let all = checkpoints(run)?;
     for (_, old) in &all[..all.len().saturating_sub(keep)] {
         std::fs::remove_dir_all(old).map_err(Error::io(old, "remove"))?;
     }

@@ -3,6 +3,7 @@
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::train::checkpoint::{self, State};
+use crate::weights::model_dir::checkpoints;
 use std::path::{Path, PathBuf};
 
 /// The files and directories that a run writes into its directory; nothing else there is ever touched.
@@ -67,7 +68,7 @@ pub fn latest(run: &Path) -> Result<Option<(PathBuf, State)>> {
             "omit --resume to start one, or check the path",
         ));
     }
-    match checkpoint::list(run)?.pop() {
+    match checkpoints(run)?.pop() {
         None => Ok(None),
         Some((_, path)) => {
             let state = checkpoint::read_state(&path)?;

@@ -1,6 +1,7 @@
 //! The training loop.
 
 use crate::config::TrainConfig;
+use crate::durable;
 use crate::error::{Error, Problem, Result};
 use crate::nn::{Gradients, Moments, Optimizer, Phase};
 use crate::observer::{Figures, Observer, TrainLine, ValidLine};
@@ -10,6 +11,7 @@ use crate::train::health;
 use crate::train::metrics::{Metrics, peak_rss_bytes};
 use crate::train::schedule::learning_rate;
 use crate::train::task::{Batch, Measured, Outcome, Task};
+use crate::weights::model_dir;
 use candle_core::{DType, Tensor};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -316,8 +318,11 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     fn write_model(&self) -> Result<()> {
         let dir = self.run.join("model");
-        std::fs::create_dir_all(&dir).map_err(Error::io(&dir, "create"))?;
-        self.task.write_model(&dir)
+        // The directory appears whole; from then on only the weights change, which are replaced as one file.
+        match model_dir::is_whole(&dir) {
+            true => self.task.write_model(&dir),
+            false => durable::write_dir(&dir, |dir| self.task.write_model(dir)),
+        }
     }
 
     /// Writes a checkpoint, after verifying that losses and weights are finite.

@@ -18,10 +18,41 @@ pub struct Origin {
     pub layout: String,
 }
 
-/// The directory of the model at `path`: `path` itself, or the `model/` of a run directory.
+/// The directory of the model at `path`: `path` itself, or of a run directory its `model/`, or its newest checkpoint as long as no validation
+/// has chosen a model.
 pub fn place(path: &Path) -> PathBuf {
     let inside = path.join("model");
-    if !path.join("config.json").exists() && inside.join("config.json").exists() { inside } else { path.to_path_buf() }
+    match () {
+        () if path.join("config.json").exists() => path.to_path_buf(),
+        () if is_whole(&inside) => inside,
+        () => checkpoints(path).ok().and_then(|mut all| all.pop()).map_or(path.to_path_buf(), |(_, newest)| newest),
+    }
+}
+
+/// Whether a directory has the files of a model.
+pub fn is_whole(dir: &Path) -> bool {
+    ["config.json", "model.safetensors"].iter().all(|file| dir.join(file).is_file())
+}
+
+/// The directories `checkpoints/step-N` of a run, sorted by N.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn checkpoints(run: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let dir = run.join("checkpoints");
+    if !dir.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&dir).map_err(Error::io(&dir, "read"))? {
+        let path = entry.map_err(Error::io(&dir, "read"))?.path();
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if let Some(step) = name.strip_prefix("step-").and_then(|n| n.parse().ok()) {
+            found.push((step, path));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// The kind of the model at `path`, a model directory or a run directory, if there is one.

@@ -1,6 +1,6 @@
 //! `cpc extract` from the user's point of view: what it writes, what it streams, how it resumes, how it fails.
 
-use super::place::{Place, wav};
+use super::place::{Place, recording, wav};
 use candle_core::{Device, Tensor};
 use cpc::config::NormKind;
 use cpc::features::{FeatureSet, Frames};
@@ -223,12 +223,12 @@ fn goes_on_where_it_was_and_refuses_another_models_directory() {
 fn bad_files_are_all_named_or_left_out() {
     let place = Place::with_model();
     wav(&place.at("corpus/s1/short.wav"), 0.02, 200.0);
-    let whole = fs::read(place.at("corpus/s2/s2-4.wav")).unwrap();
-    fs::write(place.at("corpus/s2/cut.wav"), &whole[..whole.len() / 2]).unwrap();
+    let whole = fs::read(recording("tone.flac")).unwrap();
+    fs::write(place.at("corpus/s2/cut.flac"), &whole[..whole.len() / 2]).unwrap();
     let (message, code) = place.refused("extract model corpus --out features");
     assert_eq!(code, 1);
     assert!(message.contains("short.wav: is 0.020 s long, shorter than the 0.029 s that a frame sees"), "{message}");
-    assert!(message.contains("cut.wav"), "{message}");
+    assert!(message.contains("cut.flac"), "{message}");
     assert!(!place.at("features").exists());
     place.ok("extract model corpus --out features --on-bad-file skip");
     let index: Value = serde_json::from_str(&fs::read_to_string(place.at("features/index.json")).unwrap()).unwrap();
@@ -236,7 +236,7 @@ fn bad_files_are_all_named_or_left_out() {
     assert_eq!(index["left_out"].as_array().unwrap().len(), 2);
     // A file that turns out to be damaged during extraction leaves nothing behind.
     fs::remove_file(place.at("corpus/s1/short.wav")).unwrap();
-    fs::remove_file(place.at("corpus/s2/cut.wav")).unwrap();
+    fs::remove_file(place.at("corpus/s2/cut.flac")).unwrap();
     for (args, part) in [
         ("extract model corpus --layer c:3 --out x", "the context network has 1 layers"),
         ("extract model corpus --layer d --out x", "none of z, c"),

@@ -43,6 +43,11 @@ pub fn golden(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
 }
 
+/// A file of `tests/audio`.
+pub fn recording(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audio").join(file)
+}
+
 /// Writes a recording of a tone with varying loudness.
 pub fn wav(path: &Path, seconds: f64, pitch: f64) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -97,6 +102,16 @@ impl Place {
         assert!(said.contains("help:") || said.contains("--help"), "{args}: no help in {said}");
         assert!(!said.contains("panicked"), "{said}");
         said
+    }
+
+    /// Runs `cpc info DATA` on data of which a part cannot be used, which it must say, and print each of `words` on stdout.
+    pub fn info_names(&self, args: &str, words: &[&str]) -> String {
+        self.fails(&format!("info {args}"), 1, &["cannot be used, as listed above"]);
+        let told = String::from_utf8(self.cpc(&format!("info {args}")).output().unwrap().stdout).unwrap();
+        for word in words {
+            assert!(told.contains(word), "info {args}: {word:?} is not in {told}");
+        }
+        told
     }
 
     pub fn bytes(&self, name: &str) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! `cpc pretrain` and `cpc info`.
 
-use super::place::Place;
+use super::place::{Place, recording};
 use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -312,16 +312,18 @@ fn bad_files_are_named_all_at_once_or_left_out_and_counted() {
     let place = Place::new();
     fs::write(place.at("corpus/s1/nothing.wav"), b"").unwrap();
     fs::write(place.at("corpus/s2/words.flac"), b"these are words, not sound").unwrap();
-    let whole = place.bytes("corpus/s1/s1-4.wav");
-    fs::write(place.at("corpus/s1/cut.wav"), &whole[..whole.len() / 2]).unwrap();
-    let names = ["nothing.wav", "words.flac", "cut.wav"];
+    let whole = fs::read(recording("tone.flac")).unwrap();
+    fs::write(place.at("corpus/s1/cut.flac"), &whole[..whole.len() / 2]).unwrap();
+    let names = ["nothing.wav", "words.flac", "cut.flac"];
     place.fails("pretrain corpus --config tiny.toml --out run", 1, &names);
     assert!(!place.at("run").exists());
     let output = place.cpc("pretrain corpus --config tiny.toml --out run --on-bad-file skip").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
     assert!(said.contains("3 files are left out") && names.iter().all(|n| said.contains(n)), "{said}");
-    place.fails("info corpus", 1, &names);
+    place.fails("info corpus", 1, &["3 of what was looked at cannot be used"]);
+    let told = String::from_utf8(place.cpc("info corpus").output().unwrap().stdout).unwrap();
+    assert!(names.iter().all(|n| told.contains(n)), "{told}");
 }
 
 #[cfg(unix)]

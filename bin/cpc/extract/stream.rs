@@ -2,7 +2,7 @@
 
 use super::{Encoding, Extract};
 use crate::terminal::Terminal;
-use cpc::audio::LiveResampler;
+use cpc::audio::{LiveResampler, recognized};
 use cpc::error::{Error, Result};
 use cpc::features::{Frames, Timing};
 use cpc::kinds::Live;
@@ -30,9 +30,14 @@ pub(super) fn run(args: &Extract, live: &dyn Live, terminal: &Terminal, session:
     }
 }
 
+/// Bytes from which the kind of a file can be told.
+const FIRST: usize = 12;
+
 /// Samples from standard input, at the model's rate.
 pub(super) struct Input {
     encoding: Encoding,
+    rate: u32,
+    checked: bool, // that the input is raw samples
     resampler: LiveResampler,
     bytes: Vec<u8>, // of a sample that has not arrived completely
     ended: bool,
@@ -40,8 +45,27 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn new(args: &Extract, rate: u32) -> Result<Self> {
-        let resampler = LiveResampler::new(args.rate.unwrap_or(rate), rate)?;
-        Ok(Input { encoding: args.encoding.unwrap_or(Encoding::S16), resampler, bytes: Vec::new(), ended: false })
+        let given = args.rate.unwrap_or(rate);
+        let resampler = LiveResampler::new(given, rate)?;
+        let encoding = args.encoding.unwrap_or(Encoding::S16);
+        Ok(Input { encoding, rate: given, checked: false, resampler, bytes: Vec::new(), ended: false })
+    }
+
+    /// Refuses a file whose header would be taken for samples.
+    fn check(&mut self) -> Result<()> {
+        self.checked = true;
+        let Some(kind) = recognized(&self.bytes) else { return Ok(()) };
+        let format = match self.encoding {
+            Encoding::S16 => "s16le",
+            Encoding::F32 => "f32le",
+        };
+        Err(Error::usage(
+            format!("standard input is {kind}, and raw samples are expected"),
+            format!(
+                "decode it first: `ffmpeg -v error -i FILE -f {format} -ac 1 -ar {} - | cpc extract ...`",
+                self.rate
+            ),
+        ))
     }
 
     /// The samples that have arrived since the last call, at least one. Empty at the end of the input.
@@ -54,6 +78,11 @@ impl Input {
                 Err(e) => return Err(Error::io("standard input", "read")(e)),
             };
             self.bytes.extend_from_slice(&buffer[..n]);
+            if !self.checked && (n == 0 || self.bytes.len() >= FIRST) {
+                self.check()?;
+            } else if !self.checked {
+                continue;
+            }
             let samples = self.decode();
             let mut samples = self.resampler.push(&samples)?;
             if n == 0 {

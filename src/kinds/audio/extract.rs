@@ -1,28 +1,31 @@
 //! Extracts features of whole recordings to a directory.
 //!
 //! Every utterance is processed piece by piece through a [`FeatureStream`](super::FeatureStream), so memory does not grow with its length. Short
-//! utterances are distributed among threads; a long one uses all threads. Each finished utterance is a finished file, so an interrupted
-//! extraction resumes where it stopped.
+//! utterances are distributed among threads; a long one uses all threads. Each finished utterance is a finished file with the digest of its
+//! recording, so an interrupted extraction resumes where it stopped, and a recording that has changed is extracted again.
 
 use super::AudioExtractor;
 use crate::config::OnBadFile;
-use crate::durable;
 use crate::error::{Error, Problem, Result};
-use crate::features::{Format, Index, Indexed, LayerInfo, Made, Normalize, UtteranceFiles, file_names, file_size};
+use crate::features::{
+    FeatureDirectory, Format, Index, Indexed, LayerInfo, Made, Normalize, Source, UtteranceFiles, Wanted, file_names,
+    file_size,
+};
 use crate::kinds::audio::AudioModel;
-use crate::recordings::{Corpus, Pieces, Place, Utterance};
+use crate::recordings::{Corpus, Pieces, Place, Utterance, digest};
 use parking_lot::Mutex;
 use rayon::prelude::*;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Seconds of audio per piece: the activations of a piece take a few megabytes.
 const PIECE_SECONDS: u64 = 2;
 
-/// The folder for the parts of files that hold several utterances.
-const PARTS: &str = ".parts";
+/// The place of samples from standard input.
+const PIPE: &str = "-";
 
 /// One utterance to extract: its source and the destination of its features.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ struct Job<'a> {
     /// Relative to the layer's folder, with `/` as separator.
     file: String,
     frames: u64,
+    /// Its recording, wherever the command runs.
+    recording: String,
 }
 
 /// Extracts the features of corpora to `dir`.
@@ -55,36 +60,43 @@ pub fn extract(
     if !problems.is_empty() && (on_bad_file == OnBadFile::Fail || jobs.is_empty()) {
         return Err(Error::BadFiles(problems));
     }
-    begin(dir, made)?;
-    let work = Work { extractor, made, parts: parts(dir, made), progress, stop };
+    let mut directory = FeatureDirectory::begin(dir, made)?;
+    let digests = Digests::default();
+    let wanted: Vec<Wanted> = jobs.iter().map(Job::wanted).collect();
+    let before = directory.claim(&wanted, &mut |i| digests.of(&jobs[i].utterance.place))?;
+    let work = Work { extractor, made, directory: &directory, digests: &digests, progress, stop };
+    if directory.has_all(&before) && work.all_same(&jobs, &before)? {
+        // The one file of all utterances is there, and nothing has changed.
+        if let Some(index) = Index::read(dir)? {
+            return Ok(index);
+        }
+    }
+    directory.open(&before)?;
     let threads = rayon::current_num_threads();
     let total: u64 = jobs.iter().map(|j| j.utterance.samples).sum();
     let rate = u64::from(extractor.config().sample_rate);
     let long = |job: &Job| job.utterance.samples > (30 * rate).max(total / (4 * threads as u64));
     let failed = Mutex::new(Vec::new());
-    let each = |job: &Job, alone: bool| -> Result<()> {
-        match work.utterance(job, alone) {
-            Err(Error::BadFiles(bad)) if on_bad_file == OnBadFile::Skip => {
-                failed.lock().push((job.utterance.id.clone(), bad));
-                Ok(())
-            }
-            done => done,
+    let finished = Mutex::new(vec![None; jobs.len()]);
+    let each = |i: usize, alone: bool| -> Result<()> {
+        match work.utterance(&jobs[i], before[i].as_ref(), alone) {
+            Ok(utterance) => finished.lock()[i] = Some(utterance),
+            Err(Error::BadFiles(bad)) if on_bad_file == OnBadFile::Skip => failed.lock().push((i, bad)),
+            Err(error) => return Err(error),
         }
+        Ok(())
     };
-    jobs.iter().filter(|j| long(j)).try_for_each(|job| each(job, threads == 1))?;
-    let short: Vec<&Job> = jobs.iter().filter(|j| !long(j)).collect();
-    short.par_iter().with_max_len(1).try_for_each(|job| each(job, true))?;
-    let failed = failed.into_inner();
-    let without: HashSet<&str> = failed.iter().map(|(id, _)| id.as_str()).collect();
-    let done: Vec<&Job> = jobs.iter().filter(|j| !without.contains(j.utterance.id.as_str())).collect();
-    problems.extend(failed.iter().flat_map(|(_, bad)| bad.iter().cloned()));
+    let (long, short): (Vec<usize>, Vec<usize>) = (0..jobs.len()).partition(|&i| long(&jobs[i]));
+    long.into_iter().try_for_each(|i| each(i, threads == 1))?;
+    short.par_iter().with_max_len(1).try_for_each(|&i| each(i, true))?;
+    let mut failed = failed.into_inner();
+    failed.sort_by_key(|(i, _)| *i);
+    problems.extend(failed.into_iter().flat_map(|(_, bad)| bad));
+    let done: Vec<Indexed> = finished.into_inner().into_iter().flatten().collect();
     if done.is_empty() {
         return Err(Error::BadFiles(problems));
     }
-    let utterance =
-        |job: &&Job| indexed(job.utterance, job.speaker, job.frames, extractor.config().sample_rate, job.file.clone());
-    let left_out = problems.iter().map(ToString::to_string).collect();
-    end(dir, made, &work.parts, done.iter().map(utterance).collect(), left_out)
+    directory.end(done, problems.iter().map(ToString::to_string).collect())
 }
 
 /// Extracts features of samples from any source, such as standard input, as the only utterance of a directory.
@@ -98,16 +110,17 @@ pub fn extract_samples(
     dir: &Path,
     mut next: impl FnMut() -> Result<Vec<f32>> + Send,
 ) -> Result<Index> {
-    begin(dir, made)?;
+    let mut directory = FeatureDirectory::begin(dir, made)?;
+    let file = format!("{id}.npy");
+    directory.claim(&[Wanted { id, file: &file, recording: PIPE, section: (0, 0) }], &mut |_| Ok(String::new()))?;
+    directory.open(&[])?;
     let mut samples = 0;
     let counted = || {
         let piece = next()?;
         samples += piece.len();
         Ok(piece)
     };
-    let parts = parts(dir, made);
-    let file = format!("{id}.npy");
-    let mut files = UtteranceFiles::create(&parts, &file, extractor.dims())?;
+    let mut files = UtteranceFiles::create(directory.parts(), &file, extractor.dims())?;
     extractor.stream().run(rayon::current_num_threads() == 1, counted, |frames| files.take(id, &frames))?;
     let frames = files.finish(made.normalize)? as usize;
     if frames == 0 {
@@ -117,59 +130,10 @@ pub fn extract_samples(
         ));
     }
     let seconds = samples as f64 / f64::from(extractor.config().sample_rate);
-    let utterance = Indexed { id: id.into(), speaker: "-".into(), frames, seconds, file: Some(file) };
-    end(dir, made, &parts, vec![utterance], Vec::new())
-}
-
-/// Joins the parts if the format is a single file, and writes the index.
-fn end(dir: &Path, made: &Made, parts: &[PathBuf], utterances: Vec<Indexed>, left_out: Vec<String>) -> Result<Index> {
-    let mut index = Index { complete: true, made: made.clone(), left_out, utterances };
-    if !made.format.separate() {
-        for (layer, folder) in made.layers.iter().zip(parts) {
-            let path = dir.join(&layer.path);
-            let unfinished = durable::unfinished(&path)?;
-            made.format.join(&unfinished, folder, &index.utterances, &made.timing)?;
-            durable::keep(unfinished, &path)?;
-        }
-        index.utterances.iter_mut().for_each(|u| u.file = None);
-    }
-    index.write(dir)?;
-    let parts = dir.join(PARTS);
-    if parts.exists() {
-        fs::remove_dir_all(&parts).map_err(Error::io(&parts, "remove"))?;
-    }
-    Ok(index)
-}
-
-/// Prepares the directory and writes an incomplete index with the settings of the extraction.
-fn begin(dir: &Path, made: &Made) -> Result<()> {
-    fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
-    match Index::read(dir)? {
-        Some(index) if index.made.same(made) => Ok(()),
-        Some(_) => Err(Error::usage(
-            format!("{} holds features of another model, or of other settings", dir.display()),
-            "choose another --out, or remove that directory",
-        )),
-        None => {
-            let others = fs::read_dir(dir).map_err(Error::io(dir, "read"))?.count();
-            if others > 0 {
-                return Err(Error::usage(
-                    format!("{} is not empty, and contains no features", dir.display()),
-                    "choose an empty or new directory for --out",
-                ));
-            }
-            Index { complete: false, made: made.clone(), left_out: vec![], utterances: vec![] }.write(dir)
-        }
-    }
-}
-
-/// The folder to which the `.npy` files of each layer are written.
-fn parts(dir: &Path, made: &Made) -> Vec<PathBuf> {
-    let folder = |layer: &LayerInfo| match made.format.separate() {
-        true => dir.join(&layer.path),
-        false => dir.join(PARTS).join(&layer.path),
-    };
-    made.layers.iter().map(folder).collect()
+    let source = Source { recording: PIPE.into(), sha256: String::new(), start: 0, samples: samples as u64 };
+    let utterance =
+        Indexed { id: id.into(), speaker: "-".into(), frames, seconds, file: Some(file), source: Some(source) };
+    directory.end(vec![utterance], Vec::new())
 }
 
 /// The utterances to extract, and the problems of those that cannot be extracted.
@@ -183,7 +147,10 @@ fn jobs<'a>(extractor: &AudioExtractor, corpora: &'a [Corpus]) -> Result<(Vec<Jo
         for utterance in &corpus.utterances {
             if let Some(other) = seen.insert(&utterance.id, &utterance.place) {
                 let what = format!("`{}` names {other} and {}", utterance.id, utterance.place);
-                return Err(Error::failed(what, "extract them separately, or give a manifest with an `id` for each"));
+                return Err(Error::failed(
+                    what,
+                    "extract them to separate directories, or give a manifest with an `id` for each",
+                ));
             }
             if utterance.samples < field {
                 let what = format!(
@@ -196,7 +163,8 @@ fn jobs<'a>(extractor: &AudioExtractor, corpora: &'a [Corpus]) -> Result<(Vec<Jo
             }
             let frames = encoder.frames(usize::try_from(utterance.samples).unwrap_or(usize::MAX)) as u64;
             let speaker = &corpus.speakers[utterance.speaker as usize];
-            jobs.push(Job { utterance, speaker, file: corpus.tree_name(utterance), frames });
+            let recording = utterance.place.absolute();
+            jobs.push(Job { utterance, speaker, file: corpus.tree_name(utterance), frames, recording });
         }
     }
     let names = file_names(jobs.iter().map(|job: &Job| (job.file.as_str(), job.utterance.id.as_str())));
@@ -204,10 +172,37 @@ fn jobs<'a>(extractor: &AudioExtractor, corpora: &'a [Corpus]) -> Result<(Vec<Jo
     Ok((jobs, problems))
 }
 
+impl Job<'_> {
+    fn wanted(&self) -> Wanted<'_> {
+        let Utterance { id, start, samples, .. } = self.utterance;
+        Wanted { id, file: &self.file, recording: &self.recording, section: (*start, *samples) }
+    }
+}
+
+/// The digests of recordings, each computed once although a file may hold many utterances.
+#[derive(Default)]
+struct Digests(Mutex<HashMap<PathBuf, Arc<OnceLock<String>>>>);
+
+impl Digests {
+    fn of(&self, place: &Place) -> Result<String> {
+        let compute = || digest(place).map_err(|what| Error::BadFiles(vec![Problem::new(place, what)]));
+        let Place::File(path) = place else { return compute() };
+        let cell = Arc::clone(self.0.lock().entry(path.clone()).or_default());
+        match cell.get() {
+            Some(known) => Ok(known.clone()),
+            None => {
+                let computed = compute()?;
+                Ok(cell.get_or_init(|| computed).clone())
+            }
+        }
+    }
+}
+
 struct Work<'a> {
     extractor: &'a AudioExtractor,
     made: &'a Made,
-    parts: Vec<PathBuf>,
+    directory: &'a FeatureDirectory,
+    digests: &'a Digests,
     progress: &'a (dyn Fn(f64) + Sync),
     stop: &'a AtomicBool,
 }
@@ -222,18 +217,49 @@ impl Work<'_> {
         }
     }
 
-    fn utterance(&self, job: &Job, alone: bool) -> Result<()> {
+    fn source(&self, job: &Job) -> Result<Source> {
+        let Utterance { place, start, samples, .. } = job.utterance;
+        let sha256 = self.digests.of(place)?;
+        Ok(Source { recording: job.recording.clone(), sha256, start: *start, samples: *samples })
+    }
+
+    fn indexed(&self, job: &Job, source: Source) -> Indexed {
+        let rate = self.extractor.config().sample_rate;
+        Indexed { source: Some(source), ..indexed(job.utterance, job.speaker, job.frames, rate, job.file.clone()) }
+    }
+
+    /// Whether all utterances were made of the same recordings before.
+    fn all_same(&self, jobs: &[Job], before: &[Option<Indexed>]) -> Result<bool> {
+        let same = |(job, before): (&Job, &Option<Indexed>)| -> Result<bool> {
+            self.go_on()?;
+            let source = self.source(job)?;
+            Ok(before
+                .as_ref()
+                .is_some_and(|b| b.id == job.utterance.id && b.source.as_ref().is_some_and(|s| s.same(&source))))
+        };
+        let all: Vec<bool> = jobs.par_iter().zip(before).map(same).collect::<Result<_>>()?;
+        Ok(all.into_iter().all(|same| same))
+    }
+
+    fn utterance(&self, job: &Job, before: Option<&Indexed>, alone: bool) -> Result<Indexed> {
         self.go_on()?;
         let rate = self.extractor.config().sample_rate;
         let Utterance { id, place, samples, .. } = job.utterance;
+        let folders = self.directory.parts();
+        let source = self.source(job)?;
+        let finished = before.is_some_and(|before| {
+            before.file.as_deref() == Some(job.file.as_str()) && before.source.as_ref().is_some_and(|s| s.same(&source))
+        });
         let there = |(folder, dim): (&PathBuf, &usize)| {
             fs::metadata(folder.join(&job.file)).is_ok_and(|m| m.len() == file_size(job.frames, *dim))
         };
-        if self.parts.iter().zip(self.extractor.dims()).all(there) {
+        let indexed = self.indexed(job, source);
+        if finished && folders.iter().zip(self.extractor.dims()).all(there) {
             (self.progress)(*samples as f64 / f64::from(rate));
-            return Ok(());
+            return Ok(indexed);
         }
-        let mut files = UtteranceFiles::create(&self.parts, &job.file, self.extractor.dims())?;
+        self.directory.forget(&job.file)?;
+        let mut files = UtteranceFiles::create(folders, &job.file, self.extractor.dims())?;
         let mut pieces = Pieces::new(job.utterance, rate, PIECE_SECONDS);
         let next = || {
             self.go_on()?;
@@ -247,7 +273,8 @@ impl Work<'_> {
             let what = format!("{samples} samples gave {frames} frames instead of {}", job.frames);
             return Err(Error::failed(format!("{place}: {what}"), "report this as a bug in cpc"));
         }
-        Ok(())
+        self.directory.done(&indexed)?;
+        Ok(indexed)
     }
 }
 
@@ -259,6 +286,7 @@ pub(super) fn indexed(utterance: &Utterance, speaker: &str, frames: u64, rate: u
         frames: frames as usize,
         seconds: utterance.samples as f64 / f64::from(rate),
         file: Some(file),
+        source: None,
     }
 }
 

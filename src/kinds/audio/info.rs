@@ -18,7 +18,8 @@ const RATE: u32 = 16_000;
 pub(super) fn inspect(data: &Path, options: &Options, _: &Session) -> Result<Inspected> {
     options.accept(&["rate", "column"], "recordings")?;
     let rate = options.get("rate")?.unwrap_or(RATE);
-    let corpus = Corpus::inspect_columns(data, &columns(options)?, rate, &|_| {})?;
+    let mut corpus = Corpus::inspect_columns(data, &columns(options)?, rate, &|_| {})?;
+    corpus.remarks.extend(corpus.constant(usize::MAX));
     let summary = Summary::new(&corpus);
     Ok(Inspected { described: Described::new(&summary, summary.to_string())?, problems: corpus.problems })
 }

@@ -13,6 +13,7 @@ mod layer;
 mod model;
 mod prepare;
 mod pretrained;
+mod remarks;
 mod spectral;
 mod stream;
 mod task;

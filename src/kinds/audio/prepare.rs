@@ -2,6 +2,7 @@
 
 use super::card::Record;
 use super::pretrained::open;
+use super::remarks::{remark, silence};
 use super::{AudioConfig, AudioModelConfig, AudioModelDir, AudioTask, Training, Validation, begin};
 use crate::config::OnBadFile;
 use crate::error::Result;
@@ -128,6 +129,8 @@ fn datasets(config: &AudioConfig, job: &Job) -> Result<Datasets> {
     for problem in &corpus.problems {
         observer.warning(&format!("left out: {problem}"));
     }
+    remark(&corpus, observer);
+    silence(&corpus, observer);
     let hours = corpus.seconds() / 3600.0;
     job.note(&format!(
         "{}: {} utterances, {} speakers, {}",

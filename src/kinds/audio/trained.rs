@@ -4,6 +4,7 @@
 use super::card::card;
 use super::columns::columns;
 use super::extract::made;
+use super::remarks::remark;
 use super::{
     AudioExtractor, AudioLayer, AudioModel, AudioModelConfig, AudioModelDir, CpcAudio, FeatureStream, cpc_audio,
     extract, extract_samples, info, spectral,
@@ -12,7 +13,9 @@ use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
 use crate::error::{Error, Result};
 use crate::features::{Format, Frames, Index, Normalize, Timing};
-use crate::kinds::{Convert, Described, ExtractRequest, Extracted, Live, LiveStream, Model, Options, Source};
+use crate::kinds::{
+    Convert, Described, ExtractRequest, Extracted, Live, LiveStream, Model, Options, Source, each_once,
+};
 use crate::nn::ParamStore;
 use crate::observer::{Progress, Session};
 use crate::recordings::Corpus;
@@ -40,7 +43,7 @@ fn layers(names: &[String]) -> Result<Vec<AudioLayer>> {
             Error::usage(format!("--layer: {what}"), "choose c, z, or c:N of a deep context network")
         })
     };
-    names.iter().map(parse).collect()
+    each_once(names.iter().map(parse).collect::<Result<_>>()?)
 }
 
 impl Model for AudioModel {
@@ -293,6 +296,7 @@ fn corpora(paths: &[PathBuf], rate: u32, request: &ExtractRequest, session: &Ses
     let columns = columns(&request.options)?;
     let inspect = |input: &PathBuf| -> Result<Corpus> {
         let corpus = Corpus::inspect_columns(&hub::data(input, session)?.path, &columns, rate, &|_| {})?;
+        remark(&corpus, session.observer);
         let Some(only) = &request.only else { return Ok(corpus) };
         let corpus = corpus.only(|id| only.contains(id));
         if corpus.utterances.is_empty() {

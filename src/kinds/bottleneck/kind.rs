@@ -9,7 +9,8 @@ use crate::kinds::{Job, Kind, Model, Prepared, RunConfig};
 use crate::nn::ParamStore;
 use crate::observer::Session;
 use crate::seed::stream;
-use crate::train::{Finished, ImageMaterial, ImageTask, Task, checkpoint};
+use crate::train::{Finished, ImageMaterial, ImageTask, Task};
+use crate::weights::model_dir;
 use crate::weights::read_tensors;
 use candle_core::Device;
 use std::collections::BTreeMap;
@@ -115,7 +116,7 @@ fn tested(
     }
     let store = ParamStore::new(config.seed, device);
     let model = build(config, test.size.numbers(), classes, &store, false)?;
-    let last = checkpoint::list(finished.run())?.pop().map_or_else(|| finished.model.clone(), |(_, path)| path);
+    let last = model_dir::checkpoints(finished.run())?.pop().map_or_else(|| finished.model.clone(), |(_, path)| path);
     let file = last.join("model.safetensors");
     store.load(&read_tensors(&file)?, None, &file.display().to_string())?;
     let all: Vec<usize> = (0..test.len()).collect();

@@ -15,6 +15,7 @@ use crate::kinds::dim::{DimEstimator, DimObjectiveConfig};
 use crate::model::{Descent, OfImages, Sum};
 use crate::nn::{Critic, CriticKind, CriticSize, ImageEncoder, Linear, LocalCritic, Mlp, Phase, Views};
 use crate::objective::{Bound, Surrogate, grouped_loss, groups_of, rows_of, rows_of_groups, soft_plus};
+use crate::ops::hits;
 use crate::seed::Stream;
 use candle_core::{D, DType, Tensor};
 use candle_nn::VarBuilder;
@@ -134,7 +135,8 @@ impl OfImages for Dim {
         if let Some(classifier) = &self.classifier {
             let scores = classifier.forward(&views.y)?;
             sum.add(self.cfg.labels, "labels_loss", &candle_nn::loss::cross_entropy(&scores, labels)?)?;
-            let right = scores.argmax(D::Minus1)?.eq(&labels.to_dtype(DType::U32)?)?.to_dtype(scores.dtype())?;
+            let truth = scores.gather(&labels.to_dtype(DType::U32)?.unsqueeze(1)?, 1)?;
+            let right = hits::composed(&scores.detach(), &truth.detach())?;
             sum.figures.push(("labels_accuracy", right.mean_all()?.detach()));
         }
         // The loss that is reported and compared excludes the prior's: an adversary's success carries no information about the encoder.

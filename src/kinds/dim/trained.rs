@@ -6,7 +6,7 @@ use crate::config::ImageSize;
 use crate::error::{Error, Result};
 use crate::features::{Format, RowWriter};
 use crate::image::{self, ImageSet};
-use crate::kinds::{Described, ExtractRequest, Extracted, Model, Source, word};
+use crate::kinds::{Described, ExtractRequest, Extracted, Model, Source, each_once, word};
 use crate::observer::Session;
 use crate::report::model_card::Details;
 use crate::{durable, hub};
@@ -23,7 +23,7 @@ pub(super) fn layers(names: &[String]) -> Result<Vec<ImageLayer>> {
     let parse = |name: &String| {
         name.parse().map_err(|what: String| Error::usage(format!("--layer: {what}"), "choose conv, fc or y"))
     };
-    names.iter().map(parse).collect()
+    each_once(names.iter().map(parse).collect::<Result<_>>()?)
 }
 
 /// Refuses images whose size differs from that of the model's training images.

@@ -64,6 +64,11 @@ impl Row {
         self.tables.stretch((self.table, self.group), self.at)?.open()
     }
 
+    /// Its name in a table at `path`.
+    pub(super) fn named(&self, path: &Path) -> String {
+        row_name(path, self.number)
+    }
+
     fn key(&self) -> (*const Tables, u32, u64) {
         (Arc::as_ptr(&self.tables), self.table, self.number)
     }
