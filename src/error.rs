@@ -120,8 +120,9 @@ impl Error {
                 "repair or remove the files listed above; pretrain and extract can skip them with --on-bad-file skip"
                     .into()
             }
-            Error::Io { source, .. } => match source.kind() {
-                Kind::NotFound => "check the spelling of the path".into(),
+            Error::Io { doing, source, .. } => match source.kind() {
+                Kind::NotFound if matches!(*doing, "open" | "read") => "check the spelling of the path".into(),
+                Kind::NotFound => "its directory is not there, or was removed meanwhile; run the command again".into(),
                 Kind::PermissionDenied => "change the permissions, or choose a place that you may use".into(),
                 Kind::StorageFull | Kind::QuotaExceeded => "free some space, or choose another disk".into(),
                 Kind::ReadOnlyFilesystem => "choose a place that can be written to".into(),

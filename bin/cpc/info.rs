@@ -15,8 +15,8 @@ use std::path::PathBuf;
 #[command(
     about = "Describe a corpus, a model or a run",
     long_about = "Describe a corpus, a set of images, a model or a run.\n\n\
-        For a corpus: files, hours, speakers, rates, a histogram of lengths, and every problem with the file it is in. The exit code is 1 if there are \
-        any problems. For a model: sizes and, for audio, hop and receptive field. For a run: the steps so far and the metrics.",
+        For a corpus: files, hours, speakers, rates, a histogram of lengths, what is there and not used, headers that contradict their files, silence, \
+        and recordings that cannot be used (the first of them; --json lists all). The exit code is 1 if there are any of the last. For a model: sizes and, for audio, hop and receptive field. For a run: the steps so far and the metrics.",
     after_help = "Examples:\n  cpc info LibriSpeech/train-clean-100\n  cpc info runs/demo/model\n  cpc info hf:owner/name\n  cpc info runs/demo --json"
 )]
 pub(crate) struct Info {

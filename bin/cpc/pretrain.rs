@@ -17,11 +17,12 @@ use toml::Value;
 #[command(
     about = "Train an encoder on recordings, text or images, without labels",
     long_about = "Train an encoder on recordings, text or images, without labels.\n\n\
-        DATA is one of: a directory of recordings (the first folder level names the speaker, as in LibriSpeech); a fairseq .tsv manifest; a .jsonl file with \
-        path, speaker, and optional start and end in seconds; or parquet files with the columns audio {bytes, path}, speaker_id and id, as in the \
+        DATA is one of: a directory of recordings (the first folder level names the speaker, as in LibriSpeech); a fairseq .tsv manifest; a .jsonl, .csv or \
+        .tsv file with path, speaker, and optional start and end in seconds (the names of NeMo, lhotse, Common Voice and SpeechBrain are \
+        known too); Kaldi's wav.scp; or parquet files with the columns audio {bytes, path}, speaker_id and id, as in the \
         hub's data sets. Parquet is given as a file, a directory, or DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on. \
-        hf://datasets/owner/name[@revision][/CONFIG[/SPLIT]] is such a data set on the Hugging Face hub, fetched once. WAV, FLAC, MP3 and \
-        Ogg Vorbis at any rate are resampled to 16 kHz.\n\n\
+        hf://datasets/owner/name[@revision][/CONFIG[/SPLIT]] is such a data set on the Hugging Face hub, fetched once. WAV, FLAC, MP3, \
+        Ogg Vorbis, M4A, AIFF, NIST SPHERE and others at any rate are resampled to 16 kHz.\n\n\
         Text is a .txt file (one sentence per line, with a blank line between documents; or prose with --split sentences), or a .jsonl file of documents. Its \
         presets are text-demo, text-small and text2018.\n\n\
         Images are a directory of MNIST's four IDX files, plain or gzipped, or of parquet files of images. Their presets are those of Deep \

@@ -43,7 +43,7 @@ pub(in crate::audio) fn probe(input: Input) -> Result<Data, String> {
         _ => None,
     };
     let coding = coding.ok_or_else(|| {
-        format!("holds NIST SPHERE samples of coding `{words}`, which are not read; convert it with `sph2pipe -f wav IN OUT.wav`")
+        format!("holds NIST SPHERE samples of coding `{words}`, which are not read; unpack it with sph2pipe of the LDC")
     })?;
     // `01` is little-endian, `10` big-endian.
     let big_endian = fields.get("sample_byte_format").is_some_and(|order| order.starts_with('1') && order.len() > 1);
