@@ -9,11 +9,12 @@ mod hub;
 mod hub_python;
 mod hub_server;
 mod images;
-mod inputs;
+
 mod mi;
 mod parquet;
 mod place;
 mod pretrain;
 mod probe;
+mod recordings;
 mod remote;
 mod text;
