@@ -9,6 +9,9 @@ use safetensors::tensor::{TensorView, serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+/// Number of tensors that a message names.
+const NAMED: usize = 5;
+
 /// Writes tensors under their names; the same tensors always give the same bytes.
 pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
     durable::write(path, &to_safetensors(tensors, &path.display().to_string())?)
@@ -50,9 +53,75 @@ pub fn to_safetensors(tensors: &BTreeMap<String, Tensor>, to: &str) -> Result<Ve
 }
 
 /// Reads every tensor of a file, on the CPU.
+///
+/// # Errors
+/// The file cannot be read or is not complete, or a tensor has a value that [`check_finite`] refuses.
 pub fn read_tensors(path: &Path) -> Result<HashMap<String, Tensor>> {
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
-    candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu).map_err(|e| {
+    let tensors = candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu).map_err(|e| {
         Error::failed(format!("{}: not a complete safetensors file: {e}", path.display()), "copy or download it again")
-    })
+    })?;
+    check_finite(&tensors, &path.display().to_string())?;
+    Ok(tensors)
+}
+
+/// Refuses tensors with values that are not finite 32-bit floats, by name. A ReLU turns NaN into 0, so such weights would give features
+/// that look like numbers. The error message starts with `from`.
+///
+/// # Errors
+/// A value is NaN or infinite, or becomes infinite as a 32-bit float.
+pub fn check_finite(tensors: &HashMap<String, Tensor>, from: &str) -> Result<()> {
+    let mut bad = Vec::new();
+    for (name, tensor) in ordered(tensors) {
+        if tensor.dtype().is_int() {
+            continue;
+        }
+        let values = tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+        match values.iter().filter(|v| !v.is_finite()).count() {
+            0 => {}
+            n => bad.push(format!("{name} ({n} of {})", values.len())),
+        }
+    }
+    if bad.is_empty() {
+        return Ok(());
+    }
+    let more = bad.len().saturating_sub(NAMED);
+    bad.truncate(NAMED);
+    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(Error::failed(
+        format!("{from}: values that are not finite numbers (NaN or infinity) in {}{tail}", bad.join(", ")),
+        "the training that wrote it diverged, or the file is damaged: use an earlier checkpoint, or copy it again",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn a_tensor_that_is_not_all_numbers_is_named_whatever_its_type() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.safetensors");
+        let tensor = |values: &[f64], dtype| Tensor::new(values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+        let said = |tensors: &[(&str, Tensor)]| {
+            let named: HashMap<String, Tensor> = tensors.iter().map(|(n, t)| (n.to_string(), t.clone())).collect();
+            candle_core::safetensors::save(&named, &path).unwrap();
+            read_tensors(&path).map(|read| read.len()).map_err(|e| e.to_string().rsplit('/').next().unwrap().to_string())
+        };
+        let good = tensor(&[1.0, -2.0], DType::F32);
+        assert_eq!(said(&[("a", good.clone()), ("n", Tensor::new(&[7i64], &Device::Cpu).unwrap())]), Ok(2));
+        for dtype in [DType::F16, DType::BF16, DType::F32, DType::F64] {
+            for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let e = said(&[("a", good.clone()), ("b.weight", tensor(&[0.5, value, value], dtype))]).unwrap_err();
+                let wanted = "model.safetensors: values that are not finite numbers (NaN or infinity) in b.weight (2 of 3)";
+                assert_eq!(e, wanted, "{dtype:?}");
+            }
+        }
+        // Finite in 64 bits, but not in the 32 bits that a model computes with.
+        assert!(said(&[("b", tensor(&[1e300], DType::F64))]).unwrap_err().ends_with("in b (1 of 1)"));
+        let names = ["a", "b", "c", "d", "e", "f", "g"];
+        let all: Vec<_> = names.iter().map(|n| (*n, tensor(&[f64::NAN], DType::F32))).collect();
+        assert!(said(&all).unwrap_err().ends_with("e (1 of 1) and 2 more"));
+    }
 }

@@ -8,7 +8,7 @@ use crate::kinds::audio::cpc_audio::{self, Foreign};
 use crate::nn::Moments;
 use crate::observer::Session;
 use crate::weights::torch::{is_torch_file, read_torch};
-use crate::weights::{Origin, ordered, read_tensors, sha256_of};
+use crate::weights::{Origin, check_finite, ordered, read_tensors, sha256_of};
 use candle_core::Tensor;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -97,6 +97,7 @@ impl AudioModel {
         };
         let Foreign { layout, config, tensors, ignored, moments } =
             cpc_audio::read(&read_torch(path)?, args.as_ref(), &path.display().to_string())?;
+        check_finite(&tensors, &path.display().to_string())?;
         let origin = Origin { reference, layout: layout.into() };
         Ok(AudioModel { config, tensors, origin, ignored, path: path.to_path_buf(), moments })
     }
@@ -112,6 +113,7 @@ impl AudioModel {
     /// There are none, or they cannot be read.
     pub fn moments(&self) -> Result<Moments> {
         if let Some(moments) = &self.moments {
+            check_finite(&moments.tensors, &self.path.display().to_string())?;
             return Ok(moments.clone());
         }
         let (file, state) = (self.path.join("optimizer.safetensors"), self.path.join("state.json"));
