@@ -1,11 +1,16 @@
-//! What the data of all modalities share: positions in an endless stream of batches, random orders, and parquet files.
+//! What the data of all modalities share: positions in an endless stream of batches, random orders, text files and
+//! tables of any encoding and punctuation, and parquet files.
 
 #[cfg(feature = "parquet")]
 pub(crate) mod columns;
+pub(crate) mod contents;
+pub(crate) mod decimal;
+pub(crate) mod dialect;
 mod find;
 #[cfg(not(feature = "parquet"))]
 mod no_parquet;
 mod permutation;
+pub(crate) mod plain;
 mod position;
 
 pub use find::{Chosen, NoTables, tables_of};

@@ -1,5 +1,8 @@
 //! Tables and columns from CSV files.
 
+use crate::data::decimal::Decimals;
+use crate::data::dialect::{Dialect, is_number};
+use crate::data::plain::{TO_UTF8, table as plain};
 use crate::error::{Error, Problem, Result};
 use crate::mi::discrete::column::Column;
 use crate::mi::discrete::counts::Counts;
@@ -37,7 +40,7 @@ pub fn read_table(input: impl Read, name: &str) -> Result<Table> {
     let Some(first) = records.first() else {
         return Err(Error::bad_file(name, "has no cells"));
     };
-    let number = |cell: &String| cell.parse::<f64>().is_ok();
+    let number = |cell: &String| is_number(cell);
     let corner = first.cells.len() > 1 && !number(&first.cells[0]);
     let below = |test: &dyn Fn(&String) -> bool| records[1..].iter().all(|r| r.cells.first().is_none_or(test));
     let lone = corner
@@ -56,14 +59,14 @@ pub fn read_table(input: impl Read, name: &str) -> Result<Table> {
         let what = format!("has {} names for {width} columns", first.cells.len());
         problems.push(Problem::new(format!("{name} line {}", first.line), what));
     }
-    let mut values = Vec::new();
+    let (mut values, mut decimals) = (Vec::new(), Decimals::default());
     for record in body {
         if record.cells.len() != width {
             let what = format!("has {} cells, line {} has {width}", record.cells.len(), body[0].line);
             problems.push(Problem::new(format!("{name} line {}", record.line), what));
         }
         for (column, cell) in record.cells.iter().enumerate().skip(usize::from(side)) {
-            match value(cell) {
+            match value(cell, &mut decimals, record.line as usize) {
                 Ok(value) => values.push(value),
                 Err(what) => {
                     problems.push(Problem::new(format!("{name} line {} column {}", record.line, column + 1), what))
@@ -73,6 +76,10 @@ pub fn read_table(input: impl Read, name: &str) -> Result<Table> {
     }
     if !problems.is_empty() {
         return Err(Error::problems(problems, "write a table of probabilities or of counts"));
+    }
+    if let Some(fault) = decimals.fault() {
+        let what = format!("{name}: {}", fault.what(|line| format!("line {line}")));
+        return Err(Error::failed(what, fault.remedy()));
     }
     let columns = width - usize::from(side);
     let named = first.cells.len() - first.cells.len().min(columns);
@@ -90,13 +97,13 @@ pub fn read_table(input: impl Read, name: &str) -> Result<Table> {
 }
 
 /// The weight in a cell, or what is wrong with the cell.
-fn value(cell: &str) -> std::result::Result<f64, String> {
-    match cell.parse::<f64>() {
-        Err(_) if cell.is_empty() => Err("is empty".into()),
-        Err(_) => Err(format!("`{cell}` is no number")),
-        Ok(value) if !value.is_finite() => Err(format!("{cell} is no probability")),
-        Ok(value) if value < 0.0 => Err(format!("{cell} is negative")),
-        Ok(value) => Ok(value),
+fn value(cell: &str, decimals: &mut Decimals, line: usize) -> std::result::Result<f64, String> {
+    match decimals.number(cell, line) {
+        None if cell.is_empty() => Err("is empty".into()),
+        None => Err(format!("`{cell}` is no number")),
+        Some(value) if !value.is_finite() => Err(format!("{cell} is no probability")),
+        Some(value) if value < 0.0 => Err(format!("{cell} is negative")),
+        Some(value) => Ok(value),
     }
 }
 
@@ -117,7 +124,8 @@ fn table(variables: Vec<Variable>, values: Vec<f64>, name: &str) -> Result<Table
 /// Reads columns of labels from a CSV file whose first line names the columns. Labels are text, with surrounding blanks removed.
 ///
 /// # Errors
-/// A name is missing (the error lists the existing names) or occurs twice, a cell is empty, or a line has too many or too few cells.
+/// A name is missing (the error lists the existing names) or occurs twice, a cell is empty, or a line has too many or too few cells. The first
+/// line is a row: each of the wanted names occurs again below it.
 pub fn read_columns(input: impl Read, name: &str, wanted: &[&str]) -> Result<Vec<Column>> {
     let records = records(input, name)?;
     let Some((first, body)) = records.split_first().filter(|(_, body)| !body.is_empty()) else {
@@ -144,18 +152,32 @@ pub fn read_columns(input: impl Read, name: &str, wanted: &[&str]) -> Result<Vec
         }
         columns.push(Column::new(wanted, body.iter().map(cell)));
     }
-    match problems.is_empty() {
-        true => Ok(columns),
-        false => Err(Error::problems(problems, "repair or remove these lines")),
+    if !problems.is_empty() {
+        return Err(Error::problems(problems, "repair or remove these lines"));
+    }
+    if !columns.is_empty() && columns.iter().all(|c: &Column| c.variable.values.contains(&c.variable.name)) {
+        let names: Vec<&str> = columns.iter().map(|c| c.variable.name.as_str()).collect();
+        let what = format!("{name}: the first line is a row, not names: {} also below it in its column", occurs(&names));
+        return Err(Error::failed(what, "write a line of names above it"));
+    }
+    Ok(columns)
+}
+
+fn occurs(names: &[&str]) -> String {
+    match names {
+        [one] => format!("`{one}` occurs"),
+        _ => format!("each of {} occurs", names.join(", ")),
     }
 }
 
 /// All records except empty lines. Blanks around cells are removed.
 fn records(input: impl Read, name: &str) -> Result<Vec<Record>> {
-    let mut reader = csv_reader(input, b',');
+    let bytes = plain(input, name)?;
+    let dialect = Dialect::of(&bytes, b',', true);
+    let mut reader = csv_reader(&bytes[..], dialect.separator);
     let mut records = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| Error::bad_file(name, csv_fault(&e)))?;
+    for record in reader.records().skip(usize::from(dialect.skip > 0)) {
+        let record = record.map_err(|e| Error::failed(format!("{name}: {}", csv_fault(&e)), TO_UTF8))?;
         let line = record.position().map_or(0, csv::Position::line);
         let cells = record.iter().map(String::from).collect();
         records.push(Record { line, cells });
@@ -258,5 +280,29 @@ mod tests {
         assert_eq!(fault("a,b\n").to_string(), "d.csv: has no rows below a line of names");
         let both = "d.csv line 3: has 1 cells, the line of names has 2\nd.csv line 2 column 1: is empty";
         assert_eq!(fault("a,b\n,2\n3\n").to_string(), both);
+    }
+
+    #[test]
+    fn tables_are_read_whatever_separates_their_cells() {
+        let wanted = joint("0.1,0.2\n0.3,0.4\n");
+        for text in ["0,1;0,2\n0,3;0,4\n", "0.1\t0.2\n0.3\t0.4\n", "\"0,1\",\"0,2\"\r\"0,3\",\"0,4\"\r"] {
+            assert_eq!(joint(text), wanted, "{text}");
+        }
+        assert_eq!(joint("x\\y;rain;dry\ncold;0,1;0,2\nwarm;0,3;0,4\n").variables()[0].values, ["cold", "warm"]);
+        assert_eq!(fault("0,1;0.2\n0,3;0,4\n"), "p.csv: numbers with decimal commas (`0,1` in line 1) and with points (`0.2` in line 1)");
+        assert!(fault("1,000;2,000\n").contains("`1,000` in line 1 may be 1.000 or 1000"));
+        let columns = read_columns(&b"sep=;\na;b\n1,5;x\n2,5;y\n"[..], "d.csv", &["a", "b"]).unwrap();
+        assert_eq!(columns[0].variable.values, ["1,5", "2,5"]);
+    }
+
+    #[test]
+    fn a_row_is_not_taken_as_names() {
+        let read = |text: &str, names: &[&str]| read_columns(text.as_bytes(), "d.csv", names);
+        let text = "2,1,0\n1,1,0\n2,0,1\n0,1,0\n";
+        let e = read(text, &["1", "0"]).unwrap_err();
+        let wanted = "d.csv: the first line is a row, not names: each of 1, 0 occurs also below it in its column";
+        assert_eq!((e.to_string().as_str(), e.remedy().as_str()), (wanted, "write a line of names above it"));
+        assert_eq!(read(&format!("a,b,c\n{text}"), &["b", "c"]).unwrap()[0].codes.len(), 4);
+        assert!(read("2019,2020\n5,7\n3,7\n", &["2019", "2020"]).is_ok());
     }
 }

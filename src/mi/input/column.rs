@@ -1,9 +1,8 @@
 //! A column as it is read: numbers or labels, including missing cells.
 
+use crate::data::decimal::Decimals;
+use crate::data::dialect::MISSING;
 use std::fmt::Display;
-
-/// Markers of a missing number in tables of other tools, in addition to an empty cell and NaN.
-const MISSING: [&str; 8] = ["NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "None"];
 
 /// A column of a file.
 pub(super) struct Column {
@@ -22,6 +21,8 @@ pub(super) enum Cells {
         values: Vec<f64>,
         /// Cells that are text.
         text: Option<Text>,
+        /// The decimal signs of cells that spell numbers.
+        decimals: Decimals,
     },
     /// Labels; an empty one is missing.
     Labels(Vec<String>),
@@ -41,7 +42,12 @@ pub(super) struct Text {
 impl Cells {
     /// No rows yet.
     pub(super) fn new(labels: bool) -> Cells {
-        if labels { Cells::Labels(Vec::new()) } else { Cells::Numbers { values: Vec::new(), text: None } }
+        if labels { Cells::Labels(Vec::new()) } else { Cells::numbers(Vec::new()) }
+    }
+
+    /// Cells that are these numbers.
+    pub(super) fn numbers(values: Vec<f64>) -> Cells {
+        Cells::Numbers { values, text: None, decimals: Decimals::default() }
     }
 
     /// The number of rows.
@@ -69,9 +75,9 @@ impl Cells {
             // The text form of missing numbers; NA may be Namibia.
             Cells::Labels(labels) if cell.trim().eq_ignore_ascii_case("nan") => labels.push(String::new()),
             Cells::Labels(labels) => labels.push(cell.into()),
-            Cells::Numbers { values, text } => {
-                let number = cell.trim().parse();
-                if number.is_err() && !cell.trim().is_empty() && !MISSING.contains(&cell.trim()) {
+            Cells::Numbers { values, text, decimals } => {
+                let number = decimals.number(cell, values.len());
+                if number.is_none() && !cell.trim().is_empty() && !MISSING.contains(&cell.trim()) {
                     let row = values.len();
                     text.get_or_insert_with(|| Text { row, cell: cell.into(), count: 0 }).count += 1;
                 }
@@ -123,7 +129,7 @@ mod tests {
         ["1.5", " -2e3 ", "", "NA", "nan", "red", "blue"].iter().for_each(|cell| cells.push_text(cell));
         let missing: Vec<bool> = (0..cells.len()).map(|row| cells.is_missing(row)).collect();
         assert_eq!(missing, [false, false, true, true, true, true, true]);
-        let Cells::Numbers { values, text: Some(text) } = cells else { panic!("no text") };
+        let Cells::Numbers { values, text: Some(text), .. } = cells else { panic!("no text") };
         assert_eq!((values[0], values[1]), (1.5, -2000.0));
         assert_eq!((text.row, text.cell.as_str(), text.count), (5, "red", 2));
     }

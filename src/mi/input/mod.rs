@@ -4,8 +4,11 @@
 //! |---|---|
 //! | `.npy` | 1, 2, ... |
 //! | `.npz`, `.safetensors` | the keys; a two-dimensional array is used whole |
-//! | `.csv`, `.tsv`, `-` (CSV on standard input) | the first line, or 1, 2, ... if all of it is numbers |
+//! | `.csv`, `.tsv`, `-` (CSV on standard input) | the first line, or 1, 2, ... if it is a row |
 //! | `.parquet` | the schema; a list of numbers is used whole |
+//!
+//! Text may be in UTF-8, or in UTF-16 with a byte order mark. Cells may be separated by commas, semicolons, tabs or bars, and numbers may have
+//! decimal commas ([`decimal`](crate::data)). Whether the first line is a row is told by what stands below it.
 //!
 //! A row is a sample: row i of X and row i of Y form a pair. Nothing in a file is executed: arrays of Python objects are rejected.
 
@@ -123,7 +126,8 @@ fn once([x, y]: &[Side; 2]) -> Result<()> {
 
 /// X and Y from one file.
 fn one_file(path: &Path, choice: &Choice, warnings: &mut Vec<String>) -> Result<[Side; 2]> {
-    let table = open(path)?;
+    let asked = [&choice.x[..], &choice.y[..]].concat();
+    let table = open(path, &asked)?;
     let [x, y] = both(table.as_ref(), choice)?;
     warnings.extend(table.warning());
     let file = table.file().to_string();
@@ -179,13 +183,25 @@ fn both(table: &dyn Table, choice: &Choice) -> Result<[Vec<usize>; 2]> {
 /// X (0) or Y (1) from its own file.
 fn a_file(path: &Path, side: usize, choice: &Choice, warnings: &mut Vec<String>) -> Result<Side> {
     let (name, flag) = SIDES[side];
-    let table = open(path)?;
-    let places = choose(table.as_ref(), [&choice.x, &choice.y][side], flag)?;
+    let asked = [&choice.x, &choice.y][side];
+    let table = open(path, asked)?;
+    let places = choose(table.as_ref(), asked, flag)?;
     warnings.extend(table.warning());
     let file = table.file().to_string();
     let wanted: Vec<Wanted> = places.iter().map(|&at| Wanted { at, labels: choice.discrete[side] }).collect();
     let FoundColumn { columns, lines } = table.read(&wanted)?;
     Ok(Side { name, file, columns: columns.into_iter().flatten().collect(), lines: lines.map(Into::into) })
+}
+
+/// Refuses decimal signs that do not say what the numbers are; those of one file are judged together.
+fn check_decimals(sides: &[Side; 2]) -> Result<()> {
+    let [mut x, y] = [&sides[0], &sides[1]].map(Side::decimals);
+    if sides[0].file != sides[1].file {
+        sides[0].check_decimals(&x)?;
+        return sides[1].check_decimals(&y);
+    }
+    x.add(&y);
+    sides[0].check_decimals(&x)
 }
 
 /// Checks the columns, omits rows with missing values, and makes variables of the rest.
@@ -199,6 +215,7 @@ fn pair(mut sides: [Side; 2], choice: &Choice, mut warnings: Vec<String>) -> Res
             return Err(Error::problems(text, remedy));
         }
     }
+    check_decimals(&sides)?;
     if n != of_y {
         let what = format!("X has {n} rows and Y has {of_y} ({} and {})", sides[0].file, sides[1].file);
         // A line of names that was read as numbers is one row too many.

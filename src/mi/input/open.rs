@@ -1,5 +1,7 @@
 //! Opening a file of columns, of whatever kind.
 
+use crate::data::contents::contents;
+use crate::data::plain::HEAD;
 use crate::error::{Error, Result};
 use crate::mi::input::array::{Npy, Npz};
 use crate::mi::input::delimited::Delimited;
@@ -8,20 +10,20 @@ use crate::mi::input::parquet::Parquet;
 use crate::mi::input::table::Table;
 use crate::mi::input::tensors::Tensors;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 /// The kinds of files that can be read, for messages.
 const KINDS: &str = ".npy, .npz, .safetensors, .csv, .tsv or .parquet, or `-` for CSV on standard input";
 
-/// Opens a file, whose kind is given by the ending of its name; `-` is CSV on standard input.
+/// Opens a file, whose kind is given by the ending of its name; `-` is CSV on standard input. `asked` are the names and patterns of the columns
+/// that are wanted from it.
 ///
 /// # Errors
-/// It is missing, a directory, empty, damaged, or of a kind that cannot be read.
-pub(super) fn open(path: &Path) -> Result<Box<dyn Table>> {
+/// It is missing, a directory, empty, damaged, of a kind that cannot be read, or of another kind than the ending says.
+pub(super) fn open(path: &Path, asked: &[String]) -> Result<Box<dyn Table>> {
     if path == Path::new("-") {
-        let input = Box::new(BufReader::new(std::io::stdin()));
-        return Ok(Box::new(Delimited::open(input, "standard input".into(), b',')?));
+        return Ok(Box::new(Delimited::open(Box::new(std::io::stdin()), "standard input".into(), b',', asked)?));
     }
     let name = path.display().to_string();
     let held = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
@@ -37,16 +39,39 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Table>> {
     if held.is_file() && held.len() == 0 {
         return Err(Error::failed(format!("{name} is empty"), "was it written to the end?"));
     }
+    if held.is_file() {
+        check(path, &ending, &name)?;
+    }
     let file = || File::open(path).map(BufReader::new).map_err(Error::io(path, "read"));
     Ok(match ending.as_str() {
         "npy" => Box::new(Npy::open(file()?, name)?),
         "npz" => Box::new(Npz::open(file()?, name)?),
         "safetensors" => Box::new(Tensors::open(path, name)?),
-        "csv" => Box::new(Delimited::open(Box::new(file()?), name, b',')?),
-        "tsv" => Box::new(Delimited::open(Box::new(file()?), name, b'\t')?),
+        "csv" => Box::new(Delimited::open(Box::new(file()?), name, b',', asked)?),
+        "tsv" => Box::new(Delimited::open(Box::new(file()?), name, b'\t', asked)?),
         #[cfg(feature = "parquet")]
         _ => Box::new(Parquet::open(path, name)?),
         #[cfg(not(feature = "parquet"))]
         _ => return Err(crate::data::not_built(path, ".npy, .npz, .safetensors, .csv or .tsv")),
     })
+}
+
+/// Refuses a file whose first bytes say that it is of another kind than the ending of its name says.
+fn check(path: &Path, ending: &str, name: &str) -> Result<()> {
+    let mut start = Vec::new();
+    let mut file = File::open(path).map_err(Error::io(path, "read"))?;
+    file.by_ref().take(HEAD as u64).read_to_end(&mut start).map_err(Error::io(path, "read"))?;
+    let Some(found) = contents(&start) else { return Ok(()) };
+    let meant: &[&str] = match ending {
+        "npy" => &["an array of numpy"],
+        // An archive without arrays is named as such.
+        "npz" => &["arrays of numpy (.npz)", "an archive (zip)"],
+        "safetensors" => &["a safetensors file"],
+        "parquet" => &["a parquet file"],
+        _ => &[],
+    };
+    match meant.contains(&found.what) {
+        true => Ok(()),
+        false => Err(Error::failed(format!("{name}: is {}", found.what), found.remedy)),
+    }
 }

@@ -1,5 +1,6 @@
 //! The columns of X or of Y before they become a variable, with checks whether their rows can be used.
 
+use crate::data::decimal::Decimals;
 use crate::error::{Error, Problem, Result};
 use crate::mi::input::column::{Cells, Column};
 use std::rc::Rc;
@@ -41,6 +42,27 @@ impl Side {
             Some(Problem::new(format!("{} column `{}`", self.file, column.name), what))
         };
         self.columns.iter().filter_map(problem).collect()
+    }
+
+    /// What the numbers of all columns say about their decimal sign.
+    pub(super) fn decimals(&self) -> Decimals {
+        let mut all = Decimals::default();
+        for column in &self.columns {
+            if let Cells::Numbers { decimals, .. } = &column.cells {
+                all.add(decimals);
+            }
+        }
+        all
+    }
+
+    /// Refuses decimal signs that do not say what the numbers are.
+    ///
+    /// # Errors
+    /// Some numbers have decimal commas and others points, or all commas might stand between thousands.
+    pub(super) fn check_decimals(&self, decimals: &Decimals) -> Result<()> {
+        let Some(fault) = decimals.fault() else { return Ok(()) };
+        let what = fault.what(|row| self.places(&[row]));
+        Err(Error::failed(format!("{}: {what}", self.file), fault.remedy()))
     }
 
     /// The rows with missing cells, and the problem to report.

@@ -101,7 +101,7 @@ mod tests {
     fn numbers_are_laid_row_after_row_and_constant_columns_named() {
         let column = |name: &str, values: &[f64]| Column {
             name: name.into(),
-            cells: Cells::Numbers { values: values.to_vec(), text: None },
+            cells: Cells::numbers(values.to_vec()),
         };
         let mut warnings = Vec::new();
         let columns = vec![column("a", &[1.0, 2.0]), column("b", &[3.0, 3.0])];
