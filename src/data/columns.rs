@@ -1,5 +1,6 @@
 //! Reads the values of one column of a row group, a few rows at a time.
 
+use parquet::basic::{ConvertedType, LogicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType};
 use parquet::errors::{ParquetError, Result};
@@ -41,7 +42,15 @@ impl ByteRows {
 
 /// Column `column` as text: names unchanged, numbers in decimal.
 pub(crate) fn texts(group: &dyn RowGroupReader, column: usize) -> Result<Vec<Option<String>>> {
-    let levels = group.metadata().column(column).column_descr().max_def_level();
+    let described = group.metadata().column(column).column_descr();
+    let levels = described.max_def_level();
+    let unsigned = match described.logical_type_ref() {
+        Some(LogicalType::Integer(kind)) => !kind.is_signed,
+        _ => matches!(
+            described.converted_type(),
+            ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64
+        ),
+    };
     fn all<T: DataType>(
         reader: ColumnReaderImpl<T>,
         levels: i16,
@@ -59,6 +68,9 @@ pub(crate) fn texts(group: &dyn RowGroupReader, column: usize) -> Result<Vec<Opt
     }
     match group.get_column_reader(column)? {
         ColumnReader::BoolColumnReader(r) => all(r, levels, ToString::to_string),
+        // Unsigned numbers are stored as signed ones.
+        ColumnReader::Int32ColumnReader(r) if unsigned => all(r, levels, |v| (*v as u32).to_string()),
+        ColumnReader::Int64ColumnReader(r) if unsigned => all(r, levels, |v| (*v as u64).to_string()),
         ColumnReader::Int32ColumnReader(r) => all(r, levels, ToString::to_string),
         ColumnReader::Int64ColumnReader(r) => all(r, levels, ToString::to_string),
         ColumnReader::ByteArrayColumnReader(r) => {

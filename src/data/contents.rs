@@ -23,7 +23,11 @@ const FIRST: [(&[u8], &str, &str); 26] = [
     (b"7z\xbc\xaf\x27\x1c", "an archive (7z)", "unpack it first, and give a file that is in it"),
     (b"PAR1", "a parquet file", PARQUET),
     (b"ARROW1", "an Arrow file", TABLE),
-    (b"\x93NUMPY", "an array of numpy", "commands that read arrays know them by names that end in .npy; for others, save it as CSV"),
+    (
+        b"\x93NUMPY",
+        "an array of numpy",
+        "commands that read arrays know them by names that end in .npy; for others, save it as CSV",
+    ),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", TABLE),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel or Word file", "open it, and save it as CSV (UTF-8)"),
     (b"%PDF-", "a PDF", OTHER),
@@ -60,11 +64,13 @@ pub(crate) fn contents(start: &[u8]) -> Option<Contents> {
     }
     // A length, then the beginning of JSON.
     if start.get(3..10) == Some(b"\0\0\0\0\0{\"") {
-        let remedy = "commands that read tensors know them by names that end in .safetensors; for others, save one as CSV";
+        let remedy =
+            "commands that read tensors know them by names that end in .safetensors; for others, save one as CSV";
         return Some(Contents { what: "a safetensors file", remedy });
     }
     // Letters may also begin a text, which has no NUL byte.
-    let sure = |first: &[u8]| start.contains(&0) || first == b"%PDF-" || !first.iter().all(|b| (b' '..=b'~').contains(b));
+    let sure =
+        |first: &[u8]| start.contains(&0) || first == b"%PDF-" || !first.iter().all(|b| (b' '..=b'~').contains(b));
     let known = FIRST.iter().find(|(first, ..)| start.starts_with(first) && sure(first));
     known.map(|&(_, what, remedy)| Contents { what, remedy })
 }
@@ -95,12 +101,18 @@ mod tests {
         let what = |start: &[u8]| contents(start).map(|c| c.what);
         assert_eq!(what(b"\x1f\x8b\x08\0"), Some("compressed (gzip)"));
         assert_eq!(what(b"PK\x03\x04....[Content_Types].xml"), Some("an Excel workbook (.xlsx)"));
-        assert_eq!(what(b"PK\x03\x04....mimetypeapplication/vnd.oasis.opendocument"), Some("an OpenDocument file (.ods)"));
+        assert_eq!(
+            what(b"PK\x03\x04....mimetypeapplication/vnd.oasis.opendocument"),
+            Some("an OpenDocument file (.ods)")
+        );
         assert_eq!(what(b"PK\x03\x04....a.npy"), Some("arrays of numpy (.npz)"));
         assert_eq!(what(b"PK\x03\x04....d.csv"), Some("an archive (zip)"));
         assert_eq!(what(b"BZh91AY&SY"), Some("compressed (bzip2)"));
         assert_eq!(what(b"\x40\x01\0\0\0\0\0\0{\"a\":"), Some("a safetensors file"));
-        assert_eq!(what(b"version https://git-lfs.github.com/spec/v1\n"), Some("the pointer that Git LFS leaves in place of a file"));
+        assert_eq!(
+            what(b"version https://git-lfs.github.com/spec/v1\n"),
+            Some("the pointer that Git LFS leaves in place of a file")
+        );
         assert_eq!(what(b"PAR1\x15\0"), Some("a parquet file"));
         for text in ["PK,b\n1,2\n", "BZh is a name\n", "MATLAB is one.\n", "ID3,RIFF\n", "PAR1\n"] {
             assert_eq!(what(text.as_bytes()), None, "{text}");

@@ -128,7 +128,9 @@ pub(crate) fn first_line(records: &[StringRecord], quoted: bool) -> FirstLine {
     let (texts, values): (Vec<usize>, Vec<usize>) = columns().partition(|&i| text(i));
     let distinct = || values.iter().enumerate().all(|(k, &i)| values[..k].iter().all(|&j| first[i] != first[j]));
     // Names that are numbers stand above numbers of another form: 2019 above 0.5.
-    let another_form = |&i: &usize| whole(&first[i]) && numbers(i) && below(i).filter(|c| is_number(c)).all(|c| !whole(c.trim_start_matches('-')));
+    let another_form = |&i: &usize| {
+        whole(&first[i]) && numbers(i) && below(i).filter(|c| is_number(c)).all(|c| !whole(c.trim_start_matches('-')))
+    };
     let names = !values.is_empty() && distinct() && values.iter().filter(|&&i| is_number(&first[i])).all(another_form);
     let any_number = values.iter().any(|&i| is_number(&first[i]));
     let again = |&i: &usize| below(i).any(|cell| cell == &first[i]);

@@ -7,6 +7,7 @@ pub(crate) mod contents;
 pub(crate) mod decimal;
 pub(crate) mod dialect;
 mod find;
+pub(crate) mod header;
 #[cfg(not(feature = "parquet"))]
 mod no_parquet;
 mod permutation;

@@ -13,7 +13,8 @@ use std::path::Path;
 pub(crate) const HEAD: usize = 1 << 16;
 
 /// What to do about text in an encoding that is not recognized.
-pub(crate) const TO_UTF8: &str = "save it as UTF-8; if it was written on Windows: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW";
+pub(crate) const TO_UTF8: &str =
+    "save it as UTF-8; if it was written on Windows: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW";
 
 /// Why a file is not read as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,13 +37,16 @@ impl Refused {
 enum Encoding {
     Utf8,
     /// UTF-16, with the most significant byte first or last.
-    Utf16 { big: bool },
+    Utf16 {
+        big: bool,
+    },
 }
 
 /// The encoding of a text that begins with `start`, and the length of its byte order mark.
 fn encoding(start: &[u8]) -> std::result::Result<(Encoding, usize), Refused> {
     let refused = |what: &str, remedy: &str| Err(Refused { what: what.into(), remedy: remedy.into() });
-    let utf32 = |from: &str| refused(&format!("is {from}"), &format!("convert it: iconv -f {from} -t UTF-8 FILE > NEW"));
+    let utf32 =
+        |from: &str| refused(&format!("is {from}"), &format!("convert it: iconv -f {from} -t UTF-8 FILE > NEW"));
     if start.starts_with(b"\xef\xbb\xbf") {
         return Ok((Encoding::Utf8, 3));
     }
@@ -108,7 +112,9 @@ fn unit(bytes: [u8; 2], big: bool) -> u16 {
 ///
 /// # Errors
 /// The outer error is one of reading.
-pub(crate) fn decoded<'a>(mut input: Box<dyn Read + 'a>) -> io::Result<std::result::Result<Box<dyn BufRead + 'a>, Refused>> {
+pub(crate) fn decoded<'a>(
+    mut input: Box<dyn Read + 'a>,
+) -> io::Result<std::result::Result<Box<dyn BufRead + 'a>, Refused>> {
     let mut start = Vec::new();
     input.by_ref().take(HEAD as u64).read_to_end(&mut start)?;
     let (encoding, mark) = match encoding(&start) {
@@ -119,9 +125,10 @@ pub(crate) fn decoded<'a>(mut input: Box<dyn Read + 'a>) -> io::Result<std::resu
     let input = Cursor::new(start).chain(input);
     Ok(Ok(match encoding {
         Encoding::Utf8 => Box::new(BufReader::with_capacity(HEAD, input)),
-        Encoding::Utf16 { big } => {
-            Box::new(BufReader::with_capacity(HEAD, Utf16 { input: BufReader::new(input), big, high: None, out: Vec::new(), at: 0 }))
-        }
+        Encoding::Utf16 { big } => Box::new(BufReader::with_capacity(
+            HEAD,
+            Utf16 { input: BufReader::new(input), big, high: None, out: Vec::new(), at: 0 },
+        )),
     }))
 }
 
@@ -302,7 +309,8 @@ pub(crate) mod tests {
         (e.to_string().split_once("a.txt").unwrap().1.to_string(), e.remedy())
     }
 
-    const TEXTS: [&str; 4] = ["one, two\nthree\n", "Größe;日本\r\n1,5;𝄞\r\n", "今天天气很好。\n我们去公园。\n", "ไป\nมา\n"];
+    const TEXTS: [&str; 4] =
+        ["one, two\nthree\n", "Größe;日本\r\n1,5;𝄞\r\n", "今天天气很好。\n我们去公园。\n", "ไป\nมา\n"];
 
     #[test]
     fn marks_are_taken_off_and_utf_16_with_a_mark_is_decoded() {

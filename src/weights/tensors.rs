@@ -107,14 +107,17 @@ mod tests {
         let said = |tensors: &[(&str, Tensor)]| {
             let named: HashMap<String, Tensor> = tensors.iter().map(|(n, t)| (n.to_string(), t.clone())).collect();
             candle_core::safetensors::save(&named, &path).unwrap();
-            read_tensors(&path).map(|read| read.len()).map_err(|e| e.to_string().rsplit('/').next().unwrap().to_string())
+            read_tensors(&path)
+                .map(|read| read.len())
+                .map_err(|e| e.to_string().rsplit('/').next().unwrap().to_string())
         };
         let good = tensor(&[1.0, -2.0], DType::F32);
         assert_eq!(said(&[("a", good.clone()), ("n", Tensor::new(&[7i64], &Device::Cpu).unwrap())]), Ok(2));
         for dtype in [DType::F16, DType::BF16, DType::F32, DType::F64] {
             for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
                 let e = said(&[("a", good.clone()), ("b.weight", tensor(&[0.5, value, value], dtype))]).unwrap_err();
-                let wanted = "model.safetensors: values that are not finite numbers (NaN or infinity) in b.weight (2 of 3)";
+                let wanted =
+                    "model.safetensors: values that are not finite numbers (NaN or infinity) in b.weight (2 of 3)";
                 assert_eq!(e, wanted, "{dtype:?}");
             }
         }

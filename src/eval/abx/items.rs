@@ -1,9 +1,10 @@
 //! Item files: each item gives a segment of an utterance, its phone, the neighboring phones and the speaker.
 //!
-//! The format is that of the Zero Resource Speech challenges and Libri-light: a header line that begins with `#`, then seven fields per
-//! line, `file onset offset phone prev-phone next-phone speaker`, with times in seconds. Names are numbered in the order in which they
-//! first appear.
+//! The format is that of the Zero Resource Speech challenges and Libri-light: a header line that names the fields, usually
+//! `#file onset offset #phone prev-phone next-phone speaker`, then one item per line, with times in seconds. The fields come in the order of the
+//! header; fields of other names are ignored. Names are numbered in the order in which they first appear.
 
+use crate::data::{header, plain};
 use crate::error::{Error, Problem, Result};
 use crate::eval::abx::slicing::Decimal;
 use std::collections::HashMap;
@@ -78,30 +79,51 @@ fn times(onset: &str, offset: &str) -> std::result::Result<(Decimal, Decimal), S
     Ok((on, off))
 }
 
+/// The fields of an item, each under the names that it may have.
+const FIELDS: [&[&str]; 7] = [
+    &["file", "filename", "utterance", "wav"],
+    &["onset", "start", "begin"],
+    &["offset", "end"],
+    &["phone", "phoneme", "item"],
+    &["prevphone", "previousphone", "prev", "previous"],
+    &["nextphone", "next"],
+    &["speaker", "talker", "spk"],
+];
+
+/// The places of the fields that a header names; or the field that it does not name.
+fn fields(header: &[&str]) -> std::result::Result<[usize; 7], &'static str> {
+    let mut places = [0; 7];
+    for (at, names) in places.iter_mut().zip(FIELDS) {
+        *at = header::place(header, names).ok_or(names[0])?;
+    }
+    Ok(places)
+}
+
 impl ItemFile {
     /// Reads an item file.
     ///
     /// # Errors
     /// The file cannot be read, has no header or no items, or has lines that are not items; all of these lines are named.
     pub fn read(path: &Path) -> Result<ItemFile> {
-        let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
-        let text = String::from_utf8(bytes).map_err(|_| Error::bad_file(path, "is not UTF-8 text"))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let text = plain::text(path)?;
         let mut lines = text.lines().zip(1u32..);
-        let remedy = "an item file has the header `#file onset offset #phone prev-phone next-phone speaker` and one item per line";
-        if !lines.next().is_some_and(|(header, _)| header.starts_with('#')) {
-            return Err(Error::failed(format!("{}:1: is not the header of an item file", path.display()), remedy));
-        }
+        let remedy = "an item file has the header `#file onset offset #phone prev-phone next-phone speaker`, in any order, and one item per line";
+        let header: Vec<&str> = lines.next().map_or_else(Vec::new, |(header, _)| header.split_whitespace().collect());
+        let fields = fields(&header).map_err(|lacks| {
+            let what = format!("{}:1: is not the header of an item file: it has no `{lacks}`", path.display());
+            Error::failed(what, remedy)
+        })?;
         let (mut items, mut problems) = (Vec::new(), Vec::new());
         let (mut utterances, mut phones, mut speakers) = (Names::default(), Names::default(), Names::default());
         let mut contexts = Names::default();
         for (text, line) in lines.filter(|(text, _)| !text.trim().is_empty()) {
             let mut at_fault = |what: String| problems.push(Problem::new(format!("{}:{line}", path.display()), what));
-            let fields: Vec<&str> = text.split_whitespace().collect();
-            let [utterance, onset, offset, phone, previous, next, speaker] = fields[..] else {
-                at_fault(format!("has {} fields, not the 7 of an item", fields.len()));
+            let found: Vec<&str> = text.split_whitespace().collect();
+            if found.len() != header.len() {
+                at_fault(format!("has {} fields, not the {} of the header", found.len(), header.len()));
                 continue;
-            };
+            }
+            let [utterance, onset, offset, phone, previous, next, speaker] = fields.map(|at| found[at]);
             match times(onset, offset) {
                 Err(what) => at_fault(what),
                 Ok((onset, offset)) => items.push(Item {
@@ -177,5 +199,21 @@ mod tests {
         assert!(error.to_string().contains("x.item:1: is not the header"), "{error}");
         assert!(error.remedy().contains("#file onset"));
         assert!(read(HEADER).unwrap_err().to_string().contains("has no items"));
+    }
+
+    #[test]
+    fn fields_come_in_the_order_of_the_header() {
+        let usual = read(&format!("{HEADER}u1 0.1 0.25 a b c s1\nu2 1 2 d e f s2\n")).unwrap();
+        let other = "#speaker #phone onset offset file next_phone channel prev_phone\ns1 a 0.1 0.25 u1 c 0 b\ns2 d 1 2 u2 f 1 e\n";
+        for text in [other.to_string(), other.replace('#', ""), other.replace(' ', "\t"), other.replace('\n', "\r\n")] {
+            let file = read(&text).unwrap();
+            assert_eq!(
+                (&file.utterances, &file.phones, &file.speakers),
+                (&usual.utterances, &usual.phones, &usual.speakers)
+            );
+            assert_eq!(file.items.iter().map(|i| i.offset.value()).collect::<Vec<_>>(), [0.25, 2.0]);
+        }
+        let e = read(&other.replace("speaker", "channel2")).unwrap_err().to_string();
+        assert!(e.contains("x.item:1: is not the header of an item file: it has no `speaker`"), "{e}");
     }
 }

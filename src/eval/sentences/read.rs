@@ -2,40 +2,97 @@
 //!
 //! - text, one example per line: `label<TAB>sentence` or `label<TAB>a<TAB>b`; if the first line has no tab, ` ||| ` is the separator
 //!   instead. There is no quoting. Blank lines are skipped;
-//! - `.csv` (RFC 4180): the same columns in this order, or in any order with a header that names `label` and `sentence`, or `label`,
-//!   `a` and `b`. A text file may have such a header too.
+//! - `.csv` (RFC 4180, with commas, semicolons, tabs or bars): the same columns.
+//!
+//! The columns come in this order, or in any order with a first line that names them: `label` and `sentence`, or `label`, `a` and `b`, or other
+//! usual names of these. Further columns that such a line names are ignored.
 
+use crate::data::dialect::Dialect;
+use crate::data::{header, plain};
 use crate::error::{Error, Problem, Result};
 use crate::eval::sentences::task::{Example, SentenceTask};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// What to do about a line that cannot be used.
 const REMEDY: &str = "a line is label<TAB>sentence or label<TAB>a<TAB>b, in UTF-8; all lines must have the same form";
 
+/// What to do about columns that are not clear.
+const NAME_THEM: &str =
+    "put the label first, or write a first line that names the columns `label` and `sentence`, or `label`, `a` and `b`";
+
+/// Names of the column of labels.
+const LABELS: [&str; 14] = [
+    "label",
+    "labels",
+    "goldlabel",
+    "class",
+    "category",
+    "target",
+    "sentiment",
+    "polarity",
+    "genre",
+    "topic",
+    "emotion",
+    "intent",
+    "stars",
+    "rating",
+];
+
+/// Names of the column of sentences.
+const SENTENCES: [&str; 12] = [
+    "sentence",
+    "text",
+    "sentences",
+    "texts",
+    "review",
+    "content",
+    "document",
+    "utterance",
+    "comment",
+    "phrase",
+    "tweet",
+    "question",
+];
+
+/// Names of the columns of pairs.
+const PAIRS: [[&str; 2]; 8] = [
+    ["a", "b"],
+    ["sentence1", "sentence2"],
+    ["sentencea", "sentenceb"],
+    ["text1", "text2"],
+    ["texta", "textb"],
+    ["question1", "question2"],
+    ["premise", "hypothesis"],
+    ["s1", "s2"],
+];
+
 /// The examples of a file.
 ///
 /// # Errors
 /// If it cannot be read or is empty; if a line is not UTF-8, differs from the first in its number of columns, or has an empty label or
-/// sentence. Every such line is named.
+/// sentence (every such line is named); if the labels are in another column than the first, and no line says so.
 pub fn examples(path: &Path) -> Result<Vec<Example>> {
-    let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let bytes = plain::bytes(path)?;
+    plain::no_page(&bytes).map_err(|refused| refused.error(&path.display().to_string()))?;
     let csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-    let (records, mut problems) = if csv { comma_separated(bytes, path)? } else { lines(bytes, path) };
-    let mut records = records.into_iter().peekable();
-    let columns = match records.peek() {
+    let (records, mut problems) = if csv { separated(&bytes, path)? } else { lines(&bytes, path) };
+    let columns = match records.first() {
         None if problems.is_empty() => {
             let what = format!("{}: holds no labeled sentence", path.display());
             return Err(Error::failed(what, REMEDY));
         }
         None => Columns { places: vec![0, 1], of: 2, header: false },
-        Some(first) => Columns::of(&first.fields).map_err(|what| {
+        Some(first) => Columns::of(&records).map_err(|what| {
             let place = format!("{} line {}", path.display(), first.line);
             Error::problems(vec![Problem::new(place, what)], REMEDY)
         })?,
     };
+    if let Some(what) = columns.misplaced(&records) {
+        return Err(Error::failed(format!("{}: {what}", path.display()), NAME_THEM));
+    }
     let mut examples = Vec::new();
-    for record in records.skip(usize::from(columns.header)) {
+    for record in records.into_iter().skip(usize::from(columns.header)) {
         let place = format!("{} line {}", path.display(), record.line);
         match columns.take(record.fields) {
             Ok((label, first, second)) => examples.push(Example { label, first, second, place }),
@@ -101,10 +158,12 @@ fn lines(bytes: &[u8], path: &Path) -> Records {
 }
 
 /// Records of a `.csv` file.
-fn comma_separated(bytes: &[u8], path: &Path) -> Result<Records> {
+fn separated(bytes: &[u8], path: &Path) -> Result<Records> {
     let (mut records, mut problems) = (Vec::new(), Vec::new());
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
-    for record in reader.byte_records() {
+    let dialect = Dialect::of(bytes, b',', true);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(dialect.separator).from_reader(bytes);
+    for record in reader.byte_records().skip(usize::from(dialect.skip > 0)) {
         let record = record.map_err(|e| Error::failed(format!("{}: {e}", path.display()), REMEDY))?;
         let line = record.position().map_or(0, csv::Position::line);
         let fields: std::result::Result<Vec<String>, _> =
@@ -130,18 +189,42 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(first: &[String]) -> std::result::Result<Columns, String> {
-        let find = |names: &[&str]| first.iter().position(|f| names.iter().any(|n| f.eq_ignore_ascii_case(n)));
-        let pair = find(&["a", "sentence1"]).zip(find(&["b", "sentence2"]));
-        let text = pair.map(|(a, b)| vec![a, b]).or_else(|| find(&["sentence", "text"]).map(|s| vec![s]));
-        if let Some((label, text)) = find(&["label"]).zip(text) {
-            return Ok(Columns { places: [vec![label], text].concat(), of: first.len(), header: true });
+    fn of(records: &[Record]) -> std::result::Result<Columns, String> {
+        let first = records.first().map_or(&[][..], |r| &r.fields);
+        let pair = PAIRS.iter().find_map(|[a, b]| header::place(first, &[a]).zip(header::place(first, &[b])));
+        let text = header::place(first, &SENTENCES);
+        let label = header::place(first, &LABELS);
+        let texts = pair.map(|(a, b)| vec![a, b]).or_else(|| text.map(|s| vec![s]));
+        let named = |label: usize, texts: Vec<usize>| Columns {
+            places: [vec![label], texts].concat(),
+            of: first.len(),
+            header: true,
+        };
+        if let Some((label, texts)) = label.zip(texts) {
+            return Ok(named(label, texts));
+        }
+        // One name that is known, and another word: names, unless the known one is a label that occurs again.
+        if let ([_, _], Some(known)) = (first, label.or(text)) {
+            let again = records[1..].iter().any(|r| r.fields.get(known) == Some(&first[known]));
+            let word = !first[1 - known].is_empty() && !first[1 - known].contains(char::is_whitespace);
+            if word && !again {
+                return Ok(if label.is_some() { named(known, vec![1 - known]) } else { named(1 - known, vec![known]) });
+            }
         }
         match first.len() {
             of @ (2 | 3) => Ok(Columns { places: (0..of).collect(), of, header: false }),
             1 => Err("one column: neither a tab nor ||| separates the label from the sentence".into()),
             of => Err(format!("{of} columns, and no header that names them")),
         }
+    }
+
+    /// What is wrong, if the labels stand in the last column although no line says so: then the first has mostly different values, and the last
+    /// has few.
+    fn misplaced(&self, records: &[Record]) -> Option<String> {
+        let distinct = |at: usize| records.iter().filter_map(|r| r.fields.get(at)).collect::<HashSet<_>>().len();
+        let (first, last, n) = (distinct(0), distinct(self.of - 1), records.len());
+        let misplaced = !self.header && n >= 6 && first * 2 > n && last * 3 <= first;
+        misplaced.then(|| format!("the first column has {first} different labels in {n} lines, the last only {last}"))
     }
 
     fn take(&self, mut fields: Vec<String>) -> std::result::Result<(String, String, Option<String>), String> {
@@ -214,5 +297,44 @@ mod tests {
         assert!(read("t.txt", b"no label here\n").unwrap_err().to_string().contains("t.txt line 1: one column"));
         assert!(read("t.txt", b"\n\n").unwrap_err().to_string().contains("holds no labeled sentence"));
         assert!(read("t.tsv", b"\xff\n").unwrap_err().to_string().contains("line 1: not UTF-8"));
+    }
+
+    #[test]
+    fn columns_are_found_by_usual_names_and_by_any_separator() {
+        let want = [own("pos", "Good; very good.", None), own("neg", "Bad", None)];
+        for (name, text) in [
+            ("t.tsv", "text\tsentiment\nGood; very good.\tpos\nBad\tneg\n"),
+            ("t.csv", "Review,Stars\nGood; very good.,pos\nBad,neg\n"),
+            ("t.csv", "\u{feff}id;label;sentence\r\n1;pos;\"Good; very good.\"\r\n2;neg;Bad\r\n"),
+            ("t.csv", "sep=;\nid;label;sentence\n1;pos;\"Good; very good.\"\n2;neg;Bad\n"),
+            ("t.tsv", "verse\tgenre\nGood; very good.\tpos\nBad\tneg\n"),
+            ("t.tsv", "text\tmood\nGood; very good.\tpos\nBad\tneg\n"),
+            ("t.tsv", "pos\tGood; very good.\rneg\tBad\r"),
+        ] {
+            assert_eq!(fields(name, text.as_bytes()), want, "{text}");
+        }
+        assert_eq!(
+            fields("t.tsv", &crate::data::plain::tests::utf16("pos\tGood; very good.\r\nneg\tBad\r\n", false, true)),
+            want
+        );
+        let pairs = [own("yes", "x", Some("y"))];
+        assert_eq!(fields("t.tsv", b"premise\thypothesis\tgold_label\nx\ty\tyes\n"), pairs);
+        // A label that is a usual name of a column.
+        let kinds = [own("question", "Why?", None), own("answer", "So.", None), own("question", "How?", None)];
+        assert_eq!(fields("t.tsv", b"question\tWhy?\nanswer\tSo.\nquestion\tHow?\n"), kinds);
+    }
+
+    #[test]
+    fn labels_in_the_last_column_are_not_taken_as_sentences() {
+        let lines: String = (0..9).map(|i| format!("sentence {i}\t{}\n", i % 2)).collect();
+        let e = read("t.tsv", lines.as_bytes()).unwrap_err();
+        assert!(
+            e.to_string().ends_with("t.tsv: the first column has 9 different labels in 9 lines, the last only 2"),
+            "{e}"
+        );
+        assert_eq!(e.remedy(), NAME_THEM);
+        let named = format!("sentence\tlabel\n{lines}");
+        assert_eq!(read("t.tsv", named.as_bytes()).unwrap()[1].label, "1");
+        assert!(read("t.csv", b"\x1f\x8b\x08").unwrap_err().to_string().ends_with("t.csv: is compressed (gzip)"));
     }
 }

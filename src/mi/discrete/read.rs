@@ -157,7 +157,8 @@ pub fn read_columns(input: impl Read, name: &str, wanted: &[&str]) -> Result<Vec
     }
     if !columns.is_empty() && columns.iter().all(|c: &Column| c.variable.values.contains(&c.variable.name)) {
         let names: Vec<&str> = columns.iter().map(|c| c.variable.name.as_str()).collect();
-        let what = format!("{name}: the first line is a row, not names: {} also below it in its column", occurs(&names));
+        let what =
+            format!("{name}: the first line is a row, not names: {} also below it in its column", occurs(&names));
         return Err(Error::failed(what, "write a line of names above it"));
     }
     Ok(columns)
@@ -289,7 +290,10 @@ mod tests {
             assert_eq!(joint(text), wanted, "{text}");
         }
         assert_eq!(joint("x\\y;rain;dry\ncold;0,1;0,2\nwarm;0,3;0,4\n").variables()[0].values, ["cold", "warm"]);
-        assert_eq!(fault("0,1;0.2\n0,3;0,4\n"), "p.csv: numbers with decimal commas (`0,1` in line 1) and with points (`0.2` in line 1)");
+        assert_eq!(
+            fault("0,1;0.2\n0,3;0,4\n"),
+            "p.csv: numbers with decimal commas (`0,1` in line 1) and with points (`0.2` in line 1)"
+        );
         assert!(fault("1,000;2,000\n").contains("`1,000` in line 1 may be 1.000 or 1000"));
         let columns = read_columns(&b"sep=;\na;b\n1,5;x\n2,5;y\n"[..], "d.csv", &["a", "b"]).unwrap();
         assert_eq!(columns[0].variable.values, ["1,5", "2,5"]);

@@ -88,7 +88,8 @@ fn decide(found: FirstLine, first: &StringRecord, asked: &[String], file: &str) 
     let text = first.iter().any(|cell| !cell.is_empty() && cell.parse::<f64>().is_err());
     match found {
         FirstLine::Names => {
-            let note = format!("{file}: the first line ({shown}) is taken as names: the numbers below it are of another form");
+            let note =
+                format!("{file}: the first line ({shown}) is taken as names: the numbers below it are of another form");
             Ok((true, (!text).then_some(note)))
         }
         FirstLine::Row => {
@@ -277,7 +278,9 @@ mod tests {
 
     #[test]
     fn separators_and_decimal_commas_are_seen_from_the_lines() {
-        for text in ["a,b\n1.5,2\n-3,0.25\n", "a;b\n1,5;2\n-3;0,25\n", "a\tb\n1,5\t2\n-3\t0,25\n", "a|b\n1.5|2\n-3|0.25\n"] {
+        for text in
+            ["a,b\n1.5,2\n-3,0.25\n", "a;b\n1,5;2\n-3;0,25\n", "a\tb\n1,5\t2\n-3\t0,25\n", "a|b\n1.5|2\n-3|0.25\n"]
+        {
             assert_eq!(read(text, 0).unwrap(), (vec![1.5, -3.0], vec![2, 3]), "{text}");
             assert_eq!(read(text, 1).unwrap().0, [2.0, 0.25], "{text}");
         }
@@ -294,7 +297,10 @@ mod tests {
             Delimited::open(Box::new(Cursor::new(text.as_bytes().to_vec())), "d.csv".into(), b',', &asked)
         };
         let years = asking("2019,2020\n0.5,1.25\n2.0,1.5\n", &[]).unwrap();
-        assert_eq!((years.names(), years.warning().unwrap().contains("(2019, 2020) is taken as names")), (&["2019".into(), "2020".into()][..], true));
+        assert_eq!(
+            (years.names(), years.warning().unwrap().contains("(2019, 2020) is taken as names")),
+            (&["2019".into(), "2020".into()][..], true)
+        );
         let whole = "2019,2020\n5,7\n3,4\n";
         assert!(asking(whole, &[]).unwrap().warning().unwrap().contains("taken as a row of numbers"));
         assert_eq!(asking(whole, &["1", "2"]).unwrap().names(), ["1", "2"]);
@@ -302,7 +308,10 @@ mod tests {
         // A row that begins with text.
         let unclear = "s1,1.5\ns2,2.5\n";
         let e = asking(unclear, &[]).err().unwrap();
-        assert_eq!((e.to_string().as_str(), e.exit_code()), ("d.csv: the first line (s1, 1.5) may be a row or names", 2));
+        assert_eq!(
+            (e.to_string().as_str(), e.exit_code()),
+            ("d.csv: the first line (s1, 1.5) may be a row or names", 2)
+        );
         assert_eq!(asking(unclear, &["2"]).unwrap().names(), ["1", "2"]);
         assert_eq!(asking(unclear, &["1.5"]).unwrap().names(), ["s1", "1.5"]);
         assert_eq!(asking(&format!("id,value\n{unclear}"), &[]).unwrap().names(), ["id", "value"]);

@@ -99,10 +99,7 @@ mod tests {
 
     #[test]
     fn numbers_are_laid_row_after_row_and_constant_columns_named() {
-        let column = |name: &str, values: &[f64]| Column {
-            name: name.into(),
-            cells: Cells::numbers(values.to_vec()),
-        };
+        let column = |name: &str, values: &[f64]| Column { name: name.into(), cells: Cells::numbers(values.to_vec()) };
         let mut warnings = Vec::new();
         let columns = vec![column("a", &[1.0, 2.0]), column("b", &[3.0, 3.0])];
         let Variable::Numbers(samples) = variable(columns, "X", &mut warnings).unwrap() else { panic!("labels") };
