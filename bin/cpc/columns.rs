@@ -34,7 +34,7 @@ impl ColumnOf {
 // The options for columns. (A doc comment here would become the help of the command that takes them.)
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ColumnArgs {
-    /// Name a column of parquet data, such as speaker=client_id; may be repeated
+    /// Name a column of parquet data, such as speaker=client_id, or the key of the text in JSONL, such as text=content; may be repeated
     ///
     /// WHAT is audio, speaker, id, label or text. The default columns are: for audio, audio; for speaker, the first of speaker_id, speaker
     /// and client_id; for id, id; for label, label; for text, text.

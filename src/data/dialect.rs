@@ -131,7 +131,10 @@ pub(crate) fn first_line(records: &[StringRecord], quoted: bool) -> FirstLine {
     let another_form = |&i: &usize| {
         whole(&first[i]) && numbers(i) && below(i).filter(|c| is_number(c)).all(|c| !whole(c.trim_start_matches('-')))
     };
-    let names = !values.is_empty() && distinct() && values.iter().filter(|&&i| is_number(&first[i])).all(another_form);
+    let names = body.len() > 1
+        && !values.is_empty()
+        && distinct()
+        && values.iter().filter(|&&i| is_number(&first[i])).all(another_form);
     let any_number = values.iter().any(|&i| is_number(&first[i]));
     let again = |&i: &usize| below(i).any(|cell| cell == &first[i]);
     match (texts.is_empty(), any_number) {

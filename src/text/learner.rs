@@ -6,6 +6,7 @@
 use crate::config::from_word;
 use crate::error::{Error, Result};
 use crate::text::merges::{Word, merge};
+use crate::text::scripts::{has_unspaced, pattern};
 use crate::text::tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -50,6 +51,10 @@ pub struct Learner {
     pre_tokenizer: Value,
     normalize: NormalizerWrapper,
     pre_tokenize: PreTokenizerWrapper,
+    /// The same for text in scripts without spaces between words, which is then cut between characters.
+    unspaced: (Value, PreTokenizerWrapper),
+    /// Whether there was such text.
+    any_unspaced: bool,
     counts: HashMap<String, u64>,
     /// Words with at most this count are dropped when there are too many words.
     floor: u64,
@@ -80,6 +85,12 @@ impl Learner {
             }
             TokenizerKind::Wordpiece | TokenizerKind::Word => json!({"type": "BertPreTokenizer"}),
         };
+        // BPE makes words of such text out of its bytes.
+        let cut = json!({"type": "Split", "pattern": {"Regex": pattern()}, "behavior": "Isolated", "invert": false});
+        let unspaced = match kind {
+            TokenizerKind::Bpe => pre_tokenizer.clone(),
+            _ => json!({"type": "Sequence", "pretokenizers": [pre_tokenizer.clone(), cut]}),
+        };
         let fault = |e: serde_json::Error| {
             Error::failed(format!("cannot create a tokenizer: {e}"), "report this as a bug in cpc")
         };
@@ -90,6 +101,8 @@ impl Learner {
             pre_tokenize: serde_json::from_value(pre_tokenizer.clone()).map_err(fault)?,
             normalizer,
             pre_tokenizer,
+            unspaced: (unspaced.clone(), serde_json::from_value(unspaced).map_err(fault)?),
+            any_unspaced: false,
             counts: HashMap::new(),
             floor: 0,
             most_words: COUNTED,
@@ -107,7 +120,10 @@ impl Learner {
         let mut text = NormalizedString::from(sentence);
         self.normalize.normalize(&mut text).map_err(refuse)?;
         let mut words = PreTokenizedString::from(text);
-        self.pre_tokenize.pre_tokenize(&mut words).map_err(refuse)?;
+        let unspaced = has_unspaced(sentence);
+        self.any_unspaced |= unspaced;
+        let split = if unspaced { &self.unspaced.1 } else { &self.pre_tokenize };
+        split.pre_tokenize(&mut words).map_err(refuse)?;
         for (word, _, _) in words.get_splits(OffsetReferential::Normalized, OffsetType::None) {
             if word.len() > LONGEST_WORD {
                 continue;
@@ -148,6 +164,7 @@ impl Learner {
             TokenizerKind::Wordpiece => wordpiece(&words, self.size),
             TokenizerKind::Bpe => bpe(&words, self.size),
         };
+        let pre_tokenizer = if self.any_unspaced { self.unspaced.0 } else { self.pre_tokenizer.clone() };
         let decoder = match self.kind {
             TokenizerKind::Bpe => self.pre_tokenizer.clone(),
             TokenizerKind::Wordpiece => json!({"type": "WordPiece", "prefix": "##", "cleanup": true}),
@@ -155,7 +172,7 @@ impl Learner {
         };
         let file = json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
-            "normalizer": self.normalizer, "pre_tokenizer": self.pre_tokenizer, "post_processor": null,
+            "normalizer": self.normalizer, "pre_tokenizer": pre_tokenizer, "post_processor": null,
             "decoder": decoder, "model": model,
         });
         serde_json::to_vec_pretty(&file)
@@ -269,6 +286,35 @@ mod tests {
         assert_eq!(tokens(&bytes, "the earth"), ["\u{120}the", "\u{120}earth"]);
         let greek = tokens(&bytes, "\u{3b1}\u{3b2}");
         assert!(!greek.contains(&UNKNOWN.to_string()) && greek.len() == 5, "{greek:?}");
+    }
+
+    #[test]
+    fn scripts_without_spaces_are_cut_between_characters_and_keep_their_marks() {
+        let mut learner = Learner::new(TokenizerKind::Word, 1000, true).unwrap();
+        let text = "\u{e27}\u{e31}\u{e19}\u{e19}\u{e35}\u{e49} \u{4eca}\u{5929}\u{3002} \u{30ab}\u{30e1}\u{30e9}\u{3067}\u{3059} words";
+        learner.add(text).unwrap();
+        learner.add("more words").unwrap();
+        let tokenizer = learner.finish().unwrap();
+        // By UAX #29: marks stay with their letters (WB4), Katakana is one word (WB13), all others are cut (WB999).
+        let wanted = [
+            "\u{e27}\u{e31}",
+            "\u{e19}",
+            "\u{e19}\u{e35}\u{e49}",
+            "\u{4eca}",
+            "\u{5929}",
+            "\u{3002}",
+            "\u{30ab}\u{30e1}\u{30e9}",
+            "\u{3067}",
+            "\u{3059}",
+            "words",
+        ];
+        assert_eq!(tokens(&tokenizer, text), wanted);
+        use unicode_segmentation::UnicodeSegmentation;
+        assert_eq!(text.split_word_bounds().filter(|w| !w.trim().is_empty()).collect::<Vec<_>>(), wanted);
+        assert_eq!(tokens(&tokenizer, "more \u{4eca}\u{4eca}"), ["more", "\u{4eca}", "\u{4eca}"]);
+        // A text without such scripts gives the tokenizer that it always gave.
+        let plain: Value = serde_json::from_slice(learned(TokenizerKind::Word, 1000, true).bytes()).unwrap();
+        assert_eq!(plain["pre_tokenizer"], json!({"type": "BertPreTokenizer"}));
     }
 
     #[test]

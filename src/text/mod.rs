@@ -24,6 +24,7 @@ mod rows;
 #[cfg(not(feature = "parquet"))]
 #[path = "no_rows.rs"]
 mod rows;
+mod scripts;
 mod source;
 mod split;
 mod token_stats;
@@ -35,7 +36,7 @@ mod writer;
 pub use batch::TextBatch;
 pub use learner::{Learner, TokenizerKind};
 pub use loader::{TextLoader, TextValidation, validation_batches};
-pub use reading::{Counts, Piece};
+pub use reading::{Counts, Piece, Place};
 pub use source::Source;
 pub use split::Split;
 pub use token_stats::TokenStats;

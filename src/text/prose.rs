@@ -1,11 +1,12 @@
 //! Splits prose into sentences, by the rules of Unicode (UAX #29, section 5).
 //!
 //! The rules know no abbreviations: "Mr. Smith" is split after "Mr.". A paragraph is split while it is read, so that a
-//! file without blank lines is not held in memory as a whole.
+//! file without blank lines is not held in memory as a whole. Lines are joined by a space, except between characters of scripts that are
+//! written without spaces.
 
 use crate::error::Result;
-use crate::text::reading::{LONGEST, Reading};
-use std::fmt;
+use crate::text::reading::{At, LONGEST, Reading};
+use crate::text::scripts::is_unspaced;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Number of bytes of a paragraph that are collected before it is split for the first time.
@@ -15,6 +16,8 @@ const PART: usize = 1 << 16;
 #[derive(Debug)]
 pub(super) struct Paragraph {
     text: String,
+    /// Where the text of each line begins in `text`, and the number of the line.
+    lines: Vec<(usize, u64)>,
     /// The length at which it is split next.
     full: usize,
     /// A sentence without an end was rejected; the rest of the paragraph is skipped.
@@ -23,18 +26,21 @@ pub(super) struct Paragraph {
 
 impl Paragraph {
     pub(super) fn new() -> Self {
-        Paragraph { text: String::new(), full: PART, refused: false }
+        Paragraph { text: String::new(), lines: Vec::new(), full: PART, refused: false }
     }
 
-    /// Adds a line; lines are joined by a space.
-    pub(super) fn line(&mut self, line: &str, at: &dyn fmt::Display, reading: &mut Reading<'_>) -> Result<()> {
+    /// Adds a line.
+    pub(super) fn line(&mut self, line: &str, at: &At<'_>, reading: &mut Reading<'_>) -> Result<()> {
         if self.refused {
             return Ok(());
         }
-        if !self.text.is_empty() {
+        let line = line.trim();
+        let unspaced = |c: Option<char>| c.is_some_and(is_unspaced);
+        if !self.text.is_empty() && !(unspaced(self.text.chars().next_back()) && unspaced(line.chars().next())) {
             self.text.push(' ');
         }
-        self.text.push_str(line.trim());
+        self.lines.push((self.text.len(), at.line));
+        self.text.push_str(line);
         if self.text.len() <= self.full {
             return Ok(());
         }
@@ -43,24 +49,40 @@ impl Paragraph {
         ends.push(self.text.len());
         let kept = ends.len().saturating_sub(3);
         for pair in ends[..=kept].windows(2) {
-            reading.sentence(&self.text[pair[0]..pair[1]], at)?;
+            self.sentence(pair[0], pair[1], at, reading)?;
         }
         self.text.drain(..ends[kept]);
+        // The line in which the rest begins is kept.
+        let first = self.lines.partition_point(|(start, _)| *start <= ends[kept]).saturating_sub(1);
+        self.lines.drain(..first);
+        self.lines.iter_mut().for_each(|(start, _)| *start = start.saturating_sub(ends[kept]));
         // Twice the rest, so that a text in which no sentence ends is not scanned again at every line.
         self.full = PART.max(2 * self.text.len());
         if self.text.len() > 2 * LONGEST {
             self.text.clear();
+            self.lines.clear();
             self.refused = true;
             reading.problem(at, format!("a sentence is longer than {LONGEST} bytes; is this prose?"))?;
         }
         Ok(())
     }
 
+    /// Passes on the sentence in a part of the text, with the line that it begins in, and counts the lines that it goes on in.
+    fn sentence(&self, start: usize, end: usize, at: &At<'_>, reading: &mut Reading<'_>) -> Result<()> {
+        let text = &self.text[start..end];
+        let begin = end - text.trim_start().len();
+        let after = self.lines.partition_point(|(start, _)| *start <= begin);
+        let line = self.lines[..after].last().map_or(at.line, |(_, line)| *line);
+        let goes_on = self.lines[after..].iter().take_while(|(start, _)| *start < begin + text.trim().len()).count();
+        reading.counts.joined += goes_on as u64;
+        reading.sentence(text, &At { line, ..*at })
+    }
+
     /// Ends the paragraph; returns whether there was one.
-    pub(super) fn end(&mut self, at: &dyn fmt::Display, reading: &mut Reading<'_>) -> Result<bool> {
+    pub(super) fn end(&mut self, at: &At<'_>, reading: &mut Reading<'_>) -> Result<bool> {
         let any = self.refused || !self.text.is_empty();
-        for sentence in self.text.split_sentence_bounds() {
-            reading.sentence(sentence, at)?;
+        for (start, sentence) in self.text.split_sentence_bound_indices() {
+            self.sentence(start, start + sentence.len(), at, reading)?;
         }
         *self = Paragraph::new();
         Ok(any)
@@ -71,21 +93,24 @@ impl Paragraph {
 mod tests {
     use super::*;
     use crate::text::Piece;
+    use std::path::Path;
 
     fn sentences(lines: &[&str]) -> (Vec<String>, u64) {
         let mut all = Vec::new();
         let mut each = |piece: Piece<'_>| {
-            if let Piece::Sentence(text) = piece {
+            if let Piece::Sentence(text, _) = piece {
                 all.push(text.to_string());
             }
             Ok(())
         };
         let mut reading = Reading::new(false, &mut each);
         let mut paragraph = Paragraph::new();
+        let mut at = At { path: Path::new("a.txt"), line: 0, row: false };
         for line in lines {
-            paragraph.line(line, &"a.txt:1", &mut reading).unwrap();
+            at.line += 1;
+            paragraph.line(line, &at, &mut reading).unwrap();
         }
-        paragraph.end(&"a.txt:1", &mut reading).unwrap();
+        paragraph.end(&at, &mut reading).unwrap();
         let problems = reading.counts.problems.len() as u64;
         (all, problems)
     }
@@ -113,5 +138,40 @@ mod tests {
     fn a_sentence_that_does_not_end_is_refused_once() {
         let line = "word ".repeat(20_000);
         assert_eq!(sentences(&[line.as_str(); 60]), (vec![], 1));
+    }
+
+    #[test]
+    fn each_sentence_has_the_line_that_it_begins_in() {
+        let mut found = Vec::new();
+        let mut each = |piece: Piece<'_>| {
+            if let Piece::Sentence(text, place) = piece {
+                found.push((text.to_string(), place.line));
+            }
+            Ok(())
+        };
+        let mut reading = Reading::new(false, &mut each);
+        let mut paragraph = Paragraph::new();
+        // Long enough to be cut before it ends: line i has the end of one sentence, and the beginning of the next.
+        for line in 1..=6000u64 {
+            let at = At { path: Path::new("a.txt"), line, row: false };
+            paragraph
+                .line(
+                    &format!("of it ends here. Sentence {line} begins, and goes on with more words"),
+                    &at,
+                    &mut reading,
+                )
+                .unwrap();
+        }
+        paragraph.end(&At { path: Path::new("a.txt"), line: 6000, row: false }, &mut reading).unwrap();
+        assert_eq!(reading.counts.joined, 5999);
+        assert_eq!((found.len(), found[0].1), (6001, 1));
+        assert!(found[1..].iter().all(|(text, line)| text.starts_with(&format!("Sentence {line} begins"))));
+    }
+
+    #[test]
+    fn lines_of_scripts_without_spaces_are_joined_without_one() {
+        // By hand from UAX #29: SB11 after the full-width full stop (STerm).
+        assert_eq!(sentences(&["今天天气", "很好。我们去", "公园。"]).0, ["今天天气很好。", "我们去公园。"]);
+        assert_eq!(sentences(&["วันนี้อากาศ", "ดี", "and then"]).0, ["วันนี้อากาศดี and then"]);
     }
 }

@@ -1,10 +1,10 @@
 //! Reads documents, or sentences, from the rows of a parquet file.
 
-use crate::data::columns::{ByteRows, damaged, open, row_name};
+use crate::data::columns::{ByteRows, damaged, open};
 use crate::error::{Error, Result};
 use crate::guard::guarded;
 use crate::text::documents::{LONGEST_DOCUMENT, document};
-use crate::text::reading::Reading;
+use crate::text::reading::{At, Reading};
 use crate::text::split::Split;
 use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::file::reader::FileReader;
@@ -58,14 +58,16 @@ pub(super) fn table(path: &Path, column: &str, split: Split, reading: &mut Readi
 
 fn row(path: &Path, number: u64, bytes: Option<&[u8]>, split: Split, reading: &mut Reading<'_>) -> Result<()> {
     let bytes = bytes.unwrap_or_default();
+    let at = At { path, line: number, row: true };
+    reading.counts.lines += 1;
     if bytes.len() > LONGEST_DOCUMENT {
-        return reading.problem(&row_name(path, number), format!("is longer than {LONGEST_DOCUMENT} bytes"));
+        return reading.problem(&at, format!("is longer than {LONGEST_DOCUMENT} bytes"));
     }
     match (std::str::from_utf8(bytes), split) {
-        (Err(e), _) => reading.problem(&row_name(path, number), format!("is not UTF-8 (byte {})", e.valid_up_to())),
+        (Err(e), _) => reading.problem(&at, format!("is not UTF-8 (byte {})", e.valid_up_to())),
         (Ok(text), _) if text.trim().is_empty() => reading.blank(),
-        (Ok(text), Split::Lines) => reading.sentence(text, &row_name(path, number)),
-        (Ok(text), Split::Sentences) => document(text, split, &row_name(path, number), reading),
+        (Ok(text), Split::Lines) => reading.sentence(text, &at),
+        (Ok(text), Split::Sentences) => document(text, split, &at, reading),
     }
 }
 

@@ -44,7 +44,8 @@ impl Source {
     /// with all such files below it, sorted (names that begin with a dot are skipped).
     ///
     /// `.jsonl` has one document per line: a string, a list of sentences, or an object with `text` (a string) or `sentences`
-    /// (a list). From parquet, column `column` is read; if `column` is empty, the only text column, `text`, or `sentence`.
+    /// (a list), or with the key `column`. From parquet, column `column` is read; if `column` is empty, the only text column, `text`, or
+    /// `sentence`.
     /// A line of `.txt` and a sentence have at most 1 MiB; a line of `.jsonl` and a row have at most 64 MiB.
     ///
     /// # Errors
@@ -88,18 +89,22 @@ impl Source {
     pub fn read(&self, each: &mut dyn FnMut(Piece<'_>) -> Result<()>) -> Result<Counts> {
         let strict = self.on_bad_file == OnBadFile::Fail;
         let mut reading = Reading::new(strict, each);
-        for path in &self.files {
+        for (file, path) in self.files.iter().enumerate() {
+            reading.file = file;
             match format(path) {
                 Some(Format::Text) => documents::text(path, self.split, &mut reading)?,
-                Some(Format::JsonLines) => documents::json_lines(path, self.split, &mut reading)?,
+                Some(Format::JsonLines) => documents::json_lines(path, &self.column, self.split, &mut reading)?,
                 Some(Format::Table) => rows::table(path, &self.column, self.split, &mut reading)?,
                 None => (),
             }
             reading.end()?;
         }
-        let counts = reading.counts;
+        let (counts, remedy) = (reading.counts, reading.remedy);
         if strict && !counts.problems.is_empty() {
-            return Err(Error::BadFiles(counts.problems));
+            return Err(match remedy {
+                Some(remedy) => Error::problems(counts.problems, remedy),
+                None => Error::BadFiles(counts.problems),
+            });
         }
         Ok(counts)
     }
@@ -169,7 +174,7 @@ mod tests {
         let (mut documents, mut open) = (Vec::new(), Vec::new());
         let counts = source.read(&mut |piece| {
             match piece {
-                Piece::Sentence(text) => open.push(text.to_string()),
+                Piece::Sentence(text, _) => open.push(text.to_string()),
                 Piece::End => documents.push(std::mem::take(&mut open)),
             }
             Ok(())

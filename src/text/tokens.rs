@@ -20,7 +20,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Changes whenever ids or the layout of the file change.
-const MAGIC: u64 = u64::from_le_bytes(*b"cpctext1");
+const MAGIC: u64 = u64::from_le_bytes(*b"cpctext2");
 
 /// Number of bytes of text whose sentences are encoded at once.
 const AT_ONCE: usize = 1 << 20;
@@ -207,7 +207,7 @@ fn build(
     };
     let counts = source.read(&mut |piece| {
         match piece {
-            Piece::Sentence(text) => {
+            Piece::Sentence(text, _) => {
                 bytes += text.len();
                 waiting.push(text.to_string());
             }

@@ -8,7 +8,7 @@
 
 use crate::error::{Error, Result};
 use crate::eval::probe::precondition::{cholesky, solve};
-use crate::eval::sentences::vectors::WordVectors;
+use crate::eval::sentences::vectors::{Skipped, WordVectors};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -30,8 +30,8 @@ pub struct Expanded {
     pub fitted_on: usize,
     /// The share of the variance of those words' embeddings that the map explains, measured on the words it was fitted on.
     pub r2: f64,
-    /// Number of words of the file that were skipped because they are empty or not UTF-8.
-    pub skipped: u64,
+    /// Numbers of words of the file that were skipped.
+    pub skipped: Skipped,
 }
 
 /// Fits the map, and applies it to the first `most` words of a file that are not in the vocabulary and that `accept` accepts. (These could
@@ -59,7 +59,7 @@ pub fn expand(
     let (map, fitted_on, r2) = fit(&rows, embedding, dim, vectors)?;
     let mut file = WordVectors::open(vectors)?;
     let (mut words, mut seen, mut batch) = (Vec::new(), HashSet::new(), Vec::new());
-    let mut out = Expanded { words: Vec::new(), rows: Vec::new(), fitted_on, r2, skipped: 0 };
+    let mut out = Expanded { words: Vec::new(), rows: Vec::new(), fitted_on, r2, skipped: Skipped::default() };
     if most > 0 {
         file.for_each(|word, vector| {
             if !rows.contains_key(word) && accept(word) && seen.insert(word.to_string()) {
@@ -204,7 +204,10 @@ mod tests {
         let known: Vec<(String, u32)> = (0..300).map(|i| (format!("w{}", 2 * i), 299 - i as u32)).collect();
         let own: Vec<f32> = (0..300).rev().flat_map(|i| embedding[2 * i * 4..][..4].to_vec()).collect();
         let found = expand(&known, &own, 4, &path, 350, &|word| word != "w3").unwrap();
-        assert_eq!((found.fitted_on, found.words.len(), found.rows.len(), found.skipped), (300, 350, 1400, 0));
+        assert_eq!(
+            (found.fitted_on, found.words.len(), found.rows.len(), found.skipped),
+            (300, 350, 1400, Skipped::default())
+        );
         assert_eq!(found.words[..3], ["w1", "w5", "w7"]);
         for (word, row) in found.words.iter().zip(found.rows.chunks(4)) {
             let n: usize = word[1..].parse().unwrap();

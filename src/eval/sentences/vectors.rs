@@ -4,8 +4,8 @@
 //! - word2vec binary: the same first line, then each word, a space and D little-endian floats (with or without a newline after them);
 //! - GloVe text: one line `word v1 ... vD` per word, without a first line of numbers.
 //!
-//! The format is detected from the beginning of the file. Only one line is held in memory at a time. Words that are empty or not UTF-8
-//! are skipped and counted: published files contain some.
+//! The format is detected from the beginning of the file. Only one line is held in memory at a time. Words that are not UTF-8, and words that
+//! are empty or white space, such as a non-breaking space, are skipped and counted: published files contain some.
 
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -30,8 +30,16 @@ pub struct WordVectors {
     format: Format,
     words: Option<u64>,
     dim: usize,
-    /// Number of words that were skipped.
-    skipped: u64,
+    skipped: Skipped,
+}
+
+/// Numbers of words that were skipped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Skipped {
+    /// Words that are not UTF-8.
+    pub not_utf8: u64,
+    /// Words that are empty or white space, such as a non-breaking space.
+    pub blank: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +87,7 @@ impl WordVectors {
         let text = text || !second.iter().any(|&b| b < b' ' && b != b'\t' && b != b'\r');
         let format = if text { Format::Text(if words.is_some() { 2 } else { 1 }) } else { Format::Binary };
         reader.consume(skip);
-        Ok(WordVectors { name, reader, format, words, dim, skipped: 0 })
+        Ok(WordVectors { name, reader, format, words, dim, skipped: Skipped::default() })
     }
 
     /// Dimension of a vector.
@@ -87,8 +95,8 @@ impl WordVectors {
         self.dim
     }
 
-    /// Number of words skipped so far.
-    pub fn skipped(&self) -> u64 {
+    /// Numbers of words skipped so far.
+    pub fn skipped(&self) -> Skipped {
         self.skipped
     }
 
@@ -120,7 +128,8 @@ impl WordVectors {
                         return Ok(());
                     }
                 }
-                _ => self.skipped += 1,
+                Ok(_) => self.skipped.blank += 1,
+                Err(_) => self.skipped.not_utf8 += 1,
             }
         }
         match self.words {
@@ -217,7 +226,7 @@ mod tests {
     type Words = Vec<(String, Vec<f32>)>;
 
     /// The contents of a file with these bytes, and the number of words that were skipped.
-    fn read(bytes: &[u8]) -> Result<(Words, u64)> {
+    fn read(bytes: &[u8]) -> Result<(Words, Skipped)> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vectors");
         std::fs::write(&path, bytes).unwrap();
@@ -248,10 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn a_word_may_hold_spaces_and_one_that_is_not_utf_8_is_counted() {
-        let (all, skipped) = read(b"a 1 2\n. . . 3 4\n\xff 5 6\n 7 8\nb 9 10\n").unwrap();
+    fn a_word_may_hold_spaces_and_one_that_is_white_space_or_not_utf_8_is_counted() {
+        let lines = "a 1 2\n. . . 3 4\n\u{a0} 1 1\n\u{3000} 1 1\n\u{2009}\u{a0} 1 1\nb\u{a0}c 5 6\n";
+        let bytes = [lines.as_bytes(), b"\xff 5 6\n 7 8\nb 9 10\n"].concat();
+        let (all, skipped) = read(&bytes).unwrap();
         let words: Vec<&str> = all.iter().map(|w| w.0.as_str()).collect();
-        assert_eq!((words, skipped), (vec!["a", ". . .", "b"], 2));
+        assert_eq!(words, ["a", ". . .", "b\u{a0}c", "b"]);
+        assert_eq!(skipped, Skipped { not_utf8: 1, blank: 4 });
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub struct TextDataConfig {
     pub valid_windows: usize,
     /// What counts as a sentence: a line, or a sentence found in prose by Unicode's rules.
     pub split: Split,
-    /// The column of parquet data; empty for the only text column, `text`, or `sentence`.
+    /// The column of parquet data, or the key of the text in JSONL; empty for the only text column, `text`, or `sentence`, and for the keys `text`
+    /// and `sentences`.
     pub column: String,
     /// `bpe`, `wordpiece` or `word` to learn a tokenizer from the text; or a `tokenizer.json`; or `hf:owner/name` to download one.
     pub tokenizer: String,

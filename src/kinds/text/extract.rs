@@ -1,4 +1,7 @@
 //! Sentence vectors from a trained text model: z, one row per sentence, in the order of the file.
+//!
+//! A reader of sentences skips blank lines, and joins lines of prose; so each file of vectors has a file of lines beside it, which says where the
+//! sentence of each row begins.
 
 use crate::durable;
 use crate::error::{Error, Result};
@@ -6,14 +9,34 @@ use crate::features::Format;
 use crate::kinds::text::{CpcText, TextModel};
 use crate::nn::ParamStore;
 use crate::ops::tokens::Sentences;
-use crate::text::{Counts, Piece, Source, Tokenizer};
+use crate::text::{Counts, Piece, Place, Source, Tokenizer};
 use candle_core::{DType, Device};
 use rayon::prelude::*;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Number of sentences encoded at once.
 const AT_ONCE: usize = 4096;
+
+/// What was written, and what it leaves out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// What was read from the text.
+    pub counts: Counts,
+    /// Number of sentences that have more tokens than the model takes; their vectors are of the first tokens.
+    pub cut: u64,
+    /// Number of sentences in which the tokenizer knows no word; they have the vector of the unknown word.
+    pub unknown: u64,
+}
+
+/// The vectors of some sentences.
+struct Encoded {
+    /// (S, D), row-major.
+    vectors: Vec<f32>,
+    cut: u64,
+    unknown: u64,
+}
 
 /// Extracts sentence vectors.
 pub struct SentenceExtractor {
@@ -55,19 +78,28 @@ impl SentenceExtractor {
         self.dim
     }
 
+    /// The number of tokens that a sentence is cut to.
+    pub fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
     /// The vectors of sentences (S, D), row-major. A sentence that contains only unknown words has the vector of the unknown
     /// token.
     ///
     /// # Errors
     /// A sentence has no tokens, because the tokenizer has no token for unknown words.
     pub fn vectors(&self, sentences: &[String]) -> Result<Vec<f32>> {
-        let mut all = Vec::with_capacity(sentences.len() * self.dim);
+        Ok(self.encoded(sentences)?.vectors)
+    }
+
+    fn encoded(&self, sentences: &[String]) -> Result<Encoded> {
+        let mut all = Encoded { vectors: Vec::with_capacity(sentences.len() * self.dim), cut: 0, unknown: 0 };
         for some in sentences.chunks(AT_ONCE) {
             let encode = |sentence: &String| {
                 let encoded =
                     self.tokenizer.encode(sentence, self.max_tokens).and_then(|encoded| match encoded.ids.len() {
                         0 => Err("has no token that the model knows".to_string()),
-                        _ => Ok(encoded.ids),
+                        _ => Ok(encoded),
                     });
                 encoded.map_err(|what| {
                     let short: String = sentence.chars().take(60).collect();
@@ -77,38 +109,52 @@ impl SentenceExtractor {
                     )
                 })
             };
-            let encoded: Vec<Vec<u32>> = some.par_iter().map(encode).collect::<Result<_>>()?;
+            let encoded: Vec<crate::text::Encoded> = some.par_iter().map(encode).collect::<Result<_>>()?;
             let mut offsets = vec![0u32];
             let mut ids = Vec::new();
             for sentence in encoded {
-                ids.extend(sentence);
+                all.cut += u64::from(sentence.cut);
+                all.unknown += u64::from(sentence.ids.iter().all(|id| Some(*id) == self.tokenizer.unknown()));
+                ids.extend(sentence.ids);
                 offsets.push(ids.len() as u32);
             }
             let z = self.model.encode(&Sentences::new(&ids, &offsets)?)?;
-            all.extend(z.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?);
+            all.vectors.extend(z.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?);
         }
         Ok(all)
     }
 
     /// Writes the vectors of a text's sentences to `path` atomically: a `.npy` file (N, D), or a `.parquet` file with the columns
-    /// `sentence` and `vector`. `progress` is called with the number of sentences done.
+    /// `sentence` and `vector`. Then writes to `lines` where the sentence of each row begins: a table of N lines below a line of names, with a
+    /// file, a tab, and a line of it from 1, or a row of a parquet file from 0. `progress` is called with the number of sentences done.
     ///
     /// # Errors
-    /// The text cannot be read, it contains no sentences, or the file cannot be written.
-    pub fn write(&self, source: &Source, path: &Path, format: Format, progress: &dyn Fn(u64)) -> Result<Counts> {
-        let unfinished = durable::unfinished(path)?;
+    /// The text cannot be read, it contains no sentences, or a file cannot be written.
+    pub fn write(
+        &self,
+        source: &Source,
+        path: &Path,
+        lines: &Path,
+        format: Format,
+        progress: &dyn Fn(u64),
+    ) -> Result<Written> {
+        let [unfinished, unfinished_lines] = [durable::unfinished(path)?, durable::unfinished(lines)?];
         let mut out = format.rows(&unfinished, self.dim, true)?;
-        let (mut waiting, mut done) = (Vec::with_capacity(AT_ONCE), 0u64);
+        let mut places = Places::create(source, &unfinished_lines).map_err(Error::io(lines, "write"))?;
+        let (mut waiting, mut done, mut written) = (Vec::with_capacity(AT_ONCE), 0u64, Written::default());
         let mut flush = |waiting: &mut Vec<String>| -> Result<()> {
-            let vectors = self.vectors(waiting)?;
-            out.write(waiting, &vectors)?;
+            let encoded = self.encoded(waiting)?;
+            out.write(waiting, &encoded.vectors)?;
+            written.cut += encoded.cut;
+            written.unknown += encoded.unknown;
             done += waiting.len() as u64;
             progress(done);
             waiting.clear();
             Ok(())
         };
         let counts = source.read(&mut |piece| {
-            if let Piece::Sentence(sentence) = piece {
+            if let Piece::Sentence(sentence, place) = piece {
+                places.add(place).map_err(Error::io(lines, "write"))?;
                 waiting.push(sentence.to_string());
                 if waiting.len() == AT_ONCE {
                     return flush(&mut waiting);
@@ -121,7 +167,35 @@ impl SentenceExtractor {
             return Err(Error::bad_file(source.files().first().map_or(Path::new(""), |p| p), "contains no sentences"));
         }
         out.finish()?;
+        places.finish().map_err(Error::io(lines, "write"))?;
+        durable::keep(unfinished_lines, lines)?;
         durable::keep(unfinished, path)?;
-        Ok(counts)
+        Ok(Written { counts, ..written })
+    }
+}
+
+/// The table of where sentences begin.
+struct Places {
+    files: Vec<String>,
+    out: BufWriter<std::fs::File>,
+}
+
+impl Places {
+    fn create(source: &Source, path: &Path) -> std::io::Result<Places> {
+        // A tab or a newline in a name would look like the end of a cell.
+        let name = |path: &std::path::PathBuf| path.display().to_string().replace(['\t', '\n', '\r'], " ");
+        let mut out = BufWriter::new(std::fs::File::create(path)?);
+        out.write_all(b"file\tline\n")?;
+        Ok(Places { files: source.files().iter().map(name).collect(), out })
+    }
+
+    fn add(&mut self, place: Place) -> std::io::Result<()> {
+        let file = self.files.get(place.file).map_or("", String::as_str);
+        writeln!(self.out, "{file}\t{}", place.line)
+    }
+
+    fn finish(mut self) -> std::io::Result<()> {
+        self.out.flush()?;
+        self.out.get_ref().sync_all()
     }
 }

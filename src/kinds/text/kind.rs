@@ -3,10 +3,11 @@
 use super::probe::SentenceProbing;
 use super::{TextConfig, TextModel, TextModelConfig, prepare};
 use crate::config::{Preset, layers};
+use crate::data::plain;
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{Job, Kind, Model, Prepared, Probing, RunConfig};
 use crate::observer::Session;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::Path;
 use toml::Table;
 
@@ -86,13 +87,30 @@ impl Kind for Text {
     }
 }
 
+/// Keys that name the file of a recording.
+const FILES: [&str; 8] = ["path", "audio", "audio_path", "audio_filepath", "file", "file_name", "wav", "wav_path"];
+
+/// Endings of recordings.
+const AUDIO: [&str; 7] = [".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".oga"];
+
 /// Whether lines of JSON are documents rather than recordings, which have a `path`.
 fn has_documents(path: &Path) -> Result<bool> {
-    let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
+    let Ok(mut start) = plain::open(path)?.map(|text| text.take(1 << 20)) else { return Ok(false) };
     let mut line = Vec::new();
-    let mut start = BufReader::new(file.take(1 << 20));
-    start.read_until(b'\n', &mut line).map_err(Error::io(path, "read"))?;
+    while line.trim_ascii().is_empty() {
+        line.clear();
+        if start.read_until(b'\n', &mut line).map_err(Error::io(path, "read"))? == 0 {
+            return Ok(false);
+        }
+    }
     // A line that is cut off at a megabyte, or is not JSON, is reported when the text is read. Recordings have short lines.
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(&line) else { return Ok(line.len() >= 1 << 20) };
-    Ok(json.is_string() || json.is_array() || ["text", "sentences"].iter().any(|key| json.get(key).is_some()))
+    let documents = ["text", "sentences"].iter().any(|key| json.get(key).is_some());
+    let recording = FILES.iter().any(|key| json.get(key).is_some());
+    // A transcript beside a recording is no document.
+    let audio = |name: &str| AUDIO.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending));
+    let transcript = FILES.iter().any(|key| json.get(key).and_then(serde_json::Value::as_str).is_some_and(audio));
+    let documents = documents && !transcript;
+    let text = || json.as_object().is_some_and(|keys| keys.values().any(serde_json::Value::is_string));
+    Ok(json.is_string() || json.is_array() || documents || !recording && text())
 }

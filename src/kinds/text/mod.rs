@@ -14,7 +14,7 @@ mod words;
 
 pub use card::TextCard;
 pub use config::{TextConfig, TextDataConfig};
-pub use extract::SentenceExtractor;
+pub use extract::{SentenceExtractor, Written};
 pub use files::{TextModel, TextModelConfig};
 pub use kind::TEXT;
 pub use model::CpcText;

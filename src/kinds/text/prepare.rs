@@ -97,9 +97,22 @@ fn tokenizer(name: &str, size: usize, lower_case: bool, text: &Source, job: &Job
     };
     job.note(&format!("learning a tokenizer of {size} tokens ({name}) from the text"));
     let mut learner = Learner::new(kind, size, lower_case)?;
-    text.read(&mut |piece| match piece {
-        Piece::Sentence(sentence) => learner.add(sentence),
+    let counts = text.read(&mut |piece| match piece {
+        Piece::Sentence(sentence, _) => learner.add(sentence),
         Piece::End => Ok(()),
     })?;
+    if counts.unspaced > 0 {
+        let cut = match kind {
+            TokenizerKind::Bpe => "pieces of them are learned from their bytes",
+            TokenizerKind::Word | TokenizerKind::Wordpiece => {
+                "they are cut between characters, by the rules of Unicode (UAX #29)"
+            }
+        };
+        job.session.observer.warning(&format!(
+            "{} of {} sentences are in scripts without spaces between words, such as Chinese, Japanese or Thai: {cut}. A text whose words are \
+             separated by spaces gives better tokens",
+            counts.unspaced, counts.sentences
+        ));
+    }
     learner.finish()
 }

@@ -1,7 +1,7 @@
 //! What a trained text model does for the toolkit: sentence vectors, and its card.
 
 use super::card::TextCard;
-use super::{SentenceExtractor, TextModel, TextModelConfig};
+use super::{SentenceExtractor, TextModel, TextModelConfig, Written};
 use crate::config::OnBadFile;
 use crate::error::{Error, Result};
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Options, Source};
@@ -89,14 +89,14 @@ impl Model for TextModel {
             // Removes the directory if it is empty.
             let _ = std::fs::remove_dir(out);
         }
-        let (files, sentences) = written?;
+        let (files, sentences, remarks) = written?;
         let index = json!({
             "complete": true, "model": self.reference, "model_sha256": self.sha256()?, "dim": extractor.dim(), "files": files,
         });
         durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
         let took = began.elapsed().as_secs_f64();
         let text = format!(
-            "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences per second\nvectors: {}\n",
+            "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences per second\n{remarks}vectors: {}\n",
             extractor.dim(),
             sentences as f64 / took.max(1e-3),
             out.display()
@@ -118,19 +118,43 @@ impl Model for TextModel {
     }
 }
 
-/// Writes the vectors of every input. Returns the entries of the index for the files, and the total number of sentences.
+/// What is to be said about the vectors in `file`: which lines have none, or one together.
+fn remarks(written: &Written, lines: &str, max_tokens: usize) -> String {
+    let Written { counts: c, cut, unknown } = written;
+    let blank = c.blank + c.ends;
+    let mut text = format!("lines       {} were read", c.lines);
+    for (n, what) in [
+        (blank, "are blank and have no vector"),
+        (c.joined, "go on with the sentence of a line before them"),
+        (c.problems.len() as u64 + c.more_problems, "could not be read and were left out"),
+    ] {
+        if n > 0 {
+            text += &format!("; {n} {what}");
+        }
+    }
+    text += &format!("; {lines} has the line of each vector\n");
+    if *cut > 0 {
+        text += &format!("cut         {cut} sentences have more than the {max_tokens} tokens that the model takes\n");
+    }
+    if *unknown > 0 {
+        text += &format!("unknown     {unknown} sentences have no word that the model knows\n");
+    }
+    text
+}
+
+/// Writes the vectors of every input. Returns the entries of the index for the files, the total number of sentences, and what is to be said.
 fn write(
     extractor: &SentenceExtractor,
     paths: &[PathBuf],
     request: &ExtractRequest,
     session: &Session,
-) -> Result<(Vec<Value>, u64)> {
+) -> Result<(Vec<Value>, u64, String)> {
     let options = &request.options;
     let split = options.get("split")?.unwrap_or(Split::Lines);
     let bad = options.get("on-bad-file")?.unwrap_or(OnBadFile::Fail);
     let column = column(options)?;
     let mut files: Vec<Value> = Vec::new();
-    let mut sentences = 0;
+    let (mut sentences, mut said) = (0, String::new());
     for input in paths {
         let place = hub::data(input, session)?;
         let source = text::Source::open(&place.path, split, &column, bad)?;
@@ -146,18 +170,23 @@ fn write(
         let progress = |n: u64| {
             session.observer.progress(&Progress { what: &what, unit: "sentences", done: n as f64, of: 0.0 });
         };
-        let counts = extractor.write(&source, &request.out.join(&file), request.format, &progress);
+        let lines = format!("{name}-lines.tsv");
+        let [to, lines_to] = [&file, &lines].map(|name| request.out.join(name));
+        let written = extractor.write(&source, &to, &lines_to, request.format, &progress);
         session.observer.done();
-        let counts = counts?;
+        let written = written?;
+        said += &remarks(&written, &lines, extractor.max_tokens());
+        let Written { counts, cut, unknown } = written;
         for problem in &counts.problems {
             session.observer.warning(&format!("left out: {problem}"));
         }
         sentences += counts.sentences;
         files.push(json!({
-            "file": file, "input": place.name, "sentences": counts.sentences, "blank_lines": counts.blank,
+            "file": file, "lines_file": lines, "input": place.name, "sentences": counts.sentences, "lines": counts.lines,
+            "blank_lines": counts.blank + counts.ends, "joined_lines": counts.joined, "cut": cut, "unknown": unknown,
         }));
     }
-    Ok((files, sentences))
+    Ok((files, sentences, said))
 }
 
 /// The text column; empty if none is named.

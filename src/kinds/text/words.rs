@@ -3,7 +3,7 @@
 use super::{TextModel, TextModelConfig};
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::eval::sentences::expand;
+use crate::eval::sentences::{expand, vectors::Skipped};
 use crate::observer::Session;
 use crate::weights::{Origin, ordered};
 use candle_core::{Device, Tensor};
@@ -27,8 +27,8 @@ pub struct Expansion {
     pub fitted_on: usize,
     /// The share of the variance of those words' embeddings that the map explains.
     pub r2: f64,
-    /// Number of words of the file that are not UTF-8.
-    pub skipped: u64,
+    /// Numbers of words of the file that were skipped.
+    pub skipped: Skipped,
 }
 
 /// Writes a model to `out` whose vocabulary has up to `most` additional words from a file of word vectors.
@@ -94,8 +94,15 @@ impl fmt::Display for Expansion {
             self.fitted_on,
             100.0 * self.r2
         )?;
-        if self.skipped > 0 {
-            writeln!(f, "{} words of the file are not UTF-8 and were skipped", self.skipped)?;
+        if self.skipped.not_utf8 > 0 {
+            writeln!(f, "{} words of the file are not UTF-8 and were skipped", self.skipped.not_utf8)?;
+        }
+        if self.skipped.blank > 0 {
+            let n = self.skipped.blank;
+            writeln!(
+                f,
+                "{n} words of the file are empty or white space, such as a non-breaking space, and were skipped"
+            )?;
         }
         writeln!(f, "model: {}", self.model.display())
     }
