@@ -219,7 +219,8 @@ mod tests {
             (",0,1\n0,0.5,0.2\n1,0.3,0.1\n", Names),
             ("id,2019,2020\na,0.5,0.2\nb,0.3,0.1\n", Names),
             ("id,2019,2020\n1,0.5,0.2\n2,0.3,0.1\n", Names),
-            ("2019;2020\n0,5;1,25\n", Names),
+            ("2019;2020\n0,5;1,25\n2;0,1\n-0,5;1,5\n", RowOfCounts),
+            ("2019;2020\n0,5;1,25\n-0,5;1,5\n", Names),
             // Whole numbers below them too.
             ("2019,2020\n5,7\n3,4\n", RowOfCounts),
             ("0,1,2\n5,7,1\n3,4,1\n", RowOfCounts),

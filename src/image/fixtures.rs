@@ -27,6 +27,7 @@ pub(crate) fn images(train: usize, test: usize) -> Images {
         train: set(train, "train"),
         test: set(test, "test"),
         classes: (0..10).map(|label: u32| label.to_string()).collect(),
+        notes: Vec::new(),
     }
 }
 

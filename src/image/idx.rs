@@ -94,6 +94,7 @@ pub(super) fn read(dir: &Path) -> Result<Images> {
         train: set(&data.train_images, &data.train_labels, FILES[1].0)?,
         test: set(&data.test_images, &data.test_labels, FILES[3].0)?,
         classes: (0..data.labels).map(|label| label.to_string()).collect(),
+        notes: Vec::new(),
     })
 }
 

@@ -3,6 +3,8 @@
 //! [`Images`] are a training and a test set, read from IDX files, the format of MNIST and Fashion-MNIST (`idx`), or from parquet files, the
 //! format of the hub's image data sets (`parquet`). An [`ImageLoader`] gives batches of an [`ImageSet`] in a random order.
 
+#[cfg(feature = "parquet")]
+mod decode;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod idx;
@@ -41,9 +43,19 @@ pub fn open(path: &Path) -> Result<Images> {
     Ok(images)
 }
 
-/// Whether `path` is a directory of IDX files.
-pub fn is_idx(path: &Path) -> bool {
-    idx::is_at(path)
+/// Whether there are IDX files at `path`, or parquet files whose first rows have images.
+pub fn is_at(path: &Path) -> bool {
+    idx::is_at(path) || has_images(path)
+}
+
+#[cfg(feature = "parquet")]
+fn has_images(path: &Path) -> bool {
+    parquet::has_images(path)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn has_images(_: &Path) -> bool {
+    false
 }
 
 /// The images of a directory of parquet files.

@@ -54,4 +54,6 @@ pub struct Images {
     pub test: ImageSet,
     /// Names of the labels.
     pub classes: Vec<String>,
+    /// What a user should know about the images.
+    pub notes: Vec<String>,
 }

@@ -9,7 +9,7 @@ mod hub;
 mod hub_python;
 mod hub_server;
 mod images;
-
+mod inputs;
 mod mi;
 mod parquet;
 mod place;

@@ -62,6 +62,7 @@ impl Kind for InformationBottleneck {
     fn prepare(&self, config: RunConfig, job: &Job) -> Result<Prepared> {
         let ib: BottleneckConfig = config.sections()?;
         let images = image::open(job.data)?;
+        images.notes.iter().for_each(|note| job.session.observer.warning(note));
         let (size, classes, test) = (images.train.size, images.classes.len(), images.test);
         let material = ImageMaterial::split(images.train, ib.data.valid_share, ib.data.valid_images, ib.seed);
         job.note(&material.about(&ib.data.path, classes));

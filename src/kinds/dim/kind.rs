@@ -59,14 +59,15 @@ impl Kind for DeepInfoMax {
         key == "encoder.architecture" && value == "auto"
     }
 
-    /// Accepts a directory of IDX files.
+    /// Accepts IDX files, and parquet files of images.
     fn claims(&self, data: &Path) -> Result<bool> {
-        Ok(image::is_idx(data))
+        Ok(image::is_at(data))
     }
 
     fn prepare(&self, config: RunConfig, job: &Job) -> Result<Prepared> {
         let mut dim: DimConfig = config.sections()?;
         let images = image::open(job.data)?;
+        images.notes.iter().for_each(|note| job.session.observer.warning(note));
         let (size, classes) = (images.train.size, images.classes.len());
         let material = ImageMaterial::split(images.train, dim.data.valid_share, dim.data.valid_images, dim.seed);
         job.note(&material.about(&dim.data.path, classes));
@@ -108,9 +109,10 @@ impl Kind for DeepInfoMax {
         Some(&ImageProbing)
     }
 
-    fn inspect(&self, data: &Path, options: &Options, _: &Session) -> Result<Inspected> {
+    fn inspect(&self, data: &Path, options: &Options, session: &Session) -> Result<Inspected> {
         options.accept(&[], "images")?;
         let images = image::open(data)?;
+        images.notes.iter().for_each(|note| session.observer.warning(note));
         let counts = |set: &image::ImageSet| {
             let mut counts = vec![0usize; images.classes.len()];
             set.labels.iter().for_each(|&label| counts[label as usize] += 1);

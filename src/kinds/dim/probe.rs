@@ -36,6 +36,7 @@ impl Probing for ImageProbing {
         };
         let place = hub::data(data, session)?;
         let images = image::open(&place.path)?;
+        images.notes.iter().for_each(|note| session.observer.warning(note));
         if images.test.is_empty() {
             return Err(Error::failed(
                 format!("{}: has no images to test on", place.name),

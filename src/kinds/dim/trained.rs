@@ -110,6 +110,7 @@ impl Model for DimModel {
         let extractor = ImageExtractor::open(self, &session.device)?;
         let place = hub::data(input, session)?;
         let images = image::open(&place.path)?;
+        images.notes.iter().for_each(|note| session.observer.warning(note));
         check_size(self, images.train.size, &place.name)?;
         std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
         let (mut files, mut count) = (Vec::new(), 0);
