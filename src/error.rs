@@ -125,6 +125,9 @@ impl Error {
                 Kind::NotFound => "its directory is not there, or was removed meanwhile; run the command again".into(),
                 Kind::PermissionDenied => "change the permissions, or choose a place that you may use".into(),
                 Kind::StorageFull | Kind::QuotaExceeded => "free some space, or choose another disk".into(),
+                Kind::InvalidData => {
+                    "the file is damaged, or is not of the kind that it seems to be: copy or write it again".into()
+                }
                 Kind::ReadOnlyFilesystem => "choose a place that can be written to".into(),
                 _ => "the operating system reported this; resolve the cause and try again".into(),
             },

@@ -40,8 +40,8 @@ pub(crate) struct Probe {
     /// A directory of features, a .safetensors file, or a model with --data; each adds its rows to the table
     #[arg(required = true, value_name = "FEATURES")]
     features: Vec<PathBuf>,
-    /// Labels: a file of frame labels (`<utterance> <id> <id> ...`), a file of utterance labels (`<utterance>`, a tab, `<label>`), or one
-    /// of the words `speaker` and `label` (a column of parquet DATA)
+    /// Labels: a file of frame labels (`<utterance> <id> <id> ...`), a table of utterance labels (`<utterance>`, a tab, `<label>`; or CSV; or
+    /// columns that the first line names), or one of the words `speaker` and `label` (a column of parquet DATA)
     #[arg(long, value_name = "FILE|speaker|label")]
     labels: Option<String>,
     /// A file with the ids of the utterances to train on, one per line; with a text model, examples in the format of --data
@@ -57,7 +57,7 @@ pub(crate) struct Probe {
     /// or hf://datasets/owner/name
     ///
     /// With a text model: labeled sentences (`label`, a tab, `sentence`; or `label ||| sentence`; or .csv) or pairs (`label`, a tab, `a`, a
-    /// tab, `b`). With --task: SentEval's directory. With an image model: images in any form that `cpc pretrain` reads.
+    /// tab, `b`), or columns that the first line names. With --task: SentEval's directory. With an image model: images in any form that `cpc pretrain` reads.
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
     /// With a text model: a SentEval task, such as MR, CR, SUBJ, MPQA or TREC; --data is SentEval/data/downstream

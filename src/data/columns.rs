@@ -123,3 +123,63 @@ pub(crate) fn open(path: &Path) -> std::result::Result<SerializedFileReader<File
 pub(crate) fn damaged(error: parquet::errors::ParquetError) -> String {
     format!("damaged: {}", error.to_string().trim_start_matches("Parquet error: "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::data_type::{BoolType, DoubleType, Int32Type, Int64Type};
+    use parquet::file::reader::FileReader;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+    use std::sync::Arc;
+
+    /// The texts of a column with a null after its first value.
+    fn read<T: DataType>(column: &str, values: &[T::T]) -> Result<Vec<Option<String>>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.parquet");
+        let schema = Arc::new(parse_message_type(&format!("message m {{ OPTIONAL {column}; }}")).unwrap());
+        let mut writer = SerializedFileWriter::new(File::create(&path).unwrap(), schema, Default::default()).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut out = group.next_column().unwrap().unwrap();
+        let mut levels = vec![1; values.len() + 1];
+        levels[1] = 0;
+        out.typed::<T>().write_batch(values, Some(&levels), None).unwrap();
+        out.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+        texts(&*open(&path).unwrap().get_row_group(0).unwrap(), 0)
+    }
+
+    #[test]
+    fn labels_of_every_type_are_texts_with_their_own_sign() {
+        let text = |texts: [&str; 2]| vec![Some(texts[0].to_string()), None, Some(texts[1].to_string())];
+        for kind in ["INTEGER(8,true)", "INTEGER(16,true)", "INTEGER(32,true)", "INT_8", "INT_16"] {
+            assert_eq!(read::<Int32Type>(&format!("INT32 a ({kind})"), &[-1, 7]).unwrap(), text(["-1", "7"]), "{kind}");
+        }
+        for kind in ["INTEGER(8,false)", "INTEGER(16,false)", "UINT_8", "UINT_16"] {
+            assert_eq!(
+                read::<Int32Type>(&format!("INT32 a ({kind})"), &[200, 7]).unwrap(),
+                text(["200", "7"]),
+                "{kind}"
+            );
+        }
+        for kind in ["INTEGER(32,false)", "UINT_32"] {
+            assert_eq!(
+                read::<Int32Type>(&format!("INT32 a ({kind})"), &[-1, 7]).unwrap(),
+                text(["4294967295", "7"]),
+                "{kind}"
+            );
+        }
+        for kind in ["INTEGER(64,false)", "UINT_64"] {
+            let found = read::<Int64Type>(&format!("INT64 a ({kind})"), &[-1, 7]).unwrap();
+            assert_eq!(found, text(["18446744073709551615", "7"]), "{kind}");
+        }
+        assert_eq!(read::<Int64Type>("INT64 a", &[-1, 7]).unwrap(), text(["-1", "7"]));
+        assert_eq!(read::<BoolType>("BOOLEAN a", &[true, false]).unwrap(), text(["true", "false"]));
+        let names = ["ä", "b"].map(ByteArray::from);
+        assert_eq!(read::<ByteArrayType>("BYTE_ARRAY a (UTF8)", &names).unwrap(), text(["ä", "b"]));
+        assert!(
+            read::<DoubleType>("DOUBLE a", &[0.5, 1.0]).unwrap_err().to_string().contains("neither names nor integers")
+        );
+    }
+}

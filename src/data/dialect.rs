@@ -137,10 +137,21 @@ pub(crate) fn first_line(records: &[StringRecord], quoted: bool) -> FirstLine {
         && values.iter().filter(|&&i| is_number(&first[i])).all(another_form);
     let any_number = values.iter().any(|&i| is_number(&first[i]));
     let again = |&i: &usize| below(i).any(|cell| cell == &first[i]);
+    // Beside 20 rows or more, a row of them is outside the range of all columns in fewer than one of a hundred tables of two columns.
+    let outside = |&i: &usize| {
+        let number = |cell: &str| cell.parse::<f64>().ok().or_else(|| with_comma(cell)).filter(|x| x.is_finite());
+        let own = number(&first[i]);
+        own.is_some_and(|own| {
+            below(i).filter_map(number).all(|x| x < own) || below(i).filter_map(number).all(|x| x > own)
+        })
+    };
     match (texts.is_empty(), any_number) {
         _ if quoted && !body.is_empty() => FirstLine::Names,
         (_, true) if names => FirstLine::Names,
-        (true, true) if distinct() && counts(first) => FirstLine::RowOfCounts,
+        (true, true) if distinct() && counts(first) => match body.len() >= 20 && values.iter().all(outside) {
+            true => FirstLine::Names,
+            false => FirstLine::RowOfCounts,
+        },
         (true, _) => FirstLine::Row,
         (false, _) if texts.iter().all(again) => FirstLine::Row,
         // The text of the first line never occurs below it, as a name would not.
@@ -233,6 +244,11 @@ mod tests {
             ("", Row),
         ] {
             assert_eq!(kind(text), wanted, "{text}");
+        }
+        // Whole numbers below names of years, which are far from them.
+        let body: String = (0..30).map(|i| format!("{},{}\n", i * 7 % 13, i % 5)).collect();
+        for (names, wanted) in [("2019,2020", Names), ("3,4", RowOfCounts), ("12,13", RowOfCounts), ("7,3", Row)] {
+            assert_eq!(kind(&format!("{names}\n{body}")), wanted, "{names}");
         }
         // As R quotes names.
         let records = sample(b"\"2019\",\"2020\"\n5,7\n", b',', true);

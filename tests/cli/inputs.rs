@@ -227,6 +227,8 @@ fn each_vector_has_its_line_and_what_has_none_is_counted() {
     for ((file, line), sentence) in found.iter().zip(documents.iter().flatten()) {
         assert_eq!((file.as_str(), by_line[*line as usize - 1]), ("walk.txt", sentence.as_str()));
     }
+    let said = place.ok("info walk.txt");
+    assert!(said.contains("259, 19 of them blank") && said.contains("240 in 20 documents, one per line"), "{said}");
     // Prose: sentences that end within lines, and go on in the next.
     fs::write(place.at("prose.txt"), "The one went. The\ntwo went\nto three.\n\n\nThe four\nwent. So.\n").unwrap();
     let said = place.ok("extract run prose.txt --split sentences --out p --json");
@@ -297,6 +299,10 @@ fn text_gives_one_set_of_vectors_in_every_encoding_and_form() {
     let said = place.fails("extract run bare.txt --out x", 1, &["bare.txt: is UTF-16LE without a byte order mark"]);
     follow(&place, &said, "iconv", "bare.txt", "bared.txt");
     assert_eq!(place.bytes("bared.txt"), text.as_bytes());
+    place.fails("info bare.txt", 1, &["UTF-16LE without a byte order mark"]);
+    let half = [utf16("one\ntwo\n", true), vec![0, 0xd8, 10, 0]].concat();
+    fs::write(place.at("half.txt"), half).unwrap();
+    place.fails("extract run half.txt --out x", 1, &["half.txt", "half of a character", "copy or write it again"]);
     place.fails(&format!("pretrain bare.txt {TEXT} --out x"), 1, &["UTF-16LE without a byte order mark"]);
     fs::write(place.at("nul.txt"), text.replacen("one", "o\0ne", 1)).unwrap();
     place.fails("extract run nul.txt --out x", 1, &["nul.txt:", "NUL byte"]);

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
         cut -d, -f2,5 big.csv | cpc mi discrete - --x city --y plan"
 )]
 pub(crate) struct Discrete {
-    /// A CSV file whose first line names the columns; `-` is standard input
+    /// A CSV file (with commas, semicolons or tabs) whose first line names the columns; `-` is standard input
     #[arg(required_unless_present = "joint", conflicts_with = "joint")]
     file: Option<PathBuf>,
     /// Columns of X

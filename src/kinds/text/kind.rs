@@ -1,11 +1,12 @@
 //! CPC on text as a kind of model.
 
 use super::probe::SentenceProbing;
-use super::{TextConfig, TextModel, TextModelConfig, prepare};
+use super::trained::column;
+use super::{TextConfig, TextModel, TextModelConfig, inspect, prepare};
 use crate::config::{Preset, layers};
 use crate::data::plain;
 use crate::error::{Error, Problem, Result};
-use crate::kinds::{Job, Kind, Model, Prepared, Probing, RunConfig};
+use crate::kinds::{Inspected, Job, Kind, Model, Options, Prepared, Probing, RunConfig};
 use crate::observer::Session;
 use std::io::{BufRead, Read};
 use std::path::Path;
@@ -84,6 +85,11 @@ impl Kind for Text {
 
     fn probe(&self) -> Option<&dyn Probing> {
         Some(&SentenceProbing)
+    }
+
+    fn inspect(&self, data: &Path, options: &Options, _: &Session) -> Result<Inspected> {
+        options.accept(&["column"], "text")?;
+        inspect::inspect(data, &column(options)?)
     }
 }
 

@@ -4,6 +4,7 @@ mod card;
 mod config;
 mod extract;
 mod files;
+mod inspect;
 mod kind;
 mod model;
 mod prepare;

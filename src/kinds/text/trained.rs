@@ -190,7 +190,7 @@ fn write(
 }
 
 /// The text column; empty if none is named.
-fn column(options: &Options) -> Result<String> {
+pub(super) fn column(options: &Options) -> Result<String> {
     let mut column = String::new();
     for (what, name) in options.columns()? {
         if what != "text" {

@@ -88,8 +88,9 @@ fn decide(found: FirstLine, first: &StringRecord, asked: &[String], file: &str) 
     let text = first.iter().any(|cell| !cell.is_empty() && cell.parse::<f64>().is_err());
     match found {
         FirstLine::Names => {
-            let note =
-                format!("{file}: the first line ({shown}) is taken as names: the numbers below it are of another form");
+            let note = format!(
+                "{file}: the first line ({shown}) is taken as names: the numbers below it are of another form or size"
+            );
             Ok((true, (!text).then_some(note)))
         }
         FirstLine::Row => {

@@ -8,7 +8,7 @@
 //! | `.parquet` | the schema; a list of numbers is used whole |
 //!
 //! Text may be in UTF-8, or in UTF-16 with a byte order mark. Cells may be separated by commas, semicolons, tabs or bars, and numbers may have
-//! decimal commas ([`decimal`](crate::data)). Whether the first line is a row is told by what stands below it.
+//! decimal commas. Whether the first line is a row is told by what stands below it.
 //!
 //! A row is a sample: row i of X and row i of Y form a pair. Nothing in a file is executed: arrays of Python objects are rejected.
 
