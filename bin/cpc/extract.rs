@@ -43,7 +43,8 @@ const NORMALIZE: [(&str, &str); 3] = [
         With --stream, samples are read from standard input, and each frame is written to standard output as soon as it is final: rows of float32 \
         (the layers concatenated), or with --json one line of JSON per frame.\n\n\
         With a text model, INPUT is text in any form that `cpc pretrain` reads. Each file becomes DIR/<name>.npy, with one row (z) per sentence in the \
-        order of the file. With --format parquet it becomes a table of sentences and vectors.\n\n\
+        order of the file. With --format parquet it becomes a table of sentences and vectors. DIR/<name>-lines.tsv has the line of the file that each row's sentence \
+        begins in.\n\n\
         With an image model, INPUT is images in any form that `cpc pretrain` reads. DIR gets train-y.npy, test-y.npy and the labels.",
     after_help = "Examples:\n  \
         cpc extract runs/demo data/demo --out features\n  \

@@ -44,6 +44,7 @@ impl ByteRows {
 pub(crate) fn texts(group: &dyn RowGroupReader, column: usize) -> Result<Vec<Option<String>>> {
     let described = group.metadata().column(column).column_descr();
     let levels = described.max_def_level();
+    let named = || group.metadata().column(column).column_path().string();
     let unsigned = match described.logical_type_ref() {
         Some(LogicalType::Integer(kind)) => !kind.is_signed,
         _ => matches!(
@@ -73,14 +74,28 @@ pub(crate) fn texts(group: &dyn RowGroupReader, column: usize) -> Result<Vec<Opt
         ColumnReader::Int64ColumnReader(r) if unsigned => all(r, levels, |v| (*v as u64).to_string()),
         ColumnReader::Int32ColumnReader(r) => all(r, levels, ToString::to_string),
         ColumnReader::Int64ColumnReader(r) => all(r, levels, ToString::to_string),
+        // Programs make floats of whole numbers when some are missing.
+        ColumnReader::FloatColumnReader(r) => whole(all(r, levels, ToString::to_string)?, &named()),
+        ColumnReader::DoubleColumnReader(r) => whole(all(r, levels, ToString::to_string)?, &named()),
         ColumnReader::ByteArrayColumnReader(r) => {
             all(r, levels, |bytes| String::from_utf8_lossy(bytes.data()).into_owned())
         }
-        _ => {
-            let name = group.metadata().column(column).column_path().string();
-            Err(ParquetError::General(format!("column `{name}` holds neither names nor integers")))
-        }
+        _ => Err(ParquetError::General(format!("column `{}` holds neither names nor integers", named()))),
     }
+}
+
+/// Floats as whole numbers, where NaN is a null.
+fn whole(floats: Vec<Option<String>>, column: &str) -> Result<Vec<Option<String>>> {
+    let text = |float: Option<String>| match float {
+        Some(text) if text == "NaN" => Ok(None),
+        // Rust writes whole floats without a point.
+        Some(text) if text.contains(['.', 'e', 'i']) => Err(ParquetError::General(format!(
+            "column `{column}` holds {text}, which is neither a name nor a whole number"
+        ))),
+        Some(text) if text == "-0" => Ok(Some("0".into())),
+        other => Ok(other),
+    };
+    floats.into_iter().map(text).collect()
 }
 
 /// Values with nulls.
@@ -121,13 +136,16 @@ pub(crate) fn open(path: &Path) -> std::result::Result<SerializedFileReader<File
 
 /// Describes the damage in a file whose footer is intact.
 pub(crate) fn damaged(error: parquet::errors::ParquetError) -> String {
-    format!("damaged: {}", error.to_string().trim_start_matches("Parquet error: "))
+    let text = error.to_string();
+    let what = text.trim_start_matches("Parquet error: ");
+    // A column that holds something else is whole.
+    if what.starts_with("column `") { what.into() } else { format!("damaged: {what}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parquet::data_type::{BoolType, DoubleType, Int32Type, Int64Type};
+    use parquet::data_type::{BoolType, DoubleType, FloatType, Int32Type, Int64Type};
     use parquet::file::reader::FileReader;
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
@@ -178,8 +196,9 @@ mod tests {
         assert_eq!(read::<BoolType>("BOOLEAN a", &[true, false]).unwrap(), text(["true", "false"]));
         let names = ["ä", "b"].map(ByteArray::from);
         assert_eq!(read::<ByteArrayType>("BYTE_ARRAY a (UTF8)", &names).unwrap(), text(["ä", "b"]));
-        assert!(
-            read::<DoubleType>("DOUBLE a", &[0.5, 1.0]).unwrap_err().to_string().contains("neither names nor integers")
-        );
+        assert_eq!(read::<DoubleType>("DOUBLE a", &[3.0, -0.0]).unwrap(), text(["3", "0"]));
+        assert_eq!(read::<FloatType>("FLOAT a", &[3.0, f32::NAN]).unwrap(), [Some("3".to_string()), None, None]);
+        let e = damaged(read::<DoubleType>("DOUBLE a", &[0.5, 1.0]).unwrap_err());
+        assert_eq!(e, "column `a` holds 0.5, which is neither a name nor a whole number");
     }
 }

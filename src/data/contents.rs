@@ -11,7 +11,7 @@ pub(crate) struct Contents {
 
 const OTHER: &str = "give the file that was meant, as text";
 
-const TABLE: &str = "save it as text: in Python, for example, with pandas and DataFrame.to_csv";
+const TABLE: &str = "save it as CSV, with the program or the library that reads it";
 
 const PARQUET: &str = "commands that read parquet know it by a name that ends in .parquet; for others, save it as CSV";
 
@@ -60,7 +60,7 @@ pub(crate) fn contents(start: &[u8]) -> Option<Contents> {
     }
     if start.starts_with(b"version https://git-lfs.github.com/spec/") {
         let what = "the pointer that Git LFS leaves in place of a file";
-        return Some(Contents { what, remedy: "fetch the file itself: git lfs pull" });
+        return Some(Contents { what, remedy: "fetch the file itself with Git LFS" });
     }
     // A length, then the beginning of JSON.
     if start.get(3..10) == Some(b"\0\0\0\0\0{\"") {
@@ -95,6 +95,13 @@ fn archive(start: &[u8]) -> Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_is_known_by_its_first_bytes() {
+        for (first, what, remedy) in FIRST {
+            assert_eq!(contents(&[first, &[0; 8]].concat()), Some(Contents { what, remedy }), "{what}");
+        }
+    }
 
     #[test]
     fn files_of_other_kinds_are_named_and_text_is_not() {

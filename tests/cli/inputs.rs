@@ -172,6 +172,21 @@ fn what_is_no_table_is_named_as_what_it_is() {
         let nul = said("nul.csv", &["NUL byte"]);
         assert!(!command.contains("estimate") || nul.contains("nul.csv"), "{nul}");
     }
+    let wide: Vec<u8> = plain.chars().flat_map(|c| (c as u32).to_le_bytes()).collect();
+    fs::write(place.at("utf32.csv"), wide).unwrap();
+    let said = place.fails("mi estimate utf32.csv", 1, &["utf32.csv: is UTF-32LE without a byte order mark"]);
+    follow(&place, &said, "iconv", "utf32.csv", "from32.csv");
+    assert_eq!(place.bytes("from32.csv"), plain.as_bytes());
+    fs::write(place.at("half.csv"), [utf16(&plain, true), vec![0, 0xd8, 10, 0]].concat()).unwrap();
+    place.fails(
+        "mi discrete half.csv --x temp --y flow",
+        1,
+        &["half.csv: cannot be read", "half of a character", "copy it again"],
+    );
+    fs::write(place.at("blanks.csv"), plain.replace(',', " ")).unwrap();
+    let said = place.fails("mi estimate blanks.csv", 1, &["blanks.csv: cells are separated by blanks"]);
+    follow(&place, &said, "tr -s", "blanks.csv", "commas.csv");
+    assert_eq!(place.bytes("commas.csv"), plain.as_bytes());
     place.fails("mi estimate array.npy", 1, &["array.npy is not a whole array of numpy"]);
     place.fails("mi estimate table.npy", 1, &["table.npy: is a parquet file", ".parquet"]);
     let nul = place.fails("mi discrete nul.csv --x temp --y flow", 1, &["line 1 has a NUL byte"]);
@@ -217,7 +232,7 @@ fn each_vector_has_its_line_and_what_has_none_is_counted() {
     let (place, documents) = text_place();
     let said = place.ok("extract run walk.txt --out v");
     assert!(
-        said.contains("259 were read; 19 are blank and have no vector; walk-lines.tsv has the line of each vector"),
+        said.contains("259 read; 19 blank, without a vector; walk-lines.tsv has the line of each vector"),
         "{said}"
     );
     let found = lines(&place, "v/walk-lines.tsv");
@@ -246,8 +261,8 @@ fn each_vector_has_its_line_and_what_has_none_is_counted() {
     fs::write(place.at("dir/b.jsonl"), "{\"text\": null}\n[\"two\", null, \"zzz qqq\"]\n").unwrap();
     let said = place.ok("extract run dir --out d");
     assert!(
-        said.contains("1 sentences have more than the")
-            && said.contains("1 sentences have no word that the model knows"),
+        said.contains("1 of 3 sentences, to the 32 tokens")
+            && said.contains("1 of 3 sentences have no word that the model knows"),
         "{said}"
     );
     let wanted =
@@ -295,6 +310,10 @@ fn text_gives_one_set_of_vectors_in_every_encoding_and_form() {
         1,
         &["its keys are content, id", "--column text=content"],
     );
+    fs::write(place.at("numbers.jsonl"), "{\"id\": 7}\n").unwrap();
+    place.fails("extract run numbers.jsonl --out x", 1, &["its keys are id", "with the document as `text`"]);
+    fs::write(place.at("documents.jsonl"), "{\"id\": 7, \"text\": \"one\"}\n").unwrap();
+    place.ok("extract run documents.jsonl --out documents");
     fs::write(place.at("bare.txt"), utf16(&text, false)).unwrap();
     let said = place.fails("extract run bare.txt --out x", 1, &["bare.txt: is UTF-16LE without a byte order mark"]);
     follow(&place, &said, "iconv", "bare.txt", "bared.txt");
@@ -307,7 +326,7 @@ fn text_gives_one_set_of_vectors_in_every_encoding_and_form() {
     fs::write(place.at("nul.txt"), text.replacen("one", "o\0ne", 1)).unwrap();
     place.fails("extract run nul.txt --out x", 1, &["nul.txt:", "NUL byte"]);
     assert!(
-        place.ok("extract run nul.txt --on-bad-file skip --out y").contains("1 could not be read and were left out")
+        place.ok("extract run nul.txt --on-bad-file skip --out y").contains("1 left out, because they cannot be read")
     );
     fs::write(place.at("zipped.txt"), b"\x1f\x8b\x08\0\0\0\0\0\0\x03").unwrap();
     place.fails("extract run zipped.txt --out x", 1, &["zipped.txt: is compressed (gzip)", "gunzip < FILE > NEW"]);

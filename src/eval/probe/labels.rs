@@ -206,10 +206,12 @@ fn columns(rows: &[(usize, Vec<String>)], path: &Path) -> Result<[usize; 3]> {
             return unclear(format!("any of {} may be the label", names.join(", ")));
         }
     };
+    // A label may be called `word`; but then it occurs again, as a name does not.
+    let again = (0..first.len()).any(|at| rows[1..].iter().any(|(_, cells)| cells.get(at) == Some(&first[at])));
     match (id, label) {
         (Some(id), Some(label)) => Ok([id, label, 1]),
-        (Some(known), None) if first.len() == 2 => Ok([known, 1 - known, 1]),
-        (None, Some(known)) if first.len() == 2 => Ok([1 - known, known, 1]),
+        (Some(known), None) if first.len() == 2 && !again => Ok([known, 1 - known, 1]),
+        (None, Some(known)) if first.len() == 2 && !again => Ok([1 - known, known, 1]),
         (None, None) => {
             let number = |cell: &String| cell.parse::<u32>().is_ok();
             let ids = rows.iter().all(|(_, cells)| cells.len() > 1 && cells[1..].iter().all(number));
@@ -221,6 +223,7 @@ fn columns(rows: &[(usize, Vec<String>)], path: &Path) -> Result<[usize; 3]> {
                 false => Ok([0, 1, 0]),
             }
         }
+        _ if first.len() == 2 => Ok([0, 1, 0]),
         (Some(_), None) => unclear("no name says which column is the label".into()),
         (None, Some(_)) => unclear("no name says which column is the utterance".into()),
     }
@@ -316,6 +319,9 @@ mod tests {
         ] {
             assert_eq!(table(text), wanted, "{text}");
         }
+        // Labels that are usual names.
+        assert_eq!(table("u1\tword\nu2\tphone\nu3\tword\n").len(), 3);
+        assert_eq!(table("name\tcat\nkey\tdog\nitem\tcat\n")["name"], "cat");
         assert_eq!(table("a\t5\" nails\nb\t\"x\"\n")["a"], "5\" nails");
     }
 

@@ -121,12 +121,11 @@ impl Model for TextModel {
 /// What is to be said about the vectors in `file`: which lines have none, or one together.
 fn remarks(written: &Written, lines: &str, max_tokens: usize) -> String {
     let Written { counts: c, cut, unknown } = written;
-    let blank = c.blank + c.ends;
-    let mut text = format!("lines       {} were read", c.lines);
+    let mut text = format!("lines       {} read", c.lines);
     for (n, what) in [
-        (blank, "are blank and have no vector"),
-        (c.joined, "go on with the sentence of a line before them"),
-        (c.problems.len() as u64 + c.more_problems, "could not be read and were left out"),
+        (c.blank + c.ends, "blank, without a vector"),
+        (c.joined, "going on with the sentence of a line before, without a vector of their own"),
+        (c.problems.len() as u64 + c.more_problems, "left out, because they cannot be read"),
     ] {
         if n > 0 {
             text += &format!("; {n} {what}");
@@ -134,10 +133,13 @@ fn remarks(written: &Written, lines: &str, max_tokens: usize) -> String {
     }
     text += &format!("; {lines} has the line of each vector\n");
     if *cut > 0 {
-        text += &format!("cut         {cut} sentences have more than the {max_tokens} tokens that the model takes\n");
+        text += &format!(
+            "cut         {cut} of {} sentences, to the {max_tokens} tokens that the model takes\n",
+            c.sentences
+        );
     }
     if *unknown > 0 {
-        text += &format!("unknown     {unknown} sentences have no word that the model knows\n");
+        text += &format!("unknown     {unknown} of {} sentences have no word that the model knows\n", c.sentences);
     }
     text
 }

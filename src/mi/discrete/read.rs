@@ -1,14 +1,18 @@
 //! Tables and columns from CSV files.
 
 use crate::data::decimal::Decimals;
-use crate::data::dialect::{Dialect, is_number};
+use crate::data::dialect::{Dialect, FirstLine, first_line, is_number};
 use crate::data::plain::{TO_UTF8, table as plain};
 use crate::error::{Error, Problem, Result};
 use crate::mi::discrete::column::Column;
 use crate::mi::discrete::counts::Counts;
 use crate::mi::discrete::distribution::TOLERANCE;
 use crate::mi::discrete::joint::{Joint, Variable};
+use csv::StringRecord;
 use std::io::Read;
+
+/// What to do about a first line that is a row.
+const HEAD_IT: &str = "write a line of names above it";
 
 /// The contents of a joint table file.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,6 +146,12 @@ pub fn read_columns(input: impl Read, name: &str, wanted: &[&str]) -> Result<Vec
         let mut places = (0..width).filter(|&i| first.cells[i] == wanted);
         let (place, again) = (places.next(), places.next());
         let (Some(place), None) = (place, again) else {
+            if place.is_none() && is_row(&records) {
+                let shown = first.cells.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
+                let what =
+                    format!("{name}: there is no column `{wanted}`: the first line ({shown}) is a row, not names");
+                return Err(Error::usage(what, HEAD_IT));
+            }
             let fault = if again.is_some() { "there are two columns" } else { "there is no column" };
             let remedy = format!("choose from {}", first.cells.join(", "));
             return Err(Error::usage(format!("{name}: {fault} `{wanted}`"), remedy));
@@ -159,9 +169,15 @@ pub fn read_columns(input: impl Read, name: &str, wanted: &[&str]) -> Result<Vec
         let names: Vec<&str> = columns.iter().map(|c| c.variable.name.as_str()).collect();
         let what =
             format!("{name}: the first line is a row, not names: {} also below it in its column", occurs(&names));
-        return Err(Error::failed(what, "write a line of names above it"));
+        return Err(Error::failed(what, HEAD_IT));
     }
     Ok(columns)
+}
+
+/// Whether the first line is a row like those below it.
+fn is_row(records: &[Record]) -> bool {
+    let start: Vec<StringRecord> = records.iter().take(200).map(|r| r.cells.iter().collect()).collect();
+    matches!(first_line(&start, false), FirstLine::Row | FirstLine::RowOfCounts)
 }
 
 fn occurs(names: &[&str]) -> String {
@@ -307,6 +323,8 @@ mod tests {
         let wanted = "d.csv: the first line is a row, not names: each of 1, 0 occurs also below it in its column";
         assert_eq!((e.to_string().as_str(), e.remedy().as_str()), (wanted, "write a line of names above it"));
         assert_eq!(read(&format!("a,b,c\n{text}"), &["b", "c"]).unwrap()[0].codes.len(), 4);
+        let e = read(text, &["b"]).unwrap_err().to_string();
+        assert_eq!(e, "d.csv: there is no column `b`: the first line (2, 1, 0) is a row, not names");
         assert!(read("2019,2020\n5,7\n3,7\n", &["2019", "2020"]).is_ok());
     }
 }

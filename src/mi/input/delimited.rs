@@ -1,6 +1,6 @@
 //! Columns of CSV files and of tab-separated tables, of any [`Dialect`].
 
-use crate::data::dialect::{Dialect, FirstLine, first_line, sample};
+use crate::data::dialect::{Dialect, FirstLine, first_line, is_number, sample};
 use crate::data::plain::{HEAD, TO_UTF8, decoded, newlines, no_page};
 use crate::error::{Error, Problem, Result};
 use crate::mi::discrete::{csv_fault, csv_reader};
@@ -56,6 +56,13 @@ impl Delimited {
                 break;
             }
         }
+        if first.len() == 1 && by_blanks(&records) {
+            let what = format!("{file}: cells are separated by blanks, as in `{}`", &first[0]);
+            return Err(Error::failed(
+                what,
+                "separate them with commas, semicolons or tabs: tr -s ' ' ',' < FILE > NEW",
+            ));
+        }
         let line = line(&first);
         let found = first_line(&records, quotes(&plain[dialect.skip..]));
         let (named, warning) = decide(found, &first, asked, &file)?;
@@ -65,6 +72,15 @@ impl Delimited {
         };
         Ok(Delimited { file, reader, names, first: (first, line), named, warning })
     }
+}
+
+/// Whether each line is one cell of several numbers, apart from a first line of names.
+fn by_blanks(records: &[StringRecord]) -> bool {
+    let numbers = |record: &StringRecord| {
+        let mut words = record[0].split_whitespace();
+        record.len() == 1 && words.clone().count() > 1 && words.all(is_number)
+    };
+    records.len() > 1 && records[1..].iter().all(numbers)
 }
 
 /// Whether the first line has quotes, and the next has none.
@@ -289,6 +305,15 @@ mod tests {
         // Without names; and with the line that Excel writes.
         assert_eq!(read("1,5;2,5\n0,25;7\n", 1).unwrap(), (vec![2.5, 7.0], vec![1, 2]));
         assert_eq!(read("sep=;\na;b\n1,5;2,5\n", 1).unwrap(), (vec![2.5], vec![3]));
+    }
+
+    #[test]
+    fn cells_that_blanks_separate_are_named() {
+        for text in ["1.5 2.5\n3 4\n", "a b\n1.5  2.5\n3 4\n"] {
+            let e = open(text, b',').err().unwrap();
+            assert!(e.to_string().starts_with("d.csv: cells are separated by blanks, as in `"), "{e}");
+        }
+        assert_eq!(open("first name\n1\n2\n", b',').unwrap().names(), ["first name"]);
     }
 
     #[test]
