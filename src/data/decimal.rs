@@ -132,7 +132,8 @@ mod tests {
         assert_eq!(fault.unwrap(), "numbers with decimal commas (`1,5` in row 1) and with points (`2.5` in row 3)");
         let mut first = Decimals::default();
         let mut second = Decimals::default();
-        (first.number("1.5", 4), second.number("1,5", 2), second.number("2.5", 0));
+        first.number("1.5", 4);
+        ["2.5", "3", "1,5"].iter().enumerate().for_each(|(row, cell)| _ = second.number(cell, row));
         first.add(&second);
         assert_eq!(first.fault(), Some(Fault::Mixed([(2, "1,5".into()), (0, "2.5".into())])));
     }

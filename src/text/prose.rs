@@ -36,7 +36,8 @@ impl Paragraph {
         }
         let line = line.trim();
         let unspaced = |c: Option<char>| c.is_some_and(is_unspaced);
-        if !self.text.is_empty() && !(unspaced(self.text.chars().next_back()) && unspaced(line.chars().next())) {
+        let joins = unspaced(self.text.chars().next_back()) && unspaced(line.chars().next());
+        if !self.text.is_empty() && !joins {
             self.text.push(' ');
         }
         self.lines.push((self.text.len(), at.line));

@@ -379,7 +379,7 @@ fn a_word_of_white_space_is_counted_and_not_called_something_else() {
 fn labels_are_read_by_the_names_of_their_columns() {
     let place = Place::with_model();
     let ids: Vec<String> = (0..10).map(|i| format!("s{}-{}", i / 5 + 1, i % 5)).collect();
-    let label = |i: usize| if i % 2 == 0 { "even" } else { "odd, not even" };
+    let label = |i: usize| if i.is_multiple_of(2) { "even" } else { "odd, not even" };
     let rows = |row: &dyn Fn(&str, &str) -> String| {
         ids.iter().enumerate().map(|(i, id)| row(id, label(i))).collect::<String>()
     };

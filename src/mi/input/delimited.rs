@@ -285,7 +285,7 @@ mod tests {
             fault("a,b\n1\n1,2\n\n1,2,3\n"),
             "d.csv line 2: has 1 cells, the first line has 2\nd.csv line 5: has 3 cells, the first line has 2"
         );
-        assert_eq!(fault("a,b\n1,2\n3,\04\n"), "d.csv: a line has a NUL byte, which no text has");
+        assert_eq!(fault("a,b\n1,2\n3,\u{0}4\n"), "d.csv: a line has a NUL byte, which no text has");
         assert_eq!(fault("<!DOCTYPE html>\n<p>1,2</p>\n"), "d.csv: is a page of HTML");
         let latin: Box<dyn Read> = Box::new(Cursor::new(b"a,b\n1,\xe9\n".to_vec()));
         let table = Delimited::open(latin, "d.csv".into(), b',', &[]).unwrap();
