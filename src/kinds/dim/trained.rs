@@ -5,6 +5,7 @@ use super::{DimModel, DimModelConfig, ImageExtractor, ImageLayer};
 use crate::config::ImageSize;
 use crate::error::{Error, Result};
 use crate::features::{Format, RowWriter};
+use crate::features::{inputs, replaceable};
 use crate::image::{self, ImageSet};
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Source, each_once, word};
 use crate::observer::Session;
@@ -112,6 +113,8 @@ impl Model for DimModel {
         let images = image::open(&place.path)?;
         images.notes.iter().for_each(|note| session.observer.warning(note));
         check_size(self, images.train.size, &place.name)?;
+        let (sha256, given) = (self.sha256()?, inputs([input]));
+        replaceable(out, &sha256, &given)?;
         std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
         let (mut files, mut count) = (Vec::new(), 0);
         for (set, part) in [(&images.train, "train"), (&images.test, "test")] {
@@ -130,7 +133,7 @@ impl Model for DimModel {
             files.push(json!({"file": file, "images": set.len()}));
         }
         let index = json!({
-            "complete": true, "model": self.reference, "model_sha256": self.sha256()?, "input": place.name, "files": files,
+            "complete": true, "model": self.reference, "model_sha256": sha256, "input": place.name, "inputs": given, "files": files,
         });
         durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
         let took = began.elapsed().as_secs_f64();

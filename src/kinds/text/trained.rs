@@ -3,12 +3,14 @@
 use super::card::TextCard;
 use super::{SentenceExtractor, TextModel, TextModelConfig, Written};
 use crate::config::OnBadFile;
+use crate::durable;
 use crate::error::{Error, Result};
+use crate::features::{file_names, inputs, replaceable};
+use crate::hub::{self, Here};
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Options, Source};
 use crate::observer::{Progress, Session};
 use crate::report::model_card::Details;
 use crate::text::{self, Split};
-use crate::{durable, hub};
 use serde_json::{Value, json};
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -82,6 +84,8 @@ impl Model for TextModel {
         };
         let (began, out) = (Instant::now(), &request.out);
         let extractor = SentenceExtractor::open(self.clone(), &session.device)?;
+        let (sha256, given) = (self.sha256()?, inputs(&*paths));
+        replaceable(out, &sha256, &given)?;
         let made = !out.exists();
         std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
         let written = write(&extractor, paths, request, session);
@@ -91,7 +95,7 @@ impl Model for TextModel {
         }
         let (files, sentences, remarks) = written?;
         let index = json!({
-            "complete": true, "model": self.reference, "model_sha256": self.sha256()?, "dim": extractor.dim(), "files": files,
+            "complete": true, "model": self.reference, "model_sha256": sha256, "dim": extractor.dim(), "inputs": given, "files": files,
         });
         durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
         let took = began.elapsed().as_secs_f64();
@@ -157,23 +161,18 @@ fn write(
     let column = column(options)?;
     let mut files: Vec<Value> = Vec::new();
     let (mut sentences, mut said) = (0, String::new());
-    for input in paths {
-        let place = hub::data(input, session)?;
+    let places = paths.iter().map(|input| hub::data(input, session)).collect::<Result<Vec<_>>>()?;
+    for ((input, place), name) in paths.iter().zip(&places).zip(names(&places)) {
         let source = text::Source::open(&place.path, split, &column, bad)?;
-        let name = place.path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let file = format!("{name}.{}", request.format);
-        if files.iter().any(|f| f["file"] == file) {
-            return Err(Error::usage(
-                format!("{}: {file} would be written twice", input.display()),
-                "give inputs with different names, or extract them one at a time",
-            ));
-        }
         let what = input.display().to_string();
         let progress = |n: u64| {
             session.observer.progress(&Progress { what: &what, unit: "sentences", done: n as f64, of: 0.0 });
         };
         let lines = format!("{name}-lines.tsv");
         let [to, lines_to] = [&file, &lines].map(|name| request.out.join(name));
+        let folder = to.parent().unwrap_or(&request.out);
+        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
         let written = extractor.write(&source, &to, &lines_to, request.format, &progress);
         session.observer.done();
         let written = written?;
@@ -189,6 +188,17 @@ fn write(
         }));
     }
     Ok((files, sentences, said))
+}
+
+/// The name of each input's files, a different one for each: that of the input, or its path if two are named alike.
+fn names(places: &[Here]) -> Vec<String> {
+    let named = places.iter().map(|place| {
+        let stem = place.path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        (stem, place.path.with_extension("").to_string_lossy().into_owned())
+    });
+    let named: Vec<(String, String)> = named.collect();
+    let files = file_names(named.iter().map(|(name, path)| (name.as_str(), path.as_str())));
+    files.iter().map(|file| file.trim_end_matches(".npy").to_string()).collect()
 }
 
 /// The text column; empty if none is named.
