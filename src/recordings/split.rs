@@ -1,5 +1,6 @@
 //! Splits utterances into those trained on and those validated on.
 
+use crate::data::plain;
 use crate::error::{Error, Problem, Result};
 use crate::recordings::names::{stem, without_ending};
 use crate::recordings::scan::relative;
@@ -100,12 +101,10 @@ impl<'a> Index<'a> {
 
     /// The utterances that a list names, each of them once.
     fn read(&self, list: &Path) -> Result<Vec<usize>> {
-        let text = std::fs::read(list).map_err(Error::io(list, "read"))?;
-        let text = String::from_utf8_lossy(&text);
+        let text = plain::text(list)?;
         let (mut chosen, mut faults) = (Vec::new(), Vec::new());
         for (number, line) in text.lines().enumerate() {
-            let id =
-                line.split('#').next().unwrap_or("").trim().trim_start_matches('\u{feff}').trim_start_matches("./");
+            let id = line.split('#').next().unwrap_or("").trim().trim_start_matches("./");
             if id.is_empty() {
                 continue;
             }

@@ -156,10 +156,12 @@ fn what_a_directory_holds_besides_is_counted_and_named() {
         fs::write(place.at("corpus/s1").join(name), "x").unwrap();
     }
     fs::write(place.at("corpus/words.txt"), "x").unwrap();
+    fs::write(place.at("corpus/s1/table.parquet"), "x").unwrap();
     fs::copy(recording("opus.ogg"), place.at("corpus/s2/really.ogg")).unwrap();
     let (told, error) = printed(&place, "info corpus");
     assert!(told.contains("not read: 2 .opus, 1 .mp4; convert them with `ffmpeg -i IN OUT.flac`"), "{told}");
-    assert!(told.contains("files that are not audio: 1 .txt"), "{told}");
+    assert!(told.contains("files that are not audio: 1 .parquet, 1 .txt"), "{told}");
+    assert!(told.contains("tables beside recordings, which are not read: 1 .parquet"), "{told}");
     assert!(told.contains("really.ogg: holds Opus, which is not read"), "{told}");
     assert!(
         error.contains("1 of what was looked at cannot be used") && error.contains("--on-bad-file skip"),

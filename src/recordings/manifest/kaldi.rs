@@ -1,7 +1,8 @@
 //! Kaldi's `wav.scp`, with `segments` and `utt2spk` beside it.
 
 use super::{Entry, Listed, Reading};
-use crate::error::{Error, Problem, Result};
+use crate::data::plain;
+use crate::error::{Problem, Result};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -77,9 +78,5 @@ fn owned((a, b): (&str, &str)) -> (String, String) {
 /// The text of a file beside the manifest, if there is one.
 fn beside(reading: &Reading<'_>, name: &str) -> Result<Option<String>> {
     let path: &Path = &reading.beside.join(name);
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Error::io(path, "read")(e)),
-    }
+    path.exists().then(|| plain::text(path)).transpose()
 }

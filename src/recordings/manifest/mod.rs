@@ -4,9 +4,12 @@ mod columns;
 mod json;
 mod kaldi;
 
+use crate::data::plain;
 use crate::error::{Error, Problem, Result};
 use crate::recordings::scan::{file, relative};
 use crate::recordings::{FoundRecording, Unused, speaker_of};
+use flate2::read::MultiGzDecoder;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -94,18 +97,14 @@ pub(super) fn read(manifest: &Path) -> Result<Listed> {
 
 /// The text of a manifest.
 fn text(manifest: &Path, zipped: bool) -> Result<String> {
-    let mut bytes = std::fs::read(manifest).map_err(Error::io(manifest, "read"))?;
-    if zipped {
-        let mut unpacked = Vec::new();
-        flate2::read::MultiGzDecoder::new(&bytes[..])
-            .read_to_end(&mut unpacked)
-            .map_err(|e| Error::failed(format!("{}: {e}", manifest.display()), "copy it again"))?;
-        bytes = unpacked;
+    if !zipped {
+        return plain::text(manifest);
     }
-    let text = String::from_utf8(bytes).map_err(|_| {
-        Error::failed(format!("{}: is not UTF-8 text", manifest.display()), "save the manifest as UTF-8")
-    })?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_string).unwrap_or(text))
+    let damaged = |e: std::io::Error| Error::failed(format!("{}: {e}", manifest.display()), "copy it again");
+    let file = File::open(manifest).map_err(Error::io(manifest, "open"))?;
+    let mut text = String::new();
+    MultiGzDecoder::new(file).read_to_string(&mut text).map_err(damaged)?;
+    Ok(text)
 }
 
 /// The manifest that is being read, and the directory it is in.
