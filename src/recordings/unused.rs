@@ -42,6 +42,10 @@ impl Unused {
                 counts(&self.audio)
             ));
         }
+        if let Some(tables) = self.files.get(".parquet") {
+            let what = "tables beside recordings, which are not read";
+            lines.push(format!("{what}: {tables} .parquet; give them as data of their own"));
+        }
         if !self.keys.is_empty() {
             lines
                 .push(format!("keys of the manifest that are not used, and in how many lines: {}", counts(&self.keys)));

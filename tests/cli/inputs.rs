@@ -318,7 +318,7 @@ fn text_gives_one_set_of_vectors_in_every_encoding_and_form() {
     let said = place.fails("extract run bare.txt --out x", 1, &["bare.txt: is UTF-16LE without a byte order mark"]);
     follow(&place, &said, "iconv", "bare.txt", "bared.txt");
     assert_eq!(place.bytes("bared.txt"), text.as_bytes());
-    place.fails("info bare.txt", 1, &["UTF-16LE without a byte order mark"]);
+    place.info_names("bare.txt", &["UTF-16LE without a byte order mark"]);
     let half = [utf16("one\ntwo\n", true), vec![0, 0xd8, 10, 0]].concat();
     fs::write(place.at("half.txt"), half).unwrap();
     place.fails("extract run half.txt --out x", 1, &["half.txt", "half of a character", "copy or write it again"]);

@@ -7,6 +7,9 @@ use crate::text::{Counts, Source, Split};
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// Problems that are listed before the rest is only counted.
+const LISTED: usize = 10;
+
 /// Describes the text at `data`; `column` is its column of a table or key of JSONL, if that is not the usual one.
 pub(super) fn inspect(data: &Path, column: &str) -> Result<Inspected> {
     let read = |split| -> Result<(Source, Counts)> {
@@ -40,6 +43,13 @@ pub(super) fn inspect(data: &Path, column: &str) -> Result<Inspected> {
     let mut problems = lines.problems;
     if lines.more_problems > 0 {
         problems.push(Problem::new(data.display(), format!("{} more problems", lines.more_problems)));
+    }
+    if !problems.is_empty() {
+        text += &format!("problems    {}\n", problems.len());
+        problems.iter().take(LISTED).for_each(|problem| text += &format!("  {problem}\n"));
+        if let more @ 1.. = problems.len().saturating_sub(LISTED) {
+            text += &format!("  ... and {more} more\n");
+        }
     }
     Ok(Inspected { described: Described::new(&info, text)?, problems })
 }

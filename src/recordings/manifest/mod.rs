@@ -14,11 +14,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Names of the recording's path, in JSON and as headers of columns.
-const PATH: &[&str] = &["path", "audio_filepath", "audio_path", "audio", "wav", "file", "filename", "file_name"];
+pub(crate) const PATH: &[&str] =
+    &["path", "audio_filepath", "audio_path", "audio", "wav", "file", "filename", "file_name"];
 /// Names of the speaker.
 const SPEAKER: &[&str] = &["speaker", "speaker_id", "client_id", "spk_id", "spk"];
 /// Names of the utterance's id.
 const ID: &[&str] = &["id", "ID", "utt_id", "utterance_id"];
+/// Keys of lhotse's lists that documents do not have.
+pub(crate) const LHOTSE: &[&str] = &["recording", "recording_id", "sources", "supervisions"];
 /// Names of the start of a section, in seconds.
 const START: &[&str] = &["start", "offset"];
 /// Names of its end, in seconds.
