@@ -7,6 +7,7 @@
 
 use crate::error::{Error, Result};
 use crate::mi::permutation::shuffled;
+use crate::mi::series::variance_of_mean;
 use crate::seed::stream;
 use rayon::prelude::*;
 
@@ -14,6 +15,8 @@ use rayon::prelude::*;
 const NORMAL: f64 = 1.959_963_984_540_054;
 /// The number of random splits of the rows into two halves.
 const DEALS: usize = 20;
+/// The largest half: of more rows a part is drawn, and the variance is scaled.
+const HALF: usize = 10_000;
 
 /// The mean of `local` values plus and minus 1.96 standard errors of it; None for fewer than two values.
 pub fn of_mean(local: &[f64]) -> Option<[f64; 2]> {
@@ -43,14 +46,33 @@ pub fn by_halves(
     if n < 4 {
         return Err(Error::failed(format!("{n} rows are too few for an interval"), "give more rows"));
     }
+    let half = (n / 2).min(HALF);
     let one = |deal: usize| {
         let order = shuffled(n, &mut stream(seed, "mi/interval", deal as u64));
-        let (first, second) = order.split_at(n / 2);
+        let (first, second) = order[..2 * half].split_at(half);
         // The variance of two values a and b is (a - b)^2 / 2.
         Ok((estimate(first)? - estimate(second)?).powi(2) / 2.0)
     };
     let variances: Vec<f64> = (0..DEALS).into_par_iter().map(one).collect::<Result<_>>()?;
-    Ok(around(value, variances.iter().sum::<f64>() / DEALS as f64 / 2.0))
+    Ok(around(value, variances.iter().sum::<f64>() / DEALS as f64 * half as f64 / n as f64))
+}
+
+/// The mean of values of rows in the order of time, plus and minus 1.96 standard errors of it, which grow with what neighboring rows have in
+/// common; None for fewer than two values.
+pub fn of_series(local: &[f64]) -> Option<[f64; 2]> {
+    let mean = local.iter().sum::<f64>() / local.len() as f64;
+    (local.len() > 1).then(|| around(mean, variance_of_mean(local)))
+}
+
+/// An interval around `value` that is at least as wide as plus and minus 1.96 times `deviation`.
+pub fn at_least(interval: Option<[f64; 2]>, value: f64, deviation: f64) -> [f64; 2] {
+    let half = interval.map_or(0.0, |[low, high]| (high - low) / 2.0).max(NORMAL * deviation);
+    [value - half, value + half]
+}
+
+/// The standard error that an interval shows; infinite for none.
+pub fn error_of(interval: Option<[f64; 2]>) -> f64 {
+    interval.map_or(f64::INFINITY, |[low, high]| (high - low) / 2.0 / NORMAL)
 }
 
 fn around(value: f64, variance: f64) -> [f64; 2] {

@@ -1,7 +1,12 @@
 //! Mutual information: exact for discrete variables, estimated for samples.
 
+pub mod atoms;
 pub mod bench;
 pub mod canonical;
+pub mod classes;
+pub mod classifier;
+pub mod contingency;
+pub mod copies;
 pub mod copula;
 pub mod digamma;
 pub mod discrete;
@@ -14,9 +19,13 @@ pub mod neighbors;
 pub mod neural;
 pub mod parallel;
 pub mod permutation;
+pub mod principal;
 pub mod ranks;
+pub mod residual;
 pub mod samples;
+pub mod screening;
 pub mod selfcheck;
+pub mod series;
 pub mod staircase;
 pub mod tasks;
 pub mod variable;

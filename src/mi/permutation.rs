@@ -44,23 +44,25 @@ pub fn permutation_null(
             "use 100 or more; the smallest p-value is 1 / (1 + permutations)",
         ));
     }
-    let one = |i: usize| {
-        let mut rng = stream(seed, "mi/permutation", i as u64);
-        let rows = match order {
-            Order::Shuffled => shuffled(n, &mut rng),
-            Order::Shifted => {
-                let least = n / 10;
-                let by = least + rng.below((n - 2 * least).max(1) as u32) as usize;
-                (0..n).map(|i| (i + by) % n).collect()
-            }
-        };
-        estimate(&rows)
-    };
+    let one = |i: usize| estimate(&reordered(n, order, seed, i as u64));
     let mut values: Vec<f64> = (0..permutations).into_par_iter().map(one).collect::<Result<_>>()?;
     values.sort_by(f64::total_cmp);
     let above = values.iter().filter(|v| **v >= observed).count();
     let p_value = (1 + above) as f64 / (1 + permutations) as f64;
     Ok(Null { p_value, mean: values.iter().sum::<f64>() / permutations as f64, values })
+}
+
+/// The numbers 0..n in the `index`-th order that `seed` draws.
+pub fn reordered(n: usize, order: Order, seed: u64, index: u64) -> Vec<usize> {
+    let mut rng = stream(seed, "mi/permutation", index);
+    match order {
+        Order::Shuffled => shuffled(n, &mut rng),
+        Order::Shifted => {
+            let least = n / 10;
+            let by = least + rng.below((n - 2 * least).max(1) as u32) as usize;
+            (0..n).map(|i| (i + by) % n).collect()
+        }
+    }
 }
 
 /// The numbers 0..n in a random order (Fisher and Yates).

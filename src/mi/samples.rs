@@ -66,6 +66,18 @@ impl Samples {
         Samples { values, dim: self.dim }
     }
 
+    /// The given columns, in the given order.
+    ///
+    /// # Errors
+    /// No column is given, or one does not exist.
+    pub fn columns(&self, columns: &[usize]) -> Result<Samples> {
+        if columns.iter().any(|&j| j >= self.dim) {
+            return Err(Error::usage(format!("there are {} columns", self.dim), "columns are counted from 0"));
+        }
+        let values = (0..self.len()).flat_map(|i| columns.iter().map(move |&j| self.row(i)[j])).collect();
+        Samples::new(values, columns.len())
+    }
+
     /// Each row of `self` followed by the same row of `other`, (n, dim + dim).
     ///
     /// # Errors
@@ -145,5 +157,7 @@ mod tests {
     fn rows_are_taken_and_put_beside_each_other() {
         let (x, y) = (Samples::new(vec![1.0, 2.0], 1).unwrap(), Samples::new(vec![3.0, 4.0, 5.0, 6.0], 2).unwrap());
         assert_eq!(x.beside(&y).unwrap().take(&[1, 0]).values(), [2.0, 5.0, 6.0, 1.0, 3.0, 4.0]);
+        assert_eq!(y.columns(&[1]).unwrap().values(), [4.0, 6.0]);
+        assert!(y.columns(&[2]).is_err() && y.columns(&[]).is_err());
     }
 }

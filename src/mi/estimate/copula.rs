@@ -4,9 +4,10 @@ use crate::error::Result;
 use crate::mi::copula::{Elliptical, Ranked, normal, optimism, student};
 use crate::mi::estimate::held_out::held_out;
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings};
-use crate::mi::interval::of_mean;
+use crate::mi::interval::{at_least, of_mean, of_series};
 use crate::mi::linear::{Covariance, linear};
 use crate::mi::samples::Samples;
+use crate::mi::series::rows_for_a_sample;
 use candle_core::DType;
 
 /// The estimate from canonical correlations of the values themselves.
@@ -30,18 +31,26 @@ pub(super) fn cca(x: &Samples, y: &Samples) -> Result<Estimate> {
 /// The copula that held-out rows favor.
 pub(super) fn copula(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estimate> {
     let ranked = Ranked::new(x, y)?;
-    of_copula(&ranked, held_out(&ranked, settings)?.student_is_better, Estimator::Copula)
+    let student_is_better = held_out(&ranked, settings)?.student_is_better;
+    let alike = if settings.protocol.blocked { rows_for_a_sample(x, y) } else { 1.0 };
+    of_copula(&ranked, student_is_better, alike, Estimator::Copula)
 }
 
-/// The information of a copula fitted to all rows, minus its average upward bias.
-pub(super) fn of_copula(ranked: &Ranked, student_is_better: bool, estimator: Estimator) -> Result<Estimate> {
+/// The information of a copula fitted to all rows, minus its average upward bias. `alike` rows count as one sample.
+pub(super) fn of_copula(
+    ranked: &Ranked,
+    student_is_better: bool,
+    alike: f64,
+    estimator: Estimator,
+) -> Result<Estimate> {
     let rows: Vec<usize> = (0..ranked.len()).collect();
     let copula = match student_is_better {
         true => student(ranked, &rows)?,
         false => None,
     };
     let copula = copula.map_or_else(|| normal(ranked, &rows), Ok)?;
-    let nats = copula.information() - optimism(&copula, rows.len());
+    let bias = alike * optimism(&copula, rows.len());
+    let nats = copula.information() - bias;
     let mut estimate = Estimate::new(estimator, nats, EstimateKind::Estimate, rows.len());
     estimate.method = name(&copula);
     let [p, q] = copula.ranks();
@@ -54,7 +63,10 @@ pub(super) fn of_copula(ranked: &Ranked, student_is_better: bool, estimator: Est
         estimate.warnings.push(what);
     }
     let local = pointwise(&copula, ranked)?;
-    estimate.ci95 = of_mean(&local).map(|[low, high]| [nats - (high - low) / 2.0, nats + (high - low) / 2.0]);
+    // If nothing is shared, 2n I is chi-squared with pq degrees of freedom, and local values hardly vary.
+    let null = bias * (2.0 / (p * q).max(1) as f64).sqrt() * (1.0 + 2.0 * alike / rows.len() as f64);
+    let interval = if alike > 1.0 { of_series(&local) } else { of_mean(&local) };
+    estimate.ci95 = Some(at_least(interval, nats, null));
     Ok(estimate.with_pointwise(local))
 }
 

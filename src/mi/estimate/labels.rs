@@ -2,18 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::mi::discrete::{Column, Counts, Estimator as Discrete, Variable as Named};
-use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings, neural};
+use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings};
 use crate::mi::interval::by_halves;
 use crate::mi::neighbors;
 use crate::mi::ranks::normal_scores;
 use crate::mi::samples::Samples;
 use crate::mi::variable::Variable;
-use crate::objective::Bound;
 
-/// The number of columns of numbers above which neighbors are too far away, and a critic is used too.
-const FEW: usize = 3;
-
-/// Mutual information where X, Y or both are labels.
+/// Mutual information where X, Y or both are labels, by an estimator other than `auto` and bounds.
 pub(super) fn with_labels(x: &Variable, y: &Variable, estimator: Estimator, settings: &Settings) -> Result<Estimate> {
     match (x, y, estimator) {
         (_, _, Estimator::Cca | Estimator::Copula) => {
@@ -29,13 +25,7 @@ pub(super) fn with_labels(x: &Variable, y: &Variable, estimator: Estimator, sett
                 let what = "a histogram is for two columns of numbers, or two of labels";
                 return Err(Error::usage(what, "choose auto, ksg or infonce"));
             }
-            let near = ross(estimator, codes, numbers, settings)?;
-            if estimator == Estimator::Ksg || numbers.dim() <= FEW {
-                return Ok(near);
-            }
-            // Both are too low where they are wrong, so the larger one is nearer.
-            let learned = neural::neural(x, y, Bound::InfoNce, settings)?;
-            Ok(if learned.nats > near.nats { Estimate { estimator, ..learned } } else { near })
+            ross(estimator, codes, numbers, settings)
         }
         _ => Err(Error::usage("there are no labels", "report this as a bug in cpc")),
     }
@@ -70,7 +60,7 @@ fn tables(
 }
 
 /// Labels and numbers: Ross's nearest neighbors among the rows with the same label.
-fn ross(estimator: Estimator, codes: &[u32], numbers: &Samples, settings: &Settings) -> Result<Estimate> {
+pub(super) fn ross(estimator: Estimator, codes: &[u32], numbers: &Samples, settings: &Settings) -> Result<Estimate> {
     let numbers = normal_scores(numbers)?;
     let value = |codes: &[u32], numbers: &Samples| neighbors::labels(codes, numbers, settings.neighbors, settings.seed);
     let found = value(codes, &numbers)?;

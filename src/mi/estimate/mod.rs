@@ -25,7 +25,7 @@ use std::str::FromStr;
 /// An estimator.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Estimator {
-    /// Copulas, a network that starts from the better one, or nearest neighbors, whichever the held-out rows favor.
+    /// Tables of labels and atoms; copulas, networks, classifiers or nearest neighbors, whichever held-out rows favor.
     Auto,
     /// A bound on held-out rows, with a critic that was trained for it.
     Neural(Bound),
@@ -215,7 +215,7 @@ pub fn estimate(x: &Variable, y: &Variable, estimator: Estimator, settings: &Set
     }
     let mut found = match (x, y, estimator) {
         (_, _, Estimator::Neural(bound)) => neural::neural(x, y, bound, settings),
-        (Variable::Numbers(x), Variable::Numbers(y), Estimator::Auto) => auto::auto(x, y, settings),
+        (_, _, Estimator::Auto) => auto::auto(x, y, settings),
         (Variable::Numbers(x), Variable::Numbers(y), Estimator::Ksg) => neighbors::ksg(x, y, settings),
         (Variable::Numbers(x), Variable::Numbers(y), Estimator::Cca) => copula::cca(x, y),
         (Variable::Numbers(x), Variable::Numbers(y), Estimator::Copula) => copula::copula(x, y, settings),

@@ -1,0 +1,89 @@
+//! Numbers of very many columns, such as embeddings: principal components of each side, a normal copula of all columns, and columns that a
+//! screening found.
+
+use crate::error::Result;
+use crate::mi::digamma::digamma;
+use crate::mi::estimate::auto::{Candidate, named, numbers, parts};
+use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings};
+use crate::mi::interval::{at_least, error_of};
+use crate::mi::linear::bias;
+use crate::mi::principal::principal;
+use crate::mi::ranks::normal_scores;
+use crate::mi::samples::Samples;
+use crate::mi::screening::{Binned, screen};
+use crate::mi::series::rows_for_a_sample;
+use crate::mi::variable::Variable;
+use nalgebra::{Cholesky, DMatrix};
+
+/// The largest number of principal components of a side, and the number of rows for each.
+const COMPONENTS: usize = 32;
+const ROWS: usize = 40;
+/// The number of standard errors by which another candidate has to be larger than the first.
+const ERRORS: f64 = 3.0;
+
+/// The estimate for many columns.
+pub(super) fn of(x: &Samples, y: &Samples, settings: &Settings, depth: usize) -> Result<Estimate> {
+    let n = x.len();
+    let k = (n / ROWS).clamp(4, COMPONENTS);
+    let reduced =
+        |s: &Samples| if s.dim() > k { principal(&normal_scores(s)?, k, settings.seed) } else { Ok(s.clone()) };
+    let (few_x, few_y) = (reduced(x)?, reduced(y)?);
+    let mut chosen = numbers::of(&few_x, &few_y, true, settings, depth + 1)?;
+    let on = format!("{} + {} principal components", few_x.dim(), few_y.dim());
+    chosen.method += &format!(", on {on}");
+    let mut candidates = std::mem::take(&mut chosen.candidates);
+    candidates.iter_mut().for_each(|c| c.name += &format!(", on {on}"));
+    let alike = if settings.protocol.blocked { rows_for_a_sample(x, y) } else { 1.0 };
+    let mut others: Vec<Estimate> = normal(x, y, alike)?.into_iter().collect();
+    if depth == 0 {
+        let findings = screen(&Binned::numbers(x), &Binned::numbers(y), alike);
+        if let Some(first) = findings.first() {
+            let (a, b) = (x.columns(&first.x)?, y.columns(&first.y)?);
+            let mut few = parts::whole(&Variable::Numbers(a), &Variable::Numbers(b), settings, depth + 1)?;
+            few.method += &format!(", on {} and {}", named(&first.x, "X"), named(&first.y, "Y"));
+            others.push(few);
+        }
+    }
+    for other in others {
+        candidates.push(Candidate { name: other.method.clone(), held_out: None, nats: other.nats });
+        if other.nats - chosen.nats.max(0.0) > ERRORS * error_of(other.ci95) {
+            chosen = other;
+        }
+    }
+    let what = format!(
+        "{} + {} columns: dependence that is neither linear, nor in {on}, nor between few columns is not seen; choose columns",
+        x.dim(),
+        y.dim()
+    );
+    chosen.warnings.push(what);
+    chosen.candidates = candidates;
+    Ok(chosen)
+}
+
+/// A normal copula of all columns, from determinants: faster than from canonical correlations. None if there are too few rows, or a column is
+/// determined by others.
+fn normal(x: &Samples, y: &Samples, alike: f64) -> Result<Option<Estimate>> {
+    let (n, p, q) = (x.len(), x.dim(), y.dim());
+    if 2 * n <= 3 * (p + q) {
+        return Ok(None);
+    }
+    let both = normal_scores(&x.beside(y)?)?.standardized();
+    let rows = DMatrix::from_row_slice(n, p + q, both.values());
+    let covariance = rows.tr_mul(&rows) / n as f64;
+    let log_det =
+        |c: DMatrix<f64>| Cholesky::new(c).map(|c| c.l().diagonal().iter().map(|v| 2.0 * v.ln()).sum::<f64>());
+    let blocks =
+        [(0, p), (p, q), (0, p + q)].map(|(at, size)| log_det(covariance.view((at, at), (size, size)).into_owned()));
+    let [Some(of_x), Some(of_y), Some(of_both)] = blocks else { return Ok(None) };
+    let nats = 0.5 * (of_x + of_y - of_both) - alike * bias(n, p, q);
+    // The determinant of independent columns is a product of beta variables (Wilks 1932); dependence adds sum rho^2 / n, and rho^2 is at most
+    // twice its information.
+    let trigamma = |v: f64| (digamma(v + 1e-4) - digamma(v - 1e-4)) / 2e-4;
+    let null: f64 =
+        (1..=q).map(|j| trigamma((n - p - j) as f64 / 2.0) - trigamma((n - j) as f64 / 2.0)).sum::<f64>() / 4.0;
+    let shared = (2.0 * nats.max(0.0)).min(p.min(q) as f64) / n as f64;
+    let mut estimate = Estimate::new(Estimator::Auto, nats, EstimateKind::Estimate, n);
+    estimate.method = "normal copula".into();
+    estimate.ci95 = Some(at_least(None, nats, alike * (null + shared).sqrt()));
+    Ok(Some(estimate))
+}
