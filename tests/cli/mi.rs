@@ -158,6 +158,26 @@ fn estimators_stand_in_one_table_and_permutations_give_a_p_value() {
 }
 
 #[test]
+fn data_that_auto_cannot_take_as_it_is_has_a_warning_with_a_remedy() {
+    let place = Place::new();
+    let mut s = cpc::seed::stream(2, "copies", 0);
+    let rows: Vec<[f64; 2]> = (0..60).map(|_| [f64::from(s.normal()), f64::from(s.normal())]).collect();
+    let text: String = (0..240).map(|i| format!("{},{},1,{}\n", rows[i / 4][0], rows[i / 4][1], i % 2)).collect();
+    fs::write(place.at("c.csv"), format!("a,b,one,kind\n{text}")).unwrap();
+    let json = |args: &str| -> Value {
+        serde_json::from_str(&place.ok(&format!("mi estimate c.csv {args} --steps 50 --json"))).unwrap()
+    };
+    let copies = json("--x a --y b");
+    assert!(copies["warnings"][0].as_str().unwrap().contains("copies of other rows"), "{copies}");
+    assert!(copies["estimate"].as_f64().unwrap().abs() < 0.2 && copies["n"] == 60, "{copies}");
+    let constant = json("--x one --y kind --discrete y");
+    assert_eq!(constant["estimate"], 0.0);
+    assert!(constant["warnings"][0].as_str().unwrap().contains("choose a column that varies"), "{constant}");
+    // Whole numbers are labels if there are few of them.
+    assert_eq!(json("--x kind --y one")["estimate"], 0.0);
+}
+
+#[test]
 fn bad_input_of_an_estimate_is_named() {
     let place = Place::new();
     sensors(&place, 60);

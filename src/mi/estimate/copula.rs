@@ -18,7 +18,7 @@ pub(super) fn cca(x: &Samples, y: &Samples) -> Result<Estimate> {
     estimate.method = format!("canonical correlations of rank {} and {}", found.ranks[0], found.ranks[1]);
     if covariance == Covariance::Oas {
         let what = format!(
-            "{} rows in {} dimensions: the covariance was shrunk, and the value is too low",
+            "{} rows in {} dimensions: the covariance was shrunk, and the value is too low; give more rows, or fewer columns",
             x.len(),
             x.dim() + y.dim()
         );
@@ -56,7 +56,7 @@ pub(super) fn of_copula(
     let [p, q] = copula.ranks();
     if rows.len() <= p + q {
         let what = format!(
-            "{} rows in {} dimensions: the correlations were shrunk, and the value is unreliable",
+            "{} rows in {} dimensions: the correlations were shrunk, and the value is unreliable; give more rows, or fewer columns",
             rows.len(),
             p + q
         );

@@ -17,7 +17,11 @@ pub(super) fn ksg(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estim
     estimate.method = format!("ksg, {} neighbors", settings.neighbors);
     estimate.warnings = found.warnings();
     if x.dim() + y.dim() > 10 {
-        let what = format!("neighbors are far apart in {} + {} dimensions: the value is far too low", x.dim(), y.dim());
+        let what = format!(
+            "neighbors are far apart in {} + {} dimensions, and the value is far too low: choose auto",
+            x.dim(),
+            y.dim()
+        );
         estimate.warnings.push(what);
     }
     let halves = |rows: &[usize]| Ok(value(&x.take(rows), &y.take(rows))?.mi);

@@ -40,7 +40,10 @@ pub(super) fn neural(x: &Variable, y: &Variable, bound: Bound, settings: &Settin
     }
     let dim = encoded_x.dim() + encoded_y.dim();
     if x.len() < ROWS_FOR_A_DIMENSION * dim {
-        estimate.warnings.push(format!("{} rows are too few for {dim} dimensions: the value is far too low", x.len()));
+        estimate.warnings.push(format!(
+            "{} rows are too few for {dim} dimensions, and the value is far too low: give more rows, or choose auto",
+            x.len()
+        ));
     }
     Ok(estimate)
 }

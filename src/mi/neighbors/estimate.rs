@@ -42,7 +42,10 @@ impl Estimate {
             ));
         }
         if !self.left_out.is_empty() {
-            warnings.push(format!("{} of {n} rows left out: no other row has their label", self.left_out.len()));
+            warnings.push(format!(
+                "{} of {n} rows left out, because no other row has their label: join rare labels",
+                self.left_out.len()
+            ));
         }
         warnings
     }

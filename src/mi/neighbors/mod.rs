@@ -99,7 +99,10 @@ mod tests {
         let estimate = labels(&label, &y, 3, 0).unwrap();
         close(estimate.mi, 0.707_944_135_092_255_5, 1e-12);
         assert_eq!((estimate.left_out.as_slice(), estimate.local.len()), (&[10][..], 59));
-        assert_eq!(estimate.warnings(), ["1 of 60 rows left out: no other row has their label"]);
+        assert_eq!(
+            estimate.warnings(),
+            ["1 of 60 rows left out, because no other row has their label: join rare labels"]
+        );
     }
 
     #[test]

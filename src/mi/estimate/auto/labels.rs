@@ -121,14 +121,14 @@ pub(super) fn of(
             chosen = other;
         }
     }
-    if let (Some((which, chance)), Some([low, _])) = (shown, chosen.ci95) {
-        if low <= 0.0 {
-            let what = format!(
-                "{which} and {} depend on each other (probability by chance {chance:.1e}): the value is too low; estimate them alone",
-                names[0]
-            );
-            chosen.warnings.push(what);
-        }
+    if let (Some((which, chance)), Some([low, _])) = (shown, chosen.ci95)
+        && low <= 0.0
+    {
+        let what = format!(
+            "{which} and {} depend on each other (probability by chance {chance:.1e}): the value is too low; estimate them alone",
+            names[0]
+        );
+        chosen.warnings.push(what);
     }
     if dim > NEAR && n < 20 * dim && classes <= CLASSES {
         let remedy = "give more rows, or fewer columns";

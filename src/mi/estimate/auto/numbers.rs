@@ -80,12 +80,12 @@ pub(super) fn of(x: &Samples, y: &Samples, closed: bool, settings: &Settings, de
             return found.ok_or(e);
         }
     };
-    if found.nats > STRONG.min((x.len() as f64).ln() - 2.0) {
-        if let Some(more) = determined(x, y, Some(&found))? {
-            let mut candidates = found.candidates;
-            candidates.push(Candidate { name: more.method.clone(), held_out: None, nats: more.nats });
-            return Ok(Estimate { candidates, ..more });
-        }
+    if found.nats > STRONG.min((x.len() as f64).ln() - 2.0)
+        && let Some(more) = determined(x, y, Some(&found))?
+    {
+        let mut candidates = found.candidates;
+        candidates.push(Candidate { name: more.method.clone(), held_out: None, nats: more.nats });
+        return Ok(Estimate { candidates, ..more });
     }
     Ok(found)
 }
