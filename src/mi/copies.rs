@@ -12,8 +12,10 @@ use crate::mi::variable::Variable;
 const ATOM: u32 = 20;
 /// The probability of so many common ties by chance, below which rows are called copies.
 const CHANCE: f64 = 1e-4;
-/// The smallest number of different rows that copies are looked for in.
+/// The smallest number of different rows that copies are looked for in; and where a row is usually there ten times or more, because those may
+/// be the levels of a discrete variable.
 const FEWEST: usize = 20;
+const FEWEST_LEVELS: usize = 100;
 /// A grid has at most this many places for each value that occurs.
 const SPARSE: f64 = 10.0;
 
@@ -63,7 +65,8 @@ pub fn without_copies(x: &Variable, y: &Variable) -> Option<Kept> {
     });
     let grids = [(x, &sides[0]), (y, &sides[1])].map(|(side, classes)| is_grid(side, classes));
     let common = common_divisor(both.counts());
-    let every = if (suspicious[0] || suspicious[1]) && (0..2).all(|side| !suspicious[side] || !grids[side]) {
+    let many = usual < 10 || single.len() >= FEWEST_LEVELS;
+    let every = if many && (suspicious[0] || suspicious[1]) && (0..2).all(|side| !suspicious[side] || !grids[side]) {
         usual
     } else if common > 1 && both.counts().len() >= FEWEST && 2 * both.counts().len() < cells(&sides) {
         common // a table whose every count is a multiple of a number
@@ -180,6 +183,11 @@ mod tests {
         assert_eq!(kept(&whole, &whole), None);
         let four = numbers((0..1000).map(|i| f64::from(i % 4)).collect());
         assert_eq!(kept(&four, &four), None);
+        // Thirty levels of no common step, and what follows from them.
+        let mut rng = stream(2, "copies", 0);
+        let level: Vec<f64> = (0..1000).map(|_| (f64::from(rng.below(30)) + 0.3).powf(1.7)).collect();
+        let follows = Variable::Labels(level.iter().map(|v| *v as u32 % 3).collect(), Vec::new());
+        assert_eq!(kept(&numbers(level), &follows), None);
         // A balanced design: every combination of ten by ten values, ten times.
         let design = |f: &dyn Fn(u32) -> u32| numbers((0..1000).map(|i| f64::from(f(i))).collect());
         assert_eq!(kept(&design(&|i| i % 10), &design(&|i| i / 10 % 10)), None);

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::mi::classes::Classes;
 use crate::mi::classifier::classify;
-use crate::mi::estimate::auto::{Candidate, against_shifts, named, parts};
+use crate::mi::estimate::auto::{Candidate, against_shifts, named, original, parts};
 use crate::mi::estimate::labels::ross;
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings, neural};
 use crate::mi::interval::{at_least, error_of, of_mean, of_series};
@@ -30,10 +30,11 @@ const ERRORS: f64 = 3.0;
 /// The number of findings of the screening that neighbors try.
 const TRIED: usize = 8;
 
-/// The estimate for labels and numbers, which are `names`.
+/// The estimate for labels and numbers, which are `names`; the numbers are `columns` of their side.
 pub(super) fn of(
     labels: &Classes,
     numbers: &Samples,
+    columns: &[usize],
     names: [&str; 2],
     settings: &Settings,
     depth: usize,
@@ -86,22 +87,22 @@ pub(super) fn of(
         let alike = if blocked { rows_for_a_sample(&codes(labels)?, numbers) } else { 1.0 };
         let findings = screen(&Binned::numbers(numbers), &Binned::labels(labels), alike);
         if let Some(first) = findings.first() {
-            shown = Some((named(&first.x, names[1]), first.chance));
+            shown = Some((named(&original(&first.x, columns), names[1]), first.chance));
         }
         let mut best: Option<(Estimate, Vec<usize>)> = None;
         let mut tried: Vec<Vec<usize>> = findings.iter().take(TRIED).map(|finding| finding.x.clone()).collect();
         let mut singles: Vec<usize> = findings.iter().filter(|f| f.x.len() == 1).map(|f| f.x[0]).take(FEW).collect();
         singles.sort_unstable();
         tried.push(singles);
-        for columns in tried.into_iter().filter(|columns| !columns.is_empty() && columns.len() < dim) {
+        for some in tried.into_iter().filter(|some| !some.is_empty() && some.len() < dim) {
             let label = Variable::Labels(labels.codes().to_vec(), Vec::new());
-            let few = parts::whole(&Variable::Numbers(numbers.columns(&columns)?), &label, settings, depth + 1)?;
+            let few = parts::whole(&Variable::Numbers(numbers.columns(&some)?), &label, settings, depth + 1)?;
             if best.as_ref().is_none_or(|best| few.nats > best.0.nats) {
-                best = Some((few, columns));
+                best = Some((few, some));
             }
         }
-        if let Some((mut few, columns)) = best {
-            few.method += &format!(", on {}", named(&columns, names[1]));
+        if let Some((mut few, some)) = best {
+            few.method += &format!(", on {}", named(&original(&some, columns), names[1]));
             found.push((few, None));
         }
     }

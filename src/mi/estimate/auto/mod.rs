@@ -106,6 +106,11 @@ fn against_shifts(found: &mut Estimate, settings: &Settings, value: impl Fn(&[us
     Ok(())
 }
 
+/// The columns of the user's data that `some` columns of a side are. Constant columns, for one, are not among them.
+fn original(some: &[usize], columns: &[usize]) -> Vec<usize> {
+    some.iter().map(|&j| columns.get(j).copied().unwrap_or(j)).collect()
+}
+
 /// Names of columns for messages, counted from 1.
 fn named(columns: &[usize], side: &str) -> String {
     let numbers: Vec<String> = columns.iter().take(8).map(|j| (j + 1).to_string()).collect();

@@ -17,7 +17,7 @@
 
 use crate::error::{Error, Result};
 use crate::mi::copula::{Ranked, normal};
-use crate::mi::estimate::auto::{Candidate, against_shifts, named, parts, tables, wide};
+use crate::mi::estimate::auto::{Candidate, against_shifts, named, original, parts, tables, wide};
 use crate::mi::estimate::copula::of_copula;
 use crate::mi::estimate::held_out::{ERRORS, HeldOut, held_out, is_more};
 use crate::mi::estimate::neural::{of_crossed, start, training};
@@ -49,10 +49,17 @@ const SEEN: usize = 8;
 /// The number of findings whose tables are candidates.
 const BINNED: usize = 3;
 
-/// The estimate for numbers; `closed` if the information of a copula may be used in closed form.
-pub(super) fn of(x: &Samples, y: &Samples, closed: bool, settings: &Settings, depth: usize) -> Result<Estimate> {
+/// The estimate for numbers, which are `columns` of X and Y; `closed` if the information of a copula may be used in closed form.
+pub(super) fn of(
+    x: &Samples,
+    y: &Samples,
+    columns: [&[usize]; 2],
+    closed: bool,
+    settings: &Settings,
+    depth: usize,
+) -> Result<Estimate> {
     if x.dim() + y.dim() > WIDE {
-        return wide::of(x, y, settings, depth);
+        return wide::of(x, y, columns, settings, depth);
     }
     if let Err(e) = settings.protocol.parts(x.len()) {
         // A part of the rows may be too small for folds.
@@ -70,7 +77,7 @@ pub(super) fn of(x: &Samples, y: &Samples, closed: bool, settings: &Settings, de
             }
             found.neighbors()?;
             if depth == 0 && x.dim() + y.dim() > 2 {
-                found.screened()?;
+                found.screened(columns)?;
             }
             Estimate { candidates: found.candidates, ..found.chosen }
         }
@@ -241,7 +248,10 @@ impl<'a> Found<'a> {
     }
 
     /// Candidates that see only the columns that inform.
-    fn screened(&mut self) -> Result<()> {
+    fn screened(&mut self, columns: [&[usize]; 2]) -> Result<()> {
+        let names = |xs: &[usize], ys: &[usize]| {
+            format!("{} and {}", named(&original(xs, columns[0]), "X"), named(&original(ys, columns[1]), "Y"))
+        };
         let (binned_x, binned_y) = (Binned::numbers(self.x), Binned::numbers(self.y));
         let findings = screen(&binned_x, &binned_y, self.alike);
         let Some(first) = findings.first() else { return Ok(()) };
@@ -257,7 +267,7 @@ impl<'a> Found<'a> {
                 // Do the other columns say more than these?
                 let rest = self.copula.0 > own.max(0.0) + LARGER * self.copula.1;
                 let mut few = parts::whole(&Variable::Numbers(x), &Variable::Numbers(y), self.settings, 1)?;
-                few.method += &format!(", on {} and {}", named(&xs, "X"), named(&ys, "Y"));
+                few.method += &format!(", on {}", names(&xs, &ys));
                 self.candidates.push(Candidate { name: few.method.clone(), held_out: None, nats: few.nats });
                 let all_of = |side: &dyn Fn(&Finding) -> Vec<usize>| {
                     let mut columns: Vec<usize> = Vec::new();
@@ -277,7 +287,7 @@ impl<'a> Found<'a> {
                 }
                 if rest && xs.len() + ys.len() < all {
                     let (x, y) = (self.x.columns(&xs)?, self.y.columns(&ys)?);
-                    let on = format!(" and sees {} and {}", named(&xs, "X"), named(&ys, "Y"));
+                    let on = format!(" and sees {}", names(&xs, &ys));
                     if let Some(learned) = self.critic(&x, &y, &on)?.filter(|learned| learned.nats > self.chosen.nats) {
                         self.chosen = learned;
                         self.learned = true;
@@ -289,7 +299,7 @@ impl<'a> Found<'a> {
         for finding in findings.iter().take(BINNED) {
             let (x, y) = (binned_x.classes(&finding.x), binned_y.classes(&finding.y));
             let mut table = tables::of(&x, &y, self.settings)?;
-            table.method = format!("table of bins of {} and {}", named(&finding.x, "X"), named(&finding.y, "Y"));
+            table.method = format!("table of bins of {}", names(&finding.x, &finding.y));
             self.candidates.push(Candidate { name: table.method.clone(), held_out: None, nats: table.nats });
             if table.nats > self.chosen.nats + LARGER * error_of(table.ci95) {
                 self.chosen = table;
@@ -298,9 +308,8 @@ impl<'a> Found<'a> {
         }
         if !self.learned && self.chosen.ci95.is_none_or(|[low, _]| low <= 0.0) {
             let what = format!(
-                "{} and {} depend on each other (probability by chance {:.1e}), but no candidate shows it: the value is too low; estimate them alone",
-                named(&first.x, "X"),
-                named(&first.y, "Y"),
+                "{} depend on each other (probability by chance {:.1e}), but no candidate shows it: the value is too low; estimate them alone",
+                names(&first.x, &first.y),
                 first.chance
             );
             self.chosen.warnings.push(what);

@@ -21,16 +21,17 @@ pub(super) fn whole(x: &Variable, y: &Variable, settings: &Settings, depth: usiz
         [Divided { numbers: Some(a), .. }, Divided { numbers: Some(b), .. }]
             if !sides[0].has_atoms() && !sides[1].has_atoms() =>
         {
-            numbers::of(a, b, !sides[0].coarse && !sides[1].coarse, settings, depth)?
+            let closed = !sides[0].coarse && !sides[1].coarse;
+            numbers::of(a, b, [&sides[0].columns, &sides[1].columns], closed, settings, depth)?
         }
         [Divided { numbers: None, .. }, Divided { numbers: None, .. }] => {
             tables::of(&sides[0].atoms, &sides[1].atoms, settings)?
         }
         [Divided { numbers: None, atoms, .. }, Divided { numbers: Some(numbers), .. }] if !sides[1].has_atoms() => {
-            labels::of(atoms, numbers, ["X", "Y"], settings, depth)?
+            labels::of(atoms, numbers, &sides[1].columns, ["X", "Y"], settings, depth)?
         }
         [Divided { numbers: Some(numbers), .. }, Divided { numbers: None, atoms, .. }] if !sides[0].has_atoms() => {
-            labels::of(atoms, numbers, ["Y", "X"], settings, depth)?
+            labels::of(atoms, numbers, &sides[0].columns, ["Y", "X"], settings, depth)?
         }
         _ => divided(&sides, settings, depth)?,
     };

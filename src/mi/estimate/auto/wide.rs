@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::mi::digamma::digamma;
-use crate::mi::estimate::auto::{Candidate, named, numbers, parts};
+use crate::mi::estimate::auto::{Candidate, named, numbers, original, parts};
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings};
 use crate::mi::interval::{at_least, error_of};
 use crate::mi::linear::bias;
@@ -21,14 +21,20 @@ const ROWS: usize = 40;
 /// The number of standard errors by which another candidate has to be larger than the first.
 const ERRORS: f64 = 3.0;
 
-/// The estimate for many columns.
-pub(super) fn of(x: &Samples, y: &Samples, settings: &Settings, depth: usize) -> Result<Estimate> {
+/// The estimate for many columns, which are `columns` of X and Y.
+pub(super) fn of(
+    x: &Samples,
+    y: &Samples,
+    columns: [&[usize]; 2],
+    settings: &Settings,
+    depth: usize,
+) -> Result<Estimate> {
     let n = x.len();
     let k = (n / ROWS).clamp(4, COMPONENTS);
     let reduced =
         |s: &Samples| if s.dim() > k { principal(&normal_scores(s)?, k, settings.seed) } else { Ok(s.clone()) };
     let (few_x, few_y) = (reduced(x)?, reduced(y)?);
-    let mut chosen = numbers::of(&few_x, &few_y, true, settings, depth + 1)?;
+    let mut chosen = numbers::of(&few_x, &few_y, [&[], &[]], true, settings, depth + 1)?;
     let on = format!("{} + {} principal components", few_x.dim(), few_y.dim());
     chosen.method += &format!(", on {on}");
     let mut candidates = std::mem::take(&mut chosen.candidates);
@@ -40,7 +46,11 @@ pub(super) fn of(x: &Samples, y: &Samples, settings: &Settings, depth: usize) ->
         if let Some(first) = findings.first() {
             let (a, b) = (x.columns(&first.x)?, y.columns(&first.y)?);
             let mut few = parts::whole(&Variable::Numbers(a), &Variable::Numbers(b), settings, depth + 1)?;
-            few.method += &format!(", on {} and {}", named(&first.x, "X"), named(&first.y, "Y"));
+            few.method += &format!(
+                ", on {} and {}",
+                named(&original(&first.x, columns[0]), "X"),
+                named(&original(&first.y, columns[1]), "Y")
+            );
             others.push(few);
         }
     }
