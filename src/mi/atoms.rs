@@ -87,6 +87,7 @@ impl Divided {
         // Rows in small groups are lost to the terms inside groups. If no numbers are left there, nothing is lost.
         let outside: u32 = both.counts().iter().filter(|count| (**count as usize) < smallest).sum();
         let few = match numbers_left {
+            _ if coarse.is_empty() => true,
             true => f64::from(outside) <= OUTSIDE * n as f64,
             false => samples.dim() == 1 || ROWS_FOR_A_PATTERN * both.counts().len() <= n,
         };
@@ -173,6 +174,7 @@ mod tests {
         let plain = divide(x.values().to_vec(), 1);
         assert_eq!(plain.numbers.unwrap(), x);
         assert_eq!(plain.atoms.counts(), [1000]);
+        assert!(!divide(x.values()[..50].to_vec(), 1).coarse);
     }
 
     #[test]

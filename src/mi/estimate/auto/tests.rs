@@ -76,6 +76,8 @@ fn a_copula_that_holds_is_taken_and_one_that_does_not_is_not() {
 fn independent_columns_have_nothing() {
     let nothing = numbers(fixtures::normal(500, 2, 0.0, 10));
     near(&nothing, 0.0, 0.03);
+    let few = numbers(fixtures::normal(60, 1, 0.8, 12));
+    assert!(few.method == "normal copula" && few.nats > 0.2, "{few:?}");
     let wide = numbers(fixtures::normal(800, 40, 0.0, 11));
     near(&wide, 0.0, 0.1);
     assert_eq!(wide.method, "normal copula");
