@@ -33,6 +33,26 @@ fn autocorrelations(samples: &Samples) -> Vec<f64> {
     found.iter().map(|rho| (rho + (1.0 - rho) * lost).min(1.0)).collect()
 }
 
+/// Rows, columns and lags that are looked at to see whether rows are in the order of time.
+const LOOKED_AT: (usize, usize, usize) = (20_000, 20, 8);
+/// From this number of rows for a sample on, rows are not independent; independent rows have 1.0.
+const ALIKE: f64 = 1.5;
+
+/// Whether rows resemble the rows before them on both sides, as in two series, of which then independent ones seem to share information.
+pub fn are_series(x: &Samples, y: &Samples) -> bool {
+    let (rows, columns, lags) = LOOKED_AT;
+    let first: Vec<usize> = (0..x.len().min(rows)).collect();
+    let some = |side: &Samples| -> Vec<f64> {
+        let side = side.take(&first).standardized();
+        let (n, dim) = (side.len(), side.dim().min(columns));
+        let product = |i: usize, lag: usize| (0..dim).map(|j| side.row(i)[j] * side.row(i + lag)[j]).sum::<f64>();
+        let rho = |lag| (0..n.saturating_sub(lag)).map(|i| product(i, lag)).sum::<f64>() / (n * dim.max(1)) as f64;
+        (1..=lags).map(rho).take_while(|rho| *rho >= ENDED).collect()
+    };
+    let (x, y) = (some(x), some(y));
+    1.0 + 2.0 * x.iter().zip(&y).map(|(x, y)| x * y).sum::<f64>() > ALIKE
+}
+
 /// The variance of the mean of values in the order of time, whose neighbors are correlated: Newey and West (1987, *A simple, positive
 /// semi-definite, heteroskedasticity and autocorrelation consistent covariance matrix*), with lags up to the end of their autocorrelation.
 pub fn variance_of_mean(values: &[f64]) -> f64 {
@@ -58,6 +78,15 @@ pub fn variance_of_mean(values: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use crate::seed::stream;
+
+    #[test]
+    fn series_are_told_from_independent_rows() {
+        let of = |rho, index| Samples::new(ar(500, rho, index), 1).unwrap();
+        assert!(are_series(&of(0.95, 20), &of(0.95, 21)) && are_series(&of(0.7, 22), &of(0.7, 23)));
+        // One series beside independent rows shares nothing by drifting.
+        assert!(!are_series(&of(0.95, 24), &of(0.0, 25)));
+        assert!((30..70).step_by(2).all(|i| !are_series(&of(0.0, i), &of(0.0, i + 1))));
+    }
 
     fn ar(n: usize, rho: f64, index: u64) -> Vec<f64> {
         let mut rng = stream(5, "series", index);

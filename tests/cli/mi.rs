@@ -9,6 +9,39 @@ fn quantity<'a>(report: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
+fn series_are_recognized_and_the_cure_holds() {
+    let place = Place::new();
+    // Two independent series that drift: y(t) = 0.95 y(t - 1) + noise.
+    let (mut state, mut values) = (1u64, [0.0f64; 2]);
+    let mut noise = || {
+        (0..12)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 11) as f64 / (1u64 << 53) as f64
+            })
+            .sum::<f64>()
+            - 6.0
+    };
+    let mut text = String::from("x,y\n");
+    for _ in 0..600 {
+        values.iter_mut().for_each(|v| *v = 0.95 * *v + noise());
+        text += &format!("{},{}\n", values[0], values[1]);
+    }
+    fs::write(place.at("series.csv"), text).unwrap();
+    let args = "mi estimate series.csv --x x --y y --seed 1";
+    let json =
+        |args: &str| -> serde_json::Value { serde_json::from_str(&place.ok(&format!("{args} --json"))).unwrap() };
+    for estimator in ["auto", "ksg"] {
+        let told = json(&format!("{args} --estimator {estimator}"));
+        assert!(told["warnings"].to_string().contains("use auto with --split blocked"), "{told}");
+    }
+    let blocked = json(&format!("{args} --split blocked"));
+    assert!(!blocked["warnings"].to_string().contains("--split blocked"), "{blocked}");
+    let ci: Vec<f64> = blocked["ci95"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+    assert!(ci[0] <= 0.0 && 0.0 <= ci[1], "{blocked}");
+}
+
+#[test]
 fn a_joint_table_gives_the_figures_of_the_textbook() {
     // Cover and Thomas, Elements of Information Theory, example 2.2.1.
     let place = Place::new();

@@ -16,6 +16,7 @@ pub use auto::Candidate;
 
 use crate::error::{Error, Result};
 use crate::mi::neural::{CurvePoint, Protocol};
+use crate::mi::series::are_series;
 use crate::mi::variable::Variable;
 use crate::nn::CriticKind;
 use crate::objective::{Bound, Side};
@@ -223,6 +224,13 @@ pub fn estimate(x: &Variable, y: &Variable, estimator: Estimator, settings: &Set
         (Variable::Labels(..), _, _) | (_, Variable::Labels(..), _) => labels::with_labels(x, y, estimator, settings),
     }?;
     found.nats += 0.0; // turns -0 into 0
+    if let (false, Variable::Numbers(x), Variable::Numbers(y)) = (settings.protocol.blocked, x, y)
+        && are_series(x, y)
+    {
+        let what = "rows resemble the rows before them on both sides: if they are in the order of time, independent series seem to share \
+                    information here; use auto with --split blocked";
+        found.warnings.push(what.into());
+    }
     if found.nats.is_finite() {
         return Ok(found);
     }
