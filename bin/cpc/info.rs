@@ -49,8 +49,8 @@ impl Info {
             match inspected.problems.len() {
                 0 => Ok(()),
                 n => Err(Error::failed(
-                    format!("{n} of what was looked at cannot be used, as listed above"),
-                    "repair or remove them; pretrain and extract can skip recordings with --on-bad-file skip",
+                    format!("{n} problem{}, listed above", if n == 1 { "" } else { "s" }),
+                    "repair or remove what is named there; pretrain and extract can skip recordings with --on-bad-file skip",
                 )),
             }
         }

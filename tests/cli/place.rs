@@ -106,7 +106,7 @@ impl Place {
 
     /// Runs `cpc info DATA` on data of which a part cannot be used, which it must say, and print each of `words` on stdout.
     pub fn info_names(&self, args: &str, words: &[&str]) -> String {
-        self.fails(&format!("info {args}"), 1, &["cannot be used, as listed above"]);
+        self.fails(&format!("info {args}"), 1, &["listed above"]);
         let told = String::from_utf8(self.cpc(&format!("info {args}")).output().unwrap().stdout).unwrap();
         for word in words {
             assert!(told.contains(word), "info {args}: {word:?} is not in {told}");

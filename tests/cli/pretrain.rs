@@ -321,7 +321,7 @@ fn bad_files_are_named_all_at_once_or_left_out_and_counted() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
     assert!(said.contains("3 files are left out") && names.iter().all(|n| said.contains(n)), "{said}");
-    place.fails("info corpus", 1, &["3 of what was looked at cannot be used"]);
+    place.fails("info corpus", 1, &["3 problems, listed above"]);
     let told = String::from_utf8(place.cpc("info corpus").output().unwrap().stdout).unwrap();
     assert!(names.iter().all(|n| told.contains(n)), "{told}");
 }

@@ -221,6 +221,8 @@ impl Stream {
         }
         decoder(parameters, self.container).map_err(|e| match e {
             Error::Unsupported(what) if what.contains("too complex") => not_decoded("AAC of a kind other than LC"),
+            // What no decoder can be made for is not damaged.
+            Error::DecodeError(what) => words(&Error::Unsupported(what)),
             e => words(&e),
         })
     }

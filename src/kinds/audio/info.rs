@@ -21,7 +21,7 @@ pub(super) fn inspect(data: &Path, options: &Options, _: &Session) -> Result<Ins
     let mut corpus = Corpus::inspect_columns(data, &columns(options)?, rate, &|_| {})?;
     corpus.remarks.extend(corpus.constant(usize::MAX));
     let summary = Summary::new(&corpus);
-    Ok(Inspected { described: Described::new(&summary, summary.to_string())?, problems: corpus.problems })
+    Ok(Inspected { described: Described::new(&summary, format!("{summary}\n"))?, problems: corpus.problems })
 }
 
 #[derive(Serialize)]
