@@ -121,7 +121,7 @@ impl Data {
     }
 }
 
-/// The samples that [`Data`] describes, checked against the file.
+/// What a header says, checked against the file.
 impl From<(super::Format, Data)> for AudioInfo {
     fn from((format, data): (super::Format, Data)) -> Self {
         let (frames, remark) = data.measure();
