@@ -31,7 +31,7 @@ mod windows;
 pub use config::{Columns, RecordingsConfig, Sampler, WindowCut};
 pub use corpus::{Corpus, Utterance};
 pub use loader::{RecordingLoader, WindowBatch};
-pub(crate) use manifest::{LHOTSE, PATH};
+pub use manifest::{Lists, lists};
 pub use pieces::Pieces;
 pub use place::{Place, digest};
 pub use plan::Plan;

@@ -3,13 +3,12 @@
 use super::probe::SentenceProbing;
 use super::trained::column;
 use super::{TextConfig, TextModel, TextModelConfig, inspect, prepare};
-use crate::audio::{is_audio_name, is_foreign_name};
 use crate::config::{Preset, layers};
 use crate::data::plain;
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{Inspected, Job, Kind, Model, Options, Prepared, Probing, RunConfig};
 use crate::observer::Session;
-use crate::recordings::{LHOTSE, PATH};
+use crate::recordings::{Lists, lists};
 use std::io::{BufRead, Read};
 use std::path::Path;
 use toml::Table;
@@ -108,11 +107,11 @@ fn has_documents(path: &Path) -> Result<bool> {
     // A line that is cut off at a megabyte, or is not JSON, is reported when the text is read. Recordings have short lines.
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(&line) else { return Ok(line.len() >= 1 << 20) };
     let documents = ["text", "sentences"].iter().any(|key| json.get(key).is_some());
-    let recording = PATH.iter().chain(LHOTSE).any(|key| json.get(key).is_some());
-    // A transcript beside a recording is no document.
-    let audio = |name: &str| is_audio_name(Path::new(name)) || is_foreign_name(Path::new(name));
-    let transcript = PATH.iter().any(|key| json.get(key).and_then(serde_json::Value::as_str).is_some_and(audio));
-    let documents = documents && !transcript;
     let text = || json.as_object().is_some_and(|keys| keys.values().any(serde_json::Value::is_string));
-    Ok(json.is_string() || json.is_array() || documents || !recording && text())
+    Ok(match lists(&json) {
+        // A transcript beside a recording is no document.
+        Lists::Recording => false,
+        Lists::File => documents,
+        Lists::Nothing => json.is_string() || json.is_array() || documents || text(),
+    })
 }

@@ -1,12 +1,40 @@
 //! Manifests of JSON objects, one a line or all in one array: our own, NeMo's, and lhotse's recordings and cuts.
 
 use super::{DURATION, END, Entry, ID, Listed, PATH, Reading, SPEAKER, START};
+use crate::audio::{is_audio_name, is_foreign_name};
 use crate::error::Problem;
 use serde_json::{Map, Value};
+use std::path::Path;
 
 /// Keys of lhotse's recordings and cuts that repeat what the recording itself says.
 const LHOTSE: &[&str] =
     &["type", "sampling_rate", "num_samples", "channel_ids", "channel", "recording", "sources", "supervisions"];
+
+/// Keys of lhotse's lists that no text has.
+const OF_LHOTSE: &[&str] = &["recording", "recording_id", "sources", "supervisions"];
+
+/// What a line of JSON may list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lists {
+    /// A recording: it names a file of audio, or is lhotse's.
+    Recording,
+    /// Some file.
+    File,
+    /// None.
+    Nothing,
+}
+
+/// What a line of JSON lists, by its keys.
+pub fn lists(line: &Value) -> Lists {
+    let named = |name: &str| is_audio_name(Path::new(name)) || is_foreign_name(Path::new(name));
+    let files = || PATH.iter().filter_map(|key| line.get(key));
+    let lhotse = OF_LHOTSE.iter().any(|key| line.get(key).is_some());
+    match () {
+        () if lhotse || files().filter_map(Value::as_str).any(named) => Lists::Recording,
+        () if files().next().is_some() => Lists::File,
+        () => Lists::Nothing,
+    }
+}
 
 pub(super) fn read(reading: &Reading<'_>, text: &str) -> Listed {
     let mut listed = Listed { root: reading.beside.to_path_buf(), ..Listed::default() };
@@ -93,5 +121,26 @@ fn source(object: &Map<String, Value>) -> Result<String, String> {
         (kind, _) => {
             Err(format!("its recording is of lhotse's type {kind}, not a file; export the recordings to files"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn recordings_are_told_from_documents() {
+        for line in [
+            json!({"path": "a.wav", "text": "its transcript"}),
+            json!({"audio_filepath": "/x/a.OPUS", "duration": 1.5, "text": ""}),
+            json!({"id": "r", "sources": [{"type": "file", "source": "a.flac"}]}),
+            json!({"id": "s", "recording_id": "r", "start": 0.0, "duration": 1.0, "text": "its transcript"}),
+        ] {
+            assert_eq!(lists(&line), Lists::Recording, "{line}");
+        }
+        assert_eq!(lists(&json!({"file": "chapter1.html", "text": "It was"})), Lists::File);
+        assert_eq!(lists(&json!({"text": "a.wav is a file"})), Lists::Nothing);
+        assert_eq!(lists(&json!(["a.wav"])), Lists::Nothing);
     }
 }

@@ -14,20 +14,19 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Names of the recording's path, in JSON and as headers of columns.
-pub(crate) const PATH: &[&str] =
-    &["path", "audio_filepath", "audio_path", "audio", "wav", "file", "filename", "file_name"];
+const PATH: &[&str] = &["path", "audio_filepath", "audio_path", "audio", "wav", "file", "filename", "file_name"];
 /// Names of the speaker.
 const SPEAKER: &[&str] = &["speaker", "speaker_id", "client_id", "spk_id", "spk"];
 /// Names of the utterance's id.
 const ID: &[&str] = &["id", "ID", "utt_id", "utterance_id"];
-/// Keys of lhotse's lists that documents do not have.
-pub(crate) const LHOTSE: &[&str] = &["recording", "recording_id", "sources", "supervisions"];
 /// Names of the start of a section, in seconds.
 const START: &[&str] = &["start", "offset"];
 /// Names of its end, in seconds.
 const END: &[&str] = &["end"];
 /// Names of its length, in seconds.
 const DURATION: &[&str] = &["duration"];
+
+pub use json::{Lists, lists};
 
 /// What a manifest lists.
 #[derive(Debug, Default)]
