@@ -3,7 +3,7 @@
 use crate::config::{HeadsConfig, ObjectiveConfig};
 use crate::error::{Error, Result};
 use crate::nn::{Heads, Phase};
-use crate::objective::{PerStep, all_scores, draw_negatives, info_nce};
+use crate::objective::{PerStep, all_scores, draw_negatives, info_nce, info_nce_of};
 use crate::ops::scores::{Negatives, sampled_scores};
 use crate::seed::Stream;
 use candle_core::Tensor;
@@ -60,7 +60,8 @@ impl Contrast {
         };
         let scores = sampled_scores(&predictions, &latents.z, &negatives, self.scale)?;
         let Some(texts) = texts else {
-            return Ok((info_nce(&scores)?, negatives.number));
+            let repeats = self.themselves(&negatives, positions, frames, &scores)?;
+            return Ok((info_nce_of(&scores, Some(&repeats))?, negatives.number));
         };
         let (bars, fewest) = self.repetitions(&negatives, texts, positions, frames);
         let bars = Tensor::from_vec(bars, scores.shape(), scores.device())?.to_dtype(scores.dtype())?;
@@ -69,7 +70,28 @@ impl Contrast {
 
     /// InfoNCE of every step with given negatives, and without dropout.
     pub fn contrast_with(&self, latents: &Latents, negatives: &Negatives) -> Result<PerStep> {
-        info_nce(&sampled_scores(&self.predict(&latents.c, None)?, &latents.z, negatives, self.scale)?)
+        let scores = sampled_scores(&self.predict(&latents.c, None)?, &latents.z, negatives, self.scale)?;
+        let frames = latents.z.dim(1)?;
+        let repeats = self.themselves(negatives, self.positions(frames)?, frames, &scores)?;
+        info_nce_of(&scores, Some(&repeats))
+    }
+
+    /// How many negatives of each position and step are the true future itself: (B, P, K), on the device of the scores and in their type.
+    fn themselves(&self, negatives: &Negatives, positions: usize, frames: usize, scores: &Tensor) -> Result<Tensor> {
+        let n = negatives.number;
+        let mut counts = vec![0.0f32; negatives.rows.len() / n.max(1) * self.steps];
+        for (position, (rows, counts)) in
+            negatives.rows.chunks_exact(n.max(1)).zip(counts.chunks_exact_mut(self.steps)).enumerate()
+        {
+            let first = position / positions * frames + position % positions + 1;
+            for row in rows {
+                if let Some(count) = (*row as usize).checked_sub(first).and_then(|k| counts.get_mut(k)) {
+                    *count += 1.0;
+                }
+            }
+        }
+        let shape = &scores.dims()[..3];
+        Ok(Tensor::from_vec(counts, shape, scores.device())?.to_dtype(scores.dtype())?)
     }
 
     /// Predictions (B, P, K, D) of the positions whose K futures lie in the window.

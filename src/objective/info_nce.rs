@@ -18,14 +18,19 @@ pub struct PerStep {
     /// The fraction of positions whose true future scores highest, (K), without gradients.
     ///
     /// Those that tie share the hit, so a model whose scores are all equal is at chance, 1 / (N + 1). CPC_audio counts ties as correct: there, a
-    /// collapsed model has an accuracy of 1. A negative may be the true future itself; the two then share a hit as well.
+    /// collapsed model has an accuracy of 1. A negative that is the true future itself is not another that ties, so the two agree elsewhere.
     pub accuracy: Tensor,
 }
 
 /// InfoNCE of `scores` (B, P, K, 1 + N), the true future's score first.
 pub fn info_nce(scores: &Tensor) -> Result<PerStep> {
+    info_nce_of(scores, None)
+}
+
+/// As [`info_nce`]; `repeats` (B, P, K) is how many of the negatives are the true future itself.
+pub fn info_nce_of(scores: &Tensor, repeats: Option<&Tensor>) -> Result<PerStep> {
     let loss = first_is_true(scores)?.mean((0, 1))?;
-    let accuracy = hits::first_is_true(scores)?.mean((0, 1))?;
+    let accuracy = hits::first_is_true(scores, repeats)?.mean((0, 1))?;
     Ok(PerStep { loss, accuracy })
 }
 

@@ -136,7 +136,7 @@ impl OfImages for Dim {
             let scores = classifier.forward(&views.y)?;
             sum.add(self.cfg.labels, "labels_loss", &candle_nn::loss::cross_entropy(&scores, labels)?)?;
             let truth = scores.gather(&labels.to_dtype(DType::U32)?.unsqueeze(1)?, 1)?;
-            let right = hits::composed(&scores.detach(), &truth.detach())?;
+            let right = hits::composed(&scores.detach(), &truth.detach(), None)?;
             sum.figures.push(("labels_accuracy", right.mean_all()?.detach()));
         }
         // The loss that is reported and compared excludes the prior's: an adversary's success carries no information about the encoder.
