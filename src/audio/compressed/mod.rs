@@ -105,17 +105,22 @@ impl Stream {
             Container::Wav => WavReader::try_new(source, options).map(|r| Box::new(r) as _),
         };
         let demuxer = demuxer.map_err(|e| words(&e))?;
-        let audio = |t: &&Track| parameters(t).is_some();
-        let read = |t: &&Track| parameters(t).is_some_and(|p| decoder(p, container).is_ok());
-        let track = demuxer.tracks().iter().find(read).or_else(|| demuxer.tracks().iter().find(audio));
+        let audio: Vec<&Track> = demuxer.tracks().iter().filter(|t| parameters(t).is_some()).collect();
+        // A window of training opens its file too, so decoders are made only to choose among several tracks.
+        let read = |t: &&&Track| parameters(t).is_some_and(|p| decoder(p, container).is_ok());
+        let track = if audio.len() > 1 { audio.iter().find(read).or(audio.first()) } else { audio.first() };
         let Some(track) = track.map(|t| t.id) else {
             return Err(match container {
                 Container::Ogg => not_decoded("an Ogg file of a codec that is not known (Speex?)"),
                 _ => "holds no audio; leave it out".into(),
             });
         };
-        let stream = Stream { container, demuxer, track };
-        // Say at once what cannot be decoded.
+        Ok(Stream { container, demuxer, track })
+    }
+
+    /// As [`Stream::open`]; what cannot be decoded is an error at once.
+    fn probed(input: Input, bytes: (u64, u64), container: Container) -> Result<Self, String> {
+        let stream = Stream::open(input, bytes, container)?;
         stream.decoder().map(drop)?;
         Ok(stream)
     }

@@ -24,7 +24,7 @@ pub(in crate::audio) fn flac(
     input: Input,
     bytes: Bytes,
 ) -> Result<AudioInfo, String> {
-    let mut stream = Stream::open(input, bytes, Container::Flac)?;
+    let mut stream = Stream::probed(input, bytes, Container::Flac)?;
     let frames = match stream.header().2 {
         Some(frames) => {
             // The last packet must exist if the header gives a length. A seek can also fail in a good file, so the packets
@@ -49,7 +49,7 @@ pub(in crate::audio) fn mp3(mut input: Input, bytes: Bytes) -> Result<AudioInfo,
     let mut head = Vec::new();
     (&mut input).take(1024).read_to_end(&mut head).map_err(unreadable)?;
     let tag = tag::find(&head).unwrap_or_default();
-    let mut stream = Stream::open(input, bytes, Container::Mpeg).map_err(|what| match what {
+    let mut stream = Stream::probed(input, bytes, Container::Mpeg).map_err(|what| match what {
         what if what.starts_with("truncated") => "is not audio: it contains no MP3 frames".into(),
         what => what,
     })?;
@@ -75,7 +75,7 @@ pub(in crate::audio) fn mp3(mut input: Input, bytes: Bytes) -> Result<AudioInfo,
 /// Vorbis or FLAC in Ogg.
 pub(in crate::audio) fn ogg(mut input: Input, bytes: Bytes) -> Result<AudioInfo, String> {
     let tail = pages::tail(&mut input).map_err(unreadable)?;
-    let mut stream = Stream::open(input, bytes, Container::Ogg)?;
+    let mut stream = Stream::probed(input, bytes, Container::Ogg)?;
     let tail = tail.ok_or("damaged: no Ogg page at its end")?;
     if !tail.whole {
         return Err("truncated: its last page is missing or incomplete; copy it again".into());

@@ -25,7 +25,7 @@ const TAILS: [[u8; 14]; 2] = [
     [0, 0, 0x21, 0x07, 0xd3, 0x11, 0x86, 0x44, 0xc8, 0xc1, 0xca, 0, 0, 0],
 ];
 
-/// The identifiers of W64 end with these bytes, and those of its chunks with the second.
+/// The identifier of the outermost chunk of a W64, without its first four bytes, which are `riff`.
 const W64_RIFF: [u8; 12] = [0x2e, 0x91, 0xcf, 0x11, 0xa5, 0xd6, 0x28, 0xdb, 0x04, 0xc1, 0, 0];
 
 /// Reads the header of the WAV `input`. On failure, returns what is wrong and what to do.
@@ -278,7 +278,7 @@ impl Format {
 
 /// Whether the first bytes are those of a W64.
 pub(in crate::audio) fn is_w64(first: &[u8]) -> bool {
-    first.starts_with(b"riff") && first.get(4..14) == Some(&W64_RIFF[..10])
+    first.starts_with(b"riff") && first.get(4..16) == Some(&W64_RIFF)
 }
 
 fn not_read(what: &str) -> String {
