@@ -4,7 +4,7 @@
 //! SHA-256 of its bytes. A recording of the same name that is another one is therefore made again. `index.json` says that the directory is
 //! complete only when everything is; then the journal is removed. One process at a time writes to a directory.
 
-use super::index::{Index, Indexed, LayerInfo, Made, Source};
+use super::index::{Index, Indexed, LayerInfo, Made, Source, must_be_empty};
 use crate::durable::{self, Lock};
 use crate::error::{Error, Problem, Result};
 use parking_lot::Mutex;
@@ -62,15 +62,7 @@ impl FeatureDirectory {
                     "choose another --out, or remove that directory",
                 ));
             }
-            None => {
-                let entries = fs::read_dir(dir).map_err(Error::io(dir, "read"))?;
-                if entries.flatten().any(|entry| !durable::is_lock(&entry.file_name())) {
-                    return Err(Error::usage(
-                        format!("{} is not empty, and contains no features", dir.display()),
-                        "choose an empty or new directory for --out",
-                    ));
-                }
-            }
+            None => must_be_empty(dir)?,
         }
         let lock = durable::lock(dir)?;
         let parts = made.layers.iter().map(|layer| match made.format.separate() {
@@ -97,7 +89,8 @@ impl FeatureDirectory {
     }
 
     /// For each wanted utterance, what was finished under its name before, if it was made of the same recording. `digest` computes the SHA-256
-    /// of a wanted utterance's recording. Afterwards the directory is marked as incomplete.
+    /// of a wanted utterance's recording. Nothing is written; what is left over are the utterances of other inputs, which [`FeatureDirectory::end`]
+    /// keeps.
     ///
     /// # Errors
     /// A name is that of an utterance of another input. The format is one file for all, and there are utterances of other inputs.
@@ -215,15 +208,17 @@ impl FeatureDirectory {
         }
     }
 
-    /// Joins the parts if the format is a single file, and writes the index: the utterances of other inputs, then `utterances`.
+    /// Joins the parts if the format is a single file, and writes the index: the utterances of other inputs, then `utterances`. A line of
+    /// `left_out` is `place: what`, with the place as [`Source::recording`]; lines of before about other places are kept.
     ///
     /// # Errors
     /// The disk refuses.
     pub fn end(self, utterances: Vec<Indexed>, left_out: Vec<String>) -> Result<Index> {
-        let places: HashSet<&str> =
-            utterances.iter().filter_map(|u| Some(u.source.as_ref()?.recording.as_str())).collect();
-        let still = |line: &&String| !left_out.contains(line) && !places.iter().any(|place| line.starts_with(place));
-        let left_out: Vec<String> = self.left_out.iter().filter(still).chain(&left_out).cloned().collect();
+        let place = |line: &'_ String| line.split_once(": ").map_or(line.clone(), |(place, _)| place.to_string());
+        let recordings = utterances.iter().filter_map(|u| Some(u.source.as_ref()?.recording.clone()));
+        let now: HashSet<String> = recordings.chain(left_out.iter().map(place)).collect();
+        let others = self.left_out.iter().filter(|line| !now.contains(&place(line)));
+        let left_out: Vec<String> = others.chain(&left_out).cloned().collect();
         let mut index = self.index(true, self.finished.iter().cloned().chain(utterances).collect(), left_out);
         if !self.made.format.separate() {
             for (layer, folder) in self.made.layers.iter().zip(&self.parts) {

@@ -121,6 +121,25 @@ pub struct Index {
     pub utterances: Vec<Indexed>,
 }
 
+/// Refuses a directory without an index that is not empty.
+///
+/// # Errors
+/// It has files, or cannot be read.
+pub(super) fn must_be_empty(dir: &Path) -> Result<()> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(Error::io(dir, "read")(e)),
+    };
+    match entries.flatten().all(|entry| durable::is_lock(&entry.file_name())) {
+        true => Ok(()),
+        false => Err(Error::usage(
+            format!("{} is not empty, and contains no features", dir.display()),
+            "choose an empty or new directory for --out",
+        )),
+    }
+}
+
 impl Index {
     /// Reads the index of a directory, if there is one.
     ///

@@ -1,7 +1,6 @@
 //! Directories that one command fills at once, for kinds whose extractions are short: they hold what that command wrote, and nothing else.
 
-use super::index::FILE_NAME;
-use crate::durable;
+use super::index::{FILE_NAME, must_be_empty};
 use crate::error::{Error, Result};
 use serde_json::Value;
 use std::fs;
@@ -22,18 +21,9 @@ pub fn inputs<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
 /// # Errors
 /// The directory holds something else; its index cannot be read.
 pub fn replaceable(dir: &Path, model_sha256: &str, inputs: &[String]) -> Result<()> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries.flatten().filter(|entry| !durable::is_lock(&entry.file_name())).count(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => 0,
-        Err(e) => return Err(Error::io(dir, "read")(e)),
-    };
-    if entries == 0 {
-        return Ok(());
-    }
     let file = dir.join(FILE_NAME);
     if !file.exists() {
-        let what = format!("{} is not empty, and contains no features", dir.display());
-        return Err(Error::usage(what, "choose an empty or new directory for --out"));
+        return must_be_empty(dir);
     }
     let text = fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
     let index: Value = serde_json::from_str(&text).unwrap_or_default();

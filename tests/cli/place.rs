@@ -50,6 +50,16 @@ pub fn recording(file: &str) -> PathBuf {
 
 /// Writes a recording of a tone with varying loudness.
 pub fn wav(path: &Path, seconds: f64, pitch: f64) {
+    let sample = |i: usize| {
+        let t = i as f64 / 16_000.0;
+        let wave = (t * pitch * TAU).sin() * (t * 3.0 * TAU).sin() + 0.1 * ((i * 7919 % 1000) as f64 / 1000.0 - 0.5);
+        (wave * 12_000.0) as i16
+    };
+    samples(path, (0..(seconds * 16_000.0) as usize).map(sample));
+}
+
+/// Writes a recording of these samples, 16,000 a second.
+pub fn samples(path: &Path, samples: impl Iterator<Item = i16>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let spec = hound::WavSpec {
         channels: 1,
@@ -58,11 +68,7 @@ pub fn wav(path: &Path, seconds: f64, pitch: f64) {
         sample_format: hound::SampleFormat::Int,
     };
     let mut file = hound::WavWriter::create(path, spec).unwrap();
-    for i in 0..(seconds * 16_000.0) as usize {
-        let t = i as f64 / 16_000.0;
-        let wave = (t * pitch * TAU).sin() * (t * 3.0 * TAU).sin() + 0.1 * ((i * 7919 % 1000) as f64 / 1000.0 - 0.5);
-        file.write_sample((wave * 12_000.0) as i16).unwrap();
-    }
+    samples.for_each(|sample| file.write_sample(sample).unwrap());
     file.finalize().unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! Recordings and lists that people have trouble with elsewhere: nothing of them is silently wrong.
 
-use super::place::{Place, recording, wav};
+use super::place::{Place, recording, samples, wav};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -81,6 +81,23 @@ fn what_other_inputs_gave_is_kept_or_the_command_is_refused() {
             fs::remove_file(place.at("corpus/s1/s1-9.wav")).unwrap();
         }
     }
+}
+
+#[test]
+fn what_was_left_out_is_said_as_long_as_it_is() {
+    let place = Place::with_model();
+    let left_out = || index(&place, "features")["left_out"].as_array().unwrap().clone();
+    fs::write(place.at("corpus/s1/bad.wav"), "x").unwrap();
+    for input in ["corpus", "corpus", "./corpus"] {
+        place.ok(&format!("extract model {input} --out features --on-bad-file skip"));
+        assert_eq!(left_out().len(), 1, "{:?}", left_out());
+    }
+    wav(&place.at("more/a.wav"), 1.0, 200.0);
+    place.ok("extract model more --out features");
+    assert!(left_out()[0].as_str().unwrap().contains("corpus/s1/bad.wav: is not audio"), "{:?}", left_out());
+    wav(&place.at("corpus/s1/bad.wav"), 1.0, 200.0);
+    place.ok("extract model corpus --out features");
+    assert!(left_out().is_empty(), "{:?}", left_out());
 }
 
 #[test]
@@ -319,17 +336,7 @@ fn a_file_in_the_pipe_is_not_taken_for_samples() {
 fn silence_is_at_chance_and_is_named() {
     let place = Place::new();
     for name in ["s1/a", "s1/b", "s2/c", "s2/d"] {
-        let path = place.at(&format!("silence/{name}.wav"));
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let spec = hound::WavSpec {
-            channels: 1,
-            sample_rate: 16_000,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
-        let mut file = hound::WavWriter::create(path, spec).unwrap();
-        (0..64_000).for_each(|_| file.write_sample(0i16).unwrap());
-        file.finalize().unwrap();
+        samples(&place.at(&format!("silence/{name}.wav")), std::iter::repeat_n(0, 64_000));
     }
     let told = place.ok("info silence");
     assert!(told.contains("remarks    4") && told.contains("a.wav: is digital silence: all samples are 0"), "{told}");

@@ -96,7 +96,9 @@ pub fn extract(
     if done.is_empty() {
         return Err(Error::BadFiles(problems));
     }
-    directory.end(done, problems.iter().map(ToString::to_string).collect())
+    let place = |at: &str| std::path::absolute(at).map_or(at.to_string(), |path| path.display().to_string());
+    let left_out = problems.iter().map(|problem| Problem::new(place(&problem.at), &problem.what).to_string());
+    directory.end(done, left_out.collect())
 }
 
 /// Extracts features of samples from any source, such as standard input, as the only utterance of a directory.
