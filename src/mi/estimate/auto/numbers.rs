@@ -161,12 +161,17 @@ impl<'a> Found<'a> {
         settings: &'a Settings,
     ) -> Result<Found<'a>> {
         let mut candidates = Vec::new();
-        for (which, name) in ["normal copula", "t copula"].into_iter().enumerate() {
-            let Some(held_out) = base.means[which] else { continue };
-            let nats = if closed { of_copula(ranked, which == 1, alike, Estimator::Auto)?.nats } else { held_out };
+        let fitted = |student| of_copula(ranked, student, alike, Estimator::Auto);
+        let mut chosen = fitted(base.student_is_better)?;
+        for (student, name) in [(false, "normal copula"), (true, "t copula")] {
+            let Some(held_out) = base.means[usize::from(student)] else { continue };
+            let nats = match (closed, student == base.student_is_better) {
+                (true, true) => chosen.nats,
+                (true, false) => fitted(student)?.nats,
+                (false, _) => held_out,
+            };
             candidates.push(Candidate { name: name.into(), held_out: Some(held_out), nats });
         }
-        let mut chosen = of_copula(ranked, base.student_is_better, alike, Estimator::Auto)?;
         if !closed {
             let values: Vec<f64> = base.parts.iter().map(|part| part.1).collect();
             let null = error_of(chosen.ci95);
