@@ -13,6 +13,23 @@ pub(crate) fn tone(n: u64) -> i16 {
     (16_384.0 * (std::f64::consts::TAU * 1000.0 * n as f64 / 16_000.0).sin() + 0.5).floor() as i16 + noise as i16 - 128
 }
 
+/// The files of every kind that is read.
+pub(crate) const FILES: [&str; 13] = [
+    "tone.flac",
+    "stereo.flac",
+    "tone.mp3",
+    "untagged.mp3",
+    "tone.ogg",
+    "tone.m4a",
+    "tone.aac",
+    "tone.webm",
+    "alac.m4a",
+    "alac.caf",
+    "pcm.caf",
+    "flac.oga",
+    "ima.wav",
+];
+
 /// Sample `n` of the recording that most files in `tests/audio` were made of, times 32768.
 pub(crate) fn clean(n: u64) -> i16 {
     (16_384.0 * (std::f64::consts::TAU * 1000.0 * n as f64 / 16_000.0).sin() + 0.5).floor() as i16

@@ -158,7 +158,7 @@ fn sensible(info: AudioInfo) -> Result<AudioInfo, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::fixtures::{fixture, wav};
+    use crate::audio::fixtures::{FILES, fixture, wav};
     use crate::audio::read;
     use proptest::prelude::*;
 
@@ -365,18 +365,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let sound = dir.path().join("sound.wav");
         wav(&sound, 22_050, 2, 900, |n, c| (n * 77) as i16 ^ c as i16);
-        let names = [
-            "tone.flac",
-            "stereo.flac",
-            "tone.mp3",
-            "untagged.mp3",
-            "tone.ogg",
-            "tone.m4a",
-            "tone.webm",
-            "alac.caf",
-            "ima.wav",
-        ];
-        let files: Vec<_> = names.map(fixture).into();
+        let files: Vec<_> = FILES.map(fixture).into();
         let files: Vec<_> = files.into_iter().chain([sound]).map(|p| std::fs::read(p).unwrap()).collect();
         let path = dir.path().join("damaged.mp3");
         let strategy = (0..files.len(), 0u8..10, 0.0..1.0f64, 0usize..300, any::<u8>(), 0.0..1.0f64);

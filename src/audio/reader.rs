@@ -130,7 +130,7 @@ fn native(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::fixtures::{clean, fixture, tone, wav};
+    use crate::audio::fixtures::{FILES, clean, fixture, tone, wav};
     use crate::audio::{Format, probe};
     use proptest::prelude::*;
     use std::f64::consts::TAU;
@@ -288,26 +288,10 @@ mod tests {
         }
     }
 
-    const KINDS: [&str; 13] = [
-        "tone.flac",
-        "stereo.flac",
-        "tone.mp3",
-        "untagged.mp3",
-        "tone.ogg",
-        "tone.m4a",
-        "tone.aac",
-        "tone.webm",
-        "alac.m4a",
-        "alac.caf",
-        "pcm.caf",
-        "flac.oga",
-        "ima.wav",
-    ];
-
     /// Files of each format with their whole content, at the native rate and at other rates.
     fn all_kinds() -> Vec<(std::path::PathBuf, AudioInfo, u32, Vec<f32>)> {
         let mut kinds = Vec::new();
-        for name in KINDS {
+        for name in FILES {
             let path = fixture(name);
             let info = probe(&path).unwrap();
             for rate in [info.rate, 16_000, 44_100] {
