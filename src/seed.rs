@@ -27,6 +27,22 @@ impl Stream {
         self.0.next_u64()
     }
 
+    /// The key of the cipher whose words are the numbers.
+    pub fn key(&self) -> [u32; 8] {
+        let seed = self.0.get_seed();
+        std::array::from_fn(|i| u32::from_le_bytes([seed[4 * i], seed[4 * i + 1], seed[4 * i + 2], seed[4 * i + 3]]))
+    }
+
+    /// Whether nothing has been drawn.
+    pub fn is_at_its_start(&self) -> bool {
+        self.0.get_word_pos() == 0
+    }
+
+    /// Passes over `n` draws of 32 bits, such as those of [`below`](Self::below).
+    pub fn skip(&mut self, n: usize) {
+        self.0.set_word_pos(self.0.get_word_pos() + n as u128);
+    }
+
     /// A uniform integer in `0..n`, with negligible bias (Lemire's multiplication on 32 bits); 0 if `n` is 0.
     pub fn below(&mut self, n: u32) -> u32 {
         ((u64::from(self.0.next_u32()) * u64::from(n)) >> 32) as u32

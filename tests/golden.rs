@@ -7,7 +7,7 @@ use cpc::config::{HeadsKind, NormKind, ScoreKind, TrainConfig};
 use cpc::kinds::audio::{AudioModel, AudioModelConfig, CpcAudio};
 use cpc::model::Latents;
 use cpc::nn::{ContextKind, Optimizer, ParamStore, Phase};
-use cpc::ops::scores::Negatives;
+use cpc::ops::negatives::Negatives;
 use cpc::weights::read_tensors;
 use std::path::PathBuf;
 
@@ -68,7 +68,7 @@ impl Case {
     fn negatives(drawn: &Tensor) -> Negatives {
         let number = drawn.dim(1).unwrap();
         let rows = drawn.transpose(1, 2).unwrap().to_dtype(DType::U32).unwrap();
-        Negatives { rows: rows.flatten_all().unwrap().to_vec1::<u32>().unwrap().into(), number }
+        Negatives::of(rows.flatten_all().unwrap().to_vec1::<u32>().unwrap(), number)
     }
 }
 

@@ -4,7 +4,9 @@ use crate::config::{HeadsConfig, ObjectiveConfig};
 use crate::error::{Error, Result};
 use crate::nn::{Heads, Phase};
 use crate::objective::{PerStep, all_scores, draw_negatives, info_nce, info_nce_of};
-use crate::ops::scores::{Negatives, sampled_scores};
+use crate::ops::negatives::{Negatives, repeats};
+use crate::ops::rows::first;
+use crate::ops::scores::sampled_scores;
 use crate::seed::Stream;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
@@ -51,7 +53,7 @@ impl Contrast {
         let positions = self.positions(frames)?;
         let negatives = match objective.num_negatives {
             0 => None,
-            _ => Some(draw_negatives(objective, batch, positions, frames, stream)),
+            _ => Some(draw_negatives(objective, batch, positions, frames, stream, latents.z.device())?),
         };
         let predictions = self.predict(&latents.c, (phase == Phase::Train).then_some(stream))?;
         let Some(negatives) = negatives else {
@@ -60,10 +62,9 @@ impl Contrast {
         };
         let scores = sampled_scores(&predictions, &latents.z, &negatives, self.scale)?;
         let Some(texts) = texts else {
-            let repeats = self.themselves(&negatives, positions, frames, &scores)?;
-            return Ok((info_nce_of(&scores, Some(&repeats))?, negatives.number));
+            return Ok((self.info_nce_of(&scores, &negatives, frames)?, negatives.number()));
         };
-        let (bars, fewest) = self.repetitions(&negatives, texts, positions, frames);
+        let (bars, fewest) = self.repetitions(&negatives, texts, positions, frames)?;
         let bars = Tensor::from_vec(bars, scores.shape(), scores.device())?.to_dtype(scores.dtype())?;
         Ok((info_nce(&(scores + bars)?)?, fewest))
     }
@@ -71,32 +72,18 @@ impl Contrast {
     /// InfoNCE of every step with given negatives, and without dropout.
     pub fn contrast_with(&self, latents: &Latents, negatives: &Negatives) -> Result<PerStep> {
         let scores = sampled_scores(&self.predict(&latents.c, None)?, &latents.z, negatives, self.scale)?;
-        let frames = latents.z.dim(1)?;
-        let repeats = self.themselves(negatives, self.positions(frames)?, frames, &scores)?;
-        info_nce_of(&scores, Some(&repeats))
+        self.info_nce_of(&scores, negatives, latents.z.dim(1)?)
     }
 
-    /// How many negatives of each position and step are the true future itself: (B, P, K), on the device of the scores and in their type.
-    fn themselves(&self, negatives: &Negatives, positions: usize, frames: usize, scores: &Tensor) -> Result<Tensor> {
-        let n = negatives.number;
-        let mut counts = vec![0.0f32; negatives.rows.len() / n.max(1) * self.steps];
-        for (position, (rows, counts)) in
-            negatives.rows.chunks_exact(n.max(1)).zip(counts.chunks_exact_mut(self.steps)).enumerate()
-        {
-            let first = position / positions * frames + position % positions + 1;
-            for row in rows {
-                if let Some(count) = (*row as usize).checked_sub(first).and_then(|k| counts.get_mut(k)) {
-                    *count += 1.0;
-                }
-            }
-        }
-        let shape = &scores.dims()[..3];
-        Ok(Tensor::from_vec(counts, shape, scores.device())?.to_dtype(scores.dtype())?)
+    /// InfoNCE of sampled scores, where negatives that are the true future itself do not tie with it.
+    fn info_nce_of(&self, scores: &Tensor, negatives: &Negatives, frames: usize) -> Result<PerStep> {
+        let repeats = repeats(negatives, scores.dim(0)?, frames, self.steps, scores.device())?;
+        info_nce_of(scores, Some(&repeats.to_dtype(scores.dtype())?))
     }
 
     /// Predictions (B, P, K, D) of the positions whose K futures lie in the window.
     fn predict(&self, c: &Tensor, dropout: Option<&mut Stream>) -> Result<Tensor> {
-        self.heads.forward(&c.narrow(1, 0, self.positions(c.dim(1)?)?)?, dropout)
+        self.heads.forward(&first(c, self.positions(c.dim(1)?)?)?, dropout)
     }
 
     fn positions(&self, frames: usize) -> Result<usize> {
@@ -110,10 +97,16 @@ impl Contrast {
 
     /// The terms to add to sampled scores (B, P, K, 1 + N): -1e9 for negatives that repeat the true future, 0 elsewhere. Also the smallest
     /// number of negatives that any position keeps.
-    fn repetitions(&self, negatives: &Negatives, texts: &[u32], positions: usize, frames: usize) -> (Vec<f32>, usize) {
-        let (n, mut fewest) = (negatives.number, negatives.number);
-        let mut add = Vec::with_capacity(negatives.rows.len() / n * self.steps * (1 + n));
-        for (position, rows) in negatives.rows.chunks_exact(n).enumerate() {
+    fn repetitions(
+        &self,
+        negatives: &Negatives,
+        texts: &[u32],
+        positions: usize,
+        frames: usize,
+    ) -> Result<(Vec<f32>, usize)> {
+        let (n, mut fewest) = (negatives.number(), negatives.number());
+        let mut add = Vec::with_capacity(negatives.positions() * self.steps * (1 + n));
+        for (position, rows) in negatives.rows()?.chunks_exact(n).enumerate() {
             for k in 1..=self.steps {
                 let future = texts.get(position / positions * frames + position % positions + k);
                 let repeats = |row: &u32| texts.get(*row as usize) == future;
@@ -122,6 +115,6 @@ impl Contrast {
                 fewest = fewest.min(rows.iter().filter(|row| !repeats(row)).count());
             }
         }
-        (add, fewest)
+        Ok((add, fewest))
     }
 }

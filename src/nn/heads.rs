@@ -4,6 +4,7 @@ use crate::config::{HeadsConfig, HeadsKind};
 use crate::error::{Error, Result};
 use crate::nn::store::uniform_by_fan_in;
 use crate::nn::transformer::Transformer;
+use crate::ops::linear::{linear, product};
 use crate::seed::Stream;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
@@ -57,10 +58,11 @@ impl Heads {
                 let (batch, time, hidden) = c.dims3()?;
                 let all = Tensor::cat(weights, 0)?; // (K*D, H), for one product
                 let latent = all.dim(0)? / weights.len();
-                let mut p = c.contiguous()?.reshape((batch * time, hidden))?.matmul(&all.t()?)?;
-                if let Some(bias) = bias {
-                    p = p.broadcast_add(&Tensor::cat(bias, 0)?)?;
-                }
+                let c = c.contiguous()?.reshape((batch * time, hidden))?;
+                let p = match bias {
+                    Some(bias) => linear(&c, &all, &Tensor::cat(bias, 0)?, false)?,
+                    None => product(&c, &all)?,
+                };
                 Ok(p.reshape((batch, time, weights.len(), latent))?)
             }
             HeadLayers::Transformer(layers) => {

@@ -7,9 +7,9 @@
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::error::{Error, Result};
 use crate::nn::{EmbeddingRows, ParamStore};
-use crate::ops::adam::AdamStep;
+use crate::ops::adam::{self, AdamStep};
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Tensor, Var};
+use candle_core::{Tensor, Var};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -78,12 +78,15 @@ pub struct Gradients(Vec<Option<Grad>>);
 impl Gradients {
     /// The global norm, a scalar on the device of the gradients.
     pub fn norm(&self) -> Result<Tensor> {
-        let squares = self.0.iter().flatten().map(|g| g.values().sqr()?.sum_all());
-        let squares = squares.collect::<candle_core::Result<Vec<_>>>()?;
-        if squares.is_empty() {
+        Ok(self.norm_and_factor(1.0, 0.0)?.0.reshape(())?)
+    }
+
+    fn norm_and_factor(&self, scale: f64, clip: f64) -> Result<(Tensor, Tensor)> {
+        let grads: Vec<&Tensor> = self.0.iter().flatten().map(Grad::values).collect();
+        if grads.is_empty() {
             return Err(Error::failed("no parameter has a gradient", "report this as a bug in cpc"));
         }
-        Ok(Tensor::stack(&squares, 0)?.sum_all()?.sqrt()?)
+        adam::norm(&grads, scale, clip)
     }
 
     /// Adds another batch's gradients.
@@ -130,11 +133,10 @@ impl Optimizer {
     /// `cfg.clip_norm` if it is above 0. Nothing is read back to the host.
     pub fn step(&mut self, grads: &Gradients, scale: f64, lr: f64, cfg: &TrainConfig) -> Result<()> {
         let Some(first) = self.slots.first() else { return Ok(()) };
-        let mut factor = Tensor::full(scale as f32, 1, first.param.device())?;
-        if cfg.clip_norm > 0.0 {
-            let norm = (grads.norm()?.to_dtype(DType::F32)?.reshape(1)? * scale)?;
-            factor = (factor * ((norm + 1e-6)?.recip()? * cfg.clip_norm)?.minimum(1.0)?)?;
-        }
+        let factor = match cfg.clip_norm > 0.0 {
+            true => grads.norm_and_factor(scale, cfg.clip_norm)?.1,
+            false => Tensor::full(scale as f32, 1, first.param.device())?,
+        };
         self.steps += 1;
         let adam = AdamStep {
             lr,
@@ -144,14 +146,17 @@ impl Optimizer {
             decay: if cfg.optimizer == OptimizerKind::Adamw { cfg.weight_decay } else { 0.0 },
             step: self.before + self.steps,
         };
+        let mut whole = Vec::new();
         for (slot, grad) in self.slots.iter().zip(&grads.0) {
             match grad {
-                Some(Grad::Whole(grad)) => adam.apply(&slot.param, &slot.m, &slot.v, grad, &factor)?,
+                Some(Grad::Whole(grad)) => {
+                    whole.push((adam::Slot { param: &slot.param, m: &slot.m, v: &slot.v }, grad));
+                }
                 Some(Grad::Rows(ids, grad)) => adam.apply_rows(&slot.param, &slot.m, &slot.v, ids, grad, &factor)?,
                 None => {}
             }
         }
-        Ok(())
+        adam.apply_all(&whole, &factor)
     }
 
     /// The state: moments as `m.<name>` and `v.<name>`.
@@ -197,7 +202,7 @@ mod tests {
     use super::*;
     use crate::nn::Embedding;
     use crate::ops::check::random;
-    use candle_core::Device;
+    use candle_core::{DType, Device};
     use candle_nn::Init;
 
     fn stepped(clip_norm: f64) -> Vec<f32> {

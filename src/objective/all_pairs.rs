@@ -47,7 +47,8 @@ pub fn all_scores(
 mod tests {
     use super::*;
     use crate::ops::check::{finite_differences, random};
-    use crate::ops::scores::{Negatives, composed};
+    use crate::ops::negatives::Negatives;
+    use crate::ops::scores::composed;
 
     #[test]
     fn equal_the_sampled_scores_of_every_allowed_row() {
@@ -56,7 +57,7 @@ mod tests {
         for from in [NegativesFrom::Batch, NegativesFrom::SameSequence, NegativesFrom::OtherSequences] {
             let (scores, fewest) = all_scores(&p, &z, from, None, 0.5).unwrap();
             let every: Vec<u32> = (0..batch * positions).flat_map(|_| 0..(batch * time) as u32).collect();
-            let negatives = Negatives { rows: every.into(), number: batch * time };
+            let negatives = Negatives::of(every, batch * time);
             let want = composed(&p, &z, &negatives, 0.5).unwrap();
             let rows = |t: &Tensor| t.flatten_to(2).unwrap().to_vec2::<f64>().unwrap();
             for (i, (got, want)) in rows(&scores).iter().zip(rows(&want)).enumerate() {

@@ -8,6 +8,7 @@
 use crate::error::Result;
 use crate::ops::cross_entropy::first_is_true;
 use crate::ops::hits;
+use crate::ops::rows::mean;
 use candle_core::Tensor;
 
 /// Loss and accuracy of every step k, on the scores' device.
@@ -29,8 +30,8 @@ pub fn info_nce(scores: &Tensor) -> Result<PerStep> {
 
 /// As [`info_nce`]; `repeats` (B, P, K) is how many of the negatives are the true future itself.
 pub fn info_nce_of(scores: &Tensor, repeats: Option<&Tensor>) -> Result<PerStep> {
-    let loss = first_is_true(scores)?.mean((0, 1))?;
-    let accuracy = hits::first_is_true(scores, repeats)?.mean((0, 1))?;
+    let loss = mean(&first_is_true(scores)?)?;
+    let accuracy = mean(&hits::first_is_true(scores, repeats)?)?;
     Ok(PerStep { loss, accuracy })
 }
 

@@ -1,46 +1,49 @@
 //! The latents that a prediction is contrasted with.
 
 use crate::config::{NegativesFrom, ObjectiveConfig};
-use crate::ops::scores::Negatives;
+use crate::error::Result;
+use crate::ops::negatives::{Draws, Negatives};
 use crate::seed::Stream;
+use candle_core::Device;
 
 /// Draws N negatives for each of `positions` positions of `batch` windows of `frames` latents. Draws are uniform and with replacement,
 /// from the latents that the configuration allows. Negatives are row indices into the flattened z (B*T, D).
 ///
 /// With `exclude_positive` a position never draws the `frames - positions` frames after it in its own window, which it has to predict.
 /// If no latents are left to draw from (one window and `other-sequences`), they are drawn from the whole batch.
-pub fn draw(cfg: &ObjectiveConfig, batch: usize, positions: usize, frames: usize, stream: &mut Stream) -> Negatives {
-    let steps = frames - positions;
-    let n = cfg.num_negatives;
-    let mut rows = Vec::with_capacity(batch * positions * n);
-    let from = if batch < 2 && cfg.negatives_from == NegativesFrom::OtherSequences {
-        NegativesFrom::Batch
-    } else {
-        cfg.negatives_from
+///
+/// # Errors
+/// Only errors of the device on which they are drawn.
+pub fn draw(
+    cfg: &ObjectiveConfig,
+    batch: usize,
+    positions: usize,
+    frames: usize,
+    stream: &mut Stream,
+    device: &Device,
+) -> Result<Negatives> {
+    let (steps, all) = (frames - positions, batch * frames);
+    let mut draws = Draws {
+        batch,
+        positions,
+        frames,
+        number: cfg.num_negatives,
+        range: all as u32,
+        from_own: false,
+        by_position: true,
+        excluded: 0,
     };
-    for item in 0..batch {
-        for t in 0..positions {
-            // An index among the allowed candidates is drawn, and then shifted past the excluded latents.
-            let own = item * frames;
-            for _ in 0..n {
-                let row = match from {
-                    NegativesFrom::OtherSequences => {
-                        let drawn = stream.below(((batch - 1) * frames) as u32) as usize;
-                        if drawn < own { drawn } else { drawn + frames }
-                    }
-                    NegativesFrom::Batch | NegativesFrom::SameSequence => {
-                        let (first, all) =
-                            if from == NegativesFrom::Batch { (0, batch * frames) } else { (own, frames) };
-                        let out = if cfg.exclude_positive && all > steps { steps } else { 0 };
-                        let drawn = first + stream.below((all - out) as u32) as usize;
-                        if drawn <= own + t { drawn } else { drawn + out }
-                    }
-                };
-                rows.push(row as u32);
-            }
-        }
+    if cfg.negatives_from == NegativesFrom::OtherSequences && batch > 1 {
+        draws.by_position = false;
+        draws.excluded = frames as u32;
+    } else {
+        draws.from_own = cfg.negatives_from == NegativesFrom::SameSequence;
+        let from = if draws.from_own { frames } else { all };
+        draws.excluded = if cfg.exclude_positive && from > steps { steps as u32 } else { 0 };
+        draws.range = from as u32;
     }
-    Negatives { rows: rows.into(), number: n }
+    draws.range -= draws.excluded;
+    draws.draw(stream, device)
 }
 
 #[cfg(test)]
@@ -51,9 +54,9 @@ mod tests {
 
     fn drawn(from: NegativesFrom, exclude_positive: bool) -> Vec<BTreeSet<u32>> {
         let cfg = ObjectiveConfig { num_negatives: 4000, negatives_from: from, exclude_positive, ..Default::default() };
-        let negatives = draw(&cfg, 3, 4, 6, &mut stream(1, "negatives", 0));
-        assert_eq!(negatives.rows.len(), 3 * 4 * 4000);
-        negatives.rows.chunks(4000).map(|rows| rows.iter().copied().collect()).collect()
+        let negatives = draw(&cfg, 3, 4, 6, &mut stream(1, "negatives", 0), &Device::Cpu).unwrap();
+        assert_eq!(negatives.positions(), 3 * 4);
+        negatives.rows().unwrap().chunks(4000).map(|rows| rows.iter().copied().collect()).collect()
     }
 
     #[test]

@@ -12,9 +12,11 @@
 //! is added as above, whereas `SparseAdam` adds it before the correction.
 
 use crate::error::{Error, Result};
+#[cfg(feature = "cuda")]
+use crate::ops::cuda;
 use crate::ops::function::Form;
 use crate::ops::simd::kernel;
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var};
+use candle_core::{CpuStorage, DType, InplaceOp2, InplaceOp3, Layout, Tensor, Var};
 use rayon::prelude::*;
 
 /// The hyperparameters and the number of one step.
@@ -34,7 +36,66 @@ pub struct AdamStep {
     pub step: u64,
 }
 
+/// A parameter and its moments.
+#[derive(Debug, Clone, Copy)]
+pub struct Slot<'a> {
+    /// The parameter.
+    pub param: &'a Var,
+    /// The first moment.
+    pub m: &'a Var,
+    /// The second moment.
+    pub v: &'a Var,
+}
+
+/// The global norm of `grads`, at least one, and the factor by which they are to be multiplied: `scale`, or less where the norm times `scale` is
+/// above `clip`, if that is above 0. Both have one element and stay on the device.
+///
+/// # Errors
+/// Only errors of the device.
+pub fn norm(grads: &[&Tensor], scale: f64, clip: f64) -> Result<(Tensor, Tensor)> {
+    let device = grads[0].device();
+    match Form::of(grads[0]) {
+        #[cfg(feature = "cuda")]
+        Form::Kernels => {
+            let grads = grads.iter().map(|g| g.contiguous()).collect::<candle_core::Result<Vec<_>>>()?;
+            cuda::norm(&grads.iter().collect::<Vec<_>>(), device, scale, clip)
+        }
+        _ => {
+            let squares = grads.iter().map(|g| g.sqr()?.sum_all()).collect::<candle_core::Result<Vec<_>>>()?;
+            let norm = Tensor::stack(&squares, 0)?.sum_all()?.sqrt()?.reshape(1)?;
+            let mut factor = Tensor::full(scale as f32, 1, device)?;
+            if clip > 0.0 {
+                let scaled = (norm.to_dtype(DType::F32)? * scale)?;
+                factor = (factor * ((scaled + 1e-6)?.recip()? * clip)?.minimum(1.0)?)?;
+            }
+            Ok((norm, factor))
+        }
+    }
+}
+
 impl AdamStep {
+    /// The learning rate and the second moment's factor with their bias corrections, and what is kept of a parameter.
+    pub(super) fn factors(&self) -> [f32; 3] {
+        let (c1, c2) = self.corrections();
+        [(self.lr / c1) as f32, (1.0 / c2) as f32, (1.0 - self.lr * self.decay) as f32]
+    }
+
+    /// Updates all `slots` by one step, each for its gradient times `scale` (one element).
+    ///
+    /// # Errors
+    /// If shapes differ.
+    pub fn apply_all(&self, slots: &[(Slot, &Tensor)], scale: &Tensor) -> Result<()> {
+        match slots.first().map(|(slot, _)| Form::of(slot.param)) {
+            #[cfg(feature = "cuda")]
+            Some(Form::Kernels) => {
+                let grads = slots.iter().map(|(_, g)| g.contiguous()).collect::<candle_core::Result<Vec<_>>>()?;
+                let slots: Vec<_> = slots.iter().map(|(slot, _)| *slot).zip(&grads).collect();
+                cuda::step_all(self, &slots, scale)
+            }
+            _ => slots.iter().try_for_each(|(slot, grad)| self.apply(slot.param, slot.m, slot.v, grad, scale)),
+        }
+    }
+
     fn corrections(&self) -> (f64, f64) {
         let t = self.step as f64;
         (1.0 - self.beta1.powf(t), 1.0 - self.beta2.powf(t))
@@ -44,6 +105,8 @@ impl AdamStep {
     pub fn apply(&self, p: &Var, m: &Var, v: &Var, grad: &Tensor, scale: &Tensor) -> Result<()> {
         match Form::of(p) {
             Form::Fused => self.fused(p, m, v, grad, scale),
+            #[cfg(feature = "cuda")]
+            Form::Kernels => self.apply_all(&[(Slot { param: p, m, v }, grad)], scale),
             Form::Composed => self.composed(p, m, v, grad, scale),
         }
     }
@@ -69,7 +132,7 @@ impl AdamStep {
         }
         match Form::of(p) {
             Form::Fused => self.step(p, m, v, grad, scale, Some(ids)),
-            Form::Composed => self.composed_rows(p, m, v, ids, grad, scale),
+            _ => self.composed_rows(p, m, v, ids, grad, scale),
         }
     }
 
@@ -110,14 +173,8 @@ impl AdamStep {
         let grad = grad.contiguous()?;
         m.inplace_op2(&grad, &Moment { decay: self.beta1 as f32, scale, square: false, rows })?;
         v.inplace_op2(&grad, &Moment { decay: self.beta2 as f32, scale, square: true, rows })?;
-        let (c1, c2) = self.corrections();
-        let update = Update {
-            lr: (self.lr / c1) as f32,
-            root: (1.0 / c2) as f32,
-            eps: self.eps as f32,
-            keep: (1.0 - self.lr * self.decay) as f32,
-            rows,
-        };
+        let [lr, root, keep] = self.factors();
+        let update = Update { lr, root, eps: self.eps as f32, keep, rows };
         p.inplace_op3(m, v, &update)?;
         Ok(())
     }
@@ -246,27 +303,54 @@ kernel! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::check::random;
+    use crate::ops::check::{close, device, random, single};
     use candle_core::{DType, Device};
 
     #[test]
     fn fused_equals_composed_over_several_steps() {
         let cpu = Device::Cpu;
-        let vars = || -> [Var; 3] {
-            let p = Var::from_tensor(&random(&[7, 33], 1).to_dtype(DType::F32).unwrap()).unwrap();
-            let zeros = || Var::zeros((7, 33), DType::F32, &cpu).unwrap();
-            [p, zeros(), zeros()]
+        let vars = |device: &Device| -> [Var; 3] {
+            let p = random(&[7, 33], 1).to_dtype(DType::F32).unwrap().to_device(device).unwrap();
+            let zeros = || Var::zeros((7, 33), DType::F32, device).unwrap();
+            [Var::from_tensor(&p).unwrap(), zeros(), zeros()]
         };
-        let (a, b) = (vars(), vars());
+        let (a, b) = (vars(&device()), vars(&cpu));
         let scale = Tensor::new(&[0.7f32], &cpu).unwrap();
         for step in 1..=5 {
             let adam = AdamStep { lr: 1e-2, beta1: 0.9, beta2: 0.99, eps: 1e-8, decay: 0.1, step };
             let grad = random(&[7, 33], step).to_dtype(DType::F32).unwrap();
-            adam.fused(&a[0], &a[1], &a[2], &grad, &scale).unwrap();
+            adam.apply(&a[0], &a[1], &a[2], &single(&grad), &single(&scale)).unwrap();
             adam.composed(&b[0], &b[1], &b[2], &grad, &scale).unwrap();
         }
         for (a, b) in a.iter().zip(&b) {
-            crate::ops::check::close(a, b, 1e-6);
+            close(a, b, 1e-6);
+        }
+    }
+
+    #[test]
+    fn norms_and_steps_of_many_parameters_are_those_of_each() {
+        // More parameters than a launch has, of all sizes.
+        let sizes: Vec<usize> = (0..60).map(|i| 1 + i * i * 3).collect();
+        let of = |seed: u64, n: usize| single(&random(&[n], seed));
+        let grads: Vec<Tensor> = sizes.iter().map(|&n| of(n as u64, n)).collect();
+        let squares: f64 = grads.iter().flat_map(|g| g.to_vec1::<f32>().unwrap()).map(|g| f64::from(g).powi(2)).sum();
+        let all: Vec<&Tensor> = grads.iter().collect();
+        let (found, factor) = norm(&all, 0.5, 2.0).unwrap();
+        let scalar = |t: &Tensor| f64::from(t.to_vec1::<f32>().unwrap()[0]);
+        assert!((scalar(&found) / squares.sqrt() - 1.0).abs() < 1e-5);
+        assert!((scalar(&factor) / (0.5 * 2.0 / (0.5 * squares.sqrt())) - 1.0).abs() < 1e-5);
+        assert_eq!(scalar(&norm(&all, 0.5, 1e9).unwrap().1), 0.5);
+        let vars = |seed: u64| -> Vec<Var> {
+            sizes.iter().map(|&n| Var::from_tensor(&of(seed + n as u64, n).sqr().unwrap()).unwrap()).collect()
+        };
+        let [(p, m, v), (q, n, w)] = [(vars(1), vars(2), vars(3)), (vars(1), vars(2), vars(3))];
+        let slots: Vec<_> = (0..60).map(|i| (Slot { param: &p[i], m: &m[i], v: &v[i] }, &grads[i])).collect();
+        ADAM.apply_all(&slots, &factor).unwrap();
+        for i in 0..60 {
+            ADAM.composed(&q[i], &n[i], &w[i], &grads[i], &factor).unwrap();
+            for (a, b) in [(&p, &q), (&m, &n), (&v, &w)] {
+                close(&a[i], &b[i], 1e-5);
+            }
         }
     }
 

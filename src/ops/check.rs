@@ -11,10 +11,31 @@ pub(crate) fn random(shape: &[usize], seed: u64) -> Tensor {
     Tensor::from_vec(data, shape, &Device::Cpu).unwrap()
 }
 
+/// The device that ops are tested on: `CPC_TEST_DEVICE`, as `--device`, or the CPU.
+pub(crate) fn device() -> Device {
+    static DEVICE: std::sync::OnceLock<Device> = std::sync::OnceLock::new();
+    let named = || crate::device::parse(&std::env::var("CPC_TEST_DEVICE").unwrap_or("cpu".into())).unwrap();
+    DEVICE.get_or_init(named).clone()
+}
+
+/// As f32 on the device that ops are tested on.
+pub(crate) fn single(t: &Tensor) -> Tensor {
+    t.to_dtype(DType::F32).unwrap().to_device(&device()).unwrap()
+}
+
 /// Asserts that two tensors agree to `tolerance`, relative to the larger of 1 and the largest element.
 pub(crate) fn close(a: &Tensor, b: &Tensor, tolerance: f64) {
     assert_eq!(a.dims(), b.dims());
-    let values = |t: &Tensor| t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    let values = |t: &Tensor| {
+        t.to_device(&Device::Cpu)
+            .unwrap()
+            .to_dtype(DType::F64)
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f64>()
+            .unwrap()
+    };
     let (a, b) = (values(a), values(b));
     let size = b.iter().fold(1.0f64, |m, v| m.max(v.abs()));
     for (i, (x, y)) in a.iter().zip(&b).enumerate() {
@@ -24,7 +45,7 @@ pub(crate) fn close(a: &Tensor, b: &Tensor, tolerance: f64) {
 
 /// Reduces an output to a scalar in which every element has a different weight.
 fn weigh(y: &Tensor) -> Tensor {
-    let w = random(y.dims(), 99).to_dtype(y.dtype()).unwrap();
+    let w = random(y.dims(), 99).to_dtype(y.dtype()).unwrap().to_device(y.device()).unwrap();
     (y * w).unwrap().sum_all().unwrap()
 }
 
@@ -60,14 +81,15 @@ pub(crate) fn finite_differences(f: impl Fn(&[Tensor]) -> Result<Tensor>, inputs
     }
 }
 
-/// Asserts that `fused` in f32 equals `composed` in f64: the output and the gradient of every input.
+/// Asserts that `op` in f32, on the device that ops are tested on, equals `composed` in f64 on the CPU: the output and the gradient of every
+/// input.
 pub(crate) fn same(
-    fused: impl Fn(&[Tensor]) -> Result<Tensor>,
+    op: impl Fn(&[Tensor]) -> Result<Tensor>,
     composed: impl Fn(&[Tensor]) -> Result<Tensor>,
     inputs: &[Tensor],
 ) {
-    let single: Vec<Tensor> = inputs.iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
-    let ((y, grads), (want, want_grads)) = (gradients(&fused, &single), gradients(&composed, inputs));
+    let single: Vec<Tensor> = inputs.iter().map(single).collect();
+    let ((y, grads), (want, want_grads)) = (gradients(&op, &single), gradients(&composed, inputs));
     close(&y, &want, 2e-5);
     grads.iter().zip(&want_grads).for_each(|(g, w)| close(g, w, 5e-5));
 }

@@ -53,7 +53,7 @@ pub fn by(form: Form, images: &Tensor, parameters: [&Tensor; 2], window: Window,
     let flat = weight.permute((0, 2, 3, 1))?.contiguous()?.reshape((outputs, window.kernel * window.kernel * c))?;
     let out = match form {
         Form::Fused => fused(images, &flat, bias, window, relu)?,
-        Form::Composed => linear::composed(&patches(images, window)?, &flat, bias, relu)?,
+        _ => linear::composed(&patches(images, window)?, &flat, bias, relu)?,
     };
     Ok(out.reshape((b, rows, columns, outputs))?)
 }
@@ -295,11 +295,7 @@ mod tests {
             for relu in [false, true] {
                 finite_differences(|t| composed(t, window, relu), &inputs);
                 same(
-                    |t| {
-                        let (outputs, patch) = (t[1].dim(0)?, kernel * kernel * 2);
-                        let flat = t[1].permute((0, 2, 3, 1))?.contiguous()?.reshape((outputs, patch))?;
-                        fused(&t[0], &flat, &t[2], window, relu)
-                    },
+                    |t| Ok(conv2d(&t[0], &t[1], &t[2], window, relu)?.flatten(0, 2)?),
                     |t| composed(t, window, relu),
                     &inputs,
                 );
@@ -312,14 +308,7 @@ mod tests {
         // 40 images of 14 x 14 x 16 with windows of 5: four groups.
         let window = Window { kernel: 5, stride: 2, padding: 2 };
         let inputs = [random(&[40, 14, 14, 16], 1), random(&[8, 16, 5, 5], 2), random(&[8], 3)];
-        same(
-            |t| {
-                let flat = t[1].permute((0, 2, 3, 1))?.contiguous()?.reshape((8, 400))?;
-                fused(&t[0], &flat, &t[2], window, true)
-            },
-            |t| composed(t, window, true),
-            &inputs,
-        );
+        same(|t| Ok(conv2d(&t[0], &t[1], &t[2], window, true)?.flatten(0, 2)?), |t| composed(t, window, true), &inputs);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 use crate::error::{Error, Result};
 use crate::ops::conv;
 use crate::ops::conv_shape::ConvShape;
+#[cfg(feature = "cuda")]
+use crate::ops::cuda;
 use crate::ops::function::{Floats, Form, function};
 use crate::ops::norm::{self, Sums};
 use crate::ops::taps::Taps;
@@ -53,6 +55,8 @@ pub type BatchStatistics = (Tensor, Tensor);
 pub fn encode(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistics>)> {
     match Form::of(x) {
         Form::Fused => fused(x, layers),
+        #[cfg(feature = "cuda")]
+        Form::Kernels => cuda::encode(x, layers),
         Form::Composed => composed(x, layers),
     }
 }
@@ -344,8 +348,7 @@ pub fn fused(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistic
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::check::{close, finite_differences, random, same};
-    use candle_core::DType;
+    use crate::ops::check::{close, finite_differences, random, same, single};
 
     /// (kernel, stride, padding) of two or three layers, batch, time, channels in.
     type Case = (&'static [(usize, usize, usize)], usize, usize, usize);
@@ -398,7 +401,7 @@ mod tests {
     fn fused_equals_composed_for_every_norm_and_shape() {
         for case in &CASES {
             for norm in norms() {
-                let f = |inputs: &[Tensor]| Ok(fused(&inputs[0], &layers(case, inputs, norm))?.0);
+                let f = |inputs: &[Tensor]| Ok(encode(&inputs[0], &layers(case, inputs, norm))?.0);
                 let c = |inputs: &[Tensor]| Ok(composed(&inputs[0], &layers(case, inputs, norm))?.0);
                 same(f, c, &inputs(case));
             }
@@ -422,7 +425,7 @@ mod tests {
                 .filter(|(i, _)| *i == 0 || (i - 1) % 4 < 2)
                 .map(|(_, t)| t)
                 .collect();
-            same(|t| Ok(fused(&t[0], &plain(t))?.0), |t| Ok(composed(&t[0], &plain(t))?.0), &kept);
+            same(|t| Ok(encode(&t[0], &plain(t))?.0), |t| Ok(composed(&t[0], &plain(t))?.0), &kept);
         }
     }
 
@@ -438,20 +441,20 @@ mod tests {
     #[test]
     fn a_non_contiguous_input_gives_what_its_copy_gives() {
         let case = &CASES[1];
-        let all: Vec<Tensor> = inputs(case).iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
+        let all: Vec<Tensor> = inputs(case).iter().map(single).collect();
         let turned = all[0].transpose(1, 2).unwrap().contiguous().unwrap().transpose(1, 2).unwrap();
         assert!(!turned.is_contiguous());
         let layers = layers(case, &all, |_| Norm::Channel);
-        close(&fused(&turned, &layers).unwrap().0, &fused(&all[0], &layers).unwrap().0, 0.0);
+        close(&encode(&turned, &layers).unwrap().0, &encode(&all[0], &layers).unwrap().0, 0.0);
         close(&composed(&turned, &layers).unwrap().0, &composed(&all[0], &layers).unwrap().0, 0.0);
     }
 
     #[test]
     fn batch_statistics_of_both_forms_agree() {
         let case = &CASES[0];
-        let all: Vec<Tensor> = inputs(case).iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
+        let all: Vec<Tensor> = inputs(case).iter().map(single).collect();
         let layers = layers(case, &all, |_| Norm::Batch);
-        let (a, b) = (fused(&all[0], &layers).unwrap().1, composed(&all[0], &layers).unwrap().1);
+        let (a, b) = (encode(&all[0], &layers).unwrap().1, composed(&all[0], &layers).unwrap().1);
         assert_eq!((a.len(), b.len()), (2, 2));
         for (a, b) in a.iter().zip(&b) {
             close(&a.0, &b.0, 1e-5);
@@ -461,9 +464,9 @@ mod tests {
 
     #[test]
     fn too_short_an_input_is_an_error() {
-        let all: Vec<Tensor> = inputs(&CASES[2]).iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
+        let all: Vec<Tensor> = inputs(&CASES[2]).iter().map(single).collect();
         let short = all[0].narrow(1, 0, 2).unwrap();
         let layers = layers(&CASES[2], &all, |_| Norm::Channel);
-        assert!(fused(&short, &layers).is_err() && composed(&short, &layers).is_err());
+        assert!(encode(&short, &layers).is_err() && composed(&short, &layers).is_err());
     }
 }

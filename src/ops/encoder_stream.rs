@@ -145,7 +145,7 @@ impl Pending {
             ReadyForm::Fused(fused) => fused.forward(layer, rows, n, out, alone)?,
             ReadyForm::Composed(form) => {
                 let x = Tensor::from_slice(rows, (1, held, c), form.weight.device())?;
-                let y = encoder::composed(&x, std::slice::from_ref(form.as_ref()))?.0;
+                let y = encoder::encode(&x, std::slice::from_ref(form.as_ref()))?.0;
                 out.extend(y.flatten_all()?.to_vec1::<f32>()?);
             }
         }
@@ -160,8 +160,8 @@ impl Ready {
     fn new(layer: &Layer) -> Result<Self> {
         let (channels_out, channels_in, kernel) = layer.weight.dims3()?;
         let form = match Form::of(&layer.weight) {
-            Form::Composed => ReadyForm::Composed(Box::new(Layer { padding: 0, ..layer.clone() })),
             Form::Fused => ReadyForm::Fused(Box::new(Fused::new(layer)?)),
+            _ => ReadyForm::Composed(Box::new(Layer { padding: 0, ..layer.clone() })),
         };
         if matches!(layer.norm, Norm::Batch) {
             let what = "a stream has no batch to compute statistics over".to_string();

@@ -25,6 +25,16 @@ impl Cell for Gru {
         step_backward(kept, dh, dgx, dgh);
     }
 
+    #[cfg(feature = "cuda")]
+    fn run_on_gpu(
+        gates_x: &Tensor,
+        w_hh: &Tensor,
+        b_hh: &Tensor,
+        initial: &State,
+    ) -> crate::error::Result<(Tensor, State)> {
+        crate::ops::cuda::gru(gates_x, w_hh, b_hh, initial)
+    }
+
     fn step_tensors(gx: &Tensor, gh: &Tensor, state: &State) -> candle_core::Result<(State, Vec<Tensor>)> {
         let (x, g) = (gx.chunk(3, D::Minus1)?, gh.chunk(3, D::Minus1)?);
         let r = candle_nn::ops::sigmoid(&(&x[0] + &g[0])?)?;

@@ -2,6 +2,8 @@
 //! A column that is the true class itself, drawn as one of its own negatives, is not another that ties.
 
 use crate::error::Result;
+#[cfg(feature = "cuda")]
+use crate::ops::cuda;
 use crate::ops::function::{Floats, Form};
 use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
@@ -12,6 +14,8 @@ use rayon::prelude::*;
 pub fn first_is_true(scores: &Tensor, repeats: Option<&Tensor>) -> Result<Tensor> {
     match Form::of(scores) {
         Form::Fused => fused(scores, repeats),
+        #[cfg(feature = "cuda")]
+        Form::Kernels => cuda::hits(scores, repeats),
         Form::Composed => composed(&scores.detach(), &scores.narrow(D::Minus1, 0, 1)?.detach(), repeats),
     }
 }
@@ -61,11 +65,11 @@ fn fused(scores: &Tensor, repeats: Option<&Tensor>) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::check::random;
+    use crate::ops::check::{random, single};
 
     fn both(scores: &Tensor) -> Vec<f32> {
         let of = |hits: Tensor| hits.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let fused = of(fused(scores, None).unwrap());
+        let fused = of(first_is_true(&single(scores), None).unwrap());
         assert_eq!(fused, of(composed(scores, &scores.narrow(D::Minus1, 0, 1).unwrap(), None).unwrap()));
         fused
     }
@@ -77,7 +81,8 @@ mod tests {
         let (scores, repeats) = (Tensor::new(&rows, &Device::Cpu).unwrap(), [1.0f32, 2.0, 0.0, 2.0, 0.0]);
         let repeats = Tensor::new(&repeats, &Device::Cpu).unwrap();
         let truth = scores.narrow(D::Minus1, 0, 1).unwrap();
-        for hits in [fused(&scores, Some(&repeats)), composed(&scores, &truth, Some(&repeats))] {
+        let here = first_is_true(&single(&scores), Some(&single(&repeats)));
+        for hits in [here, composed(&scores, &truth, Some(&repeats))] {
             assert_eq!(hits.unwrap().to_vec1::<f32>().unwrap(), [0.5, 1.0, 0.25, 0.0, 1.0]);
         }
     }

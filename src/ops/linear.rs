@@ -4,6 +4,8 @@
 //! accumulated onto the bias, and the gradient is masked by ReLU before the backward products.
 
 use crate::error::Result;
+#[cfg(feature = "cuda")]
+use crate::ops::cuda;
 use crate::ops::function::{Floats, Form, function};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use crate::ops::norm::relu_in_place;
@@ -21,7 +23,21 @@ const BLOCK: usize = 1 << 15;
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
     match Form::of(x) {
         Form::Fused => fused(x, weight, bias, relu),
+        #[cfg(feature = "cuda")]
+        Form::Kernels => cuda::linear(x, weight, Some(bias), relu),
         Form::Composed => composed(x, weight, bias, relu),
+    }
+}
+
+/// Returns `x W'`, (N, O), for `x` (N, I) and `weight` (O, I).
+///
+/// # Errors
+/// If the shapes do not match.
+pub fn product(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    match Form::of(x) {
+        #[cfg(feature = "cuda")]
+        Form::Kernels => cuda::linear(x, weight, None, false),
+        _ => Ok(x.matmul(&weight.t()?)?),
     }
 }
 
@@ -93,7 +109,7 @@ pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<T
 pub fn linear_onto(x: &Tensor, weight: &Tensor, onto: &Tensor) -> Result<Tensor> {
     match Form::of(x) {
         Form::Fused => fused_onto(x, weight, onto),
-        Form::Composed => composed_onto(x, weight, onto),
+        _ => composed_onto(x, weight, onto),
     }
 }
 
@@ -146,15 +162,21 @@ mod tests {
         let inputs = [random(&[5, 7], 1), random(&[4, 7], 2), random(&[4], 3)];
         for relu in [false, true] {
             finite_differences(|t| composed(&t[0], &t[1], &t[2], relu), &inputs);
-            same(|t| fused(&t[0], &t[1], &t[2], relu), |t| composed(&t[0], &t[1], &t[2], relu), &inputs);
+            same(|t| linear(&t[0], &t[1], &t[2], relu), |t| composed(&t[0], &t[1], &t[2], relu), &inputs);
         }
+    }
+
+    #[test]
+    fn a_product_alone_is_one_with_a_bias_of_zero() {
+        let inputs = [random(&[5, 7], 1), random(&[4, 7], 2)];
+        same(|t| product(&t[0], &t[1]), |t| Ok(t[0].matmul(&t[1].t()?)?), &inputs);
     }
 
     #[test]
     fn a_product_onto_something_has_the_slopes_of_its_parts() {
         let inputs = [random(&[5, 7], 1), random(&[4, 7], 2), random(&[5, 4], 3)];
         finite_differences(|t| composed_onto(&t[0], &t[1], &t[2]), &inputs);
-        same(|t| fused_onto(&t[0], &t[1], &t[2]), |t| composed_onto(&t[0], &t[1], &t[2]), &inputs);
+        same(|t| linear_onto(&t[0], &t[1], &t[2]), |t| composed_onto(&t[0], &t[1], &t[2]), &inputs);
     }
 
     #[test]

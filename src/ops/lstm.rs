@@ -25,6 +25,16 @@ impl Cell for Lstm {
         step_backward(kept, dh, dc, dgx, dgh);
     }
 
+    #[cfg(feature = "cuda")]
+    fn run_on_gpu(
+        gates_x: &Tensor,
+        w_hh: &Tensor,
+        b_hh: &Tensor,
+        initial: &State,
+    ) -> crate::error::Result<(Tensor, State)> {
+        crate::ops::cuda::lstm(gates_x, w_hh, b_hh, initial)
+    }
+
     fn step_tensors(gx: &Tensor, gh: &Tensor, state: &State) -> candle_core::Result<(State, Vec<Tensor>)> {
         let gates = (gx + gh)?.chunk(4, D::Minus1)?;
         let i = candle_nn::ops::sigmoid(&gates[0])?;

@@ -1,9 +1,9 @@
 //! The performance-critical differentiable operations, forward and backward.
 //!
-//! Each has two forms. The *composed* form is built from candle operations whose gradients are correct; it runs on any device and in any float
-//! type, and it is the reference. The *fused* form is for f32 on the CPU: its arithmetic is a few large matrix products and short loops over
-//! memory that is in cache. [`Form`] chooses between them; `CPC_OPS=composed` in the environment forces the composed forms everywhere. Tests
-//! compare the two forms with each other and with finite differences.
+//! Each has two or three forms. The *composed* form is built from candle operations whose gradients are correct; it runs on any device and in any
+//! float type, and it is the reference. The *fused* form is for f32 on the CPU: its arithmetic is a few large matrix products and short loops over
+//! memory that is in cache. *Kernels* ([`cuda`]) are for f32 on NVIDIA GPUs. [`Form`] chooses between them; `CPC_OPS=composed` in the environment
+//! forces the composed forms everywhere. Tests compare the forms with each other and with finite differences.
 //!
 //! Some of candle 0.11's own operations are not used here because they train incorrectly: `conv1d` (its weight gradient is wrong for batch
 //! sizes above one), `candle_nn::LayerNorm` and `softmax_last_dim` (they break the graph), `unfold`.
@@ -14,6 +14,8 @@ pub mod conv;
 pub mod conv2d;
 pub mod conv_shape;
 pub mod cross_entropy;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod encoder;
 pub mod encoder_stream;
 pub mod function;
@@ -23,9 +25,11 @@ pub mod layer_norm;
 pub mod linear;
 pub mod lstm;
 pub mod matrix;
+pub mod negatives;
 pub mod norm;
 pub mod recurrent;
 pub mod recurrent_stream;
+pub mod rows;
 pub mod scores;
 pub mod simd;
 mod taps;

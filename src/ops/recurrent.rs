@@ -44,6 +44,10 @@ pub trait Cell: Send + Sync + Copy + 'static {
     /// the same for the cell. `dgx` and `dgh` (G*H) are filled.
     fn step_backward(kept: &[f32], dh: &mut [f32], dc: &mut [f32], dgx: &mut [f32], dgh: &mut [f32]);
 
+    /// The whole layer on a GPU: [`run`] by kernels.
+    #[cfg(feature = "cuda")]
+    fn run_on_gpu(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &State) -> Result<(Tensor, State)>;
+
     /// [`Cell::step`] on tensors: `gx`, `gh` (B, G*H) and the state; returns the new state and what backward needs.
     fn step_tensors(gx: &Tensor, gh: &Tensor, state: &State) -> candle_core::Result<(State, Vec<Tensor>)>;
 
@@ -57,6 +61,8 @@ pub trait Cell: Send + Sync + Copy + 'static {
 pub fn run<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &State) -> Result<(Tensor, State)> {
     match Form::of(gates_x) {
         Form::Fused => fused::<C>(gates_x, w_hh, b_hh, initial),
+        #[cfg(feature = "cuda")]
+        Form::Kernels => C::run_on_gpu(gates_x, w_hh, b_hh, initial),
         Form::Composed => composed::<C>(gates_x, w_hh, b_hh, initial),
     }
 }
@@ -209,7 +215,7 @@ pub fn fused<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::check::{close, finite_differences, random, same};
+    use crate::ops::check::{close, device, finite_differences, random, same, single};
     use crate::ops::gru::Gru;
     use crate::ops::lstm::Lstm;
 
@@ -220,15 +226,16 @@ mod tests {
 
     fn state(t: &[Tensor]) -> State {
         let (batch, hidden) = (t[0].dim(0).unwrap(), t[1].dim(1).unwrap());
-        let of = |seed| random(&[batch, hidden], seed).to_dtype(t[0].dtype()).unwrap();
+        let of =
+            |seed| random(&[batch, hidden], seed).to_dtype(t[0].dtype()).unwrap().to_device(t[0].device()).unwrap();
         State { h: of(8), c: of(9) }
     }
 
     fn both_forms_agree<C: Cell>() {
-        for (batch, time, hidden) in [(2, 5, 3), (3, 7, 17), (1, 1, 4), (5, 2, 16)] {
+        for (batch, time, hidden) in [(2, 5, 3), (3, 7, 17), (1, 1, 4), (5, 2, 16), (17, 3, 33)] {
             let inputs = inputs::<C>(batch, time, hidden);
             same(
-                |t| Ok(fused::<C>(&t[0], &t[1], &t[2], &state(t))?.0),
+                |t| Ok(run::<C>(&t[0], &t[1], &t[2], &state(t))?.0),
                 |t| Ok(composed::<C>(&t[0], &t[1], &t[2], &state(t))?.0),
                 &inputs,
             );
@@ -247,9 +254,9 @@ mod tests {
     }
 
     fn two_halves_make_the_whole<C: Cell>() {
-        let t: Vec<Tensor> = inputs::<C>(2, 9, 6).iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
-        let zeros = State::zeros(2, 6, DType::F32, &Device::Cpu).unwrap();
-        for form in [fused::<C>, composed::<C>] {
+        let t: Vec<Tensor> = inputs::<C>(2, 9, 6).iter().map(single).collect();
+        let zeros = State::zeros(2, 6, DType::F32, &device()).unwrap();
+        for form in [run::<C>, composed::<C>] {
             let (whole, end) = form(&t[0], &t[1], &t[2], &zeros).unwrap();
             let part = |from, n| t[0].narrow(1, from, n).unwrap(); // not contiguous
             let (a, middle) = form(&part(0, 4), &t[1], &t[2], &zeros).unwrap();

@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::function::Form;
+use crate::ops::linear::linear;
 use crate::ops::matrix::{FEW_ROWS, Packed, View, ViewMut, multiply};
 use crate::ops::recurrent::{self, Cell, State};
 use candle_core::Tensor;
@@ -28,7 +29,7 @@ impl Parameters {
     /// The input projections of all steps, (B, T, G*H), for `x` (B, T, D).
     pub fn gates(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, time, inputs) = x.dims3()?;
-        let gates = x.reshape((batch * time, inputs))?.matmul(&self.w_ih.t()?)?.broadcast_add(&self.b_ih)?;
+        let gates = linear(&x.reshape((batch * time, inputs))?, &self.w_ih, &self.b_ih, false)?;
         Ok(gates.reshape((batch, time, self.w_ih.dim(0)?))?)
     }
 }
@@ -63,7 +64,6 @@ impl<C: Cell> RecurrentStream<C> {
         let (_, inputs) = layer.w_ih.dims2()?;
         let (gates, hidden) = layer.w_hh.dims2()?;
         let form = match Form::of(&layer.w_ih) {
-            Form::Composed => Ready::Composed { layer: layer.clone(), state: None },
             Form::Fused => {
                 let floats = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.flatten_all()?.to_vec1::<f32>()?) };
                 let (w_ih, w_hh) = (floats(&layer.w_ih)?, floats(&layer.w_hh)?);
@@ -76,6 +76,7 @@ impl<C: Cell> RecurrentStream<C> {
                 };
                 Ready::Fused { weights: Arc::new(weights), h: vec![0.0; hidden], c: vec![0.0; hidden] }
             }
+            _ => Ready::Composed { layer: layer.clone(), state: None },
         };
         Ok(RecurrentStream { form, inputs, hidden, cell: PhantomData })
     }

@@ -8,21 +8,14 @@
 #![allow(clippy::needless_range_loop, clippy::type_complexity)] // registers are arrays
 
 use crate::error::{Error, Result};
-use crate::ops::function::{Floats, Form, function};
+#[cfg(feature = "cuda")]
+use crate::ops::cuda;
+use crate::ops::function::{Floats, Form, Output, function};
+use crate::ops::negatives::Negatives;
 use crate::ops::simd::arch;
 use candle_core::{Device, Tensor};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
-use std::sync::Arc;
-
-/// The negatives of a batch of windows: for each of its `batch * positions` positions, N row indices into the flattened z (B*T, D).
-#[derive(Debug, Clone)]
-pub struct Negatives {
-    /// (B, positions, N), row-major.
-    pub rows: Arc<[u32]>,
-    /// N.
-    pub number: usize,
-}
 
 /// (B, P, K, 1 + N): the score of the true future first, then the scores of the negatives.
 ///
@@ -30,6 +23,12 @@ pub struct Negatives {
 pub fn sampled_scores(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64) -> Result<Tensor> {
     match Form::of(z) {
         Form::Fused => fused(predictions, z, negatives, scale),
+        #[cfg(feature = "cuda")]
+        Form::Kernels => {
+            let (batch, positions, steps, dim, time) = check(predictions, z, negatives)?;
+            let sizes = cuda::Sizes { batch, positions, steps, dim, time, number: negatives.number() };
+            cuda::sampled_scores(predictions, z, &negatives.on(z.device(), batch)?, sizes, scale)
+        }
         Form::Composed => composed(predictions, z, negatives, scale),
     }
 }
@@ -40,15 +39,15 @@ fn check(predictions: &Tensor, z: &Tensor, negatives: &Negatives) -> Result<(usi
     let fits = batch == z_batch
         && dim == z_dim
         && time >= positions + steps
-        && negatives.rows.len() == batch * positions * negatives.number
-        && negatives.rows.iter().all(|&row| (row as usize) < batch * time);
+        && negatives.count() == batch * positions * negatives.number()
+        && negatives.are_below(batch * time);
     if !fits {
         let what = format!(
             "predictions {:?}, z {:?} and {} x {} negatives do not match",
             predictions.shape(),
             z.shape(),
-            negatives.rows.len() / negatives.number.max(1),
-            negatives.number
+            negatives.positions(),
+            negatives.number()
         );
         return Err(Error::Tensor(candle_core::Error::Msg(what)));
     }
@@ -59,19 +58,22 @@ fn check(predictions: &Tensor, z: &Tensor, negatives: &Negatives) -> Result<(usi
 pub fn composed(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64) -> Result<Tensor> {
     let (batch, positions, steps, dim, time) = check(predictions, z, negatives)?;
     let all = z.reshape((batch * time, dim))?.t()?.contiguous()?;
-    let rows = batch * positions;
-    let mut scores = Vec::with_capacity(steps);
+    let (rows, number, drawn) = (batch * positions, negatives.number(), negatives.rows()?);
+    // The columns of all steps are sent at once.
+    let mut columns = Vec::with_capacity(steps * rows * (1 + number));
     for k in 1..=steps {
-        let mut columns = Vec::with_capacity(rows * (1 + negatives.number));
         for row in 0..rows {
             columns.push(((row / positions) * time + row % positions + k) as u32);
-            columns.extend_from_slice(&negatives.rows[row * negatives.number..(row + 1) * negatives.number]);
+            columns.extend_from_slice(&drawn[row * number..(row + 1) * number]);
         }
-        let columns = Tensor::from_vec(columns, (rows, 1 + negatives.number), z.device())?;
-        let p = predictions.narrow(2, k - 1, 1)?.contiguous()?.reshape((rows, dim))?;
-        scores.push((p.matmul(&all)?.gather(&columns, 1)? * scale)?);
     }
-    Ok(Tensor::stack(&scores, 1)?.reshape((batch, positions, steps, 1 + negatives.number))?)
+    let columns = Tensor::from_vec(columns, (steps, rows, 1 + number), z.device())?;
+    let mut scores = Vec::with_capacity(steps);
+    for k in 0..steps {
+        let p = predictions.narrow(2, k, 1)?.contiguous()?.reshape((rows, dim))?;
+        scores.push((p.matmul(&all)?.gather(&columns.get(k)?, 1)? * scale)?);
+    }
+    Ok(Tensor::stack(&scores, 1)?.reshape((batch, positions, steps, 1 + number))?)
 }
 
 /// `scores[k * stride + n] = scale * p_k . latent(n)` for K predictions and the latents of one position.
@@ -282,7 +284,7 @@ impl Backward<'_> {
 pub fn fused(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64) -> Result<Tensor> {
     let (batch, positions, steps, dim, time) = check(predictions, z, negatives)?;
     let (predictions, z) = (predictions.contiguous()?, z.contiguous()?);
-    let (number, scale) = (negatives.number, scale as f32);
+    let (number, scale, drawn) = (negatives.number(), scale as f32, negatives.rows()?);
     let stride = 1 + number;
     let mut scores = vec![0.0f32; batch * positions * steps * stride];
     {
@@ -295,12 +297,12 @@ pub fn fused(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64
                 let latent = &z[(future + k) * dim..(future + k + 1) * dim];
                 scores[k * stride] = arch().dispatch(Dot(&p[k * dim..(k + 1) * dim], latent)) * scale;
             }
-            let rows = &negatives.rows[row * number..(row + 1) * number];
+            let rows = &drawn[row * number..(row + 1) * number];
             arch().dispatch(Dots { p, z, rows, dim, scale, scores, stride });
         });
     }
-    let scores = Tensor::from_vec(scores, (batch, positions, steps, stride), &Device::Cpu)?;
-    let (p, latents, rows) = (predictions.detach(), z.detach(), negatives.rows.clone());
+    let scores = Output::floats(scores, (batch, positions, steps, stride));
+    let (p, latents, rows) = (predictions.detach(), z.detach(), drawn);
     let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
         let grad = grad.contiguous()?;
         let (g, p, z) = (Floats::of(&grad)?, Floats::of(&p)?, Floats::of(&latents)?);
@@ -346,21 +348,22 @@ pub fn fused(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64
             None,
         ])
     };
-    let constant = Tensor::zeros(1, scores.dtype(), scores.device())?;
+    let constant = Tensor::zeros(1, z.dtype(), z.device())?;
     function([&predictions, &z, &constant], scores, backward)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::check::{finite_differences, random, same};
+    use crate::ops::check::{finite_differences, random, same, single};
 
     fn case(batch: usize, positions: usize, steps: usize, dim: usize, number: usize) -> (Vec<Tensor>, Negatives) {
         let time = positions + steps;
         let mut s = crate::seed::stream(5, "negatives", 0);
-        let rows = (0..batch * positions * number).map(|_| s.below((batch * time) as u32)).collect();
+        let rows = (0..batch * positions * number).map(|_| s.below((batch * time) as u32));
+        let rows: Vec<u32> = rows.collect();
         let inputs = vec![random(&[batch, positions, steps, dim], 1), random(&[batch, time, dim], 2)];
-        (inputs, Negatives { rows, number })
+        (inputs, Negatives::of(rows, number))
     }
 
     #[test]
@@ -369,7 +372,7 @@ mod tests {
         for (b, p, k, d, n) in [(2, 3, 2, 5, 3), (2, 7, 12, 16, 8), (3, 4, 5, 35, 1), (1, 2, 1, 64, 9), (2, 2, 2, 3, 0)]
         {
             let (inputs, negatives) = case(b, p, k, d, n);
-            let fused = |t: &[Tensor]| fused(&t[0], &t[1], &negatives, 0.3);
+            let fused = |t: &[Tensor]| sampled_scores(&t[0], &t[1], &negatives, 0.3);
             let composed = |t: &[Tensor]| composed(&t[0], &t[1], &negatives, 0.3);
             same(fused, composed, &inputs);
             finite_differences(composed, &inputs);
@@ -378,10 +381,11 @@ mod tests {
 
     #[test]
     fn a_negative_that_is_the_true_future_scores_the_same_to_the_bit() {
-        let (inputs, mut negatives) = case(2, 6, 4, 37, 5);
-        negatives.rows = (0..12 * 5).map(|i| (i as u32 / 30) * 10 + (i as u32 / 5) % 6 + 1).collect(); // z_{t+1}
-        let single: Vec<Tensor> = inputs.iter().map(|t| t.to_dtype(candle_core::DType::F32).unwrap()).collect();
-        let scores = fused(&single[0], &single[1], &negatives, 0.1).unwrap().flatten(0, 1).unwrap();
+        let (inputs, _) = case(2, 6, 4, 37, 5);
+        let next: Vec<u32> = (0..12 * 5).map(|i| (i / 30) * 10 + (i / 5) % 6 + 1).collect(); // z_{t+1}
+        let negatives = Negatives::of(next, 5);
+        let single: Vec<Tensor> = inputs.iter().map(single).collect();
+        let scores = sampled_scores(&single[0], &single[1], &negatives, 0.1).unwrap().flatten(0, 1).unwrap();
         for row in scores.to_vec3::<f32>().unwrap() {
             assert!(row[0].iter().all(|&s| s == row[0][0]), "{:?}", row[0]);
         }
@@ -389,8 +393,8 @@ mod tests {
 
     #[test]
     fn rows_outside_the_batch_are_an_error() {
-        let (inputs, mut negatives) = case(2, 3, 2, 4, 3);
-        negatives.rows = vec![10; 18].into();
+        let (inputs, _) = case(2, 3, 2, 4, 3);
+        let negatives = Negatives::of([10; 18], 3);
         assert!(composed(&inputs[0], &inputs[1], &negatives, 1.0).is_err());
     }
 }

@@ -5,6 +5,7 @@ use crate::error::{Problem, Result};
 use crate::model::Descent;
 use crate::nn::{EmbeddingRows, ParamStore, Phase};
 use crate::objective::PerStep;
+use crate::ops::rows::sum;
 use crate::seed::Stream;
 use candle_core::{DType, Tensor};
 use std::path::Path;
@@ -43,7 +44,7 @@ impl Outcome {
         let steps = per_step.loss.dim(0)?;
         let values = Tensor::cat(&[per_step.loss.detach(), per_step.accuracy.to_dtype(per_step.loss.dtype())?], 0)?;
         let measured = Measured { values, steps, names: Vec::new(), negatives };
-        Ok(Outcome { objective: per_step.loss.sum_all()?, measured, z, rows })
+        Ok(Outcome { objective: sum(&per_step.loss)?, measured, z, rows })
     }
 
     /// The outcome of a model without steps.

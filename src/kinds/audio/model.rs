@@ -11,7 +11,7 @@ use crate::model::{Contrast, Latents};
 use crate::nn::{Context, ContextStream, ConvEncoder, Phase};
 use crate::objective::PerStep;
 use crate::ops::encoder_stream::EncoderStream;
-use crate::ops::scores::Negatives;
+use crate::ops::negatives::Negatives;
 use crate::seed::Stream;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;

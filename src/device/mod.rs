@@ -1,5 +1,8 @@
 //! Where tensors live: `auto`, `cpu`, `cuda`, `cuda:1` or `metal`.
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 use crate::error::{Error, Result};
 use candle_core::Device;
 
@@ -16,20 +19,42 @@ pub fn parse(name: &str) -> Result<Device> {
     };
     match name.split_once(':').unwrap_or((name, "0")) {
         ("cpu", "0") => Ok(Device::Cpu),
-        ("auto", "0") if cfg!(feature = "cuda") => Ok(Device::cuda_if_available(0)?),
-        ("auto", "0") if cfg!(feature = "metal") => Ok(Device::new_metal(0).unwrap_or(Device::Cpu)),
-        ("auto", "0") => Ok(Device::Cpu),
+        ("auto", "0") => first(),
         ("cuda", _) if !cfg!(feature = "cuda") => Err(not_built("cuda")),
         ("metal", _) if !cfg!(feature = "metal") => Err(not_built("metal")),
-        ("cuda", index) if index.parse::<usize>().is_ok() => {
-            Device::new_cuda(index.parse().unwrap_or(0)).map_err(|e| cannot_use(name, &e))
-        }
+        #[cfg(feature = "cuda")]
+        ("cuda", index) if index.parse::<usize>().is_ok() => cuda::open(name, index.parse().unwrap_or(0)),
         ("metal", "0") => Device::new_metal(0).map_err(|e| cannot_use(name, &e)),
         _ => Err(Error::usage(
             format!("--device {name}: there is no such device"),
             "choose auto, cpu, cuda, cuda:1 (the second GPU) or metal",
         )),
     }
+}
+
+/// The first GPU that this build can use, or the CPU where there is none.
+fn first() -> Result<Device> {
+    #[cfg(feature = "cuda")]
+    if cuda::count().map_or(true, |n| n > 0) {
+        return cuda::open("auto", 0);
+    }
+    Ok(if cfg!(feature = "metal") { Device::new_metal(0).unwrap_or(Device::Cpu) } else { Device::Cpu })
+}
+
+/// What products of f32 matrices are computed in on an NVIDIA GPU. On other devices it is always f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// All 24 bits of each factor.
+    F32,
+    /// 11 bits of each factor, on tensor cores; sums are in f32.
+    Tf32,
+}
+
+/// Chooses the precision of every product from here on.
+pub fn set_precision(precision: Precision) {
+    #[cfg(feature = "cuda")]
+    candle_core::cuda_backend::set_gemm_reduced_precision_f32(precision == Precision::Tf32);
+    let _ = precision;
 }
 
 fn cannot_use(name: &str, e: &candle_core::Error) -> Error {

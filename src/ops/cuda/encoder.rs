@@ -1,0 +1,424 @@
+//! g_enc: a convolution whose kernel covers J = ceil(kernel / stride) strides is J plain products over rows of `stride` samples.
+//!
+//! Row i of the matrix A (B * Q, stride * C_in) is the i-th stride of the padded input, where every item has Q = T + J - 1 of them, and M_j
+//! (up to stride * C_in, C_out) is the j-th stride of the kernel's taps:
+//!
+//! ```text
+//! y_i = sum_j A_(i + j) M_j        dM_j = sum_i A_(i + j)' dy_i        dA_i = sum_j dy_(i - j) M_j'
+//! ```
+//! The J - 1 rows at the end of each item, whose windows would reach into the next one, are computed, ignored, and have a gradient of zero. Each
+//! layer writes its output as the padded input of the next one, so nothing is copied. The first layer, of one input channel, is computed anew
+//! wherever it is needed instead of being stored.
+
+use crate::error::{Error, Result};
+use crate::ops::conv_shape::ConvShape;
+use crate::ops::cuda::gpu::{Address, BUSY, Buffer, Gpu, Module, address, address_of, blocks, launch, module};
+use crate::ops::cuda::product::Matrix;
+use crate::ops::cuda::reduce::chunk;
+use crate::ops::encoder::{BatchStatistics, Layer, Norm};
+use crate::ops::function::function;
+use crate::ops::norm::EPS;
+use candle_core::Tensor;
+use candle_core::cuda_backend::cudarc::driver::DeviceRepr;
+
+const ENCODER: Module = module!("encoder");
+
+/// The longest kernel of a first layer that is computed anew.
+const MAX_TAPS: usize = 16;
+/// Threads of a block, and the most channels of a block.
+const THREADS: usize = 256;
+const WIDE: usize = 64;
+
+/// `Source` of encoder.cu.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+struct Source {
+    y: Address,
+    bias: Address,
+    samples: Address,
+    weight: Address,
+    rows: u32,
+    time: u32,
+    channels: u32,
+    time_in: u32,
+    taps: u32,
+    stride: u32,
+    padding: u32,
+}
+
+// SAFETY: the same fields in the same order as in encoder.cu.
+unsafe impl DeviceRepr for Source {}
+
+/// `NONE`, `CHANNEL` and `COLUMN` of encoder.cu.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Normed {
+    None = 0,
+    Channel = 1,
+    Column = 2,
+}
+
+/// The rows of an activation that is kept as the padded input of the layer that reads it.
+#[derive(Debug, Clone, Copy)]
+struct Segments {
+    /// Rows of zeros before it.
+    pad: usize,
+    /// Rows of an item.
+    rows: usize,
+}
+
+/// The sizes of a layer's matrices.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    shape: ConvShape,
+    batch: usize,
+    time: usize,
+    /// J.
+    strides: usize,
+    /// Q.
+    rows: usize,
+    /// Whether products compute it even if it could be computed anew.
+    stored: bool,
+}
+
+impl Sizes {
+    fn of(layer: &Layer, batch: usize, time_in: usize) -> Result<Sizes> {
+        let (channels_out, channels_in, kernel) = layer.weight.dims3()?;
+        let shape =
+            ConvShape { time_in, channels_in, channels_out, kernel, stride: layer.stride, padding: layer.padding };
+        let (time, strides) = (shape.time_out(), kernel.div_ceil(layer.stride));
+        if time == 0 || batch == 0 {
+            let what = format!("{batch} x {time_in} steps are not a valid input for {shape:?}");
+            return Err(Error::Tensor(candle_core::Error::Msg(what)));
+        }
+        Ok(Sizes { shape, batch, time, strides, rows: time + strides - 1, stored: false })
+    }
+
+    /// What this layer reads.
+    fn input(&self) -> Segments {
+        Segments { pad: self.shape.padding, rows: self.rows * self.shape.stride }
+    }
+
+    /// Floats of a row of A.
+    fn step(&self) -> usize {
+        self.shape.stride * self.shape.channels_in
+    }
+
+    /// Rows of M_j.
+    fn block(&self, j: usize) -> usize {
+        (self.shape.kernel - j * self.shape.stride).min(self.shape.stride) * self.shape.channels_in
+    }
+
+    /// Rows that products have.
+    fn product_rows(&self) -> usize {
+        self.batch * self.rows - (self.strides - 1)
+    }
+
+    /// Whether the layer is computed anew wherever it is needed.
+    fn anew(&self) -> bool {
+        !self.stored && self.shape.channels_in == 1 && self.shape.kernel <= MAX_TAPS
+    }
+}
+
+/// What a layer keeps for backward.
+struct Kept {
+    sizes: Sizes,
+    normed: Normed,
+    batch_norm: bool,
+    /// The samples, or the padded output of the layer below.
+    input: Tensor,
+    /// M, (kernel * C_in, C_out).
+    taps: Tensor,
+    bias: Tensor,
+    affine: Option<(Tensor, Tensor)>,
+    /// What the products wrote; none if it is computed anew.
+    y: Option<Tensor>,
+    /// Mean and 1 / standard deviation by channel.
+    columns: Option<Tensor>,
+    /// Where its output is.
+    out: Segments,
+}
+
+impl Kept {
+    fn source(&self) -> Result<Source> {
+        let ConvShape { channels_out, kernel, stride, padding, time_in, .. } = self.sizes.shape;
+        let anew = self.y.is_none();
+        Ok(Source {
+            y: address_of(self.y.as_ref())?,
+            bias: address(&self.bias)?,
+            samples: if anew { address(&self.input)? } else { Address::NULL },
+            weight: address(&self.taps)?,
+            rows: self.sizes.rows as u32,
+            time: self.sizes.time as u32,
+            channels: channels_out as u32,
+            time_in: time_in as u32,
+            taps: kernel as u32,
+            stride: stride as u32,
+            padding: padding as u32,
+        })
+    }
+
+    /// (mean, 1 / standard deviation) by channel, (gain, shift).
+    fn vectors(&self) -> Result<[Address; 4]> {
+        let columns = address_of(self.columns.as_ref())?;
+        let second = if self.columns.is_some() { columns.plus(self.channels()) } else { Address::NULL };
+        let (gain, shift) = (self.affine.as_ref().map(|a| &a.0), self.affine.as_ref().map(|a| &a.1));
+        Ok([columns, second, address_of(gain)?, address_of(shift)?])
+    }
+
+    fn channels(&self) -> usize {
+        self.sizes.shape.channels_out
+    }
+
+    /// Bytes of what the convolution gives, as far as it is read from memory.
+    fn traffic(&self) -> usize {
+        match &self.y {
+            Some(y) => 4 * y.elem_count(),
+            None => 4 * self.input.elem_count(),
+        }
+    }
+
+    /// Runs a layer on `input`, and writes its output to `out`.
+    fn forward(
+        gpu: &Gpu,
+        layer: &Layer,
+        sizes: Sizes,
+        input: Tensor,
+        out: Segments,
+    ) -> Result<(Kept, Tensor, Option<BatchStatistics>)> {
+        let Sizes { shape, batch, time, .. } = sizes;
+        let (channels, width) = (shape.channels_out, shape.kernel * shape.channels_in);
+        let taps = gpu.taps(&layer.weight, sizes, false)?.tensor((width, channels));
+        let y = if sizes.anew() {
+            None
+        } else {
+            let y = gpu.floats(batch * sizes.rows * channels)?;
+            let a = address(&input)?;
+            for j in 0..sizes.strides {
+                let rows = Matrix::new(a.plus(j * sizes.step()), sizes.step());
+                let m = Matrix::new(address(&taps)?.plus(j * sizes.step() * channels), channels);
+                gpu.product([sizes.product_rows(), channels, sizes.block(j)], rows, m, y.at(), channels, j > 0)?;
+            }
+            Some(y.tensor((batch, sizes.rows, channels)))
+        };
+        let constant = |t: &Tensor| -> Result<Tensor> { Ok(t.detach().contiguous()?) };
+        let affine = match (&layer.norm, &layer.affine) {
+            (Norm::None, _) | (_, None) => None,
+            (_, Some((gain, shift))) => Some((constant(gain)?, constant(shift)?)),
+        };
+        let normed = match layer.norm {
+            Norm::None => Normed::None,
+            Norm::Channel => Normed::Channel,
+            Norm::Batch | Norm::Fixed(..) => Normed::Column,
+        };
+        let batch_norm = matches!(layer.norm, Norm::Batch);
+        let bias = constant(&layer.bias)?;
+        let mut kept = Kept { sizes, normed, batch_norm, input, taps, bias, affine, y, columns: None, out };
+        let mut statistics = None;
+        match &layer.norm {
+            Norm::Fixed(mean, variance) => {
+                let rstd = (variance.detach() + EPS)?.sqrt()?.recip()?;
+                kept.columns = Some(Tensor::cat(&[mean.detach().contiguous()?, rstd], 0)?);
+            }
+            Norm::Batch => {
+                let rows = batch * time;
+                let chunk = chunk(rows);
+                let (chunks, columns) = (rows.div_ceil(chunk), gpu.floats(3 * channels)?);
+                let parts = gpu.floats(chunks * 2 * channels)?;
+                launch!(gpu, ENCODER "encoder_moments", [chunks, channels.div_ceil(WIDE)], WIDE, 0, kept.traffic();
+                    kept.source()?, parts.at(), batch as u32, chunk as u32);
+                launch!(gpu, ENCODER "encoder_moments_join", [blocks(channels, 64, BUSY), 1], 64, 0, 8 * chunks * channels;
+                    parts.at(), columns.at(), chunks as u32, chunk as u32, rows as u32, channels as u32);
+                let columns = columns.tensor(3 * channels);
+                let part = |i: usize| columns.narrow(0, i * channels, channels);
+                statistics = Some((part(0)?, part(2)?));
+                kept.columns = Some(columns);
+            }
+            _ => {}
+        }
+        let to = gpu.floats(batch * out.rows * channels)?;
+        let [mean, rstd, gain, shift] = kept.vectors()?;
+        let traffic = kept.traffic() + 4 * batch * out.rows * channels;
+        launch!(gpu, ENCODER "encoder_forward", [blocks(batch * out.rows, THREADS / 32, BUSY), 1], THREADS, 0, traffic;
+            kept.source()?, normed as u32, mean, rstd, gain, shift, to.at(), batch as u32, out.pad as u32, out.rows as u32);
+        let out = to.tensor((batch, out.rows, channels));
+        Ok((kept, out, statistics))
+    }
+
+    /// The gradients of the weight and of the vectors (bias, then gain and shift), and, if `below`, of the padded input.
+    fn backward(&self, gpu: &Gpu, dout: Tensor, below: bool) -> Result<(Tensor, Tensor, Option<Tensor>)> {
+        let Sizes { shape, batch, time, strides, rows, .. } = self.sizes;
+        let (channels, count) = (self.channels(), batch * time);
+        let [mean, rstd, gain, shift] = self.vectors()?;
+        let (source, pad, out_rows) = (self.source()?, self.out.pad as u32, self.out.rows as u32);
+        let both = self.traffic() + 4 * count * channels;
+        let sums = match self.normed {
+            Normed::Channel => {
+                let sums = gpu.floats(count * 4)?;
+                launch!(gpu, ENCODER "encoder_row_sums", [blocks(count, THREADS / 32, BUSY), 1], THREADS, 0, both + 16 * count;
+                    source, gain, shift, address(&dout)?, sums.at(), batch as u32, pad, out_rows);
+                Some(sums.tensor((count, 4)))
+            }
+            _ => None,
+        };
+        let (chunk, lead) = (chunk(count), strides - 1);
+        let chunks = count.div_ceil(chunk);
+        let taps = if self.y.is_none() { shape.kernel } else { 0 };
+        let columns = (3 + taps) * channels;
+        let parts = gpu.floats(chunks * columns)?;
+        let total = gpu.floats(columns)?;
+        let dy = match self.y {
+            Some(_) => Some(gpu.floats((lead + batch * rows) * channels)?),
+            None => None,
+        };
+        // Batch norm needs the sums of all rows before the gradient of any.
+        let passes: &[bool] = if self.batch_norm { &[false, true] } else { &[true] };
+        let totals = gpu.floats(2 * channels)?;
+        for &last in passes {
+            let to = if last { dy.as_ref().map_or(Address::NULL, Buffer::at) } else { Address::NULL };
+            let of_all = if self.batch_norm { totals.at() } else { Address::NULL };
+            let traffic = both + 4 * (chunks * columns + if last && dy.is_some() { count * channels } else { 0 });
+            launch!(gpu, ENCODER "encoder_backward", [chunks, channels.div_ceil(WIDE)], WIDE, 0, traffic;
+                source, self.normed as u32, mean, rstd, gain, shift, address(&dout)?, address_of(sums.as_ref())?,
+                if last { of_all } else { Address::NULL }, to, parts.at(), batch as u32, pad, out_rows, lead as u32, chunk as u32);
+            gpu.sum_parts(parts.at(), total.at(), chunks, columns, 1.0)?;
+            if !last {
+                // Gain and shift follow the bias.
+                gpu.sum_parts(total.at().plus(channels), totals.at(), 1, 2 * channels, 1.0)?;
+            }
+        }
+        drop(dout);
+        let total = total.tensor(columns);
+        let vectors = total.narrow(0, 0, if self.affine.is_some() { 3 * channels } else { channels })?;
+        let Some(dy) = dy else {
+            let taps = total.narrow(0, 3 * channels, taps * channels)?;
+            return Ok((gpu.taps(&taps, self.sizes, true)?.tensor(taps.elem_count()), vectors, None));
+        };
+        let (step, n) = (self.sizes.step(), self.sizes.product_rows());
+        let width = shape.kernel * shape.channels_in;
+        let (dm, a) = (gpu.floats(width * channels)?, address(&self.input)?);
+        for j in 0..strides {
+            let rows = Matrix::new(a.plus(j * step), step);
+            let dy = Matrix::new(dy.at().plus(lead * channels), channels);
+            let to = dm.at().plus(j * step * channels);
+            gpu.product([self.sizes.block(j), channels, n], rows.t(), dy, to, channels, false)?;
+        }
+        let dweight = gpu.taps(&dm.tensor(width * channels), self.sizes, true)?.tensor(width * channels);
+        if !below {
+            return Ok((dweight, vectors, None));
+        }
+        // A kernel shorter than a stride leaves samples without a gradient.
+        let floats = batch * rows * step;
+        let da = if shape.kernel < shape.stride { gpu.zeros::<f32>(floats)? } else { gpu.floats(floats)? };
+        for j in 0..strides {
+            let dy = Matrix::new(dy.at().plus((lead - j) * channels), channels);
+            let m = Matrix::new(address(&self.taps)?.plus(j * step * channels), channels);
+            gpu.product([batch * rows, self.sizes.block(j), channels], dy, m.t(), da.at(), step, j > 0)?;
+        }
+        Ok((dweight, vectors, Some(da.tensor((batch, rows * shape.stride, shape.channels_in)))))
+    }
+}
+
+impl Gpu {
+    /// A weight as the products need it, or back.
+    fn taps(&self, from: &Tensor, sizes: Sizes, back: bool) -> Result<Buffer<f32>> {
+        let ConvShape { channels_out, channels_in, kernel, .. } = sizes.shape;
+        let (from, n) = (from.detach().contiguous()?, channels_out * channels_in * kernel);
+        let to = self.floats(n)?;
+        launch!(self, ENCODER "encoder_taps", [blocks(n, THREADS, BUSY), 1], THREADS, 0, 8 * n;
+            address(&from)?, to.at(), channels_out as u32, channels_in as u32, kernel as u32, u32::from(back));
+        Ok(to)
+    }
+
+    /// `rows` rows of each item of `from` (B, R, C), from row `first` on, at row `at` of an item of `to_rows` rows.
+    fn place(&self, from: &Tensor, first: usize, to_rows: usize, at: usize) -> Result<Buffer<f32>> {
+        let (batch, rows, channels) = from.dims3()?;
+        let n = batch * to_rows * channels;
+        let to = self.floats(n)?;
+        launch!(self, ENCODER "encoder_place", [blocks(n, THREADS, BUSY), 1], THREADS, 0, 8 * n;
+            address(from)?, to.at(), batch as u32, rows as u32, to_rows as u32, channels as u32, first as u32, at as u32);
+        Ok(to)
+    }
+}
+
+/// [`encode`](crate::ops::encoder::encode) on a GPU, one node of the graph.
+pub(in crate::ops) fn encode(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistics>)> {
+    let x = x.contiguous()?;
+    let gpu = Gpu::of(&x)?;
+    let (batch, time_in, channels_in) = x.dims3()?;
+    let mut sizes: Vec<Sizes> = Vec::new();
+    for layer in layers {
+        let time_in = sizes.last().map_or(time_in, |last| last.time);
+        sizes.push(Sizes { stored: !sizes.is_empty(), ..Sizes::of(layer, batch, time_in)? });
+    }
+    let Some(first) = sizes.first() else { return Ok((x, Vec::new())) };
+    if first.shape.channels_in != channels_in {
+        let what = format!("{channels_in} channels are not a valid input for {:?}", first.shape);
+        return Err(Error::Tensor(candle_core::Error::Msg(what)));
+    }
+    // The parameters are passed as one tensor of weights and one of vectors, because a function has three inputs.
+    let (mut weights, mut vectors) = (Vec::new(), Vec::new());
+    for layer in layers {
+        weights.push(layer.weight.flatten_all()?);
+        vectors.push(layer.bias.flatten_all()?);
+        if let (Some((gain, shift)), false) = (&layer.affine, matches!(layer.norm, Norm::None)) {
+            vectors.push(gain.flatten_all()?);
+            vectors.push(shift.flatten_all()?);
+        }
+    }
+    let tracked = [&weights, &vectors].into_iter().flatten().any(Tensor::track_op);
+    let (weights, vectors) = match tracked {
+        true => (Tensor::cat(&weights, 0)?, Tensor::cat(&vectors, 0)?),
+        false => (x.detach(), x.detach()),
+    };
+    let training = x.track_op() || tracked;
+    // The first layer reads samples as they are, if it is computed anew and they need no gradient.
+    let anew = first.anew() && !x.track_op();
+    let mut input = x.detach();
+    if !anew {
+        let Segments { pad, rows } = sizes[0].input();
+        input = gpu.place(&input, 0, rows, pad)?.tensor((batch, rows, channels_in));
+        sizes[0].stored = true;
+    }
+    let (mut kept, mut statistics) = (Vec::new(), Vec::new());
+    for (i, layer) in layers.iter().enumerate() {
+        let out = sizes.get(i + 1).map_or(Segments { pad: 0, rows: sizes[i].time }, Sizes::input);
+        let (layer, next, of_batch) = Kept::forward(&gpu, layer, sizes[i], input, out)?;
+        statistics.extend(of_batch);
+        if training {
+            kept.push(layer);
+        }
+        input = next;
+    }
+    let (x_tracked, shape) = (x.track_op(), x.shape().clone());
+    let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
+        let mut grad = Some(grad.contiguous()?);
+        let (mut weights, mut vectors) = (Vec::new(), Vec::new()); // last layer first
+        for (i, layer) in kept.iter().enumerate().rev() {
+            let Some(above) = grad.take() else { break };
+            let (dweight, dvectors, below) = layer.backward(&gpu, above, i > 0 || x_tracked)?;
+            weights.push(dweight);
+            vectors.push(dvectors);
+            grad = below;
+        }
+        weights.reverse();
+        vectors.reverse();
+        let dx = match grad {
+            Some(grad) => Some(gpu.place(&grad, sizes[0].shape.padding, shape.dims()[1], 0)?.tensor(&shape)),
+            None => None,
+        };
+        Ok([dx, Some(Tensor::cat(&weights, 0)?), Some(Tensor::cat(&vectors, 0)?)])
+    };
+    Ok((function([&x, &weights, &vectors], input, backward)?, statistics))
+}
+
+/// [`first`](crate::ops::rows::first).
+pub(in crate::ops) fn first(x: &Tensor, n: usize) -> Result<Tensor> {
+    let x = x.contiguous()?;
+    let (gpu, (batch, time, channels)) = (Gpu::of(&x)?, x.dims3()?);
+    let out = gpu.place(&x, 0, n, 0)?.output((batch, n, channels));
+    let constant = x.detach();
+    let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
+        Ok([Some(gpu.place(&grad.contiguous()?, 0, time, 0)?.tensor((batch, time, channels))), None, None])
+    };
+    function([&x, &constant, &constant], out, backward)
+}

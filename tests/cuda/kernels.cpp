@@ -1,0 +1,21 @@
+// The kernels of src/ops/cuda/kernels, compiled for the CPU: a library for FAKE_CUDA_KERNELS.
+#include "cuda_on_cpu.h"
+
+#include "adam.cu"
+#include "encoder.cu"
+#include "negatives.cu"
+#include "recurrent.cu"
+#include "reduce.cu"
+#include "scores.cu"
+
+#define KERNEL(name) {#name, {emu::Kernel<name>::run, emu::Kernel<name>::parameters}}
+const emu::Table emulated_table = {
+    KERNEL(adam_step), KERNEL(norm_and_factor), KERNEL(squares_of),
+    KERNEL(encoder_backward), KERNEL(encoder_forward), KERNEL(encoder_moments), KERNEL(encoder_moments_join), KERNEL(encoder_place),
+    KERNEL(encoder_row_sums), KERNEL(encoder_taps),
+    KERNEL(draw_negatives),
+    KERNEL(gru_step), KERNEL(gru_step_backward), KERNEL(lstm_step), KERNEL(lstm_step_backward),
+    KERNEL(add_bias), KERNEL(column_parts), KERNEL(relu_backward), KERNEL(spread_row), KERNEL(sum_parts),
+    KERNEL(cross_entropy_backward), KERNEL(cross_entropy_forward), KERNEL(draws_count), KERNEL(draws_place), KERNEL(draws_sort),
+    KERNEL(draws_start), KERNEL(scores_backward), KERNEL(scores_forward), KERNEL(scores_gather), KERNEL(scores_repeats),
+};
