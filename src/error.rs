@@ -100,6 +100,13 @@ impl Error {
         move |source| Error::Io { path, doing, source }
     }
 
+    /// Whether a device had no memory left.
+    pub fn is_out_of_memory(&self) -> bool {
+        let Error::Tensor(e) = self else { return false };
+        let text = e.to_string();
+        ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED"].iter().any(|name| text.contains(name))
+    }
+
     /// 130 interrupted, 2 usage or configuration, 1 everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -131,6 +138,9 @@ impl Error {
                 Kind::ReadOnlyFilesystem => "choose a place that can be written to".into(),
                 _ => "the operating system reported this; resolve the cause and try again".into(),
             },
+            Error::Tensor(_) if self.is_out_of_memory() => {
+                "use less of it, or see with nvidia-smi which other process does; --device cpu uses the machine's memory".into()
+            }
             Error::Tensor(_) => "if the cause is not a lack of memory, this is a bug in cpc: please report it".into(),
         }
     }
@@ -152,6 +162,7 @@ impl fmt::Display for Error {
                 }
             }
             Error::Io { path, doing, source } => write!(f, "cannot {doing} {}: {source}", path.display()),
+            Error::Tensor(_) if self.is_out_of_memory() => f.write_str("the GPU has no memory left"),
             Error::Tensor(e) => write!(f, "tensor operation: {e}"),
         }
     }

@@ -19,6 +19,6 @@ pub(crate) use model::check_dim;
 pub use model::{ConvEncoderConfig, HeadsConfig, HeadsKind, NormKind, ScoreKind};
 pub use sentences::SentenceEncoderConfig;
 pub use size::ImageSize;
-pub use train::{NegativesFrom, ObjectiveConfig, OptimizerKind, Schedule, TrainConfig};
+pub use train::{NegativesFrom, ObjectiveConfig, OptimizerKind, PrecisionKind, Schedule, TrainConfig};
 pub use word::choice;
 pub(crate) use word::from_word;

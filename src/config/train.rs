@@ -72,6 +72,20 @@ pub enum Schedule {
     Step,
 }
 
+/// What is computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrecisionKind {
+    /// `tf32` on an NVIDIA GPU, `f32` elsewhere.
+    Auto,
+    /// With all 24 bits of each factor.
+    F32,
+    /// With 11 bits of each factor, on the tensor cores of an NVIDIA GPU; sums are in f32.
+    Tf32,
+    /// As `tf32`; between the layers of the encoder, activations and their gradients are bf16, with 8 bits.
+    Bf16,
+}
+
 /// The `[train]` section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -86,6 +100,8 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// Batches whose gradients are accumulated before an update; negatives stay within each batch.
     pub accumulate: usize,
+    /// What is computed in: `f32`; on an NVIDIA GPU also `tf32`, or `bf16` between the encoder's layers. `auto` is `tf32` there.
+    pub precision: PrecisionKind,
     /// The rule that updates the parameters.
     pub optimizer: OptimizerKind,
     /// The learning rate: 2e-4 in the paper (section 3.1) and CPC_audio.
@@ -125,6 +141,7 @@ impl Default for TrainConfig {
             steps: 100_000,
             batch_size: 8,
             accumulate: 1,
+            precision: PrecisionKind::Auto,
             optimizer: OptimizerKind::Adam,
             lr: 2e-4,
             betas: [0.9, 0.999],

@@ -5,6 +5,7 @@ mod cuda;
 
 use crate::error::{Error, Result};
 use candle_core::Device;
+use parking_lot::Mutex;
 
 /// The device named by a `--device` value. `auto` is the first GPU that this build can use, else the CPU.
 ///
@@ -41,20 +42,29 @@ fn first() -> Result<Device> {
     Ok(if cfg!(feature = "metal") { Device::new_metal(0).unwrap_or(Device::Cpu) } else { Device::Cpu })
 }
 
-/// What products of f32 matrices are computed in on an NVIDIA GPU. On other devices it is always f32.
+/// What is computed in on an NVIDIA GPU. On other devices it is always f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     /// All 24 bits of each factor.
     F32,
-    /// 11 bits of each factor, on tensor cores; sums are in f32.
+    /// Products with 11 bits of each factor, on tensor cores; sums are in f32.
     Tf32,
+    /// As `Tf32`; between the layers of the encoder, activations and their gradients are bf16, with 8 bits.
+    Bf16,
 }
 
-/// Chooses the precision of every product from here on.
+static PRECISION: Mutex<Precision> = Mutex::new(Precision::F32);
+
+/// Chooses the precision from here on.
 pub fn set_precision(precision: Precision) {
     #[cfg(feature = "cuda")]
-    candle_core::cuda_backend::set_gemm_reduced_precision_f32(precision == Precision::Tf32);
-    let _ = precision;
+    candle_core::cuda_backend::set_gemm_reduced_precision_f32(precision != Precision::F32);
+    *PRECISION.lock() = precision;
+}
+
+/// The precision that was chosen; f32 before.
+pub fn precision() -> Precision {
+    *PRECISION.lock()
 }
 
 fn cannot_use(name: &str, e: &candle_core::Error) -> Error {

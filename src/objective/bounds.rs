@@ -13,7 +13,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::cross_entropy::first_is_true;
-use candle_core::{D, DType, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 use std::fmt;
 use std::str::FromStr;
 
@@ -243,7 +243,10 @@ impl Surrogate {
         let gain = match self.bound {
             Bound::Dv => (joint.mean_all()? - mean_exp_log(&others)?)?,
             Bound::Mine { rate } => {
-                let now = mean_exp_log(&others.detach())?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+                let now = mean_exp_log(&others.detach())?
+                    .to_device(&Device::Cpu)?
+                    .to_dtype(DType::F64)?
+                    .to_scalar::<f64>()?;
                 // The running mean starts at the first batch: starting at zero, the first gradients would be many times too large.
                 let running = self.running.map_or(now, |old| log_add((1.0 - rate).ln() + old, rate.ln() + now));
                 self.running = Some(running);
@@ -348,7 +351,7 @@ fn shape(scores: &Tensor) -> Error {
 }
 
 fn values(t: &Tensor) -> Result<Vec<f64>> {
-    Ok(t.detach().to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
+    Ok(t.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }
 
 /// log(mean(exp(t))), finite for any finite t.

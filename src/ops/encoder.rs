@@ -4,6 +4,8 @@
 //! normalized while it is in cache, and the waveform, a constant, gets no gradient. In the composed form it is [`conv::composed`] and the norms
 //! of [`super::norm`], layer by layer.
 
+#[cfg(feature = "cuda")]
+use crate::device::{Precision, precision};
 use crate::error::{Error, Result};
 use crate::ops::conv;
 use crate::ops::conv_shape::ConvShape;
@@ -56,7 +58,7 @@ pub fn encode(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatisti
     match Form::of(x) {
         Form::Fused => fused(x, layers),
         #[cfg(feature = "cuda")]
-        Form::Kernels => cuda::encode(x, layers),
+        Form::Kernels => cuda::encode(x, layers, precision() == Precision::Bf16),
         Form::Composed => composed(x, layers),
     }
 }
@@ -348,6 +350,8 @@ pub fn fused(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistic
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "cuda")]
+    use crate::ops::check::device;
     use crate::ops::check::{close, finite_differences, random, same, single};
 
     /// (kernel, stride, padding) of two or three layers, batch, time, channels in.
@@ -459,6 +463,34 @@ mod tests {
         for (a, b) in a.iter().zip(&b) {
             close(&a.0, &b.0, 1e-5);
             close(&a.1, &b.1, 1e-5);
+        }
+    }
+
+    #[cfg(feature = "cuda")]
+    #[test]
+    fn in_bf16_values_and_gradients_are_those_of_f32_to_its_precision() {
+        use candle_core::Var;
+        if !device().is_cuda() {
+            return;
+        }
+        for case in &CASES {
+            for norm in norms() {
+                let of = |half: bool| {
+                    let vars: Vec<Var> = inputs(case).iter().map(|t| Var::from_tensor(&single(t)).unwrap()).collect();
+                    let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
+                    let y = cuda::encode(&tensors[0], &layers(case, &tensors, norm), half).unwrap().0;
+                    let grads = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+                    let grads = vars.iter().map(|v| grads.get(v).unwrap().clone());
+                    [vec![y], grads.collect()].concat()
+                };
+                for (half, whole) in of(true).iter().zip(of(false)) {
+                    let norm = |t: &Tensor| t.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
+                    let (far, size) = (norm(&(half - &whole).unwrap()), norm(&whole));
+                    // Rounding turns some of these few activations off or on.
+                    assert!(far <= 0.2 * size.max(1.0), "{far} of {size}");
+                    assert!(size < 1.0 || far > 0.0, "bf16 is not used");
+                }
+            }
         }
     }
 

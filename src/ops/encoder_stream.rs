@@ -3,11 +3,14 @@
 //! Each layer keeps the input rows that later outputs still need, at most kernel minus stride of them, and returns each output row as soon as
 //! its window is complete. The zeros before the signal are there from the start; those after it are added by [`EncoderStream::finish`]. So all
 //! pieces together give the rows that [`encode`](super::encoder::encode) gives for the whole signal.
+//!
+//! On the CPU in f32, layers are prepared for many pieces. Elsewhere a layer is [`encode`](super::encoder::encode) without padding, and what lies
+//! between the layers stays on the device.
 
 use crate::error::{Error, Result};
 use crate::ops::conv_shape::ConvShape;
 use crate::ops::encoder::{self, Layer, Norm};
-use crate::ops::function::Form;
+use crate::ops::function;
 use crate::ops::matrix::{FEW_ROWS, Packed, View, ViewMut};
 use crate::ops::norm;
 use crate::ops::taps::Taps;
@@ -20,8 +23,12 @@ const BLOCK_ROWS: usize = 512;
 
 /// An encoder that resumes where the last piece ended. Clones share the weights.
 #[derive(Debug, Clone)]
-pub struct EncoderStream {
-    layers: Vec<Pending>,
+pub struct EncoderStream(Form);
+
+#[derive(Debug, Clone)]
+enum Form {
+    Prepared(Vec<Pending>),
+    Tensors(Vec<OfTensors>),
 }
 
 /// A layer with the input rows that are still needed.
@@ -40,13 +47,7 @@ struct Ready {
     kernel: usize,
     stride: usize,
     padding: usize,
-    form: ReadyForm,
-}
-
-#[derive(Debug)]
-enum ReadyForm {
-    Fused(Box<Fused>),
-    Composed(Box<Layer>),
+    form: Fused,
 }
 
 #[derive(Debug)]
@@ -72,48 +73,78 @@ enum ReadyNorm {
     },
 }
 
+/// A layer without padding, with the input rows that are still needed, on its device.
+#[derive(Debug, Clone)]
+struct OfTensors {
+    layer: Arc<Layer>,
+    padding: usize,
+    begun: bool,
+    rows: Option<Tensor>, // (1, n, C_in), n > 0
+    skip: usize,
+}
+
 impl EncoderStream {
     /// A stream before its first sample.
     ///
     /// # Errors
     /// If a layer is normalized by the statistics of its batch: give it [`Norm::Fixed`] statistics.
     pub fn new(layers: &[Layer]) -> Result<Self> {
+        if layers.iter().any(|layer| matches!(layer.norm, Norm::Batch)) {
+            let what = "a stream has no batch to compute statistics over".to_string();
+            return Err(Error::Tensor(candle_core::Error::Msg(what)));
+        }
+        let prepared = layers.first().is_none_or(|layer| function::Form::of(&layer.weight) == function::Form::Fused);
         let pending = |layer: &Layer| -> Result<Pending> {
             let layer = Ready::new(layer)?;
             Ok(Pending { rows: layer.zeros(), skip: 0, layer: Arc::new(layer) })
         };
-        Ok(EncoderStream { layers: layers.iter().map(pending).collect::<Result<_>>()? })
+        Ok(EncoderStream(match prepared {
+            true => Form::Prepared(layers.iter().map(pending).collect::<Result<_>>()?),
+            false => Form::Tensors(layers.iter().map(OfTensors::new).collect::<Result<_>>()?),
+        }))
     }
 
     /// Takes input rows (n, C_in) and returns the output rows (m, C) that they complete; on this thread if `alone`, else on all threads.
     pub fn push(&mut self, rows: &[f32], alone: bool) -> Result<Vec<f32>> {
-        let Some(first) = self.layers.first_mut() else { return Ok(rows.to_vec()) };
-        if !rows.len().is_multiple_of(first.layer.channels_in) {
-            let what = format!("{} floats are not whole rows of {}", rows.len(), first.layer.channels_in);
+        let channels = match &self.0 {
+            Form::Prepared(layers) => layers.first().map(|first| first.layer.channels_in),
+            Form::Tensors(layers) => layers.first().map(|first| first.layer.weight.dim(1)).transpose()?,
+        };
+        let Some(channels) = channels else { return Ok(rows.to_vec()) };
+        if !rows.len().is_multiple_of(channels) {
+            let what = format!("{} floats are not whole rows of {channels}", rows.len());
             return Err(Error::Tensor(candle_core::Error::Msg(what)));
         }
-        first.rows.extend_from_slice(rows);
-        self.advance(0, alone)
-    }
-
-    /// Passes the pending rows of layer `from` through that layer and all above it.
-    fn advance(&mut self, from: usize, alone: bool) -> Result<Vec<f32>> {
-        let mut last = Vec::new();
-        for i in from..self.layers.len() {
-            let (layer, above) = self.layers[i..].split_at_mut(1);
-            let out = above.first_mut().map_or(&mut last, |above| &mut above.rows);
-            layer[0].advance(out, alone)?;
+        match &mut self.0 {
+            Form::Prepared(layers) => {
+                layers[0].rows.extend_from_slice(rows);
+                advance(layers, alone)
+            }
+            Form::Tensors(layers) => {
+                let n = rows.len() / channels;
+                let rows = Tensor::from_slice(rows, (1, n, channels), layers[0].layer.weight.device())?;
+                advance_tensors(layers, (n > 0).then_some(rows))
+            }
         }
-        Ok(last)
     }
 
     /// Ends the signal and returns the output rows whose windows reach into the zeros after it. The stream is then back at its start.
     pub fn finish(&mut self, alone: bool) -> Result<Vec<f32>> {
         let mut rows = Vec::new();
-        for i in 0..self.layers.len() {
-            let zeros = self.layers[i].layer.zeros();
-            self.layers[i].rows.extend(zeros);
-            rows.extend(self.advance(i, alone)?);
+        match &mut self.0 {
+            Form::Prepared(layers) => {
+                for i in 0..layers.len() {
+                    let zeros = layers[i].layer.zeros();
+                    layers[i].rows.extend(zeros);
+                    rows.extend(advance(&mut layers[i..], alone)?);
+                }
+            }
+            Form::Tensors(layers) => {
+                for i in 0..layers.len() {
+                    let zeros = layers[i].zeros()?;
+                    rows.extend(advance_tensors(&mut layers[i..], zeros)?);
+                }
+            }
         }
         self.reset();
         Ok(rows)
@@ -121,10 +152,85 @@ impl EncoderStream {
 
     /// Discards all pending rows: the stream is back at its start.
     pub fn reset(&mut self) {
-        for layer in &mut self.layers {
-            layer.rows = layer.layer.zeros();
-            layer.skip = 0;
+        match &mut self.0 {
+            Form::Prepared(layers) => layers.iter_mut().for_each(|layer| {
+                layer.rows = layer.layer.zeros();
+                layer.skip = 0;
+            }),
+            Form::Tensors(layers) => layers.iter_mut().for_each(|layer| {
+                (layer.begun, layer.rows, layer.skip) = (false, None, 0);
+            }),
         }
+    }
+}
+
+/// Passes the pending rows of the first layer through all of them.
+fn advance(layers: &mut [Pending], alone: bool) -> Result<Vec<f32>> {
+    let mut last = Vec::new();
+    for i in 0..layers.len() {
+        let (layer, above) = layers[i..].split_at_mut(1);
+        let out = above.first_mut().map_or(&mut last, |above| &mut above.rows);
+        layer[0].advance(out, alone)?;
+    }
+    Ok(last)
+}
+
+/// Passes new rows of the first layer through all of them.
+fn advance_tensors(layers: &mut [OfTensors], mut rows: Option<Tensor>) -> Result<Vec<f32>> {
+    for layer in layers {
+        let Some(new) = rows else { return Ok(Vec::new()) };
+        rows = layer.advance(new)?;
+    }
+    rows.map_or(Ok(Vec::new()), |rows| Ok(rows.flatten_all()?.to_vec1::<f32>()?))
+}
+
+impl OfTensors {
+    fn new(layer: &Layer) -> Result<Self> {
+        let padding = layer.padding;
+        Ok(OfTensors {
+            layer: Arc::new(Layer { padding: 0, ..layer.clone() }),
+            padding,
+            begun: false,
+            rows: None,
+            skip: 0,
+        })
+    }
+
+    /// The padding on one side.
+    fn zeros(&self) -> Result<Option<Tensor>> {
+        let w = &self.layer.weight;
+        let zeros = || Tensor::zeros((1, self.padding, w.dim(1)?), w.dtype(), w.device());
+        Ok((self.padding > 0).then(zeros).transpose()?)
+    }
+
+    /// Takes rows and returns the output rows whose windows they complete; keeps what later windows need.
+    fn advance(&mut self, new: Tensor) -> Result<Option<Tensor>> {
+        // The first rows come after the zeros before the signal.
+        let before = if self.begun { self.rows.take() } else { self.zeros()? };
+        self.begun = true;
+        let mut rows = match before {
+            Some(before) => Tensor::cat(&[before, new], 1)?,
+            None => new,
+        };
+        let skipped = self.skip.min(rows.dim(1)?);
+        self.skip -= skipped;
+        let (kernel, stride) = (self.layer.weight.dim(2)?, self.layer.stride);
+        let held = rows.dim(1)? - skipped;
+        if held == 0 {
+            return Ok(None);
+        }
+        rows = rows.narrow(1, skipped, held)?;
+        let n = held.checked_sub(kernel).map_or(0, |room| room / stride + 1);
+        let used = (n * stride).min(held);
+        let out = match n {
+            0 => None,
+            _ => Some(encoder::encode(&rows.contiguous()?, std::slice::from_ref(&self.layer))?.0),
+        };
+        self.skip += n * stride - used;
+        // A copy, so that the rows that are no longer needed are freed.
+        let rest = || rows.narrow(1, used, held - used)?.force_contiguous();
+        self.rows = (used < held).then(rest).transpose()?;
+        Ok(out)
     }
 }
 
@@ -141,14 +247,7 @@ impl Pending {
         if n == 0 {
             return Ok(());
         }
-        match &layer.form {
-            ReadyForm::Fused(fused) => fused.forward(layer, rows, n, out, alone)?,
-            ReadyForm::Composed(form) => {
-                let x = Tensor::from_slice(rows, (1, held, c), form.weight.device())?;
-                let y = encoder::encode(&x, std::slice::from_ref(form.as_ref()))?.0;
-                out.extend(y.flatten_all()?.to_vec1::<f32>()?);
-            }
-        }
+        layer.form.forward(layer, rows, n, out, alone)?;
         let used = (n * layer.stride).min(held);
         *skip = n * layer.stride - used;
         rows.drain(..used * c);
@@ -159,14 +258,7 @@ impl Pending {
 impl Ready {
     fn new(layer: &Layer) -> Result<Self> {
         let (channels_out, channels_in, kernel) = layer.weight.dims3()?;
-        let form = match Form::of(&layer.weight) {
-            Form::Fused => ReadyForm::Fused(Box::new(Fused::new(layer)?)),
-            _ => ReadyForm::Composed(Box::new(Layer { padding: 0, ..layer.clone() })),
-        };
-        if matches!(layer.norm, Norm::Batch) {
-            let what = "a stream has no batch to compute statistics over".to_string();
-            return Err(Error::Tensor(candle_core::Error::Msg(what)));
-        }
+        let form = Fused::new(layer)?;
         Ok(Ready { channels_in, channels_out, kernel, stride: layer.stride, padding: layer.padding, form })
     }
 
@@ -239,12 +331,12 @@ impl Fused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::check::random;
-    use candle_core::{DType, Device};
+    use crate::ops::check::{device, random, single};
+    use candle_core::DType;
     use proptest::prelude::*;
 
     fn layer(channels_in: usize, channels: usize, kernel: usize, stride: usize, padding: usize, norm: Norm) -> Layer {
-        let t = |shape: &[usize], seed| random(shape, seed).to_dtype(DType::F32).unwrap();
+        let t = |shape: &[usize], seed| single(&random(shape, seed));
         let norm = match norm {
             Norm::Fixed(..) => Norm::Fixed(t(&[channels], 1), (t(&[channels], 2).sqr().unwrap() + 0.5).unwrap()),
             norm => norm,
@@ -261,7 +353,7 @@ mod tests {
     }
 
     fn stacks() -> Vec<Vec<Layer>> {
-        let unit = || Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
+        let unit = || Tensor::zeros(1, DType::F32, &device()).unwrap();
         vec![
             // CPC's shapes with every norm, and unusual ones: kernels shorter than strides, or not a multiple of them.
             vec![
@@ -298,7 +390,7 @@ mod tests {
 
     fn check(layers: &[Layer], time: usize, pieces: &[usize], alone: bool) {
         let channels = layers[0].weight.dim(1).unwrap();
-        let x = random(&[1, time, channels], 7).to_dtype(DType::F32).unwrap();
+        let x = single(&random(&[1, time, channels], 7));
         let want = encoder::composed(&x, layers).unwrap().0.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let x = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let mut stream = EncoderStream::new(layers).unwrap();

@@ -47,7 +47,7 @@ mod tests {
         for shape in [[2, 3, 4], [5, 40, 33], [1, 1, 1]] {
             let inputs = [random(&shape, 1)];
             same(|t| mean(&t[0]), |t| Ok(t[0].mean((0, 1))?), &inputs);
-            same(|t| sum(&t[0]), |t| Ok(t[0].sum_all()?), &inputs);
+            same(|t| Ok(sum(&t[0])?.reshape(1)?), |t| Ok(t[0].sum_all()?.reshape(1)?), &inputs);
             let n = shape[1].div_ceil(2);
             same(|t| first(&t[0], n), |t| Ok(t[0].narrow(1, 0, n)?), &inputs);
         }

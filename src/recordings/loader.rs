@@ -1,4 +1,7 @@
-//! Batches, read from disk by a dedicated thread, a few ahead of the trainer.
+//! Batches, read from disk by dedicated threads, a few ahead of the trainer.
+//!
+//! A batch is a function of its position, so each of n threads reads every n-th batch, and the loader takes them in turn: their number changes
+//! neither the order nor any byte.
 
 use crate::audio::{Reader, augment};
 use crate::config::OnBadFile;
@@ -58,28 +61,20 @@ impl BatchReader {
         Ok(BatchReader { windows, batch, seed, at, plan, reader: Reader::new() })
     }
 
-    /// The next batch; None if `stop` was raised meanwhile.
-    fn next(&mut self, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
-        let mut skipped = Vec::new();
-        // As many batches in a row without a readable window as an epoch has: there is nothing to read any more.
-        let mut empty = 0;
-        loop {
-            if self.at.batch >= self.plan.batches() {
-                self.at = Position { epoch: self.at.epoch + 1, batch: 0 };
-                self.plan = Plan::new(&self.windows, self.batch, self.seed, self.at.epoch);
-            }
-            let here = self.at;
-            self.at.batch += 1;
-            let Some(mut batch) = self.read(here, &mut skipped, stop)? else { return Ok(None) };
-            if batch.rows >= 2 {
-                batch.skipped = skipped;
-                return Ok(Some(batch));
-            }
-            empty += 1;
-            if empty >= self.plan.batches() {
-                return Err(Error::BadFiles(skipped));
-            }
+    /// Passes over one batch.
+    fn pass(&mut self) {
+        self.at.batch += 1;
+        if self.at.batch >= self.plan.batches() {
+            self.at = Position { epoch: self.at.epoch + 1, batch: 0 };
+            self.plan = Plan::new(&self.windows, self.batch, self.seed, self.at.epoch);
         }
+    }
+
+    /// The batch here, which may have too few rows, and then passes over `n`; None if `stop` was raised meanwhile.
+    fn next(&mut self, n: usize, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
+        let batch = self.read(self.at, stop)?;
+        (0..n).for_each(|_| self.pass());
+        Ok(batch)
     }
 
     /// Augments a window, the `row`-th of the batch at a position.
@@ -93,7 +88,8 @@ impl BatchReader {
     }
 
     /// Reads one batch; rows that cannot be read are replaced, or missing if the whole group cannot be read.
-    fn read(&mut self, at: Position, skipped: &mut Vec<Problem>, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
+    fn read(&mut self, at: Position, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
+        let mut skipped = Vec::new();
         let window = self.windows.config().window;
         let places = self.plan.places(at.batch);
         let order = self.plan.order(places.group);
@@ -136,48 +132,80 @@ impl BatchReader {
             epoch: at.epoch,
             index: at.batch,
             files,
-            skipped: Vec::new(),
+            skipped,
             next,
         }))
     }
 }
 
-/// Returns batches in order, endlessly, read ahead by one thread.
+/// Returns batches in order, endlessly, read ahead by one or more threads.
 pub struct RecordingLoader {
-    batches: Option<Receiver<Result<WindowBatch>>>,
-    thread: Option<JoinHandle<()>>,
+    readers: Vec<ReadingThread>,
+    /// The reader whose turn it is.
+    turn: usize,
     stop: Arc<AtomicBool>,
     at: Position,
+    /// Batches in the first epoch.
+    epoch: u64,
     waited: Duration,
 }
 
+/// A thread that reads every n-th batch.
+struct ReadingThread {
+    batches: Option<Receiver<Result<WindowBatch>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
 impl RecordingLoader {
-    /// Starts reading batches of at most `batch` windows from position `at`, `data.prefetch` of them ahead.
+    /// Starts `threads` threads that read batches of at most `batch` windows from position `at`, `data.prefetch` of them ahead.
     ///
     /// # Errors
     ///
-    /// There is no batch of at least two windows, or the thread cannot be started.
-    pub fn start(windows: Arc<Windows>, batch: usize, seed: u64, at: Position) -> Result<RecordingLoader> {
-        let ahead = windows.config().prefetch;
-        let mut reader = BatchReader::new(windows, batch, seed, at)?;
-        let (sender, batches) = sync_channel(ahead);
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let work = move || {
-            while let Some(batch) = reader.next(&stopped).transpose() {
-                let last = batch.is_err();
-                if sender.send(batch).is_err() || last {
-                    break;
-                }
-            }
+    /// There is no batch of at least two windows, or a thread cannot be started.
+    pub fn start(
+        windows: Arc<Windows>,
+        batch: usize,
+        seed: u64,
+        at: Position,
+        threads: usize,
+    ) -> Result<RecordingLoader> {
+        let threads = threads.max(1);
+        let ahead = windows.config().prefetch.div_ceil(threads);
+        let mut first = BatchReader::new(windows.clone(), batch, seed, at)?;
+        if first.at.batch >= first.plan.batches() {
+            first.pass();
+        }
+        let (epoch, at) = (first.plan.batches(), first.at);
+        let mut loader = RecordingLoader {
+            readers: Vec::new(),
+            turn: 0,
+            stop: Arc::new(AtomicBool::new(false)),
+            at,
+            epoch,
+            waited: Duration::ZERO,
         };
-        let thread = std::thread::Builder::new().name("data".into()).spawn(work).map_err(|e| {
-            Error::failed(
-                format!("cannot start a thread for reading data: {e}"),
-                "free some memory, or allow more threads",
-            )
-        })?;
-        Ok(RecordingLoader { batches: Some(batches), thread: Some(thread), stop, at, waited: Duration::ZERO })
+        for _ in 0..threads {
+            let mut reader = BatchReader::new(windows.clone(), batch, seed, first.at)?;
+            first.pass();
+            let (sender, batches) = sync_channel(ahead);
+            let stopped = loader.stop.clone();
+            let work = move || {
+                while let Some(batch) = reader.next(threads, &stopped).transpose() {
+                    let last = batch.is_err();
+                    if sender.send(batch).is_err() || last {
+                        break;
+                    }
+                }
+            };
+            let thread = std::thread::Builder::new().name("data".into()).spawn(work).map_err(|e| {
+                Error::failed(
+                    format!("cannot start a thread for reading data: {e}"),
+                    "free some memory, or allow more threads",
+                )
+            })?;
+            loader.readers.push(ReadingThread { batches: Some(batches), thread: Some(thread) });
+        }
+        Ok(loader)
     }
 
     /// Returns the next batch; blocks until it has been read.
@@ -188,17 +216,35 @@ impl RecordingLoader {
     /// further batches after an error.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<WindowBatch> {
+        let mut skipped: Vec<Problem> = Vec::new();
+        // As many batches in a row without a readable window as an epoch has: there is nothing to read any more.
+        for _ in 0..self.epoch {
+            let mut batch = self.take()?;
+            for problem in std::mem::take(&mut batch.skipped) {
+                if !skipped.contains(&problem) {
+                    skipped.push(problem);
+                }
+            }
+            self.at = batch.next;
+            if batch.rows >= 2 {
+                return Ok(WindowBatch { skipped, ..batch });
+            }
+        }
+        Err(Error::BadFiles(skipped))
+    }
+
+    /// The next batch of any size.
+    fn take(&mut self) -> Result<WindowBatch> {
         let began = Instant::now();
-        let batch = self.batches.as_ref().and_then(|batches| batches.recv().ok());
+        let batch = self.readers[self.turn].batches.as_ref().and_then(|batches| batches.recv().ok());
+        self.turn = (self.turn + 1) % self.readers.len();
         self.waited += began.elapsed();
-        let batch = batch.unwrap_or_else(|| {
+        batch.unwrap_or_else(|| {
             Err(Error::failed(
                 "the thread that reads data has stopped",
                 "see the previous error; if there is none, report this",
             ))
-        })?;
-        self.at = batch.next;
-        Ok(batch)
+        })
     }
 
     /// The position of the batch that [`RecordingLoader::next`] gives next.
@@ -215,9 +261,9 @@ impl RecordingLoader {
 impl Drop for RecordingLoader {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Dropping the receiver unblocks a thread that waits for room in the channel, and the thread ends.
-        self.batches = None;
-        if let Some(thread) = self.thread.take() {
+        // Dropping the receivers unblocks threads that wait for room in a channel, and they end.
+        self.readers.iter_mut().for_each(|reader| reader.batches = None);
+        for thread in self.readers.iter_mut().filter_map(|reader| reader.thread.take()) {
             let _ = thread.join();
         }
     }
@@ -230,6 +276,9 @@ mod tests {
     use crate::recordings::{Corpus, RecordingsConfig, Sampler, WindowCut};
     use std::collections::HashSet;
     use std::path::Path;
+
+    /// Any number gives the same batches.
+    const THREADS: usize = 3;
 
     const SAMPLERS: [Sampler; 4] = [Sampler::Uniform, Sampler::SameSpeaker, Sampler::SameSequence, Sampler::Sequential];
 
@@ -258,7 +307,7 @@ mod tests {
         tree(dir.path());
         for sampler in SAMPLERS {
             let windows = windows(dir.path(), &config(sampler));
-            let mut loader = RecordingLoader::start(windows.clone(), 4, 9, Position::default()).unwrap();
+            let mut loader = RecordingLoader::start(windows.clone(), 4, 9, Position::default(), 1).unwrap();
             let mut positions = vec![loader.position()];
             let mut batches = Vec::new();
             while batches.len() < 60 {
@@ -267,7 +316,7 @@ mod tests {
             }
             assert!(positions[60].epoch >= 2, "{sampler:?}: {:?}", positions[60]);
             for k in (0..60).step_by(7) {
-                let mut other = RecordingLoader::start(windows.clone(), 4, 9, positions[k]).unwrap();
+                let mut other = RecordingLoader::start(windows.clone(), 4, 9, positions[k], THREADS).unwrap();
                 assert_eq!(other.next().unwrap(), batches[k], "{sampler:?} at {k}");
                 assert_eq!(other.next().unwrap(), batches[(k + 1).min(59)], "{sampler:?} after {k}");
                 if k + 2 >= 60 {
@@ -284,7 +333,7 @@ mod tests {
         let augment = vec![serde_json::from_value("gain".into()).unwrap()];
         let config = RecordingsConfig { augment, ..config(Sampler::Uniform) };
         let (augmented, plain) = (windows(dir.path(), &config), windows(dir.path(), &self::config(Sampler::Uniform)));
-        let start = |windows: &Arc<Windows>, at| RecordingLoader::start(windows.clone(), 4, 9, at).unwrap();
+        let start = |windows: &Arc<Windows>, at| RecordingLoader::start(windows.clone(), 4, 9, at, THREADS).unwrap();
         let mut whole = start(&augmented, Position::default());
         let first = whole.next().unwrap();
         let unchanged = start(&plain, Position::default()).next().unwrap();
@@ -326,7 +375,8 @@ mod tests {
         tree(dir.path());
         for sampler in [Sampler::SameSpeaker, Sampler::SameSequence] {
             let mut loader =
-                RecordingLoader::start(windows(dir.path(), &config(sampler)), 4, 3, Position::default()).unwrap();
+                RecordingLoader::start(windows(dir.path(), &config(sampler)), 4, 3, Position::default(), THREADS)
+                    .unwrap();
             for _ in 0..40 {
                 let batch = loader.next().unwrap();
                 assert_eq!(batch.samples.len(), batch.rows * batch.window);
@@ -344,9 +394,14 @@ mod tests {
     fn sequential_rows_go_on_where_they_stopped() {
         let dir = tempfile::tempdir().unwrap();
         counting(&dir.path().join("a/long.wav"), 5000, -2000);
-        let mut loader =
-            RecordingLoader::start(windows(dir.path(), &config(Sampler::Sequential)), 3, 3, Position::default())
-                .unwrap();
+        let mut loader = RecordingLoader::start(
+            windows(dir.path(), &config(Sampler::Sequential)),
+            3,
+            3,
+            Position::default(),
+            THREADS,
+        )
+        .unwrap();
         let (first, second) = (loader.next().unwrap(), loader.next().unwrap());
         for row in 0..3 {
             let last = first.samples[row * 100 + 99] * 32_768.0;
@@ -382,7 +437,7 @@ mod tests {
             let bad = dir.path().join("s2/s22.wav");
             let kept = std::fs::read(&bad).unwrap();
             std::fs::write(&bad, &kept[..44]).unwrap();
-            let mut loader = RecordingLoader::start(windows.clone(), 4, 3, Position::default()).unwrap();
+            let mut loader = RecordingLoader::start(windows.clone(), 4, 3, Position::default(), THREADS).unwrap();
             let batches: Vec<Result<WindowBatch>> = (0..20).map(|_| loader.next()).collect();
             match on_bad_file {
                 OnBadFile::Fail => {
@@ -393,7 +448,7 @@ mod tests {
                     let batches: Vec<WindowBatch> = batches.into_iter().map(|b| b.unwrap()).collect();
                     assert!(batches.iter().any(|b| b.skipped.iter().any(|p| p.at.ends_with("s22.wav"))));
                     assert!(batches.iter().all(|b| b.files.iter().flatten().all(|f| f.file() != bad)));
-                    let mut again = RecordingLoader::start(windows, 4, 3, batches[4].next).unwrap();
+                    let mut again = RecordingLoader::start(windows, 4, 3, batches[4].next, THREADS).unwrap();
                     assert_eq!(again.next().unwrap(), batches[5]);
                 }
             }
@@ -411,7 +466,10 @@ mod tests {
             tree(copy.path());
             let windows = windows(copy.path(), &cfg);
             drop(copy);
-            let error = RecordingLoader::start(windows.clone(), 4, 3, Position::default()).unwrap().next().unwrap_err();
+            let error = RecordingLoader::start(windows.clone(), 4, 3, Position::default(), THREADS)
+                .unwrap()
+                .next()
+                .unwrap_err();
             assert!(matches!(&error, Error::BadFiles(p) if p.len() == 12), "{sampler:?}: {error}");
             assert!(crate::recordings::validation_batches(windows, 4).next().unwrap().is_err());
         }
@@ -423,7 +481,7 @@ mod tests {
         tree(dir.path());
         let windows = windows(dir.path(), &config(Sampler::Uniform));
         for taken in 0..5 {
-            let mut loader = RecordingLoader::start(windows.clone(), 4, 3, Position::default()).unwrap();
+            let mut loader = RecordingLoader::start(windows.clone(), 4, 3, Position::default(), THREADS).unwrap();
             (0..taken).for_each(|_| drop(loader.next().unwrap()));
         }
         assert_eq!(Arc::strong_count(&windows), 1);
@@ -434,12 +492,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         counting(&dir.path().join("a/1.wav"), 150, 0);
         let windows = windows(dir.path(), &config(Sampler::Uniform));
-        let error = RecordingLoader::start(windows, 4, 3, Position::default()).err().unwrap();
+        let error = RecordingLoader::start(windows, 4, 3, Position::default(), THREADS).err().unwrap();
         assert!(error.to_string().contains("of 1 windows"), "{error}");
         tree(dir.path());
         for sampler in SAMPLERS {
             let windows = self::windows(dir.path(), &config(sampler));
-            assert!(RecordingLoader::start(windows, 1, 3, Position::default()).is_err(), "{sampler:?}");
+            assert!(RecordingLoader::start(windows, 1, 3, Position::default(), THREADS).is_err(), "{sampler:?}");
         }
     }
 }

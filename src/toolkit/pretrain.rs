@@ -1,7 +1,8 @@
 //! Pretraining, from a configuration to a model, for all kinds.
 
 use super::Toolkit;
-use crate::config::Layers;
+use crate::config::{Layers, PrecisionKind};
+use crate::device::{Precision, set_precision};
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::hub::{self, Here};
@@ -9,6 +10,7 @@ use crate::kinds::{Job, RunConfig, Steps};
 use crate::observer::{Figures, Session};
 use crate::train::checkpoint::State;
 use crate::train::{Finished, Lap, run_dir};
+use candle_core::Device;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -109,6 +111,35 @@ impl Toolkit {
     }
 }
 
+/// Sets the precision of training on a device, and says what it is on a GPU.
+fn precision(kind: PrecisionKind, device: &Device) -> Result<Option<&'static str>> {
+    let on_cuda = device.is_cuda();
+    let chosen = match kind {
+        PrecisionKind::Auto if on_cuda => Precision::Tf32,
+        PrecisionKind::Auto | PrecisionKind::F32 => Precision::F32,
+        PrecisionKind::Tf32 if on_cuda => Precision::Tf32,
+        PrecisionKind::Bf16 if on_cuda => Precision::Bf16,
+        PrecisionKind::Tf32 | PrecisionKind::Bf16 => {
+            return Err(Error::usage(
+                "train.precision: only NVIDIA GPUs have tf32 and bf16",
+                "choose --device cuda, or train.precision=auto",
+            ));
+        }
+    };
+    set_precision(chosen);
+    Ok(match (device, chosen) {
+        (Device::Cpu, _) => None,
+        (Device::Metal(_), _) => Some("on an Apple GPU, in f32"),
+        (Device::Cuda(_), Precision::F32) => Some("on an NVIDIA GPU, in f32"),
+        (Device::Cuda(_), Precision::Tf32) => {
+            Some("on an NVIDIA GPU; products in TF32 (11 bits; train.precision=f32 has 24), the rest in f32")
+        }
+        (Device::Cuda(_), Precision::Bf16) => Some(
+            "on an NVIDIA GPU; bf16 (8 bits) between the encoder's layers, other products in TF32, the rest in f32",
+        ),
+    })
+}
+
 fn run(
     mut config: RunConfig,
     out: &Path,
@@ -149,6 +180,9 @@ fn run(
         observer.note(&format!("resuming from {place}"));
     }
     let train = config.train()?;
+    if let Some(text) = precision(train.precision, &session.device)? {
+        observer.note(text);
+    }
     let step = from.as_ref().map_or(0, |(_, state)| state.step);
     observer.start(step, train.steps, prepared.task.unit());
     let watch = session.watch();

@@ -156,7 +156,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let mut clock = Clock::start();
         let mut line = None;
         while self.optimizer.steps() < self.config.steps {
-            let grads = self.update(&mut clock)?;
+            let grads = self.update(&mut clock).map_err(|e| self.explained(e))?;
             let step = self.optimizer.steps();
             let last = step == self.config.steps;
             clock.step();
@@ -221,6 +221,19 @@ impl<'a, T: Task> Trainer<'a, T> {
         let grads = sum.ok_or_else(|| Error::usage("train.accumulate: must be at least 1", "set it to 1"))?;
         self.optimizer.step(&grads, 1.0 / parts as f64, learning_rate(&self.config, step), &self.config)?;
         Ok(grads)
+    }
+
+    /// An error of an update, with what to do about a device without memory.
+    fn explained(&self, e: Error) -> Error {
+        if !e.is_out_of_memory() {
+            return e;
+        }
+        let (step, batch) = (self.optimizer.steps() + 1, self.config.batch_size);
+        Error::failed(
+            format!("step {step}: the GPU has no memory left for a batch of {batch}"),
+            "start a run with a smaller train.batch_size, and a larger train.accumulate to make up for it; the last checkpoint is intact, \
+             and train.init continues from its weights",
+        )
     }
 
     /// Reads the metrics of the updates since the last call, and returns an error for the first that is not finite.

@@ -9,7 +9,7 @@ a model, not a measurement. Its rates stand below; set them by what the device s
 import argparse, collections, re
 
 STREAM, STRIDED, COLUMNS, GATHER = 2.4e12, 15e-12, 20e-12, 1e12  # bytes/s; s an element where indices are computed, and summed down columns; bytes/s
-FP32, TF32, FLOOR = 45e12, 350e12, 2.2e-6                          # products, flop/s; s a kernel
+FP32, TF32, BF16, FLOOR = 45e12, 350e12, 650e12, 2.2e-6                          # products, flop/s; s a kernel
 HOST = {"L": 2.2e-6, "K": 2.2e-6, "G": 4e-6, "A": 1.4e-6, "E": 0.5e-6, "H": 3e-6, "C": 2e-6, "M": 2e-6, "D": 15e-6, "S": 5e-6}  # s a call of the driver
 
 
@@ -17,8 +17,8 @@ def cost(line, tf32):
     """(kind, seconds on the device, bytes, flops) of a line of the log."""
     f = line.split()
     if f[0] == "G":
-        m, n, k, b = map(int, f[1:5]); flops = 2.0 * m * n * k * b; bytes_ = 4 * b * (m * k + k * n + m * n)
-        return f"product {m}x{n}x{k}", max(FLOOR * 2, flops / (TF32 if tf32 else FP32), bytes_ / STREAM), bytes_, flops
+        m, n, k, b = map(int, f[1:5]); flops = 2.0 * m * n * k * b; half = f[5] == "14"; bytes_ = (2 if half else 4) * b * (m * k + k * n + m * n)
+        return f"product {m}x{n}x{k}", max(FLOOR * 2, flops / (BF16 if half else TF32 if tf32 else FP32), bytes_ / STREAM), bytes_, flops
     if f[0] in "HCM":
         n = int(f[1]); return {"H": "upload", "C": "copy", "M": "zero"}[f[0]], max(FLOOR, n * (2 if f[0] == "C" else 1) / STREAM) if f[0] != "H" else FLOOR, n * (2 if f[0] == "C" else 1), 0
     if f[0] == "K":
@@ -38,6 +38,7 @@ def cost(line, tf32):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("shorter"); ap.add_argument("longer"); ap.add_argument("--tf32", action="store_true"); ap.add_argument("--top", type=int, default=25)
+    ap.add_argument("--limits", help="launches, GB of traffic, GiB at the peak and uploads of a step; a tenth above is a failure, and so is any read-back")
     a = ap.parse_args()
     count = lambda path: collections.Counter(re.sub(r"^A (\d+) \d+$", r"A \1", l.strip()) for l in open(path) if l[0] in "LKGHCMADES")
     peak = max(int(l.split()[2]) for l in open(a.longer) if l[0] == "A")
@@ -57,6 +58,15 @@ def main():
     print(f"model of an H100: device {total[1] * 1e3:.1f} ms, driver calls on the host {host * 1e3:.1f} ms")
     for kind, k in sorted(kinds.items(), key=lambda x: -x[1][1])[: a.top]:
         print(f"{k[1] * 1e3:8.2f} ms {k[0]:6d} x {kind:34s} {k[2] / 1e9:7.2f} GB {k[3] / 1e9:8.0f} Gflop")
+
+    if a.limits:
+        found = [calls["L"] + calls["G"], total[2] / 1e9, peak / 2**30, calls["H"]]
+        limits = [float(v) for v in a.limits.split(",")]
+        for name, v, limit in zip(["launches", "GB of traffic", "GiB at the peak", "uploads"], found, limits):
+            if v > limit * 1.1:
+                raise SystemExit(f"{v:.2f} {name}, and {limit} are allowed")
+        if calls["D"]:
+            raise SystemExit(f"{calls['D']} read-backs, and none is allowed")
 
 
 if __name__ == "__main__":

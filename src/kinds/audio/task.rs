@@ -34,8 +34,16 @@ impl AudioTask {
         let sizes = AudioModelConfig::audio(config);
         let model = CpcAudio::new(&sizes, &store.builder())?;
         let twin = CpcAudio::new(&sizes, &store.frozen())?;
-        let loader = RecordingLoader::start(train, config.train.batch_size, config.seed, at)?;
+        let loader = RecordingLoader::start(train, config.train.batch_size, config.seed, at, readers(device))?;
         Ok(AudioTask { config: config.clone(), store, model, twin, loader, valid })
+    }
+}
+
+/// Threads that read audio: one beside a CPU that computes, as many as a GPU can wait for.
+fn readers(device: &Device) -> usize {
+    match device {
+        Device::Cpu => 1,
+        _ => std::thread::available_parallelism().map_or(1, |n| (n.get() - 1).clamp(1, 12)),
     }
 }
 

@@ -9,17 +9,20 @@
 //! The J - 1 rows at the end of each item, whose windows would reach into the next one, are computed, ignored, and have a gradient of zero. Each
 //! layer writes its output as the padded input of the next one, so nothing is copied. The first layer, of one input channel, is computed anew
 //! wherever it is needed instead of being stored.
+//!
+//! In bf16, activations between layers, their gradients and the weights of the products are bf16; samples, z, its gradient, sums, statistics and
+//! the gradients of parameters are f32.
 
 use crate::error::{Error, Result};
 use crate::ops::conv_shape::ConvShape;
-use crate::ops::cuda::gpu::{Address, BUSY, Buffer, Gpu, Module, address, address_of, blocks, launch, module};
+use crate::ops::cuda::gpu::{Address, BUSY, Float, Gpu, Module, address, address_of, blocks, launch, module};
 use crate::ops::cuda::product::Matrix;
 use crate::ops::cuda::reduce::chunk;
 use crate::ops::encoder::{BatchStatistics, Layer, Norm};
 use crate::ops::function::function;
 use crate::ops::norm::EPS;
-use candle_core::Tensor;
 use candle_core::cuda_backend::cudarc::driver::DeviceRepr;
+use candle_core::{DType, Tensor};
 
 const ENCODER: Module = module!("encoder");
 
@@ -119,9 +122,25 @@ impl Sizes {
     }
 }
 
+/// How numbers are stored in a layer and in its output.
+#[derive(Debug, Clone, Copy)]
+struct Stored {
+    inside: Float,
+    out: Float,
+}
+
+impl Stored {
+    /// The kernel of this name for these numbers.
+    fn kernel(self, name: &str) -> String {
+        let letter = |float| if float == Float::F32 { "f" } else { "b" };
+        format!("{name}_{}_{}", letter(self.inside), letter(self.out))
+    }
+}
+
 /// What a layer keeps for backward.
 struct Kept {
     sizes: Sizes,
+    stored: Stored,
     normed: Normed,
     batch_norm: bool,
     /// The samples, or the padded output of the layer below.
@@ -172,7 +191,7 @@ impl Kept {
     /// Bytes of what the convolution gives, as far as it is read from memory.
     fn traffic(&self) -> usize {
         match &self.y {
-            Some(y) => 4 * y.elem_count(),
+            Some(y) => self.stored.inside.bytes() * y.elem_count(),
             None => 4 * self.input.elem_count(),
         }
     }
@@ -184,21 +203,23 @@ impl Kept {
         sizes: Sizes,
         input: Tensor,
         out: Segments,
+        stored: Stored,
     ) -> Result<(Kept, Tensor, Option<BatchStatistics>)> {
         let Sizes { shape, batch, time, .. } = sizes;
-        let (channels, width) = (shape.channels_out, shape.kernel * shape.channels_in);
-        let taps = gpu.taps(&layer.weight, sizes, false)?.tensor((width, channels));
+        let channels = shape.channels_out;
+        let inside = stored.inside;
+        let taps = gpu.taps(&layer.weight, sizes, if sizes.anew() { Float::F32 } else { inside })?;
         let y = if sizes.anew() {
             None
         } else {
-            let y = gpu.floats(batch * sizes.rows * channels)?;
-            let a = address(&input)?;
+            let y = gpu.numbers(batch * sizes.rows * channels, inside)?;
+            let (a, m, to) = (address(&input)?, address(&taps)?, Matrix::of(address(&y)?, channels, inside));
             for j in 0..sizes.strides {
-                let rows = Matrix::new(a.plus(j * sizes.step()), sizes.step());
-                let m = Matrix::new(address(&taps)?.plus(j * sizes.step() * channels), channels);
-                gpu.product([sizes.product_rows(), channels, sizes.block(j)], rows, m, y.at(), channels, j > 0)?;
+                let rows = Matrix::of(a.after(j * sizes.step(), inside), sizes.step(), inside);
+                let m = Matrix::of(m.after(j * sizes.step() * channels, inside), channels, inside);
+                gpu.product_to([sizes.product_rows(), channels, sizes.block(j)], rows, m, to, j > 0)?;
             }
-            Some(y.tensor((batch, sizes.rows, channels)))
+            Some(y)
         };
         let constant = |t: &Tensor| -> Result<Tensor> { Ok(t.detach().contiguous()?) };
         let affine = match (&layer.norm, &layer.affine) {
@@ -212,7 +233,7 @@ impl Kept {
         };
         let batch_norm = matches!(layer.norm, Norm::Batch);
         let bias = constant(&layer.bias)?;
-        let mut kept = Kept { sizes, normed, batch_norm, input, taps, bias, affine, y, columns: None, out };
+        let mut kept = Kept { sizes, stored, normed, batch_norm, input, taps, bias, affine, y, columns: None, out };
         let mut statistics = None;
         match &layer.norm {
             Norm::Fixed(mean, variance) => {
@@ -224,7 +245,8 @@ impl Kept {
                 let chunk = chunk(rows);
                 let (chunks, columns) = (rows.div_ceil(chunk), gpu.floats(3 * channels)?);
                 let parts = gpu.floats(chunks * 2 * channels)?;
-                launch!(gpu, ENCODER "encoder_moments", [chunks, channels.div_ceil(WIDE)], WIDE, 0, kept.traffic();
+                let kernel = if inside == Float::F32 { "encoder_moments_f" } else { "encoder_moments_b" };
+                launch!(gpu, ENCODER kernel, [chunks, channels.div_ceil(WIDE)], WIDE, 0, kept.traffic();
                     kept.source()?, parts.at(), batch as u32, chunk as u32);
                 launch!(gpu, ENCODER "encoder_moments_join", [blocks(channels, 64, BUSY), 1], 64, 0, 8 * chunks * channels;
                     parts.at(), columns.at(), chunks as u32, chunk as u32, rows as u32, channels as u32);
@@ -235,13 +257,13 @@ impl Kept {
             }
             _ => {}
         }
-        let to = gpu.floats(batch * out.rows * channels)?;
+        let n = batch * out.rows * channels;
+        let to = gpu.numbers(n, stored.out)?;
         let [mean, rstd, gain, shift] = kept.vectors()?;
-        let traffic = kept.traffic() + 4 * batch * out.rows * channels;
-        launch!(gpu, ENCODER "encoder_forward", [blocks(batch * out.rows, THREADS / 32, BUSY), 1], THREADS, 0, traffic;
-            kept.source()?, normed as u32, mean, rstd, gain, shift, to.at(), batch as u32, out.pad as u32, out.rows as u32);
-        let out = to.tensor((batch, out.rows, channels));
-        Ok((kept, out, statistics))
+        let traffic = kept.traffic() + stored.out.bytes() * n;
+        launch!(gpu, ENCODER &stored.kernel("encoder_forward"), [blocks(batch * out.rows, THREADS / 32, BUSY), 1], THREADS, 0, traffic;
+            kept.source()?, normed as u32, mean, rstd, gain, shift, address(&to)?, batch as u32, out.pad as u32, out.rows as u32);
+        Ok((kept, to.reshape((batch, out.rows, channels))?, statistics))
     }
 
     /// The gradients of the weight and of the vectors (bias, then gain and shift), and, if `below`, of the padded input.
@@ -250,11 +272,12 @@ impl Kept {
         let (channels, count) = (self.channels(), batch * time);
         let [mean, rstd, gain, shift] = self.vectors()?;
         let (source, pad, out_rows) = (self.source()?, self.out.pad as u32, self.out.rows as u32);
-        let both = self.traffic() + 4 * count * channels;
+        let stored = self.stored;
+        let both = self.traffic() + stored.out.bytes() * count * channels;
         let sums = match self.normed {
             Normed::Channel => {
                 let sums = gpu.floats(count * 4)?;
-                launch!(gpu, ENCODER "encoder_row_sums", [blocks(count, THREADS / 32, BUSY), 1], THREADS, 0, both + 16 * count;
+                launch!(gpu, ENCODER &stored.kernel("encoder_row_sums"), [blocks(count, THREADS / 32, BUSY), 1], THREADS, 0, both + 16 * count;
                     source, gain, shift, address(&dout)?, sums.at(), batch as u32, pad, out_rows);
                 Some(sums.tensor((count, 4)))
             }
@@ -267,17 +290,19 @@ impl Kept {
         let parts = gpu.floats(chunks * columns)?;
         let total = gpu.floats(columns)?;
         let dy = match self.y {
-            Some(_) => Some(gpu.floats((lead + batch * rows) * channels)?),
+            Some(_) => Some(gpu.numbers((lead + batch * rows) * channels, stored.inside)?),
             None => None,
         };
         // Batch norm needs the sums of all rows before the gradient of any.
         let passes: &[bool] = if self.batch_norm { &[false, true] } else { &[true] };
         let totals = gpu.floats(2 * channels)?;
         for &last in passes {
-            let to = if last { dy.as_ref().map_or(Address::NULL, Buffer::at) } else { Address::NULL };
+            let to = if last { address_of(dy.as_ref())? } else { Address::NULL };
             let of_all = if self.batch_norm { totals.at() } else { Address::NULL };
-            let traffic = both + 4 * (chunks * columns + if last && dy.is_some() { count * channels } else { 0 });
-            launch!(gpu, ENCODER "encoder_backward", [chunks, channels.div_ceil(WIDE)], WIDE, 0, traffic;
+            let traffic = both
+                + 4 * chunks * columns
+                + if last && dy.is_some() { stored.inside.bytes() * count * channels } else { 0 };
+            launch!(gpu, ENCODER &stored.kernel("encoder_backward"), [chunks, channels.div_ceil(WIDE)], WIDE, 0, traffic;
                 source, self.normed as u32, mean, rstd, gain, shift, address(&dout)?, address_of(sums.as_ref())?,
                 if last { of_all } else { Address::NULL }, to, parts.at(), batch as u32, pad, out_rows, lead as u32, chunk as u32);
             gpu.sum_parts(parts.at(), total.at(), chunks, columns, 1.0)?;
@@ -291,57 +316,80 @@ impl Kept {
         let vectors = total.narrow(0, 0, if self.affine.is_some() { 3 * channels } else { channels })?;
         let Some(dy) = dy else {
             let taps = total.narrow(0, 3 * channels, taps * channels)?;
-            return Ok((gpu.taps(&taps, self.sizes, true)?.tensor(taps.elem_count()), vectors, None));
+            return Ok((gpu.weight_of_taps(&taps, self.sizes)?, vectors, None));
         };
         let (step, n) = (self.sizes.step(), self.sizes.product_rows());
         let width = shape.kernel * shape.channels_in;
-        let (dm, a) = (gpu.floats(width * channels)?, address(&self.input)?);
+        let (dm, a, inside) = (gpu.floats(width * channels)?, address(&self.input)?, stored.inside);
+        let dy_at = address(&dy)?;
         for j in 0..strides {
-            let rows = Matrix::new(a.plus(j * step), step);
-            let dy = Matrix::new(dy.at().plus(lead * channels), channels);
-            let to = dm.at().plus(j * step * channels);
-            gpu.product([self.sizes.block(j), channels, n], rows.t(), dy, to, channels, false)?;
+            let rows = Matrix::of(a.after(j * step, inside), step, inside);
+            let dy = Matrix::of(dy_at.after(lead * channels, inside), channels, inside);
+            let to = Matrix::new(dm.at().plus(j * step * channels), channels);
+            gpu.product_to([self.sizes.block(j), channels, n], rows.t(), dy, to, false)?;
         }
-        let dweight = gpu.taps(&dm.tensor(width * channels), self.sizes, true)?.tensor(width * channels);
+        let dweight = gpu.weight_of_taps(&dm.tensor(width * channels), self.sizes)?;
         if !below {
             return Ok((dweight, vectors, None));
         }
-        // A kernel shorter than a stride leaves samples without a gradient.
         let floats = batch * rows * step;
-        let da = if shape.kernel < shape.stride { gpu.zeros::<f32>(floats)? } else { gpu.floats(floats)? };
-        for j in 0..strides {
-            let dy = Matrix::new(dy.at().plus((lead - j) * channels), channels);
-            let m = Matrix::new(address(&self.taps)?.plus(j * step * channels), channels);
-            gpu.product([batch * rows, self.sizes.block(j), channels], dy, m.t(), da.at(), step, j > 0)?;
+        let mut da = gpu.numbers(floats, inside)?;
+        if shape.kernel < shape.stride {
+            da = da.zeros_like()?; // a kernel shorter than a stride leaves samples without a gradient
         }
-        Ok((dweight, vectors, Some(da.tensor((batch, rows * shape.stride, shape.channels_in)))))
+        let (m, to) = (address(&self.taps)?, Matrix::of(address(&da)?, step, inside));
+        for j in 0..strides {
+            let dy = Matrix::of(dy_at.after((lead - j) * channels, inside), channels, inside);
+            let m = Matrix::of(m.after(j * step * channels, inside), channels, inside);
+            gpu.product_to([batch * rows, self.sizes.block(j), channels], dy, m.t(), to, j > 0)?;
+        }
+        Ok((dweight, vectors, Some(da.reshape((batch, rows * shape.stride, shape.channels_in))?)))
     }
 }
 
 impl Gpu {
-    /// A weight as the products need it, or back.
-    fn taps(&self, from: &Tensor, sizes: Sizes, back: bool) -> Result<Buffer<f32>> {
-        let ConvShape { channels_out, channels_in, kernel, .. } = sizes.shape;
-        let (from, n) = (from.detach().contiguous()?, channels_out * channels_in * kernel);
-        let to = self.floats(n)?;
-        launch!(self, ENCODER "encoder_taps", [blocks(n, THREADS, BUSY), 1], THREADS, 0, 8 * n;
-            address(&from)?, to.at(), channels_out as u32, channels_in as u32, kernel as u32, u32::from(back));
+    /// A weight as the products need it, (kernel * C_in, C_out).
+    fn taps(&self, weight: &Tensor, sizes: Sizes, float: Float) -> Result<Tensor> {
+        let to = self.numbers(weight.elem_count(), float)?;
+        self.transpose(
+            weight,
+            &to,
+            sizes,
+            false,
+            if float == Float::F32 { "encoder_taps_f" } else { "encoder_taps_b" },
+        )?;
         Ok(to)
+    }
+
+    /// The gradient of a weight, flat, from that of its taps.
+    fn weight_of_taps(&self, taps: &Tensor, sizes: Sizes) -> Result<Tensor> {
+        let to = self.numbers(taps.elem_count(), Float::F32)?;
+        self.transpose(taps, &to, sizes, true, "encoder_taps_f")?;
+        Ok(to)
+    }
+
+    fn transpose(&self, from: &Tensor, to: &Tensor, sizes: Sizes, back: bool, kernel: &str) -> Result<()> {
+        let ConvShape { channels_out, channels_in, kernel: taps, .. } = sizes.shape;
+        let (from, n) = (from.detach().contiguous()?, to.elem_count());
+        launch!(self, ENCODER kernel, [blocks(n, THREADS, BUSY), 1], THREADS, 0, 8 * n;
+            address(&from)?, address(to)?, channels_out as u32, channels_in as u32, taps as u32, u32::from(back));
+        Ok(())
     }
 
     /// `rows` rows of each item of `from` (B, R, C), from row `first` on, at row `at` of an item of `to_rows` rows.
-    fn place(&self, from: &Tensor, first: usize, to_rows: usize, at: usize) -> Result<Buffer<f32>> {
+    fn place(&self, from: &Tensor, first: usize, to_rows: usize, at: usize, float: Float) -> Result<Tensor> {
         let (batch, rows, channels) = from.dims3()?;
         let n = batch * to_rows * channels;
-        let to = self.floats(n)?;
-        launch!(self, ENCODER "encoder_place", [blocks(n, THREADS, BUSY), 1], THREADS, 0, 8 * n;
-            address(from)?, to.at(), batch as u32, rows as u32, to_rows as u32, channels as u32, first as u32, at as u32);
-        Ok(to)
+        let to = self.numbers(n, float)?;
+        let inside = if from.dtype() == DType::BF16 { Float::Bf16 } else { Float::F32 };
+        launch!(self, ENCODER &Stored { inside, out: float }.kernel("encoder_place"), [blocks(n, THREADS, BUSY), 1], THREADS, 0, 8 * n;
+            address(from)?, address(&to)?, batch as u32, rows as u32, to_rows as u32, channels as u32, first as u32, at as u32);
+        Ok(to.reshape((batch, to_rows, channels))?)
     }
 }
 
-/// [`encode`](crate::ops::encoder::encode) on a GPU, one node of the graph.
-pub(in crate::ops) fn encode(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistics>)> {
+/// [`encode`](crate::ops::encoder::encode) on a GPU, one node of the graph; in bf16 if `half`.
+pub(in crate::ops) fn encode(x: &Tensor, layers: &[Layer], half: bool) -> Result<(Tensor, Vec<BatchStatistics>)> {
     let x = x.contiguous()?;
     let gpu = Gpu::of(&x)?;
     let (batch, time_in, channels_in) = x.dims3()?;
@@ -373,16 +421,18 @@ pub(in crate::ops) fn encode(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Ve
     let training = x.track_op() || tracked;
     // The first layer reads samples as they are, if it is computed anew and they need no gradient.
     let anew = first.anew() && !x.track_op();
+    let inside = if half { Float::Bf16 } else { Float::F32 };
     let mut input = x.detach();
     if !anew {
         let Segments { pad, rows } = sizes[0].input();
-        input = gpu.place(&input, 0, rows, pad)?.tensor((batch, rows, channels_in));
+        input = gpu.place(&input, 0, rows, pad, inside)?;
         sizes[0].stored = true;
     }
     let (mut kept, mut statistics) = (Vec::new(), Vec::new());
     for (i, layer) in layers.iter().enumerate() {
         let out = sizes.get(i + 1).map_or(Segments { pad: 0, rows: sizes[i].time }, Sizes::input);
-        let (layer, next, of_batch) = Kept::forward(&gpu, layer, sizes[i], input, out)?;
+        let stored = Stored { inside, out: if i + 1 < sizes.len() { inside } else { Float::F32 } };
+        let (layer, next, of_batch) = Kept::forward(&gpu, layer, sizes[i], input, out, stored)?;
         statistics.extend(of_batch);
         if training {
             kept.push(layer);
@@ -403,7 +453,7 @@ pub(in crate::ops) fn encode(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Ve
         weights.reverse();
         vectors.reverse();
         let dx = match grad {
-            Some(grad) => Some(gpu.place(&grad, sizes[0].shape.padding, shape.dims()[1], 0)?.tensor(&shape)),
+            Some(grad) => Some(gpu.place(&grad, sizes[0].shape.padding, shape.dims()[1], 0, Float::F32)?),
             None => None,
         };
         Ok([dx, Some(Tensor::cat(&weights, 0)?), Some(Tensor::cat(&vectors, 0)?)])
@@ -414,11 +464,11 @@ pub(in crate::ops) fn encode(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Ve
 /// [`first`](crate::ops::rows::first).
 pub(in crate::ops) fn first(x: &Tensor, n: usize) -> Result<Tensor> {
     let x = x.contiguous()?;
-    let (gpu, (batch, time, channels)) = (Gpu::of(&x)?, x.dims3()?);
-    let out = gpu.place(&x, 0, n, 0)?.output((batch, n, channels));
+    let (gpu, time) = (Gpu::of(&x)?, x.dim(1)?);
+    let out = gpu.place(&x, 0, n, 0, Float::F32)?;
     let constant = x.detach();
     let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
-        Ok([Some(gpu.place(&grad.contiguous()?, 0, time, 0)?.tensor((batch, time, channels))), None, None])
+        Ok([Some(gpu.place(&grad.contiguous()?, 0, time, 0, Float::F32)?), None, None])
     };
     function([&x, &constant, &constant], out, backward)
 }

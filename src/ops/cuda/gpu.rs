@@ -25,7 +25,7 @@ pub(super) use module;
 /// The traffic is the number of bytes that the kernel reads and writes. It follows the last argument, where a driver never looks, for those
 /// who count (tests/cuda).
 macro_rules! launch {
-    ($gpu:expr, $module:ident $name:literal, [$x:expr, $y:expr], $threads:expr, $shared:expr, $traffic:expr; $($arg:expr),* $(,)?) => {{
+    ($gpu:expr, $module:ident $name:expr, [$x:expr, $y:expr], $threads:expr, $shared:expr, $traffic:expr; $($arg:expr),* $(,)?) => {{
         let function = $gpu.function(&$module, $name, $shared)?;
         let stream = $gpu.device().cuda_stream();
         let mut builder = stream.launch_builder(&function);
@@ -54,7 +54,29 @@ impl Address {
 
     /// The address `floats` further on.
     pub(super) fn plus(self, floats: usize) -> Address {
-        Address(self.0 + 4 * floats as u64)
+        self.after(floats, Float::F32)
+    }
+
+    /// The address `n` numbers further on.
+    pub(super) fn after(self, n: usize, float: Float) -> Address {
+        Address(self.0 + (float.bytes() * n) as u64)
+    }
+}
+
+/// How numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Float {
+    F32,
+    Bf16,
+}
+
+impl Float {
+    /// The size of a number.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Float::F32 => 4,
+            Float::Bf16 => 2,
+        }
     }
 }
 
@@ -115,6 +137,14 @@ impl Gpu {
         self.alloc(n)
     }
 
+    /// Memory for `n` numbers, as a constant tensor.
+    pub(super) fn numbers(&self, n: usize, float: Float) -> Result<Tensor> {
+        Ok(match float {
+            Float::F32 => self.alloc::<f32>(n)?.tensor(n),
+            Float::Bf16 => self.alloc::<half::bf16>(n)?.tensor(n),
+        })
+    }
+
     /// Memory of zeros.
     pub(super) fn zeros<T>(&self, n: usize) -> Result<Buffer<T>>
     where
@@ -155,6 +185,7 @@ pub(super) fn address(t: &Tensor) -> Result<Address> {
     let stream = s.device.cuda_stream();
     let at = match t.dtype() {
         DType::F32 => s.as_cuda_slice::<f32>()?.device_ptr(&stream).0 + 4 * from as u64,
+        DType::BF16 => s.as_cuda_slice::<half::bf16>()?.device_ptr(&stream).0 + 2 * from as u64,
         DType::U32 => s.as_cuda_slice::<u32>()?.device_ptr(&stream).0 + 4 * from as u64,
         other => return Err(Error::Tensor(candle_core::Error::Msg(format!("no kernels for {other:?}")))),
     };

@@ -8,7 +8,7 @@ use candle_core::Tensor;
 pub(super) const SCORES: Module = module!("scores");
 
 /// Bytes of the gradients by negative that exist at once.
-const PART: usize = 128 << 20;
+const PART: usize = 256 << 20;
 
 /// The sizes of scores.
 #[derive(Debug, Clone, Copy)]

@@ -16,3 +16,18 @@ __device__ __forceinline__ float warp_max(float v) {
     for (int mask = 16; mask > 0; mask >>= 1) v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, mask));
     return v;
 }
+
+// A float with 8 bits of significand, as bfloat16 is stored; arithmetic is in float.
+struct bf16 {
+    uint16_t bits;
+};
+
+__device__ __forceinline__ float load(const float *p) { return *p; }
+__device__ __forceinline__ float load(const bf16 *p) { return __uint_as_float((uint32_t)p->bits << 16); }
+
+__device__ __forceinline__ void store(float *p, float v) { *p = v; }
+__device__ __forceinline__ void store(bf16 *p, float v) {
+    uint32_t u = __float_as_uint(v);
+    // To the nearest, ties to even; what is not a number stays so.
+    p->bits = (u & 0x7fffffff) > 0x7f800000 ? (uint16_t)(u >> 16 | 0x40) : (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}

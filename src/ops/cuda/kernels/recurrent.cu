@@ -8,30 +8,33 @@
 
 __device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 
+struct Tiles {
+    float a[TILE][PIECE + 1];
+    float b[4][TILE][PIECE + 1];
+};
+
 // Sums over k of left (rows, K) [row][k] and right (K, columns of the gates): G sums for this thread. `right` is row-major with the k of
 // gate g and unit u at right[(g * units + u) * by_unit + k * by_k].
 template <int G>
-__device__ __forceinline__ void dots(const float *left, size_t left_stride, uint32_t rows, const float *right, size_t by_gate, size_t by_unit,
+__device__ __forceinline__ void dots(Tiles &tiles, const float *left, size_t left_stride, uint32_t rows, const float *right, size_t by_gate, size_t by_unit,
                                      size_t by_k, uint32_t units, uint32_t depth, float *sums) {
-    __shared__ float a[TILE][PIECE + 1];
-    __shared__ float b[4][TILE][PIECE + 1];
     uint32_t u = threadIdx.x % TILE, r = threadIdx.x / TILE, first_row = blockIdx.y * TILE, first_unit = blockIdx.x * TILE;
     for (int g = 0; g < G; g++) sums[g] = 0;
     for (uint32_t from = 0; from < depth; from += PIECE) {
         for (uint32_t i = threadIdx.x; i < TILE * PIECE; i += blockDim.x) {
             uint32_t row = i / PIECE, k = i % PIECE;
-            a[row][k] = first_row + row < rows && from + k < depth ? left[(first_row + row) * left_stride + from + k] : 0.0f;
+            tiles.a[row][k] = first_row + row < rows && from + k < depth ? left[(first_row + row) * left_stride + from + k] : 0.0f;
         }
         for (uint32_t i = threadIdx.x; i < G * TILE * PIECE; i += blockDim.x) {
             // Neighbouring threads read neighbouring addresses: along k where it is contiguous, else along the units.
             uint32_t g = i / (TILE * PIECE), rest = i % (TILE * PIECE);
             uint32_t k = by_k == 1 ? rest % PIECE : rest / TILE, unit = by_k == 1 ? rest / PIECE : rest % TILE;
             bool inside = first_unit + unit < units && from + k < depth;
-            b[g][unit][k] = inside ? right[g * by_gate + (first_unit + unit) * by_unit + (from + k) * by_k] : 0.0f;
+            tiles.b[g][unit][k] = inside ? right[g * by_gate + (first_unit + unit) * by_unit + (from + k) * by_k] : 0.0f;
         }
         __syncthreads();
         for (int k = 0; k < PIECE; k++)
-            for (int g = 0; g < G; g++) sums[g] += a[r][k] * b[g][u][k];
+            for (int g = 0; g < G; g++) sums[g] += tiles.a[r][k] * tiles.b[g][u][k];
         __syncthreads();
     }
 }
@@ -40,10 +43,11 @@ __device__ __forceinline__ void dots(const float *left, size_t left_stride, uint
 // at the first step; kept (B, T, 5H) gets the previous h, r, z, n and h_n.
 extern "C" __global__ void gru_step(const float *gates_x, const float *weight, const float *bias, const float *initial, float *h, float *kept,
                                     uint32_t batch, uint32_t time, uint32_t hidden, uint32_t t) {
+    __shared__ Tiles tiles;
     float sums[3];
     const float *before = t ? h + (size_t)(t - 1) * hidden : initial;
     size_t stride = t ? (size_t)time * hidden : hidden;
-    dots<3>(before, stride, batch, weight, (size_t)hidden * hidden, hidden, 1, hidden, hidden, sums);
+    dots<3>(tiles, before, stride, batch, weight, (size_t)hidden * hidden, hidden, 1, hidden, hidden, sums);
     uint32_t u = blockIdx.x * TILE + threadIdx.x % TILE, b = blockIdx.y * TILE + threadIdx.x / TILE;
     if (u >= hidden || b >= batch) return;
     const float *x = gates_x + ((size_t)b * time + t) * 3 * hidden + u;
@@ -60,9 +64,10 @@ extern "C" __global__ void gru_step(const float *gates_x, const float *weight, c
 // step passes on. dgates_h (B, T, 3H) of step t + 1 is read; those of step t, and dgates_x, are written.
 extern "C" __global__ void gru_step_backward(const float *grad, const float *kept, const float *weight, float *dh, float *dgates_x,
                                              float *dgates_h, uint32_t batch, uint32_t time, uint32_t hidden, uint32_t t) {
+    __shared__ Tiles tiles;
     float sum[1] = {0};
     if (t + 1 < time)
-        dots<1>(dgates_h + (size_t)(t + 1) * 3 * hidden, (size_t)time * 3 * hidden, batch, weight, 0, 1, hidden, hidden, 3 * hidden, sum);
+        dots<1>(tiles, dgates_h + (size_t)(t + 1) * 3 * hidden, (size_t)time * 3 * hidden, batch, weight, 0, 1, hidden, hidden, 3 * hidden, sum);
     uint32_t u = blockIdx.x * TILE + threadIdx.x % TILE, b = blockIdx.y * TILE + threadIdx.x / TILE;
     if (u >= hidden || b >= batch) return;
     size_t row = (size_t)b * time + t;
@@ -79,10 +84,11 @@ extern "C" __global__ void gru_step_backward(const float *grad, const float *kep
 // Step t of an LSTM, as gru_step; cell (B, H) is updated in place, kept (B, T, 7H) gets the previous h, i, f, g, o, tanh c' and the previous c.
 extern "C" __global__ void lstm_step(const float *gates_x, const float *weight, const float *bias, const float *initial, float *cell, float *h,
                                      float *kept, uint32_t batch, uint32_t time, uint32_t hidden, uint32_t t) {
+    __shared__ Tiles tiles;
     float sums[4];
     const float *before = t ? h + (size_t)(t - 1) * hidden : initial;
     size_t stride = t ? (size_t)time * hidden : hidden;
-    dots<4>(before, stride, batch, weight, (size_t)hidden * hidden, hidden, 1, hidden, hidden, sums);
+    dots<4>(tiles, before, stride, batch, weight, (size_t)hidden * hidden, hidden, 1, hidden, hidden, sums);
     uint32_t u = blockIdx.x * TILE + threadIdx.x % TILE, b = blockIdx.y * TILE + threadIdx.x / TILE;
     if (u >= hidden || b >= batch) return;
     const float *x = gates_x + ((size_t)b * time + t) * 4 * hidden + u;
@@ -100,9 +106,10 @@ extern "C" __global__ void lstm_step(const float *gates_x, const float *weight, 
 // The gradients of both projections are the same, dgates (B, T, 4H).
 extern "C" __global__ void lstm_step_backward(const float *grad, const float *kept, const float *weight, float *dc, float *dgates,
                                               uint32_t batch, uint32_t time, uint32_t hidden, uint32_t t) {
+    __shared__ Tiles tiles;
     float sum[1] = {0};
     if (t + 1 < time)
-        dots<1>(dgates + (size_t)(t + 1) * 4 * hidden, (size_t)time * 4 * hidden, batch, weight, 0, 1, hidden, hidden, 4 * hidden, sum);
+        dots<1>(tiles, dgates + (size_t)(t + 1) * 4 * hidden, (size_t)time * 4 * hidden, batch, weight, 0, 1, hidden, hidden, 4 * hidden, sum);
     uint32_t u = blockIdx.x * TILE + threadIdx.x % TILE, b = blockIdx.y * TILE + threadIdx.x / TILE;
     if (u >= hidden || b >= batch) return;
     size_t row = (size_t)b * time + t;
