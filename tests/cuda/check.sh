@@ -17,6 +17,7 @@ eval "$(tests/cuda/toolkit.sh "$out/toolkit")"
 export CARGO_PROFILE_DEV_OPT_LEVEL=0
 g++ -std=c++17 -O2 -U_FORTIFY_SOURCE -shared -fPIC -w -Itests/cuda -Isrc/ops/cuda/kernels -o "$out/kernels.so" tests/cuda/kernels.cpp
 if [[ $parts == *build* ]]; then
+    cargo clippy --locked --features cuda --lib --bins -- -D warnings
     cargo build --locked --features cuda --bin cpc
     cargo test --locked --features cuda --lib --no-run --message-format json |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1 >"$out/tests"
