@@ -5,6 +5,8 @@
 //! images.
 
 use crate::error::{Error, Result};
+#[cfg(feature = "cuda")]
+use crate::ops::cuda;
 use crate::ops::function::{Floats, Form, function};
 use crate::ops::linear;
 use crate::ops::matrix::{View, ViewMut, multiply};
@@ -53,6 +55,8 @@ pub fn by(form: Form, images: &Tensor, parameters: [&Tensor; 2], window: Window,
     let flat = weight.permute((0, 2, 3, 1))?.contiguous()?.reshape((outputs, window.kernel * window.kernel * c))?;
     let out = match form {
         Form::Fused => fused(images, &flat, bias, window, relu)?,
+        #[cfg(feature = "cuda")]
+        Form::Kernels => linear::linear(&cuda::patches(images, fits(images, window)?, window)?, &flat, bias, relu)?,
         _ => linear::composed(&patches(images, window)?, &flat, bias, relu)?,
     };
     Ok(out.reshape((b, rows, columns, outputs))?)

@@ -301,6 +301,13 @@ fn bad_input_is_named_with_its_place_and_nothing_is_written() {
     place.fails("pretrain corpus --config broken.toml --out run", 2, &["broken.toml, line 2"]);
     place.fails("pretrain corpus --config tiny.toml --out tiny.toml", 2, &["tiny.toml", "is a file"]);
     place.fails("pretrain --config tiny.toml", 2, &["--out"]);
+    for precision in ["tf32", "bf16"] {
+        place.fails(
+            &format!("pretrain corpus {tiny} --device cpu --set train.precision={precision}"),
+            2,
+            &["only NVIDIA GPUs have tf32 and bf16", "choose --device cuda, or train.precision=auto"],
+        );
+    }
     if cfg!(not(feature = "cuda")) {
         place.fails(&format!("pretrain corpus {tiny} --device cuda"), 2, &["built without cuda", "--features cuda"]);
     }

@@ -2,6 +2,7 @@
 #include "cuda_on_cpu.h"
 
 #include "adam.cu"
+#include "conv2d.cu"
 #include "encoder.cu"
 #include "negatives.cu"
 #include "recurrent.cu"
@@ -16,6 +17,8 @@ const emu::Table emulated_table = {
     KERNEL(adam_step),
     KERNEL(norm_and_factor),
     KERNEL(squares_of),
+    KERNEL(patches_of),
+    KERNEL(patches_back),
     KERNEL(encoder_backward_f_f),
     KERNEL(encoder_backward_b_b),
     KERNEL(encoder_backward_b_f),

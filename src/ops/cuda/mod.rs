@@ -6,6 +6,7 @@
 //! `build.rs` makes PTX of the kernels with nvcc; the driver compiles it at the first use. `tests/cuda/` compiles the same files for the CPU.
 
 mod adam;
+mod conv2d;
 mod cross_entropy;
 mod encoder;
 mod gpu;
@@ -17,6 +18,7 @@ mod reduce;
 mod scores;
 
 pub(super) use adam::{norm, step_all};
+pub(super) use conv2d::patches;
 pub(super) use cross_entropy::{cross_entropy, hits};
 pub(super) use encoder::{encode, first};
 pub(super) use linear::linear;
