@@ -8,7 +8,7 @@ use crate::ops::negatives::{Negatives, repeats};
 use crate::ops::rows::first;
 use crate::ops::scores::sampled_scores;
 use crate::seed::Stream;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 
 /// z (B, T', D) and c (B, T', H).
@@ -51,9 +51,11 @@ impl Contrast {
     ) -> Result<(PerStep, usize)> {
         let (batch, frames, _) = latents.z.dims3()?;
         let positions = self.positions(frames)?;
+        // Where texts are compared, the host needs the negatives too.
+        let device = if texts.is_some() { &Device::Cpu } else { latents.z.device() };
         let negatives = match objective.num_negatives {
             0 => None,
-            _ => Some(draw_negatives(objective, batch, positions, frames, stream, latents.z.device())?),
+            _ => Some(draw_negatives(objective, batch, positions, frames, stream, device)?),
         };
         let predictions = self.predict(&latents.c, (phase == Phase::Train).then_some(stream))?;
         let Some(negatives) = negatives else {

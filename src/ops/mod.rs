@@ -2,7 +2,7 @@
 //!
 //! Each has two or three forms. The *composed* form is built from candle operations whose gradients are correct; it runs on any device and in any
 //! float type, and it is the reference. The *fused* form is for f32 on the CPU: its arithmetic is a few large matrix products and short loops over
-//! memory that is in cache. *Kernels* ([`cuda`]) are for f32 on NVIDIA GPUs. [`Form`] chooses between them; `CPC_OPS=composed` in the environment
+//! memory that is in cache. *Kernels* (`cuda`) are for f32 on NVIDIA GPUs. [`Form`] chooses between them; `CPC_OPS=composed` in the environment
 //! forces the composed forms everywhere. Tests compare the forms with each other and with finite differences.
 //!
 //! Some of candle 0.11's own operations are not used here because they train incorrectly: `conv1d` (its weight gradient is wrong for batch

@@ -77,6 +77,7 @@ models=(
     "all 2e-6 data/demo $audio --set objective.num_negatives=0"
     "transformer 5e-6 data/demo $audio --set heads.kind=transformer --set encoder.hidden_dim=16"
     "text 2e-6 data/verses --preset text-demo --steps 4"
+    "texts 2e-6 data/verses --preset text-demo --steps 4 --set objective.mask_duplicates=true"
     "dim 5e-5 $images --preset dim-local --steps 3 --batch-size 8"
     "bottleneck 5e-5 $images --preset ib --steps 3 --batch-size 8"
     # Later steps amplify rounding: Adam divides by gradients that are almost zero.
