@@ -157,6 +157,7 @@ fn run(
             "name the data to train on; `cpc pretrain --help` lists the accepted forms",
         ));
     }
+    let computed = precision(config.train()?.precision, &session.device)?;
     let here = match kind.schemes().iter().any(|scheme| data.starts_with(scheme.prefix)) {
         true => Here { path: PathBuf::from(&data), name: data },
         false => hub::data(Path::new(&data), session)?,
@@ -180,7 +181,7 @@ fn run(
         observer.note(&format!("resuming from {place}"));
     }
     let train = config.train()?;
-    if let Some(text) = precision(train.precision, &session.device)? {
+    if let Some(text) = computed {
         observer.note(text);
     }
     let step = from.as_ref().map_or(0, |(_, state)| state.step);

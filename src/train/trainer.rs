@@ -12,7 +12,7 @@ use crate::train::metrics::{Metrics, peak_rss_bytes};
 use crate::train::schedule::learning_rate;
 use crate::train::task::{Batch, Measured, Outcome, Task};
 use crate::weights::model_dir;
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -260,6 +260,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let step = self.optimizer.steps();
         let grad_norm =
             f64::from(grads.norm()?.to_dtype(DType::F32)?.to_scalar::<f32>()?) / self.config.accumulate as f64;
+        clock.settled();
         if !grad_norm.is_finite() {
             return Err(diverged(&format!("the gradient of step {step} is not finite"), &self.sources));
         }
@@ -269,7 +270,10 @@ impl<'a, T: Task> Trainer<'a, T> {
             lr: learning_rate(&self.config, step - 1),
             figures,
             grad_norm,
-            step_seconds: clock.median_step(),
+            step_seconds: match self.task.params().device() {
+                Device::Cpu => clock.median_step(),
+                _ => clock.mean_step(),
+            },
             data_wait_seconds: clock.mean_wait(),
             rate: clock.rate(),
             peak_rss_bytes: peak_rss_bytes(),
@@ -416,6 +420,16 @@ impl Clock {
         let mut steps = self.steps.clone();
         steps.sort_by(f64::total_cmp);
         steps.get(steps.len() / 2).copied().unwrap_or(0.0)
+    }
+
+    /// A GPU computes behind the host, so only the time of all steps, up to the values that are read from it, is meaningful.
+    fn mean_step(&self) -> f64 {
+        (self.last - self.began).as_secs_f64() / self.steps.len().max(1) as f64
+    }
+
+    /// The device has finished all steps.
+    fn settled(&mut self) {
+        self.last = Instant::now();
     }
 
     fn mean_wait(&self) -> f64 {

@@ -43,7 +43,7 @@ pub(in crate::ops) fn norm(grads: &[&Tensor], device: &Device, scale: f64, clip:
         for (j, grad) in grads.iter().enumerate() {
             (many.grad[j], many.size[j]) = (address(grad)?, grad.elem_count() as u32);
         }
-        let all: u32 = many.size.iter().sum();
+        let all: usize = many.size.iter().map(|&n| n as usize).sum();
         launch!(gpu, ADAM "squares_of", [EACH, grads.len()], 256, 0, 4 * all; many, parts.at().plus(i * MANY * EACH));
     }
     let (norm, factor) = (gpu.floats(1)?, gpu.floats(1)?);
@@ -66,7 +66,7 @@ pub(in crate::ops) fn step_all(step: &AdamStep, slots: &[(Slot, &Tensor)], facto
             many.v[j] = address(slot.v)?;
             many.size[j] = grad.elem_count() as u32;
         }
-        let all: u32 = many.size.iter().sum();
+        let all: usize = many.size.iter().map(|&n| n as usize).sum();
         launch!(gpu, ADAM "adam_step", [EACH, slots.len()], 256, 0, 28 * all;
             many, address(factor)?, lr, step.beta1 as f32, step.beta2 as f32, root, step.eps as f32, keep);
     }

@@ -15,8 +15,9 @@ pub(in crate::ops) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>,
     let of_weight = Matrix::new(address(&weight)?, inputs);
     gpu.product([n, outputs, inputs], Matrix::new(address(&x)?, inputs), of_weight.t(), y.at(), outputs, false)?;
     if let Some(bias) = bias {
+        let bias = bias.contiguous()?; // it has to live until the launch
         launch!(gpu, REDUCE "add_bias", [blocks(n * outputs, 256, BUSY), 1], 256, 0, 8 * n * outputs;
-            y.at(), address(&bias.contiguous()?)?, n as u32, outputs as u32, u32::from(relu));
+            y.at(), address(&bias)?, n as u32, outputs as u32, u32::from(relu));
     }
     // ReLU is undone by its output.
     let (output, kept) = match relu {
