@@ -5,7 +5,7 @@
 //! all scores, and two compute the gradients.
 
 use crate::error::{Error, Result};
-use crate::ops::function::{Floats, Form, function};
+use crate::ops::function::{Floats, Form, Output, function};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
@@ -100,7 +100,7 @@ pub fn fused(predictions: &Tensor, z: &Tensor, barred: &Barred, scale: f64) -> R
         let bars = &barred[future * all..(future + 1) * all];
         scores[1..].iter_mut().zip(bars).for_each(|(s, &bar)| *s = if bar == 0 { *s * scale } else { NEVER });
     });
-    let scores = Tensor::from_vec(scores, (batch, positions, steps, width), &Device::Cpu)?;
+    let scores = Output::floats(scores, (batch, positions, steps, width));
     let (p, kept, barred) = (predictions.detach(), z.detach(), barred.clone());
     let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
         let mut g = grad.contiguous()?.flatten_all()?.to_vec1::<f32>()?;
@@ -124,7 +124,7 @@ pub fn fused(predictions: &Tensor, z: &Tensor, barred: &Barred, scale: f64) -> R
             None,
         ])
     };
-    let constant = Tensor::zeros(1, scores.dtype(), scores.device())?;
+    let constant = Tensor::zeros(1, z.dtype(), z.device())?;
     function([&predictions, &z, &constant], scores, backward)
 }
 

@@ -11,7 +11,7 @@ use crate::ops::conv;
 use crate::ops::conv_shape::ConvShape;
 #[cfg(feature = "cuda")]
 use crate::ops::cuda;
-use crate::ops::function::{Floats, Form, function};
+use crate::ops::function::{Floats, Form, Output, function};
 use crate::ops::norm::{self, Sums};
 use crate::ops::taps::Taps;
 use candle_core::{Device, Tensor};
@@ -280,13 +280,10 @@ fn combine(parts: impl Iterator<Item = (usize, (Vec<f32>, Vec<f32>))>, channels:
     (mean, squares.into_iter().map(|s| s / n).collect(), n)
 }
 
-/// [`encode`] on the CPU in f32, one node of the graph.
-pub fn fused(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistics>)> {
-    let x = x.contiguous()?;
-    let (batch, time_in, _) = x.dims3()?;
-    // The parameters are passed as one tensor of weights and one of vectors, because a function has three inputs.
-    let mut weights = Vec::new();
-    let mut vectors = Vec::new();
+/// The parameters as one tensor of weights and one of vectors, because a function has three inputs; without parameters that are trained, the
+/// constant `x` stands for both.
+pub(super) fn parameters(x: &Tensor, layers: &[Layer]) -> Result<[Tensor; 2]> {
+    let (mut weights, mut vectors) = (Vec::new(), Vec::new());
     for layer in layers {
         weights.push(layer.weight.flatten_all()?);
         vectors.push(layer.bias.flatten_all()?);
@@ -295,8 +292,19 @@ pub fn fused(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistic
             vectors.push(shift.flatten_all()?);
         }
     }
-    let (weights, vectors) = (Tensor::cat(&weights, 0)?, Tensor::cat(&vectors, 0)?);
-    let training = x.track_op() || weights.track_op() || vectors.track_op();
+    Ok(match weights.iter().chain(&vectors).any(Tensor::track_op) {
+        true => [Tensor::cat(&weights, 0)?, Tensor::cat(&vectors, 0)?],
+        false => [x.detach(), x.detach()],
+    })
+}
+
+/// [`encode`] on the CPU in f32, one node of the graph.
+pub fn fused(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistics>)> {
+    let x = x.contiguous()?;
+    let (batch, time_in, _) = x.dims3()?;
+    let [weights, vectors] = parameters(&x, layers)?;
+    let trained = weights.track_op() || vectors.track_op();
+    let training = x.track_op() || trained;
 
     let mut kept: Vec<Kept> = Vec::new();
     let mut statistics = Vec::new();
@@ -315,7 +323,7 @@ pub fn fused(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistic
     let Some(last) = kept.last_mut() else { return Ok((x, statistics)) };
     let shape = (batch, last.shape.time_out(), last.shape.channels_out);
     let z = if training { last.out.clone() } else { std::mem::take(&mut last.out) };
-    let z = Tensor::from_vec(z, shape, x.device())?;
+    let z = Output::floats(z, shape);
     let (x_tracked, in_shape, input) = (x.track_op(), x.shape().clone(), x.detach());
     let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
         let mut grad = floats(grad)?;
@@ -342,7 +350,8 @@ pub fn fused(x: &Tensor, layers: &[Layer]) -> Result<(Tensor, Vec<BatchStatistic
             Ok(Tensor::from_slice(&flat, flat.len(), &Device::Cpu)?)
         };
         let dx = if x_tracked { Some(Tensor::from_vec(grad, in_shape.clone(), &Device::Cpu)?) } else { None };
-        Ok([dx, Some(flat(weights)?), Some(flat(vectors)?)])
+        let of = |parts| trained.then(|| flat(parts)).transpose();
+        Ok([dx, of(weights)?, of(vectors)?])
     };
     Ok((function([&x, &weights, &vectors], z, backward)?, statistics))
 }
@@ -491,6 +500,20 @@ mod tests {
                     assert!(size < 1.0 || far > 0.0, "bf16 is not used");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_input_has_its_gradient_whether_or_not_the_parameters_are_trained() {
+        for case in &CASES {
+            let all = inputs(case);
+            let constants: Vec<Tensor> = all.iter().map(single).collect();
+            let with_x = |x: &Tensor, rest: &[Tensor]| [std::slice::from_ref(x), rest].concat();
+            same(
+                |t| Ok(encode(&t[0], &layers(case, &with_x(&t[0], &constants[1..]), |_| Norm::Channel))?.0),
+                |t| Ok(composed(&t[0], &layers(case, &with_x(&t[0], &all[1..]), |_| Norm::Channel))?.0),
+                &all[..1],
+            );
         }
     }
 

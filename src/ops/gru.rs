@@ -16,6 +16,8 @@ pub struct Gru;
 impl Cell for Gru {
     const GATES: usize = 3;
     const KEPT: usize = 5;
+    #[cfg(feature = "cuda")]
+    const KERNELS: crate::ops::recurrent::Run = crate::ops::cuda::gru;
 
     fn step(gx: &[f32], gh: &[f32], kept: &mut [f32], _: &mut [f32], h: &mut [f32]) {
         step(gx, gh, kept, h);
@@ -23,16 +25,6 @@ impl Cell for Gru {
 
     fn step_backward(kept: &[f32], dh: &mut [f32], _: &mut [f32], dgx: &mut [f32], dgh: &mut [f32]) {
         step_backward(kept, dh, dgx, dgh);
-    }
-
-    #[cfg(feature = "cuda")]
-    fn run_on_gpu(
-        gates_x: &Tensor,
-        w_hh: &Tensor,
-        b_hh: &Tensor,
-        initial: &State,
-    ) -> crate::error::Result<(Tensor, State)> {
-        crate::ops::cuda::gru(gates_x, w_hh, b_hh, initial)
     }
 
     fn step_tensors(gx: &Tensor, gh: &Tensor, state: &State) -> candle_core::Result<(State, Vec<Tensor>)> {

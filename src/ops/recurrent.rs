@@ -29,6 +29,9 @@ impl State {
     }
 }
 
+/// [`run`] of one kind of cell, in one form.
+pub type Run = fn(&Tensor, &Tensor, &Tensor, &State) -> Result<(Tensor, State)>;
+
 /// One step of a recurrent layer, on rows of floats and on tensors.
 pub trait Cell: Send + Sync + Copy + 'static {
     /// Number of gates: `gates_x` has `GATES * H` columns.
@@ -46,7 +49,7 @@ pub trait Cell: Send + Sync + Copy + 'static {
 
     /// The whole layer on a GPU: [`run`] by kernels.
     #[cfg(feature = "cuda")]
-    fn run_on_gpu(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &State) -> Result<(Tensor, State)>;
+    const KERNELS: Run;
 
     /// [`Cell::step`] on tensors: `gx`, `gh` (B, G*H) and the state; returns the new state and what backward needs.
     fn step_tensors(gx: &Tensor, gh: &Tensor, state: &State) -> candle_core::Result<(State, Vec<Tensor>)>;
@@ -62,7 +65,7 @@ pub fn run<C: Cell>(gates_x: &Tensor, w_hh: &Tensor, b_hh: &Tensor, initial: &St
     match Form::of(gates_x) {
         Form::Fused => fused::<C>(gates_x, w_hh, b_hh, initial),
         #[cfg(feature = "cuda")]
-        Form::Kernels => C::run_on_gpu(gates_x, w_hh, b_hh, initial),
+        Form::Kernels => (C::KERNELS)(gates_x, w_hh, b_hh, initial),
         Form::Composed => composed::<C>(gates_x, w_hh, b_hh, initial),
     }
 }

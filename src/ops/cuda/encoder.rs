@@ -18,7 +18,7 @@ use crate::ops::conv_shape::ConvShape;
 use crate::ops::cuda::gpu::{Address, BUSY, Float, Gpu, Module, address, address_of, blocks, launch, module};
 use crate::ops::cuda::product::Matrix;
 use crate::ops::cuda::reduce::chunk;
-use crate::ops::encoder::{BatchStatistics, Layer, Norm};
+use crate::ops::encoder::{BatchStatistics, Layer, Norm, parameters};
 use crate::ops::function::function;
 use crate::ops::norm::EPS;
 use candle_core::cuda_backend::cudarc::driver::DeviceRepr;
@@ -403,22 +403,9 @@ pub(in crate::ops) fn encode(x: &Tensor, layers: &[Layer], half: bool) -> Result
         let what = format!("{channels_in} channels are not a valid input for {:?}", first.shape);
         return Err(Error::Tensor(candle_core::Error::Msg(what)));
     }
-    // The parameters are passed as one tensor of weights and one of vectors, because a function has three inputs.
-    let (mut weights, mut vectors) = (Vec::new(), Vec::new());
-    for layer in layers {
-        weights.push(layer.weight.flatten_all()?);
-        vectors.push(layer.bias.flatten_all()?);
-        if let (Some((gain, shift)), false) = (&layer.affine, matches!(layer.norm, Norm::None)) {
-            vectors.push(gain.flatten_all()?);
-            vectors.push(shift.flatten_all()?);
-        }
-    }
-    let tracked = [&weights, &vectors].into_iter().flatten().any(Tensor::track_op);
-    let (weights, vectors) = match tracked {
-        true => (Tensor::cat(&weights, 0)?, Tensor::cat(&vectors, 0)?),
-        false => (x.detach(), x.detach()),
-    };
-    let training = x.track_op() || tracked;
+    let [weights, vectors] = parameters(&x, layers)?;
+    let trained = weights.track_op() || vectors.track_op();
+    let training = x.track_op() || trained;
     // The first layer reads samples as they are, if it is computed anew and they need no gradient.
     let anew = first.anew() && !x.track_op();
     let inside = if half { Float::Bf16 } else { Float::F32 };
@@ -456,7 +443,8 @@ pub(in crate::ops) fn encode(x: &Tensor, layers: &[Layer], half: bool) -> Result
             Some(grad) => Some(gpu.place(&grad, sizes[0].shape.padding, shape.dims()[1], 0, Float::F32)?),
             None => None,
         };
-        Ok([dx, Some(Tensor::cat(&weights, 0)?), Some(Tensor::cat(&vectors, 0)?)])
+        let of = |parts: &[Tensor]| trained.then(|| Tensor::cat(parts, 0)).transpose();
+        Ok([dx, of(&weights)?, of(&vectors)?])
     };
     Ok((function([&x, &weights, &vectors], input, backward)?, statistics))
 }
