@@ -48,7 +48,7 @@ pub(crate) struct Pretrain {
     #[arg(required_unless_present_any = ["resume", "print_config"])]
     data: Option<PathBuf>,
     /// The run directory to create
-    #[arg(long, value_name = "RUN", required_unless_present = "print_config")]
+    #[arg(long, value_name = "RUN", required_unless_present_any = ["print_config", "listen"])]
     out: Option<PathBuf>,
     /// A named configuration. Audio: demo, small (the default), cpc2018 or big. Text: text-demo, text-small (the default) or text2018.
     /// Images: dim-local (the default), dim-global, dim-both, image-supervised or ib. toy: data: mine-gan. stacked: data: mine-gan-stacked
@@ -104,6 +104,9 @@ pub(crate) struct Pretrain {
     /// Where to compute: auto, cpu, cuda, cuda:1 or metal
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     device: String,
+    /// Write the first windows to DIR as training would hear them, with the augmentations of data.augment, and stop
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["resume", "out"])]
+    listen: Option<PathBuf>,
     /// Print the configuration that results from these options, and stop
     #[arg(long)]
     print_config: bool,
@@ -182,6 +185,10 @@ impl Pretrain {
         if let (Some(recipe), None, None) = (recipe, &layers.preset, &layers.file) {
             terminal.note(&format!("configuration: {} (--preset or --config replace it)", recipe.display()));
             layers.file = Some(recipe);
+        }
+        if let (Some(dir), false) = (&self.listen, self.print_config) {
+            let console = Console::new(terminal);
+            return terminal.described(&toolkit.listen(&layers, dir, &session(&console, "cpu")?)?);
         }
         let out = match &self.out {
             Some(out) if !self.print_config => out.clone(),

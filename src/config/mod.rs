@@ -16,7 +16,7 @@ pub use bad_file::OnBadFile;
 pub use image::{Architecture, ImageDataConfig, ImageEncoderConfig, LocalCriticKind};
 pub use layers::{Layers, Preset, Sections};
 pub(crate) use model::check_dim;
-pub use model::{ConvEncoderConfig, HeadsConfig, HeadsKind, NormKind, ScoreKind};
+pub use model::{ConvEncoderConfig, EncoderKind, HeadsConfig, HeadsKind, NormKind, ScoreKind};
 pub use sentences::SentenceEncoderConfig;
 pub use size::ImageSize;
 pub use train::{NegativesFrom, ObjectiveConfig, OptimizerKind, PrecisionKind, Schedule, TrainConfig};

@@ -3,6 +3,18 @@
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
 
+/// What the first layer of the encoder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EncoderKind {
+    /// A convolution of the waveform like the others (the paper, section 3.1).
+    Conv,
+    /// The same, but its filters begin as a filterbank: Gabor filters at frequencies spaced on the mel scale, in four phases each.
+    Gabor,
+    /// Log-mel energies, computed and not learned: the encoder does not see the waveform itself.
+    Mel,
+}
+
 /// How the encoder normalizes its channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -19,8 +31,12 @@ pub enum NormKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConvEncoderConfig {
+    /// What the first layer is.
+    pub kind: EncoderKind,
     /// Channels of every layer, and therefore the dimension of z. 512 in the paper (section 3.1), 256 in CPC_audio.
     pub hidden_dim: usize,
+    /// Channels of the first layers, if they differ from `hidden_dim`. The first layers run at the highest rates and take most of the time.
+    pub channels: Vec<usize>,
     /// The normalization after each convolution.
     pub norm: NormKind,
     /// Kernel size of each convolution (the paper, section 3.1).
@@ -34,7 +50,9 @@ pub struct ConvEncoderConfig {
 impl Default for ConvEncoderConfig {
     fn default() -> Self {
         ConvEncoderConfig {
+            kind: EncoderKind::Conv,
             hidden_dim: 256,
+            channels: Vec::new(),
             norm: NormKind::Channel,
             kernels: vec![10, 8, 4, 4, 4],
             strides: vec![5, 4, 2, 2, 2],
@@ -44,6 +62,20 @@ impl Default for ConvEncoderConfig {
 }
 
 impl ConvEncoderConfig {
+    /// The channels of the `i`-th layer.
+    pub fn channels_of(&self, i: usize) -> usize {
+        self.channels.get(i).copied().unwrap_or(self.hidden_dim)
+    }
+
+    /// The channels of every layer, as text: one number if they are the same.
+    pub fn channels_text(&self) -> String {
+        let all: Vec<usize> = (0..self.kernels.len()).map(|i| self.channels_of(i)).collect();
+        match all.iter().all(|&c| c == self.hidden_dim) {
+            true => self.hidden_dim.to_string(),
+            false => all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        }
+    }
+
     /// The hop between frames, in samples: 160 for the paper's strides.
     pub fn hop(&self) -> usize {
         self.strides.iter().product()
@@ -104,9 +136,21 @@ impl ConvEncoderConfig {
         if self.kernels.iter().zip(&self.paddings).any(|(kernel, padding)| padding >= kernel) {
             faults.push(Problem::new("encoder.paddings", "a padding must be less than its kernel"));
         }
-        check_dim("encoder.hidden_dim", self.hidden_dim, faults);
-        if self.norm == NormKind::Channel && self.hidden_dim < 2 {
-            faults.push(Problem::new("encoder.hidden_dim", "channel norm needs at least 2 channels"));
+        if self.channels.len() >= n.max(1) {
+            faults.push(Problem::new(
+                "encoder.channels",
+                format!("lists {} layers; the last of the {n} layers has encoder.hidden_dim channels", self.channels.len()),
+            ));
+        }
+        if self.kind == EncoderKind::Mel && self.channels.is_empty() {
+            faults.push(Problem::new("encoder.channels", "encoder.kind = mel needs the number of bands first, such as [80]"));
+        }
+        let sizes = self.channels.iter().map(|&c| ("encoder.channels", c));
+        for (key, channels) in sizes.chain([("encoder.hidden_dim", self.hidden_dim)]) {
+            check_dim(key, channels, faults);
+            if self.norm == NormKind::Channel && channels < 2 {
+                faults.push(Problem::new(key, "channel norm needs at least 2 channels"));
+            }
         }
     }
 }
@@ -121,6 +165,17 @@ pub enum ScoreKind {
     Sum,
     /// Divided by the square root of D: initial scores have a spread near one, and learning starts immediately.
     Scaled,
+}
+
+impl EncoderKind {
+    /// The name in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            EncoderKind::Conv => "conv",
+            EncoderKind::Gabor => "gabor",
+            EncoderKind::Mel => "mel",
+        }
+    }
 }
 
 impl ScoreKind {
@@ -228,5 +283,23 @@ mod tests {
             keys,
             ["encoder.strides", "encoder.strides", "encoder.paddings", "encoder.hidden_dim", "encoder.hidden_dim"]
         );
+    }
+
+    #[test]
+    fn first_layers_may_have_other_channels_but_not_the_last() {
+        let cfg = ConvEncoderConfig { channels: vec![64, 128], ..Default::default() };
+        assert_eq!([0, 1, 2, 4].map(|i| cfg.channels_of(i)), [64, 128, 256, 256]);
+        assert_eq!(cfg.channels_text(), "64, 128, 256, 256, 256");
+        assert_eq!(ConvEncoderConfig::default().channels_text(), "256");
+        for (channels, kind, word) in [
+            (vec![8; 5], EncoderKind::Conv, "lists 5 layers"),
+            (vec![8, 0], EncoderKind::Conv, "0 is not between"),
+            (vec![1], EncoderKind::Conv, "at least 2 channels"),
+            (vec![], EncoderKind::Mel, "number of bands"),
+        ] {
+            let mut faults = Vec::new();
+            ConvEncoderConfig { channels, kind, ..Default::default() }.validate(&mut faults);
+            assert!(faults[0].at == "encoder.channels" && faults[0].what.contains(word), "{faults:?}");
+        }
     }
 }

@@ -161,6 +161,14 @@ pub trait Kind: Sync {
     /// The data cannot be read, or do not fit the configuration.
     fn prepare(&self, config: RunConfig, job: &Job) -> Result<Prepared>;
 
+    /// Writes what training would be given first, augmented, to `job.out` in a form that people can hear or see.
+    ///
+    /// # Errors
+    /// The data cannot be read, or this kind has no such form.
+    fn listen(&self, _config: RunConfig, _job: &Job) -> Result<Described> {
+        Err(Error::usage(format!("--listen: it is for recordings, not for {}", self.models()), "leave it out"))
+    }
+
     /// Whether a reference names a model of this kind that is not a directory with a `config.json`: a checkpoint of another program, or a
     /// word.
     ///

@@ -1,33 +1,41 @@
 //! g_enc: strided convolutions with norm and ReLU, under CPC_audio's parameter names.
 
-use crate::config::{ConvEncoderConfig, NormKind};
+use crate::config::{ConvEncoderConfig, EncoderKind, NormKind};
 use crate::error::Result;
 use crate::nn::phase::Phase;
 use crate::nn::running::Running;
 use crate::nn::store::uniform_by_fan_in;
 use crate::ops::encoder::{Layer, Norm, encode};
 use crate::ops::encoder_stream::EncoderStream;
+use crate::ops::filterbank::{Filterbank, FilterbankStream};
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
 /// The convolutional encoder.
 #[derive(Debug, Clone)]
 pub struct ConvEncoder {
+    front: Option<Filterbank>,
     layers: Vec<Layer>,
     running: Vec<Running>,
     norm: NormKind,
 }
 
 impl ConvEncoder {
-    /// An encoder for `channels_in` channels; `vb` is rooted at `gEncoder`.
+    /// An encoder for `channels_in` channels at `rate` Hz; `vb` is rooted at `gEncoder`.
     ///
     /// Names: `conv{i}.weight` (C_out, C_in, kernel), `conv{i}.bias`, `batchNorm{i}.weight` and `.bias` ((1, C, 1) for channel
     /// norm, (C) for batch norm, with `running_mean`, `running_var` and `num_batches_tracked`).
-    pub fn new(cfg: &ConvEncoderConfig, channels_in: usize, vb: VarBuilder) -> Result<Self> {
-        let c = cfg.hidden_dim;
+    pub fn new(cfg: &ConvEncoderConfig, channels_in: usize, rate: u32, vb: VarBuilder) -> Result<Self> {
         let (mut layers, mut running) = (Vec::new(), Vec::new());
         let mut inputs = channels_in;
+        let mut front = None;
         for (i, ((&kernel, &stride), &padding)) in cfg.kernels.iter().zip(&cfg.strides).zip(&cfg.paddings).enumerate() {
+            let c = cfg.channels_of(i);
+            if i == 0 && cfg.kind == EncoderKind::Mel {
+                front = Some(Filterbank::new(rate, c, [kernel, stride, padding])?);
+                inputs = c;
+                continue;
+            }
             let (conv, norm_vb) = (vb.pp(format!("conv{i}")), vb.pp(format!("batchNorm{i}")));
             let init = uniform_by_fan_in(inputs * kernel);
             let weight = conv.get_with_hints((c, inputs, kernel), "weight", init)?;
@@ -48,11 +56,13 @@ impl ConvEncoder {
             layers.push(Layer { weight, bias, affine, norm, stride, padding });
             inputs = c;
         }
-        Ok(ConvEncoder { layers, running, norm: cfg.norm })
+        Ok(ConvEncoder { front, layers, running, norm: cfg.norm })
     }
 
     /// Returns z (B, T', D) for `x` (B, T, C_in). In training, the running statistics of batch norm are updated.
     pub fn forward(&self, x: &Tensor, phase: Phase) -> Result<Tensor> {
+        let bands = self.front.as_ref().map(|front| front.forward(x)).transpose()?;
+        let x = bands.as_ref().unwrap_or(x);
         if self.norm == NormKind::Batch && phase == Phase::Eval {
             return Ok(encode(x, &self.fixed())?.0);
         }
@@ -73,12 +83,162 @@ impl ConvEncoder {
     }
 
     /// The same layers, as in [`Phase::Eval`], for a signal that arrives in pieces.
-    pub fn stream(&self) -> Result<EncoderStream> {
+    pub fn stream(&self) -> Result<ConvEncoderStream> {
         let mut layers = self.fixed();
         for layer in &mut layers {
             (layer.weight, layer.bias) = (layer.weight.detach(), layer.bias.detach());
             layer.affine = layer.affine.as_ref().map(|(gain, shift)| (gain.detach(), shift.detach()));
         }
-        EncoderStream::new(&layers)
+        let front = self.front.as_ref().map(Filterbank::stream);
+        Ok(ConvEncoderStream { front, layers: EncoderStream::new(&layers)? })
+    }
+}
+
+/// A [`ConvEncoder`] on a signal that arrives in pieces. Clones share the weights.
+#[derive(Debug, Clone)]
+pub struct ConvEncoderStream {
+    front: Option<FilterbankStream>,
+    layers: EncoderStream,
+}
+
+impl ConvEncoderStream {
+    /// Takes samples and returns the latents (m, D) that they complete; on this thread if `alone`, else on all threads.
+    pub fn push(&mut self, samples: &[f32], alone: bool) -> Result<Vec<f32>> {
+        match &mut self.front {
+            Some(front) => self.layers.push(&front.push(samples), alone),
+            None => self.layers.push(samples, alone),
+        }
+    }
+
+    /// Ends the signal and returns the last latents. The stream is then back at its start.
+    pub fn finish(&mut self, alone: bool) -> Result<Vec<f32>> {
+        let mut latents = match &mut self.front {
+            Some(front) => self.layers.push(&front.finish(), alone)?,
+            None => Vec::new(),
+        };
+        latents.extend(self.layers.finish(alone)?);
+        Ok(latents)
+    }
+
+    /// Discards the signal.
+    pub fn reset(&mut self) {
+        if let Some(front) = &mut self.front {
+            front.reset();
+        }
+        self.layers.reset();
+    }
+}
+
+/// The filters that a first layer of kind [`EncoderKind::Gabor`] begins with: (channels, 1, kernel), or None for other kinds.
+///
+/// Four filters share a frequency, as cosine and sine of either sign: after ReLU, their sum is near the magnitude, whatever the phase.
+/// Frequencies are equally spaced on the mel scale, filters as wide as the spacing where the kernel is long enough, and scaled by the root of
+/// their frequency against the slope of speech.
+pub fn gabor(cfg: &ConvEncoderConfig, rate: u32) -> Option<Vec<f32>> {
+    if cfg.kind != EncoderKind::Gabor {
+        return None;
+    }
+    let (channels, kernel) = (cfg.channels_of(0), *cfg.kernels.first()?);
+    let bands = channels.div_ceil(4);
+    let mel = |hertz: f32| 1127.0 * (hertz / 700.0).ln_1p();
+    let hertz = |mel: f32| 700.0 * (mel / 1127.0).exp_m1();
+    let (low, high) = (mel(60.0), mel(rate as f32 / 2.0 * 0.95));
+    let step = (high - low) / (bands.max(2) - 1) as f32;
+    let filter = |channel: usize| {
+        let center = hertz(low + step * (channel / 4) as f32);
+        let width = hertz(low + step * (channel / 4) as f32 + step) - center;
+        // A Gaussian of standard deviation `width` / 2 in frequency, of at most a sixth of the kernel in time.
+        let spread = (rate as f32 / (std::f32::consts::PI * width)).min(kernel as f32 / 6.0);
+        let phase = std::f32::consts::FRAC_PI_2 * (channel % 4) as f32;
+        let value = |i: usize| {
+            let t = i as f32 - (kernel as f32 - 1.0) / 2.0;
+            (-0.5 * (t / spread).powi(2)).exp() * (std::f32::consts::TAU * center / rate as f32 * t + phase).cos()
+        };
+        let values: Vec<f32> = (0..kernel).map(value).collect();
+        let norm = values.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-6);
+        let scale = (center / 1000.0).sqrt() / norm;
+        values.into_iter().map(move |v| v * scale)
+    };
+    Some((0..channels).flat_map(filter).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::ParamStore;
+    use crate::ops::check::{random, single};
+    use candle_core::{DType, Device};
+
+    fn configs() -> [ConvEncoderConfig; 3] {
+        let few = |kind| ConvEncoderConfig {
+            kind,
+            hidden_dim: 6,
+            channels: vec![16, 5],
+            kernels: vec![64, 4, 3],
+            strides: vec![16, 2, 1],
+            paddings: vec![24, 1, 1],
+            ..Default::default()
+        };
+        [EncoderKind::Conv, EncoderKind::Gabor, EncoderKind::Mel].map(few)
+    }
+
+    #[test]
+    fn pieces_of_a_signal_give_what_the_whole_gives_with_every_kind_of_first_layer() {
+        for cfg in configs() {
+            let encoder = ConvEncoder::new(&cfg, 1, 16_000, ParamStore::new(1, &Device::Cpu).frozen()).unwrap();
+            let x = single(&random(&[1, 1000, 1], 2));
+            let want = encoder.forward(&x, Phase::Eval).unwrap();
+            assert_eq!(want.dims(), [1, cfg.frames(1000), 6]);
+            let want = want.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let samples = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let mut stream = encoder.stream().unwrap();
+            stream.push(&samples[..300], true).unwrap();
+            stream.reset();
+            let mut got = Vec::new();
+            samples.chunks(77).for_each(|piece| got.extend(stream.push(piece, true).unwrap()));
+            got.extend(stream.finish(true).unwrap());
+            assert_eq!(got.len(), want.len());
+            assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-4), "{cfg:?}");
+        }
+    }
+
+    #[test]
+    fn log_mel_bands_have_no_parameters_and_the_layers_after_them_keep_their_numbers() {
+        let [_, _, mel] = configs();
+        let store = ParamStore::new(1, &Device::Cpu);
+        ConvEncoder::new(&mel, 1, 16_000, store.builder()).unwrap();
+        let names: Vec<String> = store.tensors().into_keys().collect();
+        assert_eq!(names.len(), 8);
+        assert!(names.iter().all(|name| name.contains('1') || name.contains('2')), "{names:?}");
+    }
+
+    #[test]
+    fn gabor_filters_answer_to_their_frequency_whatever_the_phase() {
+        let cfg = ConvEncoderConfig {
+            kind: EncoderKind::Gabor,
+            channels: vec![64],
+            kernels: vec![256, 8],
+            strides: vec![40, 4],
+            paddings: vec![108, 2],
+            ..Default::default()
+        };
+        let filters = Tensor::from_vec(gabor(&cfg, 16_000).unwrap(), (64, 256), &Device::Cpu).unwrap();
+        assert_eq!(gabor(&ConvEncoderConfig::default(), 16_000), None);
+        let loudest = |hertz: f32, phase: f32| -> (usize, f32) {
+            let tone = (0..256).map(|i| (std::f32::consts::TAU * hertz * i as f32 / 16_000.0 + phase).sin()).collect();
+            let tone = Tensor::from_vec::<_, f32>(tone, (256, 1), &Device::Cpu).unwrap();
+            let out = filters.matmul(&tone).unwrap().relu().unwrap().reshape((16, 4)).unwrap().sum(1).unwrap();
+            let out = out.to_dtype(DType::F32).unwrap().to_vec1::<f32>().unwrap();
+            let best = (0..16).max_by(|&a, &b| out[a].total_cmp(&out[b])).unwrap();
+            (best, out[best])
+        };
+        let mut last = 0;
+        for hertz in [300.0, 700.0, 1500.0, 3000.0, 6000.0] {
+            let answers: Vec<(usize, f32)> = (0..8).map(|phase| loudest(hertz, phase as f32 * 0.7)).collect();
+            assert!(answers.iter().all(|a| a.0 == answers[0].0), "{hertz} Hz: {answers:?}");
+            let (low, high) = answers.iter().fold((f32::MAX, 0.0f32), |(l, h), a| (l.min(a.1), h.max(a.1)));
+            assert!(high / low < 1.5 && answers[0].0 > last, "{hertz} Hz: {answers:?}");
+            last = answers[0].0;
+        }
     }
 }

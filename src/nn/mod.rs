@@ -23,7 +23,7 @@ pub use context::{CONTEXTS, Context, ContextConfig, ContextDesign, ContextKind, 
 pub use conv2d::Conv2d;
 pub use critic::{Baseline, Critic, CriticKind, CriticSize};
 pub use embedding::{Embedding, EmbeddingRows};
-pub use encoder::ConvEncoder;
+pub use encoder::{ConvEncoder, ConvEncoderStream, gabor};
 pub use heads::Heads;
 pub use image_encoder::{ImageEncoder, Views};
 pub use linear::{Linear, Mlp};

@@ -65,6 +65,18 @@ impl ParamStore {
         &self.device
     }
 
+    /// Sets the values of one parameter.
+    ///
+    /// # Errors
+    /// There is none of this name, or it has another number of values.
+    pub fn set(&self, name: &str, values: Vec<f32>) -> Result<()> {
+        let vars = self.lock();
+        let Some(var) = vars.get(name) else {
+            return Err(Error::Tensor(candle_core::Error::Msg(format!("there is no parameter {name}"))));
+        };
+        Ok(var.set(&Tensor::from_vec(values, var.shape(), &self.device)?)?)
+    }
+
     /// Sets every parameter and buffer from `tensors`, which must hold exactly these names and shapes. Those whose names begin with `except_prefix` are
     /// left unchanged.
     ///

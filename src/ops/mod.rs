@@ -18,6 +18,7 @@ pub mod cross_entropy;
 pub mod cuda;
 pub mod encoder;
 pub mod encoder_stream;
+pub mod filterbank;
 pub mod function;
 pub mod gru;
 pub mod hits;

@@ -1,6 +1,6 @@
 //! The source of audio windows, and how batches are formed from them.
 
-use crate::audio::augment::{self, AugmentationKind};
+use crate::audio::augment::{self, Augment, AugmentSide};
 use crate::config::OnBadFile;
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
@@ -68,8 +68,12 @@ pub struct RecordingsConfig {
     pub valid_windows: usize,
     /// What to do about a file that cannot be read.
     pub on_bad_file: OnBadFile,
-    /// Augmentations of training windows, in the order of their application, such as `["gain"]`; none by default.
-    pub augment: Vec<AugmentationKind>,
+    /// Augmentations of training windows, in the order of their application, such as `["pitch", "noise:10"]`; none by default.
+    pub augment: Vec<Augment>,
+    /// Which side of the contrast is augmented.
+    pub augment_side: AugmentSide,
+    /// Recordings for the augmentation `noise`: a directory or a manifest. Empty for noise that is made.
+    pub noise: String,
     /// Batches to prefetch.
     pub prefetch: usize,
     /// The column names of parquet data.
@@ -90,6 +94,8 @@ impl Default for RecordingsConfig {
             valid_windows: 256,
             on_bad_file: OnBadFile::Fail,
             augment: Vec::new(),
+            augment_side: AugmentSide::Past,
+            noise: String::new(),
             prefetch: 4,
             columns: Columns::default(),
         }
@@ -100,6 +106,9 @@ impl RecordingsConfig {
     /// Adds every value out of range to `faults`.
     pub fn validate(&self, faults: &mut Vec<Problem>) {
         augment::validate(&self.augment, faults);
+        if !self.noise.is_empty() && !augment::has_noise(&self.augment) {
+            faults.push(Problem::new("data.noise", "names recordings, but data.augment does not list noise"));
+        }
         let mut check = |ok: bool, key: &str, what: String| {
             if !ok {
                 faults.push(Problem::new(format!("data.{key}"), what));

@@ -3,7 +3,8 @@
 //! A batch is a function of its position, so each of n threads reads every n-th batch, and the loader takes them in turn: their number changes
 //! neither the order nor any byte.
 
-use crate::audio::{Reader, augment};
+use crate::audio::augment::{self, AugmentSide, Tools};
+use crate::audio::Reader;
 use crate::config::OnBadFile;
 use crate::data::Position;
 use crate::error::{Error, Problem, Result};
@@ -22,6 +23,8 @@ use std::time::{Duration, Instant};
 pub struct WindowBatch {
     /// Mono samples, shape (rows, window), row after row.
     pub samples: Vec<f32>,
+    /// The same windows as c is computed from them, if augmentation makes them differ from `samples`, which are then the future; else empty.
+    pub past: Vec<f32>,
     /// The number of windows; at most the batch size, at least 2 in training.
     pub rows: usize,
     /// Samples in a window.
@@ -46,6 +49,8 @@ struct BatchReader {
     at: Position,
     plan: Plan,
     reader: Reader,
+    noise_reader: Reader,
+    tools: Tools,
 }
 
 impl BatchReader {
@@ -58,7 +63,7 @@ impl BatchReader {
                  or data.sampler = uniform",
             ));
         }
-        Ok(BatchReader { windows, batch, seed, at, plan, reader: Reader::new() })
+        Ok(BatchReader { windows, batch, seed, at, plan, reader: Reader::new(), noise_reader: Reader::new(), tools: Tools::default() })
     }
 
     /// Passes over one batch.
@@ -77,14 +82,39 @@ impl BatchReader {
         Ok(batch)
     }
 
-    /// Augments a window, the `row`-th of the batch at a position.
-    fn augment(&self, at: Position, row: usize, window: &mut [f32]) {
+    /// Augments the `row`-th window of the batch at a position, and adds what c is computed from to `past` if that differs.
+    fn augment(
+        &mut self,
+        at: Position,
+        row: usize,
+        window: &mut [f32],
+        past: &mut Vec<f32>,
+    ) -> std::result::Result<(), Problem> {
         let config = self.windows.config();
-        if !config.augment.is_empty() {
-            let place = at.batch.wrapping_mul(65_536).wrapping_add(row as u64);
-            let mut random = stream(self.seed, &format!("augment/{}", at.epoch), place);
-            augment::apply(&config.augment, window, config.sample_rate, &mut random);
+        if config.augment.is_empty() {
+            return Ok(());
         }
+        let place = at.batch.wrapping_mul(65_536).wrapping_add(row as u64);
+        let mut random = stream(self.seed, &format!("augment/{}", at.epoch), place);
+        let mut change = |window: &mut [f32]| -> std::result::Result<(), Problem> {
+            if let Some(noise) = self.windows.noise() {
+                self.tools.noise = noise.draw(window.len(), &mut random, &mut self.noise_reader)?;
+            }
+            augment::apply(&config.augment, window, config.sample_rate, &mut random, &mut self.tools);
+            Ok(())
+        };
+        let mut view = window.to_vec();
+        match config.augment_side {
+            AugmentSide::Both => return change(window),
+            AugmentSide::Past => change(&mut view)?,
+            AugmentSide::Future => change(window)?,
+            AugmentSide::Each => {
+                change(&mut view)?;
+                change(window)?;
+            }
+        }
+        past.extend(view);
+        Ok(())
     }
 
     /// Reads one batch; rows that cannot be read are replaced, or missing if the whole group cannot be read.
@@ -95,6 +125,7 @@ impl BatchReader {
         let order = self.plan.order(places.group);
         let group = self.plan.group(places.group);
         let mut samples = vec![0.0; places.rows as usize * window];
+        let mut past = Vec::new();
         let mut files = Vec::with_capacity(places.rows as usize);
         // Replacements are the places after the batch, in the group's order, wrapping around to the start of the batch.
         let mut spare = (0..group - places.rows).map(|k| (places.first + places.rows + k) % group);
@@ -105,9 +136,10 @@ impl BatchReader {
                 return Ok(None);
             }
             let slots = &mut samples[files.len() * window..][..window];
-            match self.windows.read(&self.plan.layout, order.at(place), &mut self.reader, slots) {
+            let read = self.windows.read(&self.plan.layout, order.at(place), &mut self.reader, slots);
+            let read = read.and_then(|from| self.augment(at, files.len(), slots, &mut past).map(|()| from));
+            match read {
                 Ok(from) => {
-                    self.augment(at, files.len(), slots);
                     files.push(from);
                     next = wanted.next();
                 }
@@ -127,6 +159,7 @@ impl BatchReader {
         let next = if after.batch < self.plan.batches() { after } else { Position { epoch: at.epoch + 1, batch: 0 } };
         Ok(Some(WindowBatch {
             samples,
+            past,
             rows: files.len(),
             window,
             epoch: at.epoch,
@@ -273,7 +306,7 @@ impl Drop for RecordingLoader {
 mod tests {
     use super::*;
     use crate::audio::fixtures::counting;
-    use crate::recordings::{Corpus, RecordingsConfig, Sampler, WindowCut};
+    use crate::recordings::{Corpus, NoiseCorpus, RecordingsConfig, Sampler, WindowCut};
     use std::collections::HashSet;
     use std::path::Path;
 
@@ -327,19 +360,52 @@ mod tests {
     }
 
     #[test]
-    fn augmented_windows_are_the_same_wherever_a_loader_starts_and_differ_from_plain_ones() {
+    fn augmented_windows_are_the_same_wherever_a_loader_starts_and_differ_on_their_side_alone() {
         let dir = tempfile::tempdir().unwrap();
         tree(dir.path());
-        let augment = vec![serde_json::from_value("gain".into()).unwrap()];
-        let config = RecordingsConfig { augment, ..config(Sampler::Uniform) };
-        let (augmented, plain) = (windows(dir.path(), &config), windows(dir.path(), &self::config(Sampler::Uniform)));
+        let plain = windows(dir.path(), &config(Sampler::Uniform));
         let start = |windows: &Arc<Windows>, at| RecordingLoader::start(windows.clone(), 4, 9, at, THREADS).unwrap();
-        let mut whole = start(&augmented, Position::default());
-        let first = whole.next().unwrap();
         let unchanged = start(&plain, Position::default()).next().unwrap();
-        assert!(first.files == unchanged.files && first.samples != unchanged.samples);
-        let at = whole.position();
-        assert_eq!(whole.next().unwrap(), start(&augmented, at).next().unwrap());
+        assert!(unchanged.past.is_empty());
+        for side in [AugmentSide::Past, AugmentSide::Future, AugmentSide::Both, AugmentSide::Each] {
+            let augment = vec!["gain".parse().unwrap(), "time-dropout:2".parse().unwrap()];
+            let config = RecordingsConfig { augment, augment_side: side, ..config(Sampler::Uniform) };
+            let augmented = windows(dir.path(), &config);
+            let mut whole = start(&augmented, Position::default());
+            let first = whole.next().unwrap();
+            assert_eq!(first.files, unchanged.files);
+            let same = |view: &[f32]| view == unchanged.samples;
+            match side {
+                AugmentSide::Past => assert!(!same(&first.past) && same(&first.samples)),
+                AugmentSide::Future => assert!(same(&first.past) && !same(&first.samples)),
+                AugmentSide::Both => assert!(first.past.is_empty() && !same(&first.samples)),
+                AugmentSide::Each => {
+                    assert!(!same(&first.past) && !same(&first.samples) && first.past != first.samples);
+                }
+            }
+            let at = whole.position();
+            assert_eq!(whole.next().unwrap(), start(&augmented, at).next().unwrap());
+        }
+    }
+
+    #[test]
+    fn recorded_noise_is_mixed_in_and_a_bad_recording_of_it_is_named() {
+        let (dir, sounds) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        tree(dir.path());
+        let noise = sounds.path().join("n.wav");
+        counting(&noise, 40, 30_000); // shorter than a window: it is repeated
+        let config = RecordingsConfig { augment: vec!["noise".parse().unwrap()], ..config(Sampler::Uniform) };
+        let corpus = Arc::new(Corpus::open(sounds.path(), &config, &|_| {}).unwrap());
+        let plain = windows(dir.path(), &config);
+        let noisy = Windows::clone(&plain).with_noise(Some(NoiseCorpus::new(corpus).unwrap()));
+        let start = |windows: Windows| RecordingLoader::start(Arc::new(windows), 4, 9, Position::default(), THREADS);
+        let batch = start(noisy.clone()).unwrap().next().unwrap();
+        let added: Vec<f32> = batch.past[..100].iter().zip(&batch.samples).map(|(a, b)| a - b).collect();
+        // Nearly constant, as the recording is; made noise is not.
+        assert!(added.iter().all(|x| (x / added[0] - 1.0).abs() < 0.01), "{added:?}");
+        std::fs::write(&noise, "no sound").unwrap();
+        let error = start(noisy).unwrap().next().unwrap_err().to_string();
+        assert!(error.contains("n.wav"), "{error}");
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl Iterator for Validation {
         }
         let window = self.windows.config().window;
         let mut batch = WindowBatch {
+            past: Vec::new(),
             samples: Vec::with_capacity(rows as usize * window),
             rows: 0,
             window,

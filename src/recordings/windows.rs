@@ -6,14 +6,14 @@
 
 use crate::audio::Reader;
 use crate::error::{Error, Problem, Result};
-use crate::recordings::{Corpus, Place, RecordingsConfig, Sampler, WindowCut};
+use crate::recordings::{Corpus, NoiseCorpus, Place, RecordingsConfig, Sampler, WindowCut};
 use crate::seed::stream;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// The windows of a corpus.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Windows {
     corpus: Arc<Corpus>,
     cfg: RecordingsConfig,
@@ -21,6 +21,7 @@ pub struct Windows {
     /// The end of each utterance in its track, in samples.
     ends: Vec<u64>,
     dropped: Dropped,
+    noise: Option<NoiseCorpus>,
 }
 
 /// Joined utterances that windows are cut from.
@@ -127,7 +128,17 @@ impl Windows {
             joined,
         };
         tracks.retain(|t| t.samples >= window);
-        Ok(Windows { corpus, cfg: cfg.clone(), tracks, ends, dropped })
+        Ok(Windows { corpus, cfg: cfg.clone(), tracks, ends, dropped, noise: None })
+    }
+
+    /// The same windows, with recordings for the augmentation `noise`.
+    pub fn with_noise(self, noise: Option<NoiseCorpus>) -> Windows {
+        Windows { noise, ..self }
+    }
+
+    /// The recordings for the augmentation `noise`, if it is not made.
+    pub(super) fn noise(&self) -> Option<&NoiseCorpus> {
+        self.noise.as_ref()
     }
 
     /// The audio that no window covers; its `Display` is a one-line message for the user.

@@ -6,7 +6,7 @@ use crate::device::{Precision, set_precision};
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::hub::{self, Here};
-use crate::kinds::{Job, RunConfig, Steps};
+use crate::kinds::{Described, Job, Kind, RunConfig, Steps};
 use crate::observer::{Figures, Session};
 use crate::train::checkpoint::State;
 use crate::train::{Finished, Lap, run_dir};
@@ -85,6 +85,17 @@ impl Toolkit {
         run(self.configure(&what.layers)?, out, false, what.overwrite, None, session)
     }
 
+    /// Writes the first windows that a run would train on, augmented, as recordings to `dir`.
+    ///
+    /// # Errors
+    /// The configuration or the data cannot be used, or are not of recordings.
+    pub fn listen(&self, layers: &Layers, dir: &Path, session: &Session) -> Result<Described> {
+        let mut config = self.configure(layers)?;
+        let (kind, here) = located(&config, session)?;
+        config.set_data(&here.name);
+        kind.listen(config, &Job { session, out: dir, data: &here.path, from: None })
+    }
+
     /// Trains a model with a given configuration, as a new run.
     ///
     /// # Errors
@@ -140,6 +151,22 @@ fn precision(kind: PrecisionKind, device: &Device) -> Result<Option<&'static str
     })
 }
 
+/// The kind of a configuration, and where its data are.
+fn located(config: &RunConfig, session: &Session) -> Result<(&'static dyn Kind, Here)> {
+    let (kind, data) = (config.kind(), config.data().to_string());
+    if data.is_empty() {
+        return Err(Error::usage(
+            "no DATA is given",
+            "name the data to train on; `cpc pretrain --help` lists the accepted forms",
+        ));
+    }
+    let here = match kind.schemes().iter().any(|scheme| data.starts_with(scheme.prefix)) {
+        true => Here { path: PathBuf::from(&data), name: data },
+        false => hub::data(Path::new(&data), session)?,
+    };
+    Ok((kind, here))
+}
+
 fn run(
     mut config: RunConfig,
     out: &Path,
@@ -149,19 +176,8 @@ fn run(
     session: &Session,
 ) -> Result<Report> {
     let observer = session.observer;
-    let kind = config.kind();
-    let data = config.data().to_string();
-    if data.is_empty() {
-        return Err(Error::usage(
-            "no DATA is given",
-            "name the data to train on; `cpc pretrain --help` lists the accepted forms",
-        ));
-    }
     let computed = precision(config.train()?.precision, &session.device)?;
-    let here = match kind.schemes().iter().any(|scheme| data.starts_with(scheme.prefix)) {
-        true => Here { path: PathBuf::from(&data), name: data },
-        false => hub::data(Path::new(&data), session)?,
-    };
+    let (kind, here) = located(&config, session)?;
     config.set_data(&here.name);
     let job = Job { session, out, data: &here.path, from: from.as_ref() };
     let prepared = kind.prepare(config, &job)?;

@@ -1,27 +1,19 @@
 //! Loudness: changes a window as if the speaker had been nearer or farther away.
 
-use super::Augmentation;
+use super::{Amount, Augmentation, Tools};
 use crate::seed::Stream;
 
-/// The largest change, in decibels.
-const MOST_DB: f32 = 6.0;
-
 /// Multiplies a window by one random factor.
-pub(super) struct Gain;
+pub(super) static GAIN: Augmentation = Augmentation {
+    name: "gain",
+    about: "One factor for the whole window, uniform from minus to plus the amount in decibels",
+    amount: Amount { default: 6.0, low: 0.1, high: 60.0, unit: "dB" },
+    apply,
+};
 
-impl Augmentation for Gain {
-    fn name(&self) -> &'static str {
-        "gain"
-    }
-
-    fn about(&self) -> &'static str {
-        "One factor for the whole window, uniform in decibels from -6 to 6"
-    }
-
-    fn apply(&self, samples: &mut [f32], _: u32, random: &mut Stream) {
-        let factor = 10f32.powf(random.uniform(-MOST_DB, MOST_DB) / 20.0);
-        samples.iter_mut().for_each(|sample| *sample *= factor);
-    }
+fn apply(samples: &mut [f32], _: u32, most: f32, random: &mut Stream, _: &mut Tools) {
+    let factor = 10f32.powf(random.uniform(-most, most) / 20.0);
+    samples.iter_mut().for_each(|sample| *sample *= factor);
 }
 
 #[cfg(test)]
@@ -35,7 +27,7 @@ mod tests {
         let mut factors = Vec::new();
         for seed in 0..200 {
             let mut changed = window;
-            Gain.apply(&mut changed, 16_000, &mut stream(seed, "augment", 0));
+            apply(&mut changed, 16_000, 6.0, &mut stream(seed, "augment", 0), &mut Tools::default());
             let factor = changed[3];
             assert!(changed.iter().zip(&window).all(|(a, b)| (a - b * factor).abs() < 1e-6));
             factors.push(20.0 * factor.log10());

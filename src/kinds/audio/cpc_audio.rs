@@ -5,7 +5,7 @@
 //! `cpcCriterion` (the prediction heads), `optimizer` and `best`; a *released* one contains `config` and `weights`. Sizes are read from
 //! the tensors themselves; the arguments are used only for what the tensors do not determine.
 
-use crate::config::{ConvEncoderConfig, HeadsKind, NormKind, ScoreKind};
+use crate::config::{ConvEncoderConfig, EncoderKind, HeadsKind, NormKind, ScoreKind};
 use crate::error::{Error, Result};
 use crate::kinds::audio::{AudioConfig, AudioModelConfig};
 use crate::nn::{ContextKind, Moments};
@@ -317,10 +317,11 @@ pub fn write(config: &AudioModelConfig, tensors: &HashMap<String, Tensor>, from:
             "convert to a model directory instead; PyTorch can read its safetensors too",
         ));
     }
-    if (&e.kernels, &e.strides, &e.paddings) != (&usual.kernels, &usual.strides, &usual.paddings) {
+    let shape = |e: &ConvEncoderConfig| (e.kernels.clone(), e.strides.clone(), e.paddings.clone());
+    if shape(e) != shape(&usual) || !e.channels.is_empty() || e.kind == EncoderKind::Mel {
         return Err(Error::failed(
             format!(
-                "{from}: CPC_audio has only one encoder, with kernels {:?} and strides {:?}",
+                "{from}: CPC_audio has only one encoder, with kernels {:?}, strides {:?} and the same channels in all layers",
                 usual.kernels, usual.strides
             ),
             "convert to a model directory instead; PyTorch can read its safetensors too",

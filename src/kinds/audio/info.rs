@@ -2,7 +2,7 @@
 
 use super::columns::columns;
 use super::{AudioModel, AudioModelConfig};
-use crate::config::HeadsKind;
+use crate::config::{EncoderKind, HeadsKind};
 use crate::error::Result;
 use crate::kinds::{Described, Inspected, Options, word};
 use crate::observer::Session;
@@ -53,7 +53,7 @@ pub(super) fn describe(model: &AudioModel) -> Result<Described> {
          from             {} ({})\n\
          sha256           {sha256}\n\
          input            mono, {} samples per second\n\
-         encoder          {} layers of {} channels, norm {}\n\
+         encoder          {} layers of {} channels{}, norm {}\n\
          hop              {hop} samples ({:.1} ms, {:.1} frames per second)\n\
          receptive field  {field} samples ({:.1} ms)\n\
          context          {} of {}, {} layer{}\n\
@@ -64,7 +64,12 @@ pub(super) fn describe(model: &AudioModel) -> Result<Described> {
         model.origin.layout,
         c.sample_rate,
         c.encoder.kernels.len(),
-        c.encoder.hidden_dim,
+        c.encoder.channels_text(),
+        match c.encoder.kind {
+            EncoderKind::Conv => "",
+            EncoderKind::Gabor => ", the first initialized as a Gabor filterbank",
+            EncoderKind::Mel => ", the first log-mel bands (not learned)",
+        },
         word(&c.encoder.norm),
         ms(hop),
         1e3 / ms(hop),

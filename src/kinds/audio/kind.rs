@@ -3,12 +3,12 @@
 use super::columns::columns;
 use super::pretrained::{last_checkpoint, open};
 use super::trained::Spectral;
-use super::{AudioConfig, AudioModelConfig, info, prepare};
+use super::{AudioConfig, AudioModelConfig, info, listen, prepare};
 use crate::audio::is_audio_name;
 use crate::audio::mel::MelKind;
 use crate::config::{Preset, layers};
 use crate::error::{Problem, Result};
-use crate::kinds::{Inspected, Job, Kind, Model, Options, Prepared, RunConfig};
+use crate::kinds::{Described, Inspected, Job, Kind, Model, Options, Prepared, RunConfig};
 use crate::observer::Session;
 use crate::weights::torch::is_torch_file;
 use crate::{data, recordings};
@@ -23,9 +23,11 @@ pub static AUDIO: Audio = Audio;
 #[derive(Debug, Clone, Copy)]
 pub struct Audio;
 
-const PRESETS: [Preset; 4] = [
+const PRESETS: [Preset; 6] = [
     Preset { name: "small", toml: include_str!("../../../data/presets/small.toml") },
     Preset { name: "demo", toml: include_str!("../../../data/presets/demo.toml") },
+    Preset { name: "mel-small", toml: include_str!("../../../data/presets/mel-small.toml") },
+    Preset { name: "cpc-audio", toml: include_str!("../../../data/presets/cpc-audio.toml") },
     Preset { name: "cpc2018", toml: include_str!("../../../data/presets/cpc2018.toml") },
     Preset { name: "big", toml: include_str!("../../../data/presets/big.toml") },
 ];
@@ -74,6 +76,10 @@ impl Kind for Audio {
 
     fn prepare(&self, config: RunConfig, job: &Job) -> Result<Prepared> {
         prepare::prepare(config, job)
+    }
+
+    fn listen(&self, config: RunConfig, job: &Job) -> Result<Described> {
+        listen::listen(&config.sections()?, job)
     }
 
     /// Checkpoints of CPC_audio, weights next to their `config.json`, and the spectral features that serve as baselines for learned ones.

@@ -10,6 +10,7 @@ mod info;
 mod init;
 mod kind;
 mod layer;
+mod listen;
 mod model;
 mod prepare;
 mod pretrained;

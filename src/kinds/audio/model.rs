@@ -8,9 +8,8 @@ use crate::config::ObjectiveConfig;
 use crate::error::Result;
 use crate::kinds::audio::AudioModelConfig;
 use crate::model::{Contrast, Latents};
-use crate::nn::{Context, ContextStream, ConvEncoder, Phase};
+use crate::nn::{Context, ContextStream, ConvEncoder, ConvEncoderStream, ParamStore, Phase, gabor};
 use crate::objective::PerStep;
-use crate::ops::encoder_stream::EncoderStream;
 use crate::ops::negatives::Negatives;
 use crate::seed::Stream;
 use candle_core::Tensor;
@@ -30,10 +29,19 @@ impl CpcAudio {
     pub fn new(cfg: &AudioModelConfig, vb: &VarBuilder) -> Result<Self> {
         let (latent, context) = (cfg.encoder.hidden_dim, cfg.context.hidden_dim);
         Ok(CpcAudio {
-            encoder: ConvEncoder::new(&cfg.encoder, 1, vb.pp("gEncoder"))?,
+            encoder: ConvEncoder::new(&cfg.encoder, 1, cfg.sample_rate, vb.pp("gEncoder"))?,
             context: cfg.context.kind.build(&cfg.context, latent, vb.pp("gAR.baseNet"))?,
             contrast: Contrast::new(&cfg.heads, context, latent, vb.pp("wPrediction.predictors"))?,
         })
+    }
+
+    /// A new model whose parameters `store` creates, trainable, at the values that training begins with.
+    pub fn begin(cfg: &AudioModelConfig, store: &ParamStore) -> Result<Self> {
+        let model = CpcAudio::new(cfg, &store.builder())?;
+        if let Some(filters) = gabor(&cfg.encoder, cfg.sample_rate) {
+            store.set("gEncoder.conv0.weight", filters)?;
+        }
+        Ok(model)
     }
 
     /// z and c of `samples` (B, T), with zero initial states.
@@ -43,8 +51,16 @@ impl CpcAudio {
         Ok(Latents { z, c })
     }
 
+    /// z of `future`, and c of `past`: two views of the same windows, (B, T) each. Both pass the encoder in one batch.
+    pub fn forward_views(&self, past: &Tensor, future: &Tensor, phase: Phase) -> Result<Latents> {
+        let rows = past.dim(0)?;
+        let z = self.encoder.forward(&Tensor::cat(&[past, future], 0)?.unsqueeze(2)?, phase)?;
+        let c = self.context.forward(&z.narrow(0, 0, rows)?)?;
+        Ok(Latents { z: z.narrow(0, rows, rows)?, c })
+    }
+
     /// Encoder and context network for a signal that arrives in pieces, for inference with a trained model.
-    pub fn stream(&self) -> Result<(EncoderStream, Box<dyn ContextStream>)> {
+    pub fn stream(&self) -> Result<(ConvEncoderStream, Box<dyn ContextStream>)> {
         Ok((self.encoder.stream()?, self.context.stream()?))
     }
 
@@ -68,7 +84,7 @@ impl CpcAudio {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{HeadsKind, NegativesFrom, NormKind};
+    use crate::config::{EncoderKind, HeadsKind, NegativesFrom, NormKind};
     use crate::kinds::audio::AudioConfig;
     use crate::model::slope::slope;
     use crate::nn::{ContextKind, ParamStore};
@@ -99,6 +115,13 @@ mod tests {
                 ));
             }
         }
+        for kind in [EncoderKind::Gabor, EncoderKind::Mel] {
+            let mut config = AudioConfig::default();
+            (config.encoder.kind, config.encoder.hidden_dim, config.encoder.channels) = (kind, 10, vec![12, 8]);
+            (config.encoder.kernels, config.encoder.strides) = (vec![128, 8, 3], vec![40, 4, 1]);
+            (config.encoder.paddings, config.context.hidden_dim, config.heads.steps) = (vec![44, 2, 1], 7, 3);
+            cases.push((config, ObjectiveConfig { num_negatives: 8, ..Default::default() }));
+        }
         let mut config = AudioConfig::default();
         (config.encoder.hidden_dim, config.context.hidden_dim, config.heads.steps) = (16, 16, 2);
         (config.heads.kind, config.data.window) = (HeadsKind::Transformer, 2003);
@@ -126,6 +149,32 @@ mod tests {
                 behind_batch_norm,
                 &format!("{config:?}"),
             );
+        }
+    }
+
+    #[test]
+    fn of_two_views_c_is_that_of_the_past_and_z_that_of_the_future() {
+        for (config, objective) in cases().into_iter().filter(|(config, _)| config.encoder.norm != NormKind::Batch) {
+            let store = ParamStore::new(3, &Device::Cpu);
+            let model = CpcAudio::begin(&AudioModelConfig::audio(&config), &store).unwrap();
+            let [past, future] = [5, 6].map(|seed| random(&[2, 2003], seed).to_dtype(DType::F32).unwrap());
+            let both = model.forward_views(&past, &future, Phase::Train).unwrap();
+            let apart = |x: &Tensor| model.forward(x, Phase::Train).unwrap();
+            let far = |a: &Tensor, b: &Tensor| {
+                (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap()
+            };
+            assert!(far(&both.c, &apart(&past).c) < 1e-5 && far(&both.z, &apart(&future).z) < 1e-5);
+            // With twice the same view, the gradient is that of the usual loss.
+            let gradient = |latents: &Latents| {
+                let (out, _) = model.contrast(latents, &objective, Phase::Eval, &mut stream(1, "n", 0)).unwrap();
+                out.loss.sum_all().unwrap().backward().unwrap()
+            };
+            let (one, two) = (gradient(&apart(&past)), gradient(&model.forward_views(&past, &past, Phase::Train).unwrap()));
+            for (name, var) in store.trainable() {
+                let (a, b) = (one.get(&var).unwrap(), two.get(&var).unwrap());
+                let size = a.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+                assert!(far(a, b) < 1e-4 * size.max(1e-2), "{name}");
+            }
         }
     }
 

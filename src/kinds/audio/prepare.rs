@@ -9,15 +9,15 @@ use crate::error::Result;
 use crate::hub;
 use crate::kinds::{Job, Kind, Prepared, RunConfig, Steps};
 use crate::observer::Session;
-use crate::recordings::{Corpus, Windows};
+use crate::recordings::{Corpus, NoiseCorpus, Windows};
 use crate::train::{Finished, Start, Task};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The data to train and validate on.
-struct Datasets {
-    train: Arc<Windows>,
+pub(super) struct Datasets {
+    pub(super) train: Arc<Windows>,
     valid: Option<Arc<Windows>>,
     /// The amount of training data.
     amount: Amount,
@@ -122,8 +122,18 @@ fn write_card(config: &AudioConfig, name: &str, finished: &Finished, amount: &Am
     Record::new(parameters, training).write(&finished.model, name, &AudioModelConfig::audio(config))
 }
 
+/// The recordings of noise that the configuration names.
+fn noise(config: &AudioConfig, job: &Job) -> Result<Option<NoiseCorpus>> {
+    if config.data.noise.is_empty() {
+        return Ok(None);
+    }
+    let corpus = Corpus::open(Path::new(&config.data.noise), &config.data, &|_| {})?;
+    job.note(&format!("noise: {} recordings, {:.1} minutes", corpus.utterances.len(), corpus.seconds() / 60.0));
+    Ok(Some(NoiseCorpus::new(Arc::new(corpus))?))
+}
+
 /// The windows to train and validate on.
-fn datasets(config: &AudioConfig, job: &Job) -> Result<Datasets> {
+pub(super) fn datasets(config: &AudioConfig, job: &Job) -> Result<Datasets> {
     let observer = job.session.observer;
     let corpus = Corpus::open(job.data, &config.data, &|_| {})?;
     for problem in &corpus.problems {
@@ -149,7 +159,7 @@ fn datasets(config: &AudioConfig, job: &Job) -> Result<Datasets> {
     let held = valid.utterances.len();
     let amount =
         Amount { hours: train.seconds() / 3600.0, utterances: train.utterances.len(), speakers: train.speakers.len() };
-    let train = Arc::new(Windows::new(Arc::new(train), &config.data)?);
+    let train = Arc::new(Windows::new(Arc::new(train), &config.data)?.with_noise(noise(config, job)?));
     job.note(&format!("training on {} windows; {}", train.len(), train.dropped()));
     let valid = if held == 0 {
         job.note("no validation: no utterances are held out; model/ will be the model of the last step");

@@ -7,8 +7,7 @@ use crate::error::{Error, Result};
 use crate::features::{Frames, Timing};
 use crate::kinds::audio::cpc_audio::HEADS;
 use crate::kinds::audio::{AudioLayer, AudioModel, AudioModelConfig, CpcAudio};
-use crate::nn::{ContextStream, ParamStore};
-use crate::ops::encoder_stream::EncoderStream;
+use crate::nn::{ContextStream, ConvEncoderStream, ParamStore};
 use candle_core::Device;
 
 /// The timing of a model's frames.
@@ -47,14 +46,16 @@ impl AudioExtractor {
 
     /// A model of the same shape with the random weights that training would start from: a baseline for evaluation.
     pub fn untrained(config: &AudioModelConfig, seed: u64, layers: &[AudioLayer]) -> Result<Self> {
-        AudioExtractor::new(config, &ParamStore::new(seed, &Device::Cpu), layers)
+        let store = ParamStore::new(seed, &Device::Cpu);
+        CpcAudio::begin(config, &store)?;
+        AudioExtractor::new(config, &store, layers)
     }
 
     /// A model with the parameters of a store, which initializes those that are missing.
     pub fn new(config: &AudioModelConfig, store: &ParamStore, layers: &[AudioLayer]) -> Result<Self> {
         let (encoder, context) = CpcAudio::new(config, &store.frozen())?.stream()?;
         let dims = layers.iter().map(|l| l.dim(config)).collect::<Result<Vec<_>>>()?;
-        let deep = layers.iter().any(|&l| l != AudioLayer::Z);
+        let deep = layers.iter().any(AudioLayer::is_context);
         let latent = config.encoder.hidden_dim;
         let start = FeatureStream { encoder, context: deep.then_some(context), latent, layers: layers.to_vec(), dims };
         Ok(AudioExtractor { config: config.clone(), start })
@@ -105,7 +106,7 @@ impl AudioExtractor {
 /// ```
 #[derive(Debug, Clone)]
 pub struct FeatureStream {
-    encoder: EncoderStream,
+    encoder: ConvEncoderStream,
     context: Option<Box<dyn ContextStream>>,
     latent: usize,
     layers: Vec<AudioLayer>,
@@ -181,7 +182,7 @@ impl FeatureStream {
     }
 }
 
-fn encode(encoder: &mut EncoderStream, samples: &[f32], alone: bool) -> Result<Vec<f32>> {
+fn encode(encoder: &mut ConvEncoderStream, samples: &[f32], alone: bool) -> Result<Vec<f32>> {
     match samples.iter().position(|s| !s.is_finite()) {
         Some(at) => Err(Error::failed(
             format!("sample {at} of the piece is {}, not a finite number", samples[at]),
@@ -200,12 +201,6 @@ fn frames(
 ) -> Result<Frames> {
     let count = z.len() / latent;
     let outputs = context.map_or(Ok(Vec::new()), |context| context.push(&z))?;
-    let empty = Vec::new();
-    let pick = |layer: &AudioLayer| match layer {
-        AudioLayer::Z => z.clone(),
-        AudioLayer::C => outputs.last().unwrap_or(&empty).clone(),
-        AudioLayer::Context(n) => outputs.get(n - 1).unwrap_or(&empty).clone(),
-    };
-    let layers: Vec<Vec<f32>> = layers.iter().map(pick).collect();
+    let layers = layers.iter().map(|layer| layer.pick(&z, latent, &outputs)).collect();
     Ok(Frames { count, layers })
 }

@@ -32,7 +32,7 @@ impl AudioTask {
     ) -> Result<Self> {
         let store = ParamStore::new(config.seed, device);
         let sizes = AudioModelConfig::audio(config);
-        let model = CpcAudio::new(&sizes, &store.builder())?;
+        let model = CpcAudio::begin(&sizes, &store)?;
         let twin = CpcAudio::new(&sizes, &store.frozen())?;
         let loader = RecordingLoader::start(train, config.train.batch_size, config.seed, at, readers(device))?;
         Ok(AudioTask { config: config.clone(), store, model, twin, loader, valid })
@@ -113,7 +113,13 @@ impl Task for AudioTask {
         let (rows, window) = (batch.batch.rows, batch.batch.window);
         let samples = Tensor::from_slice(&batch.batch.samples, (rows, window), self.store.device())?;
         let model = if phase == Phase::Train { &self.model } else { &self.twin };
-        let latents = model.forward(&samples, phase)?;
+        let latents = match batch.batch.past.is_empty() {
+            true => model.forward(&samples, phase)?,
+            false => {
+                let past = Tensor::from_slice(&batch.batch.past, (rows, window), self.store.device())?;
+                model.forward_views(&past, &samples, phase)?
+            }
+        };
         let (per_step, negatives) = model.contrast(&latents, &self.config.objective, phase, stream)?;
         Outcome::of_steps(&per_step, negatives, latents.z.detach(), Vec::new())
     }

@@ -8,7 +8,7 @@ pub(super) use record::{Record, card};
 pub use training::{Training, Validation};
 
 use super::AudioModelConfig;
-use crate::config::{HeadsKind, NormKind};
+use crate::config::{EncoderKind, HeadsKind, NormKind};
 use crate::report::model_card::{CITATION, called, facts, percent, plain, repository, short, table, yaml};
 use evaluation::Evaluation;
 use serde_json::Value;
@@ -124,7 +124,16 @@ impl AudioCard<'_> {
         };
         let layers = |n: usize| if n == 1 { "1 layer".to_string() } else { format!("{n} layers") };
         let mut rows = vec![
-            ("encoder", format!("{} with {} channels: convolution, norm, ReLU", layers(e.kernels.len()), e.hidden_dim)),
+            ("encoder", format!(
+                    "{} with {} channels: {}convolution, norm, ReLU",
+                    layers(e.kernels.len()),
+                    e.channels_text(),
+                    match e.kind {
+                        EncoderKind::Conv => "",
+                        EncoderKind::Gabor => "the first initialized as a Gabor filterbank; ",
+                        EncoderKind::Mel => "the first log-mel bands, not learned; then ",
+                    }
+                )),
             ("kernels", list(&e.kernels)),
             ("strides", list(&e.strides)),
             ("paddings", list(&e.paddings)),
@@ -264,6 +273,9 @@ impl AudioCard<'_> {
     /// A program that loads exactly this architecture. `None` if PyTorch has no such context network.
     fn pytorch(&self, repo: Option<&str>) -> Option<String> {
         let (e, c) = (&self.config.encoder, &self.config.context);
+        if e.kind == EncoderKind::Mel {
+            return None; // its first layer is not one of PyTorch's
+        }
         let (norm, class) = match e.norm {
             NormKind::Channel => (CHANNEL_NORM, "ChannelNorm"),
             NormKind::Batch => ("", "nn.BatchNorm1d"),
@@ -281,6 +293,7 @@ impl AudioCard<'_> {
             ("<<import>>\n", format!("{import}\n")),
             ("<<norm>>", norm.into()),
             ("<<Norm>>", class.into()),
+            ("<<channels>>", format!("{:?}", (0..e.kernels.len()).map(|i| e.channels_of(i)).collect::<Vec<_>>())),
             ("<<kernels>>", format!("{:?}", e.kernels)),
             ("<<strides>>", format!("{:?}", e.strides)),
             ("<<paddings>>", format!("{:?}", e.paddings)),

@@ -219,8 +219,8 @@ fn the_program_is_of_this_architecture() {
         &card,
         &[
             "nn.LSTM(256, 512, num_layers=2, batch_first=True)",
-            "nn.BatchNorm1d(256)",
-            "zip([10, 8, 4, 4, 4], [5, 4, 2, 2, 2], [3, 2, 1, 1, 1])",
+            "nn.BatchNorm1d(channels)",
+            "zip([256, 256, 256, 256, 256], [10, 8, 4, 4, 4], [5, 4, 2, 2, 2], [3, 2, 1, 1, 1])",
         ],
     );
     assert!(!card.contains("class ChannelNorm") && !card.contains("<<"), "{card}");
