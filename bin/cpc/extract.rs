@@ -68,7 +68,7 @@ pub(crate) struct Extract {
     /// The directory to write to
     #[arg(long, value_name = "DIR", required_unless_present = "stream")]
     out: Option<PathBuf>,
-    /// Which outputs, separated by commas. Audio: c, z, or c:1, c:2, ... of a deep context network [default: c]. Images: conv, fc or y
+    /// Which outputs, separated by commas. Audio: c, z, c:1, c:2, ... of a deep context network, or several concatenated, such as c+z [default: c]. Images: conv, fc or y
     /// [default: y]
     #[arg(long, value_name = "LAYER", value_delimiter = ',')]
     layer: Vec<String>,

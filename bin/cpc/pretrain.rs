@@ -41,6 +41,7 @@ use toml::Value;
         cpc pretrain mnist --preset dim-local --out runs/digits\n  \
         cpc pretrain toy:25-gaussians --preset mine-gan --out runs/grid\n  \
         cpc pretrain calls.jsonl --out runs/calls --set train.lr=1e-4 --set data.sampler=uniform\n  \
+        cpc pretrain calls.jsonl --listen windows --set 'data.augment=[\"pitch\", \"noise:10\"]'\n  \
         cpc pretrain --resume --out runs/calls"
 )]
 pub(crate) struct Pretrain {
@@ -50,7 +51,7 @@ pub(crate) struct Pretrain {
     /// The run directory to create
     #[arg(long, value_name = "RUN", required_unless_present_any = ["print_config", "listen"])]
     out: Option<PathBuf>,
-    /// A named configuration. Audio: demo, small (the default), cpc2018 or big. Text: text-demo, text-small (the default) or text2018.
+    /// A named configuration. Audio: demo, small (the default), mel-small, cpc-audio, cpc2018 or big. Text: text-demo, text-small (the default) or text2018.
     /// Images: dim-local (the default), dim-global, dim-both, image-supervised or ib. toy: data: mine-gan. stacked: data: mine-gan-stacked
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,

@@ -141,7 +141,9 @@ pub fn read_file(path: &Path) -> Result<Table> {
     parse(&text, &path.display().to_string())
 }
 
-/// Applies the layers to `base`, which has every key, and checks the result. `usual` is the preset that is used if none is named.
+/// Applies the layers to `base`, which has every key, and checks the result. `usual` is the preset that is used if none is named, except
+/// under the configuration of a run, which names its `kind`: what such a file does not set had no key when it was written, and keeps its
+/// default.
 ///
 /// # Errors
 /// An unknown preset or a malformed `--set` is [`Error::Usage`]. Unknown keys, and the faults that `check` finds, are [`Error::Config`].
@@ -155,12 +157,15 @@ pub fn lay(
     let mut config = base;
     let mut faults = Vec::new();
     let mut merged = |over: Table, from: &str| merge(&mut config, over, "", from, &mut faults);
+    let mut usual = usual;
     let mut preset = from.preset.clone(); // from the command line, otherwise from the file, otherwise the default
     let mut file = None;
     if let Some(path) = &from.file {
         let place = path.display().to_string();
         let mut over = read_file(path)?;
-        over.remove("kind");
+        if over.remove("kind").is_some() {
+            usual = None;
+        }
         match over.remove("preset") {
             Some(Value::String(name)) => preset = preset.or(Some(name)),
             Some(_) => return Err(Error::Config(vec![Problem::new(format!("{place}: preset"), "is not a name")])),

@@ -47,7 +47,9 @@ impl RunConfig {
     /// # Errors
     /// Those of [`RunConfig::resolve`], and those of reading a file.
     pub fn read(kind: &'static dyn Kind, path: &Path) -> Result<RunConfig> {
-        RunConfig::resolve(kind, &Layers { file: Some(path.to_path_buf()), ..Layers::default() })
+        let from = Layers { file: Some(path.to_path_buf()), ..Layers::default() };
+        let table = layers::lay(kind.presets(), None, kind.defaults()?, &from, |t, faults| kind.check(t, faults))?;
+        Ok(RunConfig { kind, table })
     }
 
     /// This configuration of a run with other layers on top: what a command that resumes the run requests. Only what the layers name

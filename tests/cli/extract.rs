@@ -112,6 +112,19 @@ fn writes_a_file_an_utterance_in_the_tree_of_the_input() {
 }
 
 #[test]
+fn concatenated_layers_are_the_layers_side_by_side() {
+    let place = Place::with_model();
+    place.ok("extract model corpus --layer c,z,c+z --out features");
+    let rows = |layer: &str| {
+        Tensor::read_npy(place.at("features").join(layer).join("s1/s1-0.npy")).unwrap().to_vec2::<f32>().unwrap()
+    };
+    let (c, z, both) = (rows("c"), rows("z"), rows("c+z"));
+    assert!(both.iter().zip(c.iter().zip(&z)).all(|(row, (c, z))| *row == [c.as_slice(), z].concat()));
+    place.fails("extract model corpus --layer c+c --out other", 2, &["c+c", "twice"]);
+    place.fails("extract model corpus --layer c+q --out other", 2, &["`q` is none of"]);
+}
+
+#[test]
 fn every_format_holds_the_same_numbers() {
     let place = Place::with_model();
     place.ok("extract model corpus --out npy --layer c,z");

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 /// A model with a few thousand parameters and a run that takes half a second.
 pub const TINY: &str = "
+preset = 'cpc-audio'
 [encoder]
 hidden_dim = 12
 [context]

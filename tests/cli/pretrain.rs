@@ -159,6 +159,91 @@ fn an_interrupted_run_writes_a_checkpoint_and_resumes_exactly() {
     }
 }
 
+const AUGMENTED: &str = "--set data.augment=[\"pitch\",\"noise\",\"reverb\",\"band-reject\",\"time-dropout\",\"gain\"]";
+
+#[test]
+fn an_augmented_run_resumes_exactly_with_made_and_with_recorded_noise() {
+    let place = Place::new();
+    for (name, noise) in [("made", ""), ("recorded", "--set data.noise=corpus/s1")] {
+        let args = format!("--config tiny.toml {AUGMENTED} {noise}");
+        place.ok(&format!("pretrain corpus {args} --out {name}-whole"));
+        place.ok(&format!("pretrain corpus {args} --steps 12 --out {name}-parts"));
+        place.ok(&format!("pretrain --resume --steps 24 --out {name}-parts"));
+        let weights = |run: &str| place.bytes(&format!("{run}/checkpoints/step-24/model.safetensors"));
+        assert!(weights(&format!("{name}-whole")) == weights(&format!("{name}-parts")), "{name}");
+    }
+    assert!(place.bytes("made-whole/model/model.safetensors") != place.bytes("recorded-whole/model/model.safetensors"));
+}
+
+#[test]
+fn an_augmentation_that_is_none_or_out_of_range_is_named_with_what_there_is() {
+    let place = Place::new();
+    let with = |set: &str| format!("pretrain corpus --config tiny.toml --out run --set {set}");
+    place.fails(&with("data.augment=[\"echo\"]"), 2, &["echo", "pitch, noise, reverb"]);
+    place.fails(&with("data.augment=[\"pitch:9999\"]"), 2, &["pitch takes 1 to 1200 cents"]);
+    place.fails(&with("data.augment=[\"pitch\",\"pitch:100\"]"), 2, &["data.augment", "pitch twice"]);
+    place.fails(&with("data.augment_side=left"), 2, &["past", "future", "both", "each"]);
+    place.fails(&with("data.noise=corpus"), 2, &["data.noise", "does not list noise"]);
+    place.fails(&with("encoder.kind=mel"), 2, &["encoder.channels", "number of bands"]);
+    place.fails(&with("encoder.kind=mel --set encoder.channels=[99]"), 2, &["99 mel bands are too many"]);
+    place.fails(&with("data.noise=nowhere --set data.augment=[\"noise\"]"), 1, &["nowhere"]);
+    assert!(!place.at("run").exists());
+}
+
+#[test]
+fn the_configuration_of_a_run_from_before_a_key_gets_the_default_of_the_key_and_not_a_presets() {
+    let place = Place::new();
+    place.ok("pretrain corpus --config tiny.toml --out run");
+    let config = String::from_utf8(place.bytes("run/config.toml")).unwrap();
+    let newer = |line: &&str| !["kind = \"conv\"", "channels", "augment", "noise"].iter().any(|key| line.starts_with(key));
+    let older: Vec<&str> = config.lines().filter(newer).collect();
+    assert_eq!(older.len() + 5, config.lines().count(), "{config}");
+    fs::write(place.at("older.toml"), older.join("\n")).unwrap();
+    fs::write(place.at("run/config.toml"), older.join("\n")).unwrap();
+    place.ok("pretrain --resume --steps 30 --out run");
+    place.ok("pretrain corpus --config older.toml --steps 30 --out again");
+    assert!(place.bytes("run/model/config.json") == place.bytes("again/model/config.json"));
+    assert!(String::from_utf8(place.bytes("again/config.toml")).unwrap().contains("augment = []"));
+}
+
+#[test]
+fn listen_writes_the_windows_of_both_sides_as_recordings() {
+    let place = Place::new();
+    let said = place.ok(&format!("pretrain corpus --config tiny.toml --listen heard {AUGMENTED}"));
+    assert!(said.contains("1-past.wav") && said.contains("s1-") && said.lines().count() == 16, "{said}");
+    let samples = |file: &str| -> Vec<i16> {
+        hound::WavReader::open(place.at("heard").join(file)).unwrap().samples().map(Result::unwrap).collect()
+    };
+    for number in 1..=8 {
+        let (past, future) = (samples(&format!("{number}-past.wav")), samples(&format!("{number}-future.wav")));
+        assert!(past.len() == 4000 && future.len() == 4000 && past != future);
+    }
+    place.ok("pretrain corpus --config tiny.toml --listen plain --json");
+    assert!(place.at("plain/8.wav").exists() && !place.at("plain/1-past.wav").exists());
+    place.fails("pretrain corpus --listen heard --out run", 2, &["--listen", "--out"]);
+}
+
+#[test]
+fn encoders_of_every_kind_train_resume_extract_and_say_what_they_are() {
+    let place = Place::new();
+    for (kind, said) in [("gabor", "Gabor filterbank"), ("mel", "log-mel bands")] {
+        let args = format!(
+            "--config tiny.toml --set encoder.kind={kind} --set encoder.channels=[20] --set encoder.kernels=[256,8,3] \
+             --set encoder.strides=[40,4,1] --set encoder.paddings=[108,2,1]"
+        );
+        place.ok(&format!("pretrain corpus {args} --out {kind}-whole"));
+        place.ok(&format!("pretrain corpus {args} --steps 12 --out {kind}"));
+        place.ok(&format!("pretrain --resume --steps 24 --out {kind}"));
+        let weights = |run: &str| place.bytes(&format!("{run}/checkpoints/step-24/model.safetensors"));
+        assert!(weights(&format!("{kind}-whole")) == weights(kind), "{kind}");
+        let info = place.ok(&format!("info {kind}/model"));
+        assert!(info.contains(said) && info.contains("20, 12, 12 channels"), "{info}");
+        let said = place.ok(&format!("extract {kind} corpus --layer c,c+z --out {kind}-features"));
+        assert!(said.contains("c+z (22)"), "{said}");
+        place.fails(&format!("convert {kind} {kind}.pt"), 1, &["CPC_audio has only one encoder", "model directory"]);
+    }
+}
+
 #[test]
 fn a_finished_run_can_be_made_longer_but_not_another_one() {
     let place = Place::new();
