@@ -139,11 +139,17 @@ impl ConvEncoderConfig {
         if self.channels.len() >= n.max(1) {
             faults.push(Problem::new(
                 "encoder.channels",
-                format!("lists {} layers; the last of the {n} layers has encoder.hidden_dim channels", self.channels.len()),
+                format!(
+                    "lists {} layers; the last of the {n} layers has encoder.hidden_dim channels",
+                    self.channels.len()
+                ),
             ));
         }
         if self.kind == EncoderKind::Mel && self.channels.is_empty() {
-            faults.push(Problem::new("encoder.channels", "encoder.kind = mel needs the number of bands first, such as [80]"));
+            faults.push(Problem::new(
+                "encoder.channels",
+                "encoder.kind = mel needs the number of bands first, such as [80]",
+            ));
         }
         let sizes = self.channels.iter().map(|&c| ("encoder.channels", c));
         for (key, channels) in sizes.chain([("encoder.hidden_dim", self.hidden_dim)]) {

@@ -3,8 +3,8 @@
 //! A batch is a function of its position, so each of n threads reads every n-th batch, and the loader takes them in turn: their number changes
 //! neither the order nor any byte.
 
-use crate::audio::augment::{self, AugmentSide, Tools};
 use crate::audio::Reader;
+use crate::audio::augment::{self, AugmentSide, Tools};
 use crate::config::OnBadFile;
 use crate::data::Position;
 use crate::error::{Error, Problem, Result};
@@ -63,7 +63,16 @@ impl BatchReader {
                  or data.sampler = uniform",
             ));
         }
-        Ok(BatchReader { windows, batch, seed, at, plan, reader: Reader::new(), noise_reader: Reader::new(), tools: Tools::default() })
+        Ok(BatchReader {
+            windows,
+            batch,
+            seed,
+            at,
+            plan,
+            reader: Reader::new(),
+            noise_reader: Reader::new(),
+            tools: Tools::default(),
+        })
     }
 
     /// Passes over one batch.

@@ -39,7 +39,7 @@ impl NoiseCorpus {
         reader: &mut Reader,
     ) -> std::result::Result<Vec<f32>, Problem> {
         let total = self.ends.last().copied().unwrap_or(1);
-        let at = (random.next_u64() as u128 * u128::from(total) >> 64) as u64;
+        let at = ((u128::from(random.next_u64()) * u128::from(total)) >> 64) as u64;
         let number = self.ends.partition_point(|&end| end <= at);
         let utterance = &self.corpus.utterances[number];
         let mut from = at - (self.ends[number] - utterance.samples);

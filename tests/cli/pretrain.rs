@@ -195,7 +195,8 @@ fn the_configuration_of_a_run_from_before_a_key_gets_the_default_of_the_key_and_
     let place = Place::new();
     place.ok("pretrain corpus --config tiny.toml --out run");
     let config = String::from_utf8(place.bytes("run/config.toml")).unwrap();
-    let newer = |line: &&str| !["kind = \"conv\"", "channels", "augment", "noise"].iter().any(|key| line.starts_with(key));
+    let newer =
+        |line: &&str| !["kind = \"conv\"", "channels", "augment", "noise"].iter().any(|key| line.starts_with(key));
     let older: Vec<&str> = config.lines().filter(newer).collect();
     assert_eq!(older.len() + 5, config.lines().count(), "{config}");
     fs::write(place.at("older.toml"), older.join("\n")).unwrap();

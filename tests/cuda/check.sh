@@ -62,7 +62,7 @@ fi
 
 images=$out/images
 "$python" tests/cuda/images.py "$images"
-audio="--preset small --steps 4 --batch-size 2 --set data.window=4000 --set encoder.hidden_dim=24 --set context.hidden_dim=16"
+audio="--preset cpc-audio --set train.lr=4e-4 --set train.schedule=cosine --steps 4 --batch-size 2 --set data.window=4000 --set encoder.hidden_dim=24 --set context.hidden_dim=16"
 models=(
     "channel 2e-6 data/demo $audio"
     # With seed 1, pairs of activations that are equal but for rounding lie at a ReLU's corner, where the forms on the CPU differ too.
@@ -76,6 +76,8 @@ models=(
     "same 2e-6 data/demo $audio --set objective.negatives_from=same-sequence --set objective.exclude_positive=true"
     "all 2e-6 data/demo $audio --set objective.num_negatives=0"
     "transformer 5e-6 data/demo $audio --set heads.kind=transformer --set encoder.hidden_dim=16"
+    "small 5e-6 data/demo --preset small --steps 4 --set data.window=4000 --set encoder.hidden_dim=24 --set encoder.channels=[20] --set context.hidden_dim=16"
+    "mel 5e-6 data/demo --preset mel-small --steps 4 --set data.window=4000 --set encoder.hidden_dim=24 --set context.hidden_dim=16"
     "text 2e-6 data/verses --preset text-demo --steps 4"
     "texts 2e-6 data/verses --preset text-demo --steps 4 --set objective.mask_duplicates=true"
     "dim 5e-5 $images --preset dim-local --steps 3 --batch-size 8"
@@ -98,7 +100,7 @@ if [[ $parts == *train* ]]; then
     echo "a resumed run ends in the same bytes"
 
     # A device without enough memory: one line that names the batch, and the last checkpoint stays.
-    if FAKE_CUDA_MEMORY=60000000 "$cpc" pretrain data/demo --preset small --steps 2 --batch-size 16 --device cuda --overwrite --out "$out/full" 2>"$out/log.txt"; then exit 1; fi
+    if FAKE_CUDA_MEMORY=60000000 "$cpc" pretrain data/demo --preset cpc-audio --steps 2 --batch-size 16 --device cuda --overwrite --out "$out/full" 2>"$out/log.txt"; then exit 1; fi
     grep -q "no memory left for a batch of 16" "$out/log.txt" || { cat "$out/log.txt"; exit 1; }
 
     for device in cpu cuda; do
@@ -114,7 +116,7 @@ if [[ $parts == *counts* ]]; then
         local name=$1 limits=$2
         shift 2
         for steps in 3 4; do
-            FAKE_CUDA=trace FAKE_CUDA_LOG=$out/$name-$steps.log "$cpc" pretrain data/demo --preset small --steps $steps --batch-size 64 \
+            FAKE_CUDA=trace FAKE_CUDA_LOG=$out/$name-$steps.log "$cpc" pretrain data/demo --preset cpc-audio --steps $steps --batch-size 64 \
                 --set data.sampler=uniform --set train.log_every=100 --device cuda --overwrite --out "$out/counted" "$@" >"$out/log.txt" 2>&1 ||
                 { cat "$out/log.txt"; exit 1; }
         done

@@ -25,7 +25,7 @@ for i in 1 2 3 4 5 6 7 8; do mkdir -p $work/corpus/$i; cp -r data/demo/{awb,kal1
 
 train() { # train NAME SECONDS ARGUMENTS...: a run of cpc
     local name=$1 limit=$2; shift 2
-    timeout -k 5 "$limit" $cpc pretrain $work/corpus --preset small --out $work/$name --set data.sampler=uniform "$@" >"$OUT/$name.txt" 2>&1 ||
+    timeout -k 5 "$limit" $cpc pretrain $work/corpus --preset cpc-audio --out $work/$name --set data.sampler=uniform "$@" >"$OUT/$name.txt" 2>&1 ||
         { echo "$name: failed ($?)"; tail -3 "$OUT/$name.txt"; }
     cp $work/$name/metrics.jsonl "$OUT/$name.jsonl" 2>/dev/null
 }
@@ -86,7 +86,7 @@ PY
     profile)
         # Step 3 of 4, kernel by kernel: about 480 launches a step.
         timeout -k 5 120 ncu --clock-control none --metrics gpu__time_duration.sum --launch-skip 1000 --launch-count 480 --csv --page raw --log-file "$OUT/ncu.csv" \
-            $cpc pretrain $work/corpus --preset small --overwrite --out $work/profile --set data.sampler=uniform --steps 4 --batch-size 64 --device cuda >"$OUT/profile.txt" 2>&1
+            $cpc pretrain $work/corpus --preset cpc-audio --overwrite --out $work/profile --set data.sampler=uniform --steps 4 --batch-size 64 --device cuda >"$OUT/profile.txt" 2>&1
         python3 - "$OUT/ncu.csv" <<'PY'
 import collections, csv, sys
 rows = [r for r in csv.reader(l for l in open(sys.argv[1]) if l.startswith('"'))]

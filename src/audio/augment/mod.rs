@@ -100,7 +100,9 @@ impl std::str::FromStr for Augment {
         let amount = match given.map(|given| given.trim().parse::<f32>()) {
             None => default,
             Some(Ok(amount)) if (low..=high).contains(&amount) => amount,
-            Some(_) => return Err(format!("`{text}`: {name} takes {low} to {high} {unit} (such as `{name}:{default}`)")),
+            Some(_) => {
+                return Err(format!("`{text}`: {name} takes {low} to {high} {unit} (such as `{name}:{default}`)"));
+            }
         };
         Ok(Augment { augmentation, amount })
     }

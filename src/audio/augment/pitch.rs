@@ -103,7 +103,10 @@ fn read(x: &[f32], factor: f32, out: &mut [f32]) {
         let first = whole as isize + 1 - TAPS as isize;
         *y = match usize::try_from(first).ok().and_then(|first| x.get(first..first + width)) {
             Some(x) => x.iter().zip(row).map(|(a, b)| a * b).sum(),
-            None => (first..).zip(row).map(|(i, b)| usize::try_from(i).ok().and_then(|i| x.get(i)).map_or(0.0, |a| a * b)).sum(),
+            None => (first..)
+                .zip(row)
+                .map(|(i, b)| usize::try_from(i).ok().and_then(|i| x.get(i)).map_or(0.0, |a| a * b))
+                .sum(),
         };
     }
 }

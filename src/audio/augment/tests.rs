@@ -30,7 +30,10 @@ fn hiss(length: usize) -> Vec<f32> {
 /// The power of a signal at one frequency (Goertzel).
 fn at(samples: &[f32], hertz: f32) -> f32 {
     let turn = |i: usize| TAU * hertz * i as f32 / RATE as f32;
-    let (re, im) = samples.iter().enumerate().fold((0.0, 0.0), |(re, im), (i, x)| (re + x * turn(i).cos(), im + x * turn(i).sin()));
+    let (re, im) = samples
+        .iter()
+        .enumerate()
+        .fold((0.0, 0.0), |(re, im), (i, x)| (re + x * turn(i).cos(), im + x * turn(i).sin()));
     (re * re + im * im) / (samples.len() as f32).powi(2)
 }
 
@@ -74,7 +77,8 @@ fn pitch_moves_a_tone_by_at_most_its_amount_and_keeps_its_power() {
 fn pitch_keeps_what_happens_where_it_is() {
     // Bursts of a tone at known times, as syllables are.
     let burst = |i: usize| (i / 2000) % 2 == 1;
-    let window: Vec<f32> = tone(200.0, 20_000).iter().enumerate().map(|(i, x)| if burst(i) { *x } else { 0.0 }).collect();
+    let window: Vec<f32> =
+        tone(200.0, 20_000).iter().enumerate().map(|(i, x)| if burst(i) { *x } else { 0.0 }).collect();
     for seed in 0..10 {
         let shifted = changed("pitch:300", &window, seed);
         for start in (0..20_000).step_by(2000) {
@@ -144,9 +148,9 @@ fn a_reverberation_decays_by_60_decibels_in_its_time() {
 
 #[test]
 fn a_rejected_band_is_missing_and_the_rest_is_as_it_was() {
-    let window: Vec<f32> = (0..80).map(|k| 100.0 * (k as f32 + 0.5)).fold(vec![0.0; 16_000], |sum, hertz| {
-        sum.iter().zip(tone(hertz, 16_000)).map(|(a, b)| a + b).collect()
-    });
+    let window: Vec<f32> = (0..80)
+        .map(|k| 100.0 * (k as f32 + 0.5))
+        .fold(vec![0.0; 16_000], |sum, hertz| sum.iter().zip(tone(hertz, 16_000)).map(|(a, b)| a + b).collect());
     let mut missing = 0;
     for seed in 0..20 {
         let rest = changed("band-reject:0.4", &window, seed);

@@ -53,10 +53,12 @@ impl AudioLayer {
             AudioLayer::Context(n) => outputs.get(n - 1).cloned().unwrap_or_default(),
             AudioLayer::Concatenated(layers) => {
                 let parts: Vec<Vec<f32>> = layers.iter().map(|layer| layer.pick(z, latent, outputs)).collect();
-                let row = |t: usize| parts.iter().flat_map(move |part| {
-                    let dim = part.len() / frames;
-                    &part[t * dim..][..dim]
-                });
+                let row = |t: usize| {
+                    parts.iter().flat_map(move |part| {
+                        let dim = part.len() / frames;
+                        &part[t * dim..][..dim]
+                    })
+                };
                 (0..frames).flat_map(row).copied().collect()
             }
         }

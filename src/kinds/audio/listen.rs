@@ -46,7 +46,8 @@ pub(super) fn listen(config: &AudioConfig, job: &Job) -> Result<Described> {
 /// Writes mono samples as 16-bit WAV; what is louder than full scale is clipped.
 fn write(path: &Path, rate: u32, samples: &[f32]) -> Result<()> {
     let spec = WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
-    let failed = |e: hound::Error| Error::failed(format!("{}: cannot be written: {e}", path.display()), "check the directory");
+    let failed =
+        |e: hound::Error| Error::failed(format!("{}: cannot be written: {e}", path.display()), "check the directory");
     let mut writer = WavWriter::create(path, spec).map_err(failed)?;
     for sample in samples {
         writer.write_sample((sample * 32_768.0).round() as i16).map_err(failed)?;

@@ -160,16 +160,16 @@ mod tests {
             let [past, future] = [5, 6].map(|seed| random(&[2, 2003], seed).to_dtype(DType::F32).unwrap());
             let both = model.forward_views(&past, &future, Phase::Train).unwrap();
             let apart = |x: &Tensor| model.forward(x, Phase::Train).unwrap();
-            let far = |a: &Tensor, b: &Tensor| {
-                (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap()
-            };
+            let far =
+                |a: &Tensor, b: &Tensor| (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(far(&both.c, &apart(&past).c) < 1e-5 && far(&both.z, &apart(&future).z) < 1e-5);
             // With twice the same view, the gradient is that of the usual loss.
             let gradient = |latents: &Latents| {
                 let (out, _) = model.contrast(latents, &objective, Phase::Eval, &mut stream(1, "n", 0)).unwrap();
                 out.loss.sum_all().unwrap().backward().unwrap()
             };
-            let (one, two) = (gradient(&apart(&past)), gradient(&model.forward_views(&past, &past, Phase::Train).unwrap()));
+            let (one, two) =
+                (gradient(&apart(&past)), gradient(&model.forward_views(&past, &past, Phase::Train).unwrap()));
             for (name, var) in store.trainable() {
                 let (a, b) = (one.get(&var).unwrap(), two.get(&var).unwrap());
                 let size = a.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();

@@ -124,7 +124,9 @@ impl AudioCard<'_> {
         };
         let layers = |n: usize| if n == 1 { "1 layer".to_string() } else { format!("{n} layers") };
         let mut rows = vec![
-            ("encoder", format!(
+            (
+                "encoder",
+                format!(
                     "{} with {} channels: {}convolution, norm, ReLU",
                     layers(e.kernels.len()),
                     e.channels_text(),
@@ -133,7 +135,8 @@ impl AudioCard<'_> {
                         EncoderKind::Gabor => "the first initialized as a Gabor filterbank; ",
                         EncoderKind::Mel => "the first log-mel bands, not learned; then ",
                     }
-                )),
+                ),
+            ),
             ("kernels", list(&e.kernels)),
             ("strides", list(&e.strides)),
             ("paddings", list(&e.paddings)),
