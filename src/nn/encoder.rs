@@ -166,7 +166,7 @@ pub fn gabor(cfg: &ConvEncoderConfig, rate: u32) -> Option<Vec<f32>> {
 mod tests {
     use super::*;
     use crate::nn::ParamStore;
-    use crate::ops::check::{random, single};
+    use crate::ops::check::{device, random, single};
     use candle_core::{DType, Device};
 
     fn configs() -> [ConvEncoderConfig; 3] {
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn pieces_of_a_signal_give_what_the_whole_gives_with_every_kind_of_first_layer() {
         for cfg in configs() {
-            let encoder = ConvEncoder::new(&cfg, 1, 16_000, ParamStore::new(1, &Device::Cpu).frozen()).unwrap();
+            let encoder = ConvEncoder::new(&cfg, 1, 16_000, ParamStore::new(1, &device()).frozen()).unwrap();
             let x = single(&random(&[1, 1000, 1], 2));
             let want = encoder.forward(&x, Phase::Eval).unwrap();
             assert_eq!(want.dims(), [1, cfg.frames(1000), 6]);
