@@ -67,9 +67,14 @@ impl ConvEncoderConfig {
         self.channels.get(i).copied().unwrap_or(self.hidden_dim)
     }
 
+    /// The channels of every layer.
+    pub fn all_channels(&self) -> Vec<usize> {
+        (0..self.kernels.len()).map(|i| self.channels_of(i)).collect()
+    }
+
     /// The channels of every layer, as text: one number if they are the same.
     pub fn channels_text(&self) -> String {
-        let all: Vec<usize> = (0..self.kernels.len()).map(|i| self.channels_of(i)).collect();
+        let all = self.all_channels();
         match all.iter().all(|&c| c == self.hidden_dim) {
             true => self.hidden_dim.to_string(),
             false => all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
@@ -171,17 +176,6 @@ pub enum ScoreKind {
     Sum,
     /// Divided by the square root of D: initial scores have a spread near one, and learning starts immediately.
     Scaled,
-}
-
-impl EncoderKind {
-    /// The name in a configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            EncoderKind::Conv => "conv",
-            EncoderKind::Gabor => "gabor",
-            EncoderKind::Mel => "mel",
-        }
-    }
 }
 
 impl ScoreKind {

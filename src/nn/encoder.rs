@@ -7,7 +7,7 @@ use crate::nn::running::Running;
 use crate::nn::store::uniform_by_fan_in;
 use crate::ops::encoder::{Layer, Norm, encode};
 use crate::ops::encoder_stream::EncoderStream;
-use crate::ops::filterbank::{Filterbank, FilterbankStream};
+use crate::ops::filterbank::{Filterbank, FilterbankStream, hertz, mel};
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
@@ -140,8 +140,6 @@ pub fn gabor(cfg: &ConvEncoderConfig, rate: u32) -> Option<Vec<f32>> {
     }
     let (channels, kernel) = (cfg.channels_of(0), *cfg.kernels.first()?);
     let bands = channels.div_ceil(4);
-    let mel = |hertz: f32| 1127.0 * (hertz / 700.0).ln_1p();
-    let hertz = |mel: f32| 700.0 * (mel / 1127.0).exp_m1();
     let (low, high) = (mel(60.0), mel(rate as f32 / 2.0 * 0.95));
     let step = (high - low) / (bands.max(2) - 1) as f32;
     let filter = |channel: usize| {

@@ -32,8 +32,14 @@ impl fmt::Debug for Filterbank {
     }
 }
 
-fn mel(hertz: f32) -> f32 {
+/// The place of a frequency on the mel scale.
+pub(crate) fn mel(hertz: f32) -> f32 {
     1127.0 * (hertz / 700.0).ln_1p()
+}
+
+/// The frequency at a place of the mel scale.
+pub(crate) fn hertz(mel: f32) -> f32 {
+    700.0 * (mel / 1127.0).exp_m1()
 }
 
 impl Filterbank {

@@ -112,15 +112,16 @@ impl BatchReader {
             augment::apply(&config.augment, window, config.sample_rate, &mut random, &mut self.tools);
             Ok(())
         };
+        let side = config.augment_side;
+        if side == AugmentSide::Both {
+            return change(window);
+        }
         let mut view = window.to_vec();
-        match config.augment_side {
-            AugmentSide::Both => return change(window),
-            AugmentSide::Past => change(&mut view)?,
-            AugmentSide::Future => change(window)?,
-            AugmentSide::Each => {
-                change(&mut view)?;
-                change(window)?;
-            }
+        if side != AugmentSide::Future {
+            change(&mut view)?;
+        }
+        if side != AugmentSide::Past {
+            change(window)?;
         }
         past.extend(view);
         Ok(())

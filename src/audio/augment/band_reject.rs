@@ -1,6 +1,7 @@
 //! Band rejection: a range of frequencies is missing.
 
 use super::{Amount, Augmentation, Tools};
+use crate::ops::filterbank::{hertz, mel};
 use crate::seed::Stream;
 
 /// Removes a random band.
@@ -21,12 +22,4 @@ fn apply(samples: &mut [f32], rate: u32, widest: f32, random: &mut Stream, tools
         let outside = (low - frequency).max(frequency - high);
         (outside / edge).clamp(0.0, 1.0)
     });
-}
-
-fn mel(hertz: f32) -> f32 {
-    1127.0 * (hertz / 700.0).ln_1p()
-}
-
-fn hertz(mel: f32) -> f32 {
-    700.0 * (mel / 1127.0).exp_m1()
 }

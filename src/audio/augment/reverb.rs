@@ -63,8 +63,7 @@ pub(super) fn response(rate: u32, seconds: f32, most: usize, random: &mut Stream
         }
     }
     // The tail goes on with the power that the last reflections have.
-    let last = early / 2..early;
-    let level = (response[last.clone()].iter().map(|r| r * r).sum::<f32>() / last.len().max(1) as f32).sqrt();
+    let level = power(&response[early / 2..early]).sqrt();
     let from = early.saturating_sub(early / 4) as f32;
     for (i, sample) in response.iter_mut().enumerate().skip(early) {
         *sample = level * (random.unit() - 0.5) * 12f32.sqrt() * (-decay * (i as f32 - from) / rate as f32).exp();

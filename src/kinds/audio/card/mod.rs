@@ -296,7 +296,7 @@ impl AudioCard<'_> {
             ("<<import>>\n", format!("{import}\n")),
             ("<<norm>>", norm.into()),
             ("<<Norm>>", class.into()),
-            ("<<channels>>", format!("{:?}", (0..e.kernels.len()).map(|i| e.channels_of(i)).collect::<Vec<_>>())),
+            ("<<channels>>", format!("{:?}", e.all_channels())),
             ("<<kernels>>", format!("{:?}", e.kernels)),
             ("<<strides>>", format!("{:?}", e.strides)),
             ("<<paddings>>", format!("{:?}", e.paddings)),
