@@ -42,6 +42,7 @@ alike() { # alike NAME TOLERANCE DATA ARGUMENTS...: the same run on both devices
         *) train "$name" cuda "$data" --overwrite "$@" --set train.precision=f32 ;;
     esac
     "$python" tests/cuda/alike.py "$name" "$tolerance" "$out/$name-cpu/metrics.jsonl" "$out/$name-cuda/metrics.jsonl"
+    rm -rf "$out/$name-cuda" "$out/$name-cpu/checkpoints" # the images' models are large
 }
 
 if [[ $parts == *ops* ]]; then
