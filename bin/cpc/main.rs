@@ -142,13 +142,13 @@ fn main() -> ExitCode {
     let set = |name: &str, threads: usize| unsafe { std::env::set_var(name, threads.to_string()) };
     if let Some(threads) = cli.global.threads.map(usize::from) {
         set("RAYON_NUM_THREADS", threads);
-        set("CANDLE_NUM_THREADS", threads);
     } else if std::env::var_os("RAYON_NUM_THREADS").is_none() {
         // Otherwise candle reads /proc/cpuinfo for the number of threads at every matrix product.
         set("RAYON_NUM_THREADS", candle_core::utils::get_num_threads());
     }
-    if matches!(cli.command, Command::Mi(_)) {
-        // Many small critics train in parallel, and would wait for each other at candle's single pool.
+    if std::env::var_os("CANDLE_NUM_THREADS").is_none() {
+        // candle's own pool, for its elementwise operations, waits in loops and is bound to cores. The ops that take time run on rayon's pool;
+        // for the rest it gains nothing on free cores and doubles a step where a core is shared (docs/performance.md).
         set("CANDLE_NUM_THREADS", 1);
     }
     match cli.run() {

@@ -35,6 +35,11 @@ impl Contrast {
         Ok(Contrast { heads, steps: cfg.steps, scale: cfg.score.scale(latent) })
     }
 
+    /// The same with the first `steps` steps alone, for short windows.
+    pub fn first(&self, steps: usize) -> Contrast {
+        Contrast { heads: self.heads.first(steps), steps: self.steps.min(steps), scale: self.scale }
+    }
+
     /// InfoNCE of every step, with negatives drawn as `objective` specifies, and the smallest number of negatives of any position.
     ///
     /// If `texts` (B*T) is given, latents with the same number as a position's true future are not counted as its negatives.

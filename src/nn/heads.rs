@@ -50,6 +50,17 @@ impl Heads {
         }))
     }
 
+    /// The heads of the first `steps` steps alone.
+    pub fn first(&self, steps: usize) -> Heads {
+        Heads(match &self.0 {
+            HeadLayers::Linear { weights, bias } => HeadLayers::Linear {
+                weights: weights.iter().take(steps).cloned().collect(),
+                bias: bias.as_ref().map(|bias| bias.iter().take(steps).cloned().collect()),
+            },
+            HeadLayers::Transformer(layers) => HeadLayers::Transformer(layers.iter().take(steps).cloned().collect()),
+        })
+    }
+
     /// Returns predictions (B, T, K, D) for `c` (B, T, H). `dropout` is the random stream for dropout in training; linear heads have no
     /// dropout.
     pub fn forward(&self, c: &Tensor, mut dropout: Option<&mut Stream>) -> Result<Tensor> {

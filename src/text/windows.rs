@@ -4,12 +4,13 @@
 //! windows as fit. The offset is drawn again for every epoch, so that over the epochs every W consecutive sentences form a
 //! window. Documents shorter than W have none. Only one bit per document is stored; its offset is drawn again when it is
 //! needed.
+//!
+//! These are the windows of one length. [`WindowSet`](super::WindowSet) has those of several, for texts of short documents.
 
 use crate::data::Permutation;
 use crate::error::{Error, Result};
 use crate::seed::stream;
 use crate::text::tokens::Tokens;
-use std::fmt;
 use std::sync::Arc;
 
 /// Number of documents whose offsets come from one random stream.
@@ -20,37 +21,14 @@ const BLOCK: u64 = 64;
 pub struct Windows {
     tokens: Arc<Tokens>,
     window: u64,
+    /// The documents that windows are cut from have fewer sentences than this.
+    below: u64,
     /// The documents that windows are cut from, [`BLOCK`] bits each.
     chosen: Vec<u64>,
     documents: u64,
     sentences: u64,
     most: u64,
     least: u64,
-    short: Short,
-}
-
-/// Documents that are shorter than a window; the `Display` is a one-line message for the user.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Short {
-    /// Number of these documents.
-    pub documents: u64,
-    /// Number of their sentences.
-    pub sentences: u64,
-    /// Number of sentences per window.
-    pub window: u64,
-}
-
-impl fmt::Display for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Short { documents, sentences, window } = self;
-        match documents {
-            0 => write!(f, "no document is shorter than a window of {window} sentences"),
-            n => write!(
-                f,
-                "{n} documents ({sentences} sentences) are shorter than a window of {window} sentences and left out"
-            ),
-        }
-    }
 }
 
 /// The positions of the windows of one epoch.
@@ -76,40 +54,39 @@ impl Windows {
     ///
     /// `window` is 0, or longer than every document.
     pub fn new(tokens: Arc<Tokens>, window: usize) -> Result<Windows> {
-        let all = Windows::choose(tokens, window as u64, |_| true);
+        let all = Windows::choose(tokens, window as u64, u64::MAX, |_| true);
         all.check()?;
         Ok(all)
     }
 
-    /// Training windows and validation windows: of the documents that have a window, a seeded `share` (rounded, at least one of
-    /// two or more, unless `share` is 0) is kept for validation. The validation part may have no windows.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Windows::new`].
-    pub fn split(tokens: Arc<Tokens>, window: usize, share: f64, seed: u64) -> Result<(Windows, Windows)> {
-        let all = Windows::new(tokens.clone(), window)?;
-        let n = all.documents;
+    /// Training windows and validation windows of `window` sentences in the documents with fewer than `below`: a seeded `share` of these
+    /// documents (rounded, at least one of two or more, unless `share` is 0) is kept for validation. Either part may have no windows.
+    pub(super) fn split(
+        tokens: &Arc<Tokens>,
+        window: u64,
+        below: u64,
+        share: f64,
+        (seed, draw): (u64, u64),
+    ) -> (Windows, Windows) {
+        let n = Windows::choose(tokens.clone(), window, below, |_| true).documents;
         let kept = if share > 0.0 && n >= 2 { ((share * n as f64).round() as u64).clamp(1, n - 1) } else { 0 };
-        let order = Permutation::new(n, &mut stream(seed, "validation documents", 0));
-        let valid = Windows::choose(tokens.clone(), window as u64, |number| order.at(number) < kept);
-        let train = Windows::choose(tokens, window as u64, |number| order.at(number) >= kept);
-        Ok((train, valid))
+        let order = Permutation::new(n, &mut stream(seed, "validation documents", draw));
+        let valid = Windows::choose(tokens.clone(), window, below, |number| order.at(number) < kept);
+        let train = Windows::choose(tokens.clone(), window, below, |number| order.at(number) >= kept);
+        (train, valid)
     }
 
-    /// Windows of the documents selected by `wanted`, which gets the index of a document among those that have a window.
-    fn choose(tokens: Arc<Tokens>, window: u64, wanted: impl Fn(u64) -> bool) -> Windows {
+    /// Windows of the documents with fewer than `below` sentences that are selected by `wanted`, which gets the index of a document among
+    /// those that have a window.
+    pub(super) fn choose(tokens: Arc<Tokens>, window: u64, below: u64, wanted: impl Fn(u64) -> bool) -> Windows {
         let blocks = tokens.documents().div_ceil(BLOCK) as usize;
-        let short = Short { window, ..Short::default() };
         let mut all =
-            Windows { tokens, window, chosen: vec![0; blocks], documents: 0, sentences: 0, most: 0, least: 0, short };
+            Windows { tokens, window, below, chosen: vec![0; blocks], documents: 0, sentences: 0, most: 0, least: 0 };
         let mut number = 0;
         for document in 0..all.tokens.documents() {
             let range = all.tokens.document(document);
             let n = range.end.saturating_sub(range.start);
-            if n < window || window == 0 {
-                all.short.documents += 1;
-                all.short.sentences += n;
+            if n < window || n >= below || window == 0 {
                 continue;
             }
             if wanted(number) {
@@ -124,7 +101,8 @@ impl Windows {
         all
     }
 
-    fn check(&self) -> Result<()> {
+    /// An error if there are no windows.
+    pub(super) fn check(&self) -> Result<()> {
         if self.window == 0 {
             return Err(Error::usage("a window of 0 sentences is empty", "choose at least 2"));
         }
@@ -179,9 +157,9 @@ impl Windows {
         self.window as usize
     }
 
-    /// Documents of the whole text without a window.
-    pub fn short(&self) -> Short {
-        self.short
+    /// The documents have fewer sentences than this.
+    pub(super) fn below(&self) -> u64 {
+        self.below
     }
 
     /// The text.
@@ -271,8 +249,8 @@ mod tests {
                 prop_assert!(document(*first).is_some() && document(*first) == document(last), "{first}");
             }
             prop_assert!(firsts.windows(2).all(|pair| pair[1] >= pair[0] + window as u64));
-            let short: u64 = lengths.iter().filter(|n| **n < window as u64).sum();
-            prop_assert_eq!(windows.short().sentences, short);
+            let long: u64 = lengths.iter().filter(|n| **n >= window as u64).sum();
+            prop_assert_eq!(windows.sentences(), long);
         }
     }
 
@@ -295,10 +273,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let windows = Windows::new(tokens(dir.path(), &[7, 2, 3, 6]), 3).unwrap();
         assert_eq!(firsts(&windows, None), [0, 3, 9, 12, 15]);
-        assert_eq!(
-            windows.short().to_string(),
-            "1 documents (2 sentences) are shorter than a window of 3 sentences and left out"
-        );
         assert_eq!((windows.documents(), windows.sentences()), (3, 16));
     }
 
@@ -307,15 +281,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lengths: Vec<u64> = (0..200).map(|i| 2 + i % 9).collect();
         let tokens = tokens(dir.path(), &lengths);
-        let split = |share, seed| Windows::split(tokens.clone(), 4, share, seed).unwrap();
-        let usable = lengths.iter().filter(|n| **n >= 4).count() as u64;
+        let split = |share, seed| Windows::split(&tokens, 4, 9, share, (seed, 0));
+        let usable = lengths.iter().filter(|n| (4..9).contains(*n)).count() as u64;
         let (train, valid) = split(0.05, 7);
         assert_eq!(
             (train.documents() + valid.documents(), valid.documents()),
             (usable, (usable as f64 * 0.05).round() as u64)
         );
         let both = [firsts(&train, None), firsts(&valid, None)].concat();
-        let all = firsts(&Windows::new(tokens.clone(), 4).unwrap(), None);
+        let all = firsts(&Windows::choose(tokens.clone(), 4, 9, |_| true), None);
         assert_eq!(BTreeSet::from_iter(both), BTreeSet::from_iter(all));
         assert_eq!(firsts(&split(0.05, 7).1, None), firsts(&valid, None));
         assert_ne!(firsts(&split(0.05, 8).1, None), firsts(&valid, None));
@@ -328,7 +302,7 @@ mod tests {
     fn one_document_is_trained_on_and_of_two_one_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let documents = |lengths: &[u64]| {
-            let (train, valid) = Windows::split(tokens(dir.path(), lengths), 3, 0.05, 1).unwrap();
+            let (train, valid) = Windows::split(&tokens(dir.path(), lengths), 3, u64::MAX, 0.05, (1, 0));
             (train.documents(), valid.documents())
         };
         assert_eq!([documents(&[5]), documents(&[5, 1]), documents(&[5, 3])], [(1, 0), (1, 0), (1, 1)]);

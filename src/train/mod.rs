@@ -2,6 +2,7 @@
 //!
 //! A [`Trainer`] trains any [`Task`]. What a run writes is in [`metrics`], [`checkpoint`] and [`run_dir`]; [`History`] reads it back.
 
+mod average;
 pub mod checkpoint;
 mod health;
 mod history;

@@ -29,6 +29,8 @@ pub struct Measured {
     pub values: Tensor,
     /// Number of steps k.
     pub steps: usize,
+    /// Number of steps that the batch has: short windows do not have all. The values of the others are 0.
+    pub reached: usize,
     /// Names of the metrics. The one named `loss` decides which model is best.
     pub names: Vec<&'static str>,
     /// Number of negatives per position: the accuracy at chance is 1 / (negatives + 1).
@@ -43,8 +45,23 @@ impl Outcome {
     pub fn of_steps(per_step: &PerStep, negatives: usize, z: Tensor, rows: Vec<EmbeddingRows>) -> Result<Self> {
         let steps = per_step.loss.dim(0)?;
         let values = Tensor::cat(&[per_step.loss.detach(), per_step.accuracy.to_dtype(per_step.loss.dtype())?], 0)?;
-        let measured = Measured { values, steps, names: Vec::new(), negatives };
+        let measured = Measured { values, steps, reached: steps, names: Vec::new(), negatives };
         Ok(Outcome { objective: sum(&per_step.loss)?, measured, z, rows })
+    }
+
+    /// The outcome of a batch of short windows in a model of `steps` steps: those that the windows do not reach are not measured.
+    ///
+    /// # Errors
+    /// Only errors of the device.
+    pub fn out_of(mut self, steps: usize) -> Result<Self> {
+        let Measured { values, reached, .. } = &self.measured;
+        if *reached < steps {
+            let none = Tensor::zeros(steps - reached, values.dtype(), values.device())?;
+            let (loss, accuracy) = (values.narrow(0, 0, *reached)?, values.narrow(0, *reached, *reached)?);
+            self.measured.values = Tensor::cat(&[&loss, &none, &accuracy, &none], 0)?;
+            self.measured.steps = steps;
+        }
+        Ok(self)
     }
 
     /// The outcome of a model without steps.
@@ -54,7 +71,7 @@ impl Outcome {
     pub fn of_descent(descent: Descent) -> Result<Self> {
         let (names, values): (Vec<_>, Vec<_>) = descent.figures.into_iter().unzip();
         let values = values.iter().map(|v| v.to_dtype(DType::F32)).collect::<candle_core::Result<Vec<_>>>()?;
-        let measured = Measured { values: Tensor::stack(&values, 0)?, steps: 0, names, negatives: 0 };
+        let measured = Measured { values: Tensor::stack(&values, 0)?, steps: 0, reached: 0, names, negatives: 0 };
         Ok(Outcome { objective: descent.objective, measured, z: descent.z, rows: Vec::new() })
     }
 }

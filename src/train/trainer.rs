@@ -6,6 +6,7 @@ use crate::error::{Error, Problem, Result};
 use crate::nn::{Gradients, Moments, Optimizer, Phase};
 use crate::observer::{Figures, Observer, TrainLine, ValidLine};
 use crate::seed::stream;
+use crate::train::average::Average;
 use crate::train::checkpoint::{self, Best, State};
 use crate::train::health;
 use crate::train::metrics::{Metrics, peak_rss_bytes};
@@ -239,19 +240,17 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// Reads the metrics of the updates since the last call, and returns an error for the first that is not finite.
     fn settle(&mut self) -> Result<Option<Figures>> {
         let values: Vec<&Tensor> = self.pending.iter().map(|p| &p.measured.values).collect();
-        let (Some(first), false) = (self.pending.first(), values.is_empty()) else { return Ok(None) };
-        let (steps, names) = (first.measured.steps, first.measured.names.clone());
+        if values.is_empty() {
+            return Ok(None);
+        }
         let rows: Vec<Vec<f32>> = Tensor::stack(&values, 0)?.to_dtype(DType::F32)?.to_vec2()?;
         if let Some(bad) = rows.iter().position(|row| row.iter().any(|v| !v.is_finite())) {
             let bad = &self.pending[bad];
             return Err(diverged(&format!("the loss of step {} is not finite", bad.step), &bad.sources));
         }
-        let columns = rows.first().map_or(0, Vec::len);
-        let mean = |c: usize| rows.iter().map(|r| f64::from(r[c])).sum::<f64>() / rows.len() as f64;
-        let means: Vec<f64> = (0..columns).map(mean).collect();
-        let negatives = self.pending.iter().map(|p| p.measured.negatives as f64).sum::<f64>() / rows.len() as f64;
-        self.pending.clear();
-        Ok(Some(Figures::of(&means, steps, &names, negatives)))
+        let mut mean = Average::default();
+        self.pending.drain(..).zip(rows).for_each(|(p, values)| mean.add(&p.measured, &values, 1.0));
+        Ok(Some(mean.figures()))
     }
 
     /// Writes a line of metrics.
@@ -287,8 +286,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// A pass over the validation windows, always with the same negatives. Saves the model if it is the best so far.
     fn validate(&mut self) -> Result<()> {
         let began = Instant::now();
-        let (mut sums, mut negatives, mut rows) = (Vec::new(), 0.0, 0usize);
-        let mut shape = (0, Vec::new());
+        let (mut mean, mut rows) = (Average::default(), 0usize);
         let mut health = None;
         for (i, batch) in self.task.validation()?.enumerate() {
             let batch = batch?;
@@ -296,20 +294,16 @@ impl<'a, T: Task> Trainer<'a, T> {
                 self.task.outcome(&batch, Phase::Eval, &mut stream(self.seed, "validation negatives", i as u64))?;
             let n = batch.rows();
             let values = out.measured.values.to_dtype(DType::F32)?.to_vec1::<f32>()?;
-            sums.resize(values.len(), 0.0);
-            sums.iter_mut().zip(values).for_each(|(s, v)| *s += f64::from(v) * n as f64);
-            negatives += (out.measured.negatives * n) as f64;
-            shape = (out.measured.steps, out.measured.names);
+            mean.add(&out.measured, &values, n as f64);
             rows += n;
             if health.is_none() {
                 health = Some(health::spread_and_rank(&out.z)?);
             }
         }
         let Some((spread, effective_rank)) = health else { return Ok(()) };
-        let means: Vec<f64> = sums.into_iter().map(|s: f64| s / rows as f64).collect();
         let line = ValidLine {
             step: self.optimizer.steps(),
-            figures: Figures::of(&means, shape.0, &shape.1, negatives / rows as f64),
+            figures: mean.figures(),
             spread,
             effective_rank,
             windows: rows,

@@ -197,7 +197,7 @@ fn networks_that_cpc_does_not_have_are_named() {
 fn training_goes_on_from_cpc_audios_checkpoint_with_its_optimizer_and_resumes() {
     let place = Place::new();
     let checkpoint = golden("gru_linear_channelnorm/checkpoint_3.pt");
-    let sizes = "--preset demo --set encoder.hidden_dim=16 --set context.hidden_dim=12 --set data.window=5120 \
+    let sizes = "--preset cpc-audio --set encoder.hidden_dim=16 --set context.hidden_dim=12 --set data.window=5120 \
         --set heads.steps=12 --set train.warmup_steps=0 --set train.schedule=constant --batch-size 2 --seed 4";
     let begin = format!("pretrain corpus {sizes} --init {} --resume-optimizer", checkpoint.display());
     place.fails(&format!("{begin} --out a --steps 2"), 2, &["heads.score=mean"]);

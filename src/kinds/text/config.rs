@@ -35,7 +35,8 @@ pub struct TextDataConfig {
     /// The fraction of a sentence's tokens that are dropped at random each time it is trained on, as in the word dropout of
     /// Iyyer et al. 2015. Without it, a corpus that is read many times is memorized. Not in the paper.
     pub token_dropout: f64,
-    /// Sentences per window. 9 with K = 3: the setting of public ports, as given by the authors (6 seen, 3 to predict).
+    /// Sentences per window. 9 with K = 3: the setting of public ports, as given by the authors (6 seen, 3 to predict). Documents that are
+    /// shorter have shorter windows.
     pub window: usize,
     /// What to do about text that cannot be read.
     pub on_bad_file: OnBadFile,

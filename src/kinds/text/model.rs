@@ -67,7 +67,7 @@ impl CpcText {
         Ok((Latents { z, c }, rows))
     }
 
-    /// InfoNCE of every step, with negatives drawn as `objective` specifies, and the smallest number of negatives of any position.
+    /// InfoNCE of the first `steps` steps, with negatives drawn as `objective` specifies, and the smallest number of negatives of any position.
     ///
     /// Short sentences occur more than once in a batch, and a repetition of the true future cannot be distinguished from it. With `texts`
     /// (B*W, [`Sentences::texts`]) it is not counted as a negative.
@@ -77,12 +77,13 @@ impl CpcText {
     pub fn contrast(
         &self,
         latents: &Latents,
+        steps: usize,
         objective: &ObjectiveConfig,
         texts: Option<&[u32]>,
         phase: Phase,
         stream: &mut Stream,
     ) -> Result<(PerStep, usize)> {
-        self.contrast.contrast(latents, objective, texts, phase, stream)
+        self.contrast.first(steps).contrast(latents, objective, texts, phase, stream)
     }
 }
 
@@ -134,7 +135,7 @@ mod tests {
         let (latents, rows) = model.forward(batch, 5).unwrap();
         let texts = masked.then(|| batch.texts());
         let mut stream = stream(1, "negatives", 0);
-        let (out, n) = model.contrast(&latents, objective, texts.as_deref(), Phase::Train, &mut stream).unwrap();
+        let (out, n) = model.contrast(&latents, 3, objective, texts.as_deref(), Phase::Train, &mut stream).unwrap();
         (out.loss.sum_all().unwrap(), n, rows)
     }
 
@@ -195,7 +196,7 @@ mod tests {
         let model = frozen();
         let short = Sentences::new(&[1, 2, 3], &[0, 1, 2, 3]).unwrap();
         let (latents, _) = model.forward(&short, 3).unwrap();
-        let error = model.contrast(&latents, &all(), None, Phase::Eval, &mut stream(1, "n", 0)).unwrap_err();
+        let error = model.contrast(&latents, 3, &all(), None, Phase::Eval, &mut stream(1, "n", 0)).unwrap_err();
         assert!(error.to_string().contains("a window of 3 holds no position with 3 futures"), "{error}");
         assert!(model.forward(&short, 2).is_err());
         let error = model.encode(&Sentences::new(&[50], &[0, 1]).unwrap()).unwrap_err().to_string();
@@ -222,7 +223,7 @@ mod tests {
         for step in 0..150 {
             let (latents, rows) = model.forward(&windows(step), 6).unwrap();
             let mut draws = stream(1, "negatives", step);
-            let (out, _) = model.contrast(&latents, &objective, None, Phase::Train, &mut draws).unwrap();
+            let (out, _) = model.contrast(&latents, 3, &objective, None, Phase::Train, &mut draws).unwrap();
             let grads = optimizer.collect(out.loss.sum_all().unwrap().backward().unwrap(), &[rows]).unwrap();
             optimizer.step(&grads, 1.0, 1e-2, &train).unwrap();
             accuracy.push(out.accuracy.mean_all().unwrap().to_scalar::<f32>().unwrap());

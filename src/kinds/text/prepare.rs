@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::hub;
 use crate::kinds::{Job, Prepared, RunConfig, Steps};
 use crate::observer::Progress;
-use crate::text::{Learner, Piece, Source, Tokenizer, TokenizerKind, Tokens, Windows};
+use crate::text::{Learner, Piece, Source, Tokenizer, TokenizerKind, Tokens, WindowSet, validation_batches};
 use crate::train::Task;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -43,18 +43,25 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     };
     std::fs::create_dir_all(job.out).map_err(Error::io(job.out, "create"))?;
     let all = tokens(&corpus, "tokens.bin")?;
+    let sentences = all.sentences();
+    let batch = text.train.batch_size;
     let (train, valid) = if data.valid.is_empty() {
-        Windows::split(all, data.window, data.valid_share, text.seed)?
+        WindowSet::split(&all, data.window, batch, data.valid_share, text.seed)?
     } else {
         let held = tokens(&source(Path::new(&data.valid))?, "valid-tokens.bin")?;
-        (Windows::new(all, data.window)?, Windows::new(held, data.window)?)
+        let (train, _) = WindowSet::split(&all, data.window, batch, 0.0, text.seed)?;
+        let valid = train.of(&held);
+        (train, valid)
     };
+    let valid_sentences = data.valid_windows * data.window;
+    let held = validation_batches(Arc::new(valid.clone()), valid_sentences).windows();
+    let left = sentences.saturating_sub(train.sentences() + if data.valid.is_empty() { valid.sentences() } else { 0 });
     job.note(&format!(
-        "training on {} windows of {} sentences, validating on {}; {}",
-        train.len(),
-        data.window,
-        valid.len().min(data.valid_windows as u64),
-        train.short()
+        "training on {train}, validating on {held}{}",
+        match left {
+            0 => String::new(),
+            n => format!("; documents that are too short (with {n} sentences in all) are left out"),
+        }
     ));
     let valid = if valid.is_empty() {
         job.note("no validation: no documents are held out; model/ will be the model of the last step");

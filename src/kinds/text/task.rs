@@ -6,7 +6,7 @@ use crate::kinds::text::{CpcText, TextConfig, TextModel, TextModelConfig};
 use crate::nn::{ParamStore, Phase};
 use crate::ops::tokens::Sentences;
 use crate::seed::Stream;
-use crate::text::{TextBatch, TextLoader, Tokenizer, Windows, validation_batches};
+use crate::text::{TextBatch, TextLoader, Tokenizer, WindowSet, validation_batches};
 use crate::train::{Batch, Outcome, Task};
 use candle_core::Device;
 use std::path::Path;
@@ -20,27 +20,36 @@ pub struct TextTask {
     model: CpcText,
     twin: CpcText,
     loader: TextLoader,
-    valid: Option<Arc<Windows>>,
+    valid: Option<Arc<WindowSet>>,
 }
 
 impl TextTask {
     /// A new model on `device`, with training data starting at position `at`.
     ///
     /// # Errors
-    /// The text has too few windows for a batch.
+    /// Only errors of the device.
     pub fn new(
         config: &TextConfig,
         tokenizer: Tokenizer,
-        train: Arc<Windows>,
-        valid: Option<Arc<Windows>>,
+        train: Arc<WindowSet>,
+        valid: Option<Arc<WindowSet>>,
         at: Position,
         device: &Device,
     ) -> Result<Self> {
         let store = ParamStore::new(config.seed, device);
         let model = CpcText::new(&config.encoder, &config.context, &config.heads, &store.builder())?;
         let twin = CpcText::new(&config.encoder, &config.context, &config.heads, &store.frozen())?;
-        let loader = TextLoader::new(train, config.train.batch_size, config.seed, at)?;
+        let loader = TextLoader::new(train, config.seed, at);
         Ok(TextTask { config: config.clone(), tokenizer, store, model, twin, loader, valid })
+    }
+}
+
+impl TextTask {
+    /// How many steps ahead are predicted in windows of this length: K; in windows of short documents at most half of the window, so that the
+    /// rest is left for context.
+    fn steps(&self, window: usize) -> usize {
+        let all = self.config.heads.steps;
+        if window < self.config.data.window { all.min(window / 2) } else { all }
     }
 }
 
@@ -87,8 +96,8 @@ impl Task for TextTask {
         Ok(match &self.valid {
             None => Box::new(std::iter::empty()),
             Some(windows) => {
-                let (batch, most) = (self.config.train.batch_size, self.config.data.valid_windows);
-                Box::new(validation_batches(windows.clone(), batch, most).map(Ok))
+                let data = &self.config.data;
+                Box::new(validation_batches(windows.clone(), data.valid_windows * data.window).map(Ok))
             }
         })
     }
@@ -106,8 +115,9 @@ impl Task for TextTask {
         let (latents, rows) = model.forward(&sentences, batch.window)?;
         let objective = &self.config.objective;
         let texts = objective.mask_duplicates.then(|| whole.texts());
-        let (per_step, negatives) = model.contrast(&latents, objective, texts.as_deref(), phase, stream)?;
-        Outcome::of_steps(&per_step, negatives, latents.z.detach(), vec![rows])
+        let steps = self.steps(batch.window);
+        let (per_step, negatives) = model.contrast(&latents, steps, objective, texts.as_deref(), phase, stream)?;
+        Outcome::of_steps(&per_step, negatives, latents.z.detach(), vec![rows])?.out_of(self.config.heads.steps)
     }
 
     fn write_model(&self, dir: &Path) -> Result<()> {
