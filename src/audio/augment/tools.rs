@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub struct Tools {
     /// As many samples of recorded noise as the window has; empty where noise is to be made.
     pub noise: Vec<f32>,
-    plan: Option<Plan>,
+    plans: Vec<Plan>,
 }
 
 struct Plan {
@@ -32,13 +32,14 @@ impl Tools {
     /// Transforms of at least `size` samples.
     fn plan(&mut self, size: usize) -> &mut Plan {
         let size = size.next_power_of_two();
-        let plan = self.plan.take().filter(|plan| plan.size == size);
-        self.plan.insert(plan.unwrap_or_else(|| {
+        let at = self.plans.iter().position(|plan| plan.size == size).unwrap_or_else(|| {
             let mut planner = RealFftPlanner::new();
             let (forward, inverse) = (planner.plan_fft_forward(size), planner.plan_fft_inverse(size));
             let (signal, spectrum) = (forward.make_input_vec(), forward.make_output_vec());
-            Plan { size, forward, inverse, signal, other: spectrum.clone(), spectrum }
-        }))
+            self.plans.push(Plan { size, forward, inverse, signal, other: spectrum.clone(), spectrum });
+            self.plans.len() - 1
+        });
+        &mut self.plans[at]
     }
 
     /// Convolves a window with a response; what comes after the window's end is left out.
@@ -53,7 +54,7 @@ impl Tools {
 
     /// Multiplies every frequency, in Hz, by a gain.
     pub(super) fn filter(&mut self, samples: &mut [f32], rate: u32, gain: impl Fn(f32) -> f32) {
-        let plan = self.plan(2 * samples.len());
+        let plan = self.plan(samples.len() + samples.len() / 4);
         plan.transform(samples);
         let step = rate as f32 / plan.size as f32;
         plan.spectrum.iter_mut().enumerate().for_each(|(i, value)| *value *= gain(i as f32 * step));
