@@ -1,47 +1,72 @@
 #!/usr/bin/env python3
 """Make a text task out of Debian's package lists: to which section does a package belong, by its one-line description?
 
-    apt-get update
     python3 benches/make_debian_text.py OUT [--classes 20] [--each 250] [--seed 1]
 
-Downloads four packages of documentation (50 MB) to a temporary folder and installs nothing. A minute.
+On Debian. Downloads the package lists with their long descriptions and four packages of documentation (70 MB) to a temporary folder, and
+installs nothing. A minute.
 
-OUT/pretrain.txt    one sentence per line, a blank line after each document: the running text of manual pages (manpages, manpages-dev), Perl's
-                    documentation (perl-doc) and the kernel's (linux-doc); then short documents, the descriptions of the packages that are
-                    built from one source, where there are several. No source of the two files below is in it
+OUT/pretrain.txt    one sentence per line, a blank line after each document. A document is what the descriptions of the packages built from one
+                    source say: mostly two to nine sentences. No source of the two files below is in it. Then the running text of manual pages
+                    (manpages, manpages-dev), Perl's documentation (perl-doc) and the kernel's (linux-doc)
 OUT/sections.tsv    `label<TAB>sentence`: the task, as many descriptions of each section, one per source
 OUT/held.tsv        the same from other sources: to be used once, at the end
 OUT/README.txt      numbers and licences
 """
-import argparse, collections, gzip, os, random, re, subprocess, tempfile
+import argparse, collections, gzip, itertools, random, re, subprocess, tempfile
 from pathlib import Path
 
 DEBS = ["manpages", "manpages-dev", "perl-doc", "linux-doc"]
 NO_TOPIC = {"debug", "metapackages", "oldlibs", "tasks", "misc", "localization", "embedded", "universe"}  # what a package is for, not about
 
 
-def packages():
-    """(source, section, description) of every package that apt knows."""
-    out = subprocess.run(["apt-cache", "dumpavail"], capture_output=True, text=True, check=True).stdout
-    for block in out.split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Source|Section|Description(?:-en)?): (.*)$", block, re.M))
-        said = fields.get("Description") or fields.get("Description-en")
-        if said and "Section" in fields:
-            source = fields.get("Source", fields["Package"]).split(" ")[0]
-            yield source, fields["Section"].split("/")[-1], " ".join(said.split())
+def apt(root, command, *arguments):
+    """The output of one of apt's commands on lists of its own, below `root`."""
+    options = {"Dir::State::lists": root / "lists", "Dir::Cache": root / "cache", "Acquire::Languages": "en"}
+    flags = [flag for key, value in options.items() for flag in ("-o", f"{key}={value}")]
+    return subprocess.run([command, *flags, *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
+
+
+def fields(text):
+    """The fields of every paragraph of a package list."""
+    for block in text.split("\n\n"):
+        yield dict(re.findall(r"^([A-Z][\w-]*): *(.*(?:\n .*)*)", block, re.M))
+
+
+def packages(root):
+    """(source, section, short description, long description) of every package."""
+    for folder in ("lists/partial", "cache/archives/partial"):
+        (root / folder).mkdir(parents=True)
+    apt(root, "apt-get", "update", "-q")
+    said = {}
+    for path in sorted((root / "lists").glob("*_Translation-en*")):
+        for package in fields(apt(root, "/usr/lib/apt/apt-helper", "cat-file", path)):
+            if "Description-en" in package:
+                said[package["Description-md5"]] = package["Description-en"].split("\n", 1)
+    for package in fields(apt(root, "apt-cache", "dumpavail")):
+        if package.get("Description-md5") in said and "Section" in package:
+            short, *more = said[package["Description-md5"]]
+            source = package.get("Source", package["Package"]).split(" ")[0]
+            yield source, package["Section"].split("/")[-1], " ".join(short.split()), "\n".join(more)
+
+
+def description(long):
+    """The sentences of a long description, without lists and what is set as it is."""
+    for paragraph in re.split(r"\n \.(?=\n|$)", long):
+        if not re.search(r"^ (  |[ ]?[-*+o] )", paragraph, re.M):
+            yield from sentences(paragraph)
 
 
 def downloaded(root):
-    subprocess.run(["apt-get", "download", "-q", *real_names()], cwd=root, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    apt(root, "apt-get", "download", "-q", *real_names(root))
     for deb in sorted(root.glob("*.deb")):
         subprocess.run(["dpkg-deb", "-x", deb, root], check=True)
 
 
-def real_names():
+def real_names(root):
     """linux-doc is empty and depends on the one of the current kernel."""
     for name in DEBS:
-        depends = subprocess.run(["apt-cache", "depends", name], capture_output=True, text=True, check=True).stdout
-        of = re.findall(r"Depends: (linux-doc-\S+)", depends)
+        of = re.findall(r"Depends: (linux-doc-\S+)", apt(root, "apt-cache", "depends", name))
         yield of[0] if of else name
 
 
@@ -115,6 +140,14 @@ def running_text(root):
             yield kind.__name__, found
 
 
+def descriptions(by_source, used):
+    """What the descriptions of each source's packages say, every sentence once."""
+    for source, all in sorted(by_source.items()):
+        if source not in used:
+            found = dict.fromkeys(sentence for _, short, long in all for sentence in (short, *description(long)))
+            yield "descriptions", list(found)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -123,12 +156,16 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(args.seed)
+    with tempfile.TemporaryDirectory() as tmp:
+        make(args, Path(tmp), parser.error)
 
+
+def make(args, root, refuse):
+    rng = random.Random(args.seed)
     by_source = collections.defaultdict(list)
-    for source, section, said in sorted(set(packages())):
-        by_source[source].append((section, said))
-    one = {source: rng.choice(all) for source, all in sorted(by_source.items())}
+    for source, section, short, long in sorted(set(packages(root))):
+        by_source[source].append((section, short, long))
+    one = {source: rng.choice(all)[:2] for source, all in sorted(by_source.items())}
     by_section = collections.defaultdict(list)
     seen = set()
     for source, (section, said) in one.items():
@@ -139,7 +176,7 @@ def main():
     used = set()
     for section in chosen:
         if len(by_section[section]) < 2 * args.each:
-            parser.error(f"the section {section} has {len(by_section[section])} sources, fewer than twice --each: choose fewer --classes")
+            refuse(f"the section {section} has {len(by_section[section])} sources, fewer than twice --each: choose fewer --classes")
         rng.shuffle(by_section[section])
     for name, at in (("sections.tsv", 0), ("held.tsv", 1)):
         rows = [(section, source, said) for section in chosen for source, said in by_section[section][at * args.each:(at + 1) * args.each]]
@@ -148,19 +185,12 @@ def main():
         (args.out / name).write_text("".join(f"{section}\t{said}\n" for section, _, said in rows), encoding="utf-8")
 
     numbers = collections.Counter()
-    with tempfile.TemporaryDirectory() as tmp, open(args.out / "pretrain.txt", "w", encoding="utf-8") as out:
-        downloaded(Path(tmp))
-        for kind, found in running_text(Path(tmp)):
+    downloaded(root)
+    with open(args.out / "pretrain.txt", "w", encoding="utf-8") as out:
+        for kind, found in itertools.chain(descriptions(by_source, used), running_text(root)):
             out.write("\n".join(found) + "\n\n")
             numbers[kind, "documents"] += 1
             numbers[kind, "sentences"] += len(found)
-        for source, all in sorted(by_source.items()):
-            said = sorted({s for _, s in all})
-            if source not in used and len(said) > 1:
-                rng.shuffle(said)
-                out.write("\n".join(said) + "\n\n")
-                numbers["descriptions", "documents"] += 1
-                numbers["descriptions", "sentences"] += len(said)
     lines = [f"pretrain.txt, {kind}: {numbers[kind, 'sentences']} sentences in {numbers[kind, 'documents']} documents"
              for kind in dict.fromkeys(k for k, _ in numbers)]
     lines += [f"sections.tsv, held.tsv: {args.each} descriptions of each of {len(chosen)} sections: {', '.join(chosen)}", "",
