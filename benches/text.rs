@@ -71,7 +71,7 @@ fn step(c: &mut Criterion) {
             let batch = Sentences::new(&ids, &offsets).unwrap();
             let (latents, rows) = model.forward(&batch, 9).unwrap();
             let mut draws = stream(1, "negatives", 0);
-            let (loss, _) = model.contrast(&latents, &objective, None, Phase::Train, &mut draws).unwrap();
+            let (loss, _) = model.contrast(&latents, 3, &objective, None, Phase::Train, &mut draws).unwrap();
             let grads = loss.loss.sum_all().unwrap().backward().unwrap();
             let grads = optimizer.collect(grads, &[rows]).unwrap();
             optimizer.step(&grads, 1.0, 2e-4, &train).unwrap();

@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_window_too_short_for_the_steps_is_refused() {
-        let error = resolve(&["data.window=1600"]).unwrap_err().to_string();
+        let error = resolve(&["data.window=1600", "heads.steps=12"]).unwrap_err().to_string();
         assert!(error.contains("10 frames") && error.contains("at least 13"), "{error}");
     }
 
