@@ -83,3 +83,30 @@ impl Heads {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::ParamStore;
+    use crate::ops::check::random;
+    use crate::seed::stream;
+    use candle_core::{DType, Device};
+
+    #[test]
+    fn the_first_heads_predict_as_they_do_among_all() {
+        for (kind, bias) in [(HeadsKind::Linear, false), (HeadsKind::Linear, true), (HeadsKind::Transformer, false)] {
+            let config = HeadsConfig { kind, bias, steps: 3, positions: 5, ..HeadsConfig::default() };
+            let store = ParamStore::new(1, &Device::Cpu);
+            let heads = Heads::new(&config, 16, 16, store.builder()).unwrap();
+            let c = random(&[2, 5, 16], 2).to_dtype(DType::F32).unwrap();
+            let all = heads.forward(&c, None).unwrap();
+            let two = heads.first(2).forward(&c, None).unwrap();
+            let difference = (two - all.narrow(2, 0, 2).unwrap()).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(difference.to_scalar::<f32>().unwrap() < 1e-6);
+            // Dropout is drawn head by head.
+            let drawn = |heads: &Heads| heads.forward(&c, Some(&mut stream(1, "dropout", 0))).unwrap();
+            let difference = (drawn(&heads.first(2)) - drawn(&heads).narrow(2, 0, 2).unwrap()).unwrap();
+            assert!(difference.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap() < 1e-6);
+        }
+    }
+}
