@@ -206,12 +206,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let windows = windows(dir.path(), 3, true);
         let mut loader = TextLoader::new(windows.clone(), 5, Position::default());
-        let (mut seen, mut numbers) = (HashSet::new(), Vec::new());
+        let mut seen = HashSet::new();
         while loader.position().epoch < 80 {
             let batch = loader.next();
             assert_eq!(batch.rows * batch.window, 12);
             seen.extend(batch.sources.iter().flat_map(|first| *first..first + batch.window as u64));
-            numbers.push((batch.sources[0], batch.window));
         }
         // All but the documents of one sentence.
         let usable: u64 = windows.parts().iter().map(|(part, _)| part.sentences()).sum();

@@ -66,12 +66,16 @@ impl WindowSet {
     }
 
     /// Windows of the same lengths in all documents of another text.
-    pub fn of(&self, tokens: &Arc<Tokens>) -> WindowSet {
-        let each = self
-            .parts
-            .iter()
-            .map(|(like, rows)| (Windows::choose(tokens.clone(), like.window() as u64, like.below(), |_| true), *rows));
-        WindowSet { parts: each.collect() }
+    ///
+    /// # Errors
+    /// All of these lengths are longer than every document.
+    pub fn of(&self, tokens: &Arc<Tokens>) -> Result<WindowSet> {
+        let alike = |like: &Windows| Windows::choose(tokens.clone(), like.window() as u64, like.below(), |_| true);
+        let set = WindowSet { parts: self.parts.iter().map(|(like, rows)| (alike(like), *rows)).collect() };
+        if let (true, Some((shortest, _))) = (set.is_empty(), self.parts.last()) {
+            Windows::new(tokens.clone(), shortest.window())?;
+        }
+        Ok(set)
     }
 
     /// The windows of each length, the longest first, and how many of them are in a batch.
@@ -129,7 +133,7 @@ mod tests {
         let documents = [vec![9; 10], vec![5; 20], vec![3; 40], vec![1; 7]].concat();
         assert_eq!(cut(&documents, 9, 8).unwrap(), [(9, 8, 10), (4, 18, 20), (2, 36, 40)]);
         // Too few windows of 9 for a batch, so their documents are cut into windows of 4: each has one or two, at the offset's mercy.
-        assert_eq!(cut(&documents, 9, 12).unwrap(), [(4, 27, 30), (2, 54, 0)][..1].to_vec());
+        assert_eq!(cut(&documents, 9, 12).unwrap(), [(4, 27, 30)]);
         // A text of long documents has windows of one length.
         assert_eq!(cut(&[9, 18, 27], 9, 2).unwrap(), [(9, 2, 3)]);
         assert_eq!(cut(&[3, 3, 2, 2, 2], 3, 2).unwrap(), [(3, 2, 2), (2, 3, 3)]);
@@ -157,7 +161,9 @@ mod tests {
         let (set, held) = WindowSet::split(&tokens(dir.path(), &documents), 9, 8, 0.1, 1).unwrap();
         assert_eq!(set.to_string(), "9 windows of 9 sentences, 36 of 2");
         assert_eq!((set.documents(), held.documents(), held.len()), (45, 5, 5));
-        let other = set.of(&tokens(dir.path(), &[30, 8, 1]));
+        let other = set.of(&tokens(dir.path(), &[30, 8, 1])).unwrap();
         assert_eq!(other.to_string(), "3 windows of 9 sentences, 4 of 2");
+        let error = set.of(&tokens(dir.path(), &[1, 1, 1])).unwrap_err().to_string();
+        assert!(error.starts_with("a window of 2 sentences is longer than every document: of 3 documents"), "{error}");
     }
 }

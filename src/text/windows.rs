@@ -101,8 +101,7 @@ impl Windows {
         all
     }
 
-    /// An error if there are no windows.
-    pub(super) fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<()> {
         if self.window == 0 {
             return Err(Error::usage("a window of 0 sentences is empty", "choose at least 2"));
         }

@@ -19,7 +19,7 @@ pub struct TextDataConfig {
     pub valid: String,
     /// The fraction of documents held out for validation if `valid` is empty.
     pub valid_share: f64,
-    /// The maximum number of validation windows.
+    /// The maximum number of validation windows, or of as many sentences in shorter windows.
     pub valid_windows: usize,
     /// What counts as a sentence: a line, or a sentence found in prose by Unicode's rules.
     pub split: Split,
@@ -62,6 +62,11 @@ impl Default for TextDataConfig {
 }
 
 impl TextDataConfig {
+    /// The maximum number of validation sentences.
+    pub fn valid_sentences(&self) -> usize {
+        self.valid_windows * self.window
+    }
+
     /// Adds every value out of range to `faults`.
     pub fn validate(&self, faults: &mut Vec<Problem>) {
         let mut check = |ok: bool, key: &str, what: String| {

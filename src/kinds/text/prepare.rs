@@ -50,11 +50,10 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     } else {
         let held = tokens(&source(Path::new(&data.valid))?, "valid-tokens.bin")?;
         let (train, _) = WindowSet::split(&all, data.window, batch, 0.0, text.seed)?;
-        let valid = train.of(&held);
+        let valid = train.of(&held)?;
         (train, valid)
     };
-    let valid_sentences = data.valid_windows * data.window;
-    let held = validation_batches(Arc::new(valid.clone()), valid_sentences).windows();
+    let held = validation_batches(Arc::new(valid.clone()), data.valid_sentences()).windows();
     let left = sentences.saturating_sub(train.sentences() + if data.valid.is_empty() { valid.sentences() } else { 0 });
     job.note(&format!(
         "training on {train}, validating on {held}{}",

@@ -95,10 +95,7 @@ impl Task for TextTask {
     fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<TextBatch>>>> {
         Ok(match &self.valid {
             None => Box::new(std::iter::empty()),
-            Some(windows) => {
-                let data = &self.config.data;
-                Box::new(validation_batches(windows.clone(), data.valid_windows * data.window).map(Ok))
-            }
+            Some(windows) => Box::new(validation_batches(windows.clone(), self.config.data.valid_sentences()).map(Ok)),
         })
     }
 
