@@ -6,14 +6,15 @@
 On Debian. Downloads the package lists with their long descriptions and four packages of documentation (70 MB) to a temporary folder, and
 installs nothing. A minute.
 
-OUT/pretrain.txt    one sentence per line, a blank line after each document. A document is what the descriptions of the packages built from one
-                    source say: mostly two to nine sentences. No source of the two files below is in it. Then the running text of manual pages
-                    (manpages, manpages-dev), Perl's documentation (perl-doc) and the kernel's (linux-doc)
-OUT/sections.tsv    `label<TAB>sentence`: the task, as many descriptions of each section, one per source
-OUT/held.tsv        the same from other sources: to be used once, at the end
-OUT/README.txt      numbers and licences
+OUT/descriptions.txt  one sentence per line, a blank line after each document. A document is what the descriptions of the packages built from
+                      one source say: mostly two to nine sentences. No source of the two .tsv files is in it
+OUT/prose.txt         likewise, the running text of manual pages (manpages, manpages-dev), Perl's documentation (perl-doc) and the kernel's
+                      (linux-doc)
+OUT/sections.tsv      `label<TAB>sentence`: the task, as many one-line descriptions of each section, one per source
+OUT/held.tsv          the same from other sources: to be used once, at the end
+OUT/README.txt        numbers and licences
 """
-import argparse, collections, gzip, itertools, random, re, subprocess, tempfile
+import argparse, collections, gzip, random, re, subprocess, tempfile
 from pathlib import Path
 
 DEBS = ["manpages", "manpages-dev", "perl-doc", "linux-doc"]
@@ -145,7 +146,7 @@ def descriptions(by_source, used):
     for source, all in sorted(by_source.items()):
         if source not in used:
             found = dict.fromkeys(sentence for _, short, long in all for sentence in (short, *description(long)))
-            yield "descriptions", list(found)
+            yield "packages", list(found)
 
 
 def main():
@@ -186,12 +187,13 @@ def make(args, root, refuse):
 
     numbers = collections.Counter()
     downloaded(root)
-    with open(args.out / "pretrain.txt", "w", encoding="utf-8") as out:
-        for kind, found in itertools.chain(descriptions(by_source, used), running_text(root)):
-            out.write("\n".join(found) + "\n\n")
-            numbers[kind, "documents"] += 1
-            numbers[kind, "sentences"] += len(found)
-    lines = [f"pretrain.txt, {kind}: {numbers[kind, 'sentences']} sentences in {numbers[kind, 'documents']} documents"
+    for name, documents in (("descriptions.txt", descriptions(by_source, used)), ("prose.txt", running_text(root))):
+        with open(args.out / name, "w", encoding="utf-8") as out:
+            for kind, found in documents:
+                out.write("\n".join(found) + "\n\n")
+                numbers[f"{name}, {kind}", "documents"] += 1
+                numbers[f"{name}, {kind}", "sentences"] += len(found)
+    lines = [f"{kind}: {numbers[kind, 'sentences']} sentences in {numbers[kind, 'documents']} documents"
              for kind in dict.fromkeys(k for k, _ in numbers)]
     lines += [f"sections.tsv, held.tsv: {args.each} descriptions of each of {len(chosen)} sections: {', '.join(chosen)}", "",
               "Package descriptions: the licences of the packages. manpages: GPL, BSD and others; perl-doc: Artistic or GPL;",

@@ -75,7 +75,7 @@ struct Global {
     json: bool,
     /// Threads for computation [default: one per physical core]
     ///
-    /// Results are bit-identical for the same number of threads.
+    /// Results are bit-identical for the same number of threads. On a machine whose cores are busy with other work, 1 is often the fastest.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Make no network connection: use only what the cache has of the hub (as HF_HUB_OFFLINE=1 does)
