@@ -282,11 +282,18 @@ fn spectral_features_are_written_like_a_models() {
     place.ok("extract mfcc corpus/s1 --out mfcc-s1");
     place.ok("probe mfcc --labels speaker --folds 2");
     place.fails("extract mfcc corpus --layer z --out q", 2, &["--layer z", "no layers"]);
-    place.fails("extract mfcc corpus --normalize none --out q", 2, &["--normalize is not for mfcc"]);
     assert!(out.contains("10 utterances") && out.contains("mfcc (39)"), "{out}");
     let set = FeatureSet::open(&place.at("mfcc"), None).unwrap();
     assert_eq!((set.dim(), set.frame_rate(), set.utterances()[0].frames), (39, Some(100.0), 130));
     assert!(place.at("mfcc/s2/s2-4.npy").is_file());
+    place.ok("extract mfcc corpus --normalize mean --out mean");
+    let (mut raw, mut mean) = (Vec::new(), Vec::new());
+    set.read(3, &mut raw).unwrap();
+    FeatureSet::open(&place.at("mean"), None).unwrap().read(3, &mut mean).unwrap();
+    let of = |rows: &[f32]| rows.iter().step_by(39).map(|&v| f64::from(v)).collect::<Vec<_>>();
+    let (raw, mean) = (of(&raw), of(&mean));
+    let middle = raw.iter().sum::<f64>() / raw.len() as f64;
+    assert!(raw.iter().zip(&mean).all(|(a, b)| (a - middle - b).abs() < 1e-4));
     let (message, code) = place.refused("extract logmel corpus --out x --format parquet");
     assert!(code == 2 && message.contains("logmel"), "{message}");
 }

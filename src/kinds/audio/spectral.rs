@@ -15,11 +15,11 @@ use std::path::Path;
 const PIECE_SECONDS: u64 = 20;
 
 /// Writes log-mels or MFCCs of corpora that share one sampling rate to a new directory, at 100 frames per second and in the format of `cpc
-/// extract`.
+/// extract`; `normalize` is by utterance.
 ///
 /// # Errors
 /// A recording cannot be read to its end; the rate is too low for the filters; the directory is not empty, or cannot be written to.
-pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path) -> Result<Index> {
+pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path, normalize: Normalize) -> Result<Index> {
     if dir.exists() && std::fs::read_dir(dir).map_err(Error::io(dir, "read"))?.next().is_some() {
         let what = format!("{} is not empty", dir.display());
         return Err(Error::usage(what, "choose an empty or new directory for --out"));
@@ -46,7 +46,7 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path) -> Result<Index> 
         model_sha256: String::new(),
         layers: vec![LayerInfo { name: kind.name().into(), dim, path: ".".into() }],
         format: Format::default(),
-        normalize: Normalize::None,
+        normalize,
         timing,
     };
     // The index marks the directory as incomplete until everything is written.
@@ -67,7 +67,7 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path) -> Result<Index> 
             }
             files.take(&utterance.id, &Frames { count: rows.len() / dim, layers: vec![rows] })?;
         }
-        let frames = files.finish(Normalize::None)?;
+        let frames = files.finish(normalize)?;
         Ok(indexed(utterance, &corpus.speakers[utterance.speaker as usize], frames, rate, file.clone()))
     };
     index.utterances = all.par_iter().zip(&files).map(one).collect::<Result<_>>()?;
@@ -92,8 +92,8 @@ mod tests {
         let corpus = Corpus::inspect(&dir.path().join("audio"), 16_000, &|_| {}).unwrap();
         for kind in [MelKind::LogMel, MelKind::Mfcc] {
             let to = dir.path().join(kind.name());
-            spectral(kind, std::slice::from_ref(&corpus), &to).unwrap();
-            assert!(spectral(kind, std::slice::from_ref(&corpus), &to).is_err(), "twice");
+            spectral(kind, std::slice::from_ref(&corpus), &to, Normalize::None).unwrap();
+            assert!(spectral(kind, std::slice::from_ref(&corpus), &to, Normalize::None).is_err(), "twice");
             assert!(to.join("s1/a.npy").is_file());
             let set = FeatureSet::open(&to, None).unwrap();
             assert_eq!((set.dim(), set.frame_rate()), (kind.dim(), Some(100.0)));

@@ -80,8 +80,7 @@ impl Model for AudioModel {
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
         let began = Instant::now();
         let extractor = AudioExtractor::open(self, &layers(&request.layers)?, &session.device)?;
-        let normalize = request.options.get("normalize")?.unwrap_or(Normalize::None);
-        let made = made(self, &extractor, request.format, normalize)?;
+        let made = made(self, &extractor, request.format, normalize(&request.options)?)?;
         let mut input = request.source()?;
         let index = match &mut *input {
             Source::Samples(next) => extract_samples(&extractor, &made, "stdin", &request.out, next)?,
@@ -258,7 +257,7 @@ impl Model for Spectral {
     }
 
     fn extract_options(&self) -> &'static [&'static str] {
-        &["format", "on-bad-file", "column"]
+        &["format", "normalize", "on-bad-file", "column"]
     }
 
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
@@ -279,12 +278,17 @@ impl Model for Spectral {
         if !problems.is_empty() && on_bad_file(&request.options)? == OnBadFile::Fail {
             return Err(Error::BadFiles(problems));
         }
-        extracted(&spectral(self.0, &corpora, &request.out)?, &request.out, began.elapsed(), session)
+        let normalize = normalize(&request.options)?;
+        extracted(&spectral(self.0, &corpora, &request.out, normalize)?, &request.out, began.elapsed(), session)
     }
 
     fn directory(&self, _: &Path) -> Result<Option<PathBuf>> {
         Ok(None)
     }
+}
+
+fn normalize(options: &Options) -> Result<Normalize> {
+    Ok(options.get("normalize")?.unwrap_or(Normalize::None))
 }
 
 fn on_bad_file(options: &Options) -> Result<OnBadFile> {
