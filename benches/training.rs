@@ -55,7 +55,8 @@ fn ops(c: &mut Criterion) {
     group.sample_size(10);
     let (p, z) = (random(&[8, 116, 12, 256]), random(&[8, 128, 256]));
     let negatives =
-        draw_negatives(&ObjectiveConfig::default(), 8, 116, 128, &mut stream(1, "negatives", 0), &Device::Cpu).unwrap();
+        draw_negatives(&ObjectiveConfig::default(), (8, 0), 116, 128, &mut stream(1, "negatives", 0), &Device::Cpu)
+            .unwrap();
     group.bench_function("fused", |b| b.iter(|| backward(&scores::fused(&p, &z, &negatives, 0.1).unwrap())));
     group.bench_function("composed", |b| b.iter(|| backward(&scores::composed(&p, &z, &negatives, 0.1).unwrap())));
     group.finish();

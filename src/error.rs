@@ -66,6 +66,19 @@ pub enum Error {
         /// What was kept, and how to resume.
         kept: String,
     },
+    /// The work of another process of the group failed, which ended this one's.
+    Elsewhere {
+        /// The number of that process.
+        rank: usize,
+        /// The name of its machine.
+        host: String,
+        /// Its error.
+        what: String,
+        /// What to do.
+        remedy: String,
+        /// The exit code of its error.
+        exit_code: u8,
+    },
     /// A tensor operation failed: a bug in this crate, or a device out of memory.
     Tensor(candle_core::Error),
 }
@@ -112,6 +125,7 @@ impl Error {
         match self {
             Error::Usage { .. } | Error::Config(_) => 2,
             Error::Interrupted { .. } => 130,
+            Error::Elsewhere { exit_code, .. } => *exit_code,
             _ => 1,
         }
     }
@@ -120,7 +134,7 @@ impl Error {
     pub fn remedy(&self) -> String {
         use std::io::ErrorKind as Kind;
         match self {
-            Error::Usage { remedy, .. } | Error::Failed { remedy, .. } => remedy.clone(),
+            Error::Usage { remedy, .. } | Error::Failed { remedy, .. } | Error::Elsewhere { remedy, .. } => remedy.clone(),
             Error::Interrupted { kept } => kept.clone(),
             Error::Config(_) => "`cpc pretrain --print-config` shows every key with its value".into(),
             Error::BadFiles(_) => {
@@ -151,6 +165,7 @@ impl fmt::Display for Error {
         match self {
             Error::Usage { what, .. } | Error::Failed { what, .. } => f.write_str(what),
             Error::Interrupted { .. } => f.write_str("interrupted"),
+            Error::Elsewhere { rank, host, what, .. } => write!(f, "process {rank} ({host}): {what}"),
             Error::Config(problems) | Error::BadFiles(problems) => {
                 for (i, problem) in problems.iter().take(LISTED).enumerate() {
                     write!(f, "{}{problem}", if i > 0 { "\n" } else { "" })?;

@@ -9,6 +9,7 @@ pub mod durable;
 pub mod error;
 pub mod eval;
 pub mod features;
+pub mod group;
 pub mod guard;
 pub mod hub;
 #[cfg(feature = "images")]

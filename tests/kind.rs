@@ -10,11 +10,12 @@ mod hub_server;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use cpc::config::{HeadsConfig, Layers, ObjectiveConfig, Preset, Sections, TrainConfig, layers};
-use cpc::data::Position;
+use cpc::data::{Course, Position};
 use cpc::error::{Error, Problem, Result};
 use cpc::features::{
     Format, Frames, Index, Indexed, LayerInfo, Made, Normalize, NpyFile, NpyWriter, Timing, UtteranceFiles,
 };
+use cpc::group::Share;
 use cpc::hub::{Hub, RepoKind, RepoRef, Settings};
 use cpc::kinds::{
     Described, ExtractRequest, Extracted, Inspected, Job, Kind, Model, Options, Prepared, ProbeRequest, RunConfig,
@@ -150,6 +151,7 @@ struct SeriesTask {
     networks: [Network; 2],
     series: Vec<Vec<f32>>,
     at: Position,
+    share: Share,
 }
 
 struct Windows(Tensor, u64);
@@ -200,7 +202,7 @@ impl Task for SeriesTask {
 
     fn next_batch(&mut self) -> Result<Windows> {
         let batch = self.windows("windows", self.at.batch)?;
-        self.at.batch += 1;
+        self.at.batch += self.share.ranks;
         Ok(batch)
     }
 
@@ -208,8 +210,8 @@ impl Task for SeriesTask {
         self.at
     }
 
-    fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<Windows>>>> {
-        let batches: Vec<_> = (0..2).map(|i| self.windows("validation", i)).collect();
+    fn validation(&self, share: Share) -> Result<Box<dyn Iterator<Item = Result<Windows>>>> {
+        let batches: Vec<_> = (0..2).filter(|i| share.has(*i)).map(|i| self.windows("validation", i)).collect();
         Ok(Box::new(batches.into_iter()))
     }
 
@@ -272,7 +274,9 @@ impl Kind for Series {
         let read = |file: &PathBuf| Ok(read(file)?.0);
         let values = files(job.data)?.iter().map(read).collect::<Result<_>>()?;
         let ahead = (1..=series.heads.steps).map(|k| format!("+{k}")).collect();
-        let task = SeriesTask { config: series, model, store, networks, series: values, at: job.at() };
+        let Course { mut at, share } = job.course();
+        at.batch += share.rank;
+        let task = SeriesTask { config: series, model, store, networks, series: values, at, share };
         Ok(Prepared {
             config,
             task: Box::new(task),

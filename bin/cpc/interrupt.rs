@@ -1,13 +1,13 @@
-//! Ctrl-C and SIGTERM: they stop work at the next suitable moment, if it can be stopped, and otherwise end the process.
+//! Ctrl-C, SIGTERM and SIGUSR1 (which Slurm sends before a job's time is up): they stop work at the next suitable moment, if it can be stopped, and otherwise end the process.
 
 use cpc::error::{Error, Result};
 use cpc::observer::Session;
 
-/// Lets Ctrl-C and SIGTERM stop the work of a session. The second signal ends the process at once.
+/// Lets Ctrl-C, SIGTERM and SIGUSR1 stop the work of a session. The second signal ends the process at once.
 pub(crate) fn stop_by_signals(session: &Session) -> Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
     use signal_hook::flag::{register, register_conditional_shutdown};
-    for signal in [SIGINT, SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGUSR1] {
         // In this order: what is set by this signal must not make it the second one.
         register_conditional_shutdown(signal, 130, session.unwatched.clone())
             .and_then(|_| register_conditional_shutdown(signal, 130, session.stop.clone()))

@@ -23,6 +23,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use console::Console;
 use cpc::device;
 use cpc::error::Result;
+use cpc::group::launch::{self, Launched};
 use cpc::observer::Session;
 use std::process::ExitCode;
 use terminal::Terminal;
@@ -134,6 +135,24 @@ fn session<'a>(console: &'a Console, device: &str) -> Result<Session<'a>> {
     Ok(session)
 }
 
+/// The place of this process among those that were started together, if it is not alone.
+fn launched() -> Option<Launched> {
+    launch::launched(|name| std::env::var(name).ok())
+}
+
+/// Threads for computation, unless the command line says how many: one per physical core, shared between the processes that were started
+/// together on this machine, and not more than this process may use.
+fn threads() -> usize {
+    let cores = candle_core::utils::get_num_threads();
+    match launched() {
+        None => cores,
+        Some(launched) => {
+            let allowed = std::thread::available_parallelism().map_or(cores, usize::from);
+            (cores / launched.local_size).clamp(1, allowed.max(1))
+        }
+    }
+}
+
 fn main() -> ExitCode {
     cpc::memory::keep_large_blocks();
     cpc::guard::hush();
@@ -144,7 +163,7 @@ fn main() -> ExitCode {
         set("RAYON_NUM_THREADS", threads);
     } else if std::env::var_os("RAYON_NUM_THREADS").is_none() {
         // Otherwise candle reads /proc/cpuinfo for the number of threads at every matrix product.
-        set("RAYON_NUM_THREADS", candle_core::utils::get_num_threads());
+        set("RAYON_NUM_THREADS", threads());
     }
     if std::env::var_os("CANDLE_NUM_THREADS").is_none() {
         // candle's own pool, for its elementwise operations, waits in loops and is bound to cores. The ops that take time run on rayon's pool;

@@ -3,11 +3,15 @@
 use crate::choices::{ON_BAD_FILE, SPLIT, word};
 use crate::columns::{ColumnArgs, ColumnOf};
 use crate::console::Console;
-use crate::session;
 use crate::terminal::Terminal;
+use crate::{launched, session};
 use clap::Args;
 use cpc::config::Layers;
+use cpc::device;
 use cpc::error::{Error, Result};
+use cpc::group::Group;
+use cpc::group::launch::{self, Launched};
+use cpc::observer::Session;
 use cpc::toolkit::{self, Toolkit};
 use std::path::{Path, PathBuf};
 use toml::Value;
@@ -177,27 +181,70 @@ impl Pretrain {
         Ok(Layers { preset: self.preset.clone(), file: self.config.clone(), set: self.set.clone(), flags })
     }
 
+    /// Prints the configuration, writes windows to listen to, or trains, together with the processes that were started with this one.
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
-        let toolkit = Toolkit::standard();
-        let mut layers = self.layers(&toolkit)?;
-        // A corpus may come with its own recipe, used if the command line names none. A run that is resumed has its configuration.
+        if self.print_config {
+            let layers = self.layers_or_recipe(terminal)?;
+            return terminal.result(&Toolkit::standard().configure(&layers)?.to_toml()?);
+        }
+        if let Some(dir) = &self.listen {
+            let layers = self.layers_or_recipe(terminal)?;
+            let console = Console::new(terminal);
+            return terminal.described(&Toolkit::standard().listen(&layers, dir, &session(&console, "cpu")?)?);
+        }
+        let launched = launched();
+        let lost = {
+            let terminal = terminal.clone();
+            move |error: Error| {
+                terminal.error(&error);
+                std::process::exit(i32::from(error.exit_code()));
+            }
+        };
+        let group = launch::join(launched.as_ref(), lost)?;
+        // The first process alone reports, also the error of another.
+        let terminal = if group.is_first() { terminal.clone() } else { terminal.silent() };
+        match group.settle(self.train(&group, launched.as_ref(), &terminal)) {
+            Err(error) if group.size() > 1 => {
+                // Before MPI ends: a launcher ends all processes as soon as one has failed.
+                terminal.error(&error);
+                drop(group);
+                std::process::exit(i32::from(error.exit_code()))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The layers that the options describe. A corpus may come with its own recipe, used if the command line names none.
+    fn layers_or_recipe(&self, terminal: &Terminal) -> Result<Layers> {
+        let mut layers = self.layers(&Toolkit::standard())?;
+        // A run that is resumed has its configuration.
         let begun = self.resume && self.out.as_ref().is_some_and(|out| out.join("config.toml").exists());
         let recipe = self.data.as_ref().filter(|_| !begun).map(|data| data.join("cpc.toml")).filter(|r| r.is_file());
         if let (Some(recipe), None, None) = (recipe, &layers.preset, &layers.file) {
             terminal.note(&format!("configuration: {} (--preset or --config replace it)", recipe.display()));
             layers.file = Some(recipe);
         }
-        if let (Some(dir), false) = (&self.listen, self.print_config) {
-            let console = Console::new(terminal);
-            return terminal.described(&toolkit.listen(&layers, dir, &session(&console, "cpu")?)?);
+        Ok(layers)
+    }
+
+    /// Trains as one process of a group.
+    fn train(&self, group: &Group, launched: Option<&Launched>, terminal: &Terminal) -> Result<()> {
+        if let Some(Launched { by, size, local_size, .. }) = launched {
+            terminal.note(&format!(
+                "{size} processes, started by {by}; {local_size} on this machine, with {} each",
+                match rayon::current_num_threads() {
+                    1 => "1 thread".into(),
+                    n => format!("{n} threads"),
+                }
+            ));
         }
-        let out = match &self.out {
-            Some(out) if !self.print_config => out.clone(),
-            _ => return terminal.result(&toolkit.configure(&layers)?.to_toml()?),
-        };
+        let layers = self.layers_or_recipe(terminal)?;
+        let out = self.out.clone().unwrap_or_default();
         let console = Console::new(terminal);
         let what = toolkit::Pretrain { layers, out, resume: self.resume, overwrite: self.overwrite };
-        let report = toolkit.pretrain(&what, &session(&console, &self.device)?)?;
+        let device = device::parse_nth(&self.device, launched.map_or(0, |launched| launched.local_rank))?;
+        let session = Session { device, group: group.clone(), ..session(&console, "cpu")? };
+        let report = Toolkit::standard().pretrain(&what, &session)?;
         if !report.skipped.is_empty() {
             terminal.warning(&format!("{} files could not be read and were skipped", report.skipped.len()));
         }

@@ -20,6 +20,8 @@ pub(crate) struct Terminal {
     /// Whether network connections are forbidden.
     pub offline: bool,
     colored: bool,
+    /// Whether nothing is printed at all.
+    silent: bool,
 }
 
 impl Terminal {
@@ -32,7 +34,12 @@ impl Terminal {
             Color::Auto => interactive && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
         let Global { json, quiet, verbose, offline, .. } = *global;
-        Terminal { json, quiet, verbose, interactive, offline, colored }
+        Terminal { json, quiet, verbose, interactive, offline, colored, silent: false }
+    }
+
+    /// The same terminal for a process that prints nothing, because another reports for it.
+    pub fn silent(&self) -> Self {
+        Terminal { silent: true, quiet: true, verbose: false, interactive: false, ..self.clone() }
     }
 
     /// Writes a result to stdout. It is not an error if the reader has closed the stream.
@@ -40,6 +47,9 @@ impl Terminal {
     /// # Errors
     /// Stdout cannot be written to, for example because a disk is full.
     pub fn result(&self, text: &str) -> Result<()> {
+        if self.silent {
+            return Ok(());
+        }
         let mut out = std::io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("standard output", "write")(e)),
@@ -89,6 +99,9 @@ impl Terminal {
     }
 
     fn line(&self, text: &str) {
+        if self.silent {
+            return;
+        }
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 }

@@ -74,6 +74,19 @@ impl Layers {
         flag.or_else(set)
     }
 
+    /// Whether a flag, a setting or the file sets a key of the section `train`.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn sets_train(&self, key: &str) -> Result<bool> {
+        let dotted = format!("train.{key}");
+        let in_file = match &self.file {
+            Some(file) => read_file(file)?.get("train").is_some_and(|train| train.get(key).is_some()),
+            None => false,
+        };
+        Ok(in_file || self.keys().iter().flatten().any(|set| *set == dotted))
+    }
+
     /// The keys that flags set, and those that settings set.
     pub fn keys(&self) -> [Vec<&str>; 2] {
         let set = self.set.iter().filter_map(|text| text.split_once('=')).map(|(key, _)| key.trim());

@@ -25,6 +25,8 @@ pub struct ObjectiveConfig {
     pub negatives_from: NegativesFrom,
     /// Never draw the frames that a position has to predict as its own negatives. CPC_audio does not exclude them.
     pub exclude_positive: bool,
+    /// Draw negatives from the windows of all processes of a run, not only from those of the process's own batch.
+    pub gather: bool,
     /// Sentences identical to the true future sentence are not counted as negatives. For text.
     pub mask_duplicates: bool,
 }
@@ -35,6 +37,7 @@ impl Default for ObjectiveConfig {
             num_negatives: 128,
             negatives_from: NegativesFrom::Batch,
             exclude_positive: false,
+            gather: false,
             mask_duplicates: false,
         }
     }
@@ -46,6 +49,14 @@ impl ObjectiveConfig {
         if self.num_negatives > 65_536 {
             let what = format!("{} is more than 65536; 0 uses every candidate", self.num_negatives);
             faults.push(Problem::new("objective.num_negatives", what));
+        }
+        if self.gather && (self.num_negatives == 0 || self.mask_duplicates) {
+            let what = "draws negatives; it cannot be used with num_negatives=0 or mask_duplicates=true";
+            faults.push(Problem::new("objective.gather", what));
+        }
+        if self.gather && self.negatives_from == NegativesFrom::SameSequence {
+            let what = "has no effect with negatives_from=same-sequence";
+            faults.push(Problem::new("objective.gather", what));
         }
     }
 }

@@ -19,4 +19,4 @@ pub(crate) use find::{at, is_table};
 #[cfg(not(feature = "parquet"))]
 pub(crate) use no_parquet::not_built;
 pub use permutation::Permutation;
-pub use position::Position;
+pub use position::{Course, Position};

@@ -33,6 +33,20 @@ pub fn parse(name: &str) -> Result<Device> {
     }
 }
 
+/// The device of the `n`-th of several processes of a machine: as [`parse`], but where that is a GPU without a number, the GPU `n`, counted
+/// again from the first where there are fewer.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_nth(name: &str, n: usize) -> Result<Device> {
+    #[cfg(feature = "cuda")]
+    if let ("auto" | "cuda", Ok(gpus @ 1..)) = (name, cuda::count()) {
+        return cuda::open(name, n % gpus);
+    }
+    let _ = n;
+    parse(name)
+}
+
 /// The first GPU that this build can use, or the CPU where there is none.
 fn first() -> Result<Device> {
     #[cfg(feature = "cuda")]

@@ -1,7 +1,8 @@
 //! Batches of images in a random order that can resume from a position, and the batches to validate on.
 
-use crate::data::{Permutation, Position};
+use crate::data::{Course, Permutation, Position};
 use crate::error::{Error, Result};
+use crate::group::Share;
 use crate::image::set::ImageSet;
 use crate::seed::stream;
 use candle_core::{Device, Tensor};
@@ -35,15 +36,23 @@ pub struct ImageLoader {
     seed: u64,
     at: Position,
     order: Permutation,
+    share: Share,
 }
 
 impl ImageLoader {
-    /// Batches of `batch` images, from the images of `set` that `which` lists, starting at position `at`. Images left at the end of an epoch
+    /// Batches of `batch` images, from the images of `set` that `which` lists, along `course`. Images left at the end of an epoch
     /// that do not fill a batch are skipped.
     ///
     /// # Errors
     /// If there are too few images for a batch.
-    pub fn new(set: Arc<ImageSet>, which: Vec<usize>, batch: usize, seed: u64, at: Position) -> Result<Self> {
+    pub fn new(
+        set: Arc<ImageSet>,
+        which: Vec<usize>,
+        batch: usize,
+        seed: u64,
+        course: impl Into<Course>,
+    ) -> Result<Self> {
+        let Course { at, share } = course.into();
         if batch == 0 || which.len() < batch {
             return Err(Error::failed(
                 format!("{} images are too few for a batch of {batch}", which.len()),
@@ -51,8 +60,9 @@ impl ImageLoader {
             ));
         }
         let order = order(which.len(), seed, at.epoch);
-        let mut loader = ImageLoader { set, which, batch, seed, at, order };
+        let mut loader = ImageLoader { set, which, batch, seed, at, order, share };
         loader.turn();
+        loader.pass(share.rank);
         Ok(loader)
     }
 
@@ -65,9 +75,16 @@ impl ImageLoader {
         let first = self.at.batch * self.batch as u64;
         let places = (first..first + self.batch as u64).map(|place| self.which[self.order.at(place) as usize]);
         let batch = ImageBatch::read(&self.set, places.collect(), device)?;
-        self.at.batch += 1;
-        self.turn();
+        self.pass(self.share.ranks);
         Ok(batch)
+    }
+
+    /// Passes over `n` batches.
+    fn pass(&mut self, n: u64) {
+        for _ in 0..n {
+            self.at.batch += 1;
+            self.turn();
+        }
     }
 
     /// The position of the batch that the next call of [`ImageLoader::next`] returns.

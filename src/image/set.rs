@@ -1,7 +1,9 @@
 //! Images in memory.
 
 use crate::config::ImageSize;
+use crate::digest::hex;
 use candle_core::{Device, Tensor};
+use sha2::{Digest, Sha256};
 
 /// Images of one size with their labels.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +25,12 @@ impl ImageSet {
     /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// SHA-256 of the images and their labels, in hexadecimal.
+    pub fn sha256(&self) -> String {
+        let labels: &[u8] = bytemuck::cast_slice(&self.labels);
+        hex(&Sha256::new().chain_update(&self.pixels).chain_update(labels).finalize())
     }
 
     /// Image `i`.

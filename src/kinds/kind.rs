@@ -7,6 +7,7 @@ use super::described::Described;
 use super::model::Model;
 use super::run_config::RunConfig;
 use crate::config::Preset;
+use crate::data::Course;
 use crate::error::{Error, Problem, Result};
 use crate::observer::Session;
 use crate::options::Options;
@@ -38,14 +39,24 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// The position in the data at which training starts.
-    pub fn at(&self) -> crate::data::Position {
-        self.from.map(|(_, state)| state.position).unwrap_or_default()
+    /// The batches that this process trains on: where they start in the data, and its share of them.
+    pub fn course(&self) -> Course {
+        let at = self.from.map(|(_, state)| state.position).unwrap_or_default();
+        Course { at, share: self.session.group.share() }
     }
 
     /// The start of the training of a kind that has no initial weights from elsewhere.
     pub fn start(&self) -> Start {
         self.from.map_or(Start::Fresh, |(path, state)| Start::Checkpoint(path.clone(), state.clone()))
+    }
+
+    /// Checks that all processes of the group see the same data. A process alone computes no digest.
+    ///
+    /// # Errors
+    /// They do not, or the digest cannot be computed.
+    pub fn same_data(&self, digest: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
+        let remedy = "copy the same data to all machines, or use a file system that all of them see";
+        self.session.group.same(&format!("DATA {}", self.data.display()), remedy, digest)
     }
 
     /// Sends a note to the observer.

@@ -147,6 +147,17 @@ impl RunConfig {
         section.try_into().map_err(|e: toml::de::Error| Error::Config(vec![Problem::new("train", e.message())]))
     }
 
+    /// Whether the batches of an update draw negatives from each other.
+    pub fn gathers(&self) -> bool {
+        let gather = self.table.get("objective").and_then(|objective| objective.get("gather"));
+        gather.and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// Sets the number of batches of an update.
+    pub fn set_accumulate(&mut self, batches: usize) {
+        set(&mut self.table, "train.accumulate", Value::Integer(batches as i64));
+    }
+
     /// The seed of every random stream.
     pub fn seed(&self) -> u64 {
         self.table.get("seed").and_then(Value::as_integer).map_or(0, |seed| seed as u64)

@@ -2,11 +2,13 @@
 
 use crate::config::{HeadsConfig, ObjectiveConfig};
 use crate::error::{Error, Result};
+use crate::group::Group;
 use crate::nn::{Heads, Phase};
 use crate::objective::{PerStep, all_scores, draw_negatives, info_nce, info_nce_of};
 use crate::ops::negatives::{Negatives, repeats};
 use crate::ops::rows::first;
 use crate::ops::scores::sampled_scores;
+use crate::ops::windows::all_windows;
 use crate::seed::Stream;
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
@@ -26,18 +28,25 @@ pub struct Contrast {
     heads: Heads,
     steps: usize,
     scale: f64,
+    /// The processes from whose windows negatives are drawn in training.
+    group: Group,
 }
 
 impl Contrast {
     /// Heads that map `context`-dimensional contexts to `latent`-dimensional latents; `vb` is at the prefix `wPrediction.predictors`.
     pub fn new(cfg: &HeadsConfig, context: usize, latent: usize, vb: VarBuilder) -> Result<Self> {
         let heads = Heads::new(cfg, context, latent, vb)?;
-        Ok(Contrast { heads, steps: cfg.steps, scale: cfg.score.scale(latent) })
+        Ok(Contrast { heads, steps: cfg.steps, scale: cfg.score.scale(latent), group: Group::alone() })
     }
 
     /// The same with the first `steps` steps alone, for short windows.
     pub fn first(&self, steps: usize) -> Contrast {
-        Contrast { heads: self.heads.first(steps), steps: self.steps.min(steps), scale: self.scale }
+        Contrast { heads: self.heads.first(steps), steps: self.steps.min(steps), ..self.clone() }
+    }
+
+    /// The same with negatives from the windows of all processes of a group in training (`objective.gather`).
+    pub fn gathering(self, group: &Group) -> Contrast {
+        Contrast { group: group.clone(), ..self }
     }
 
     /// InfoNCE of every step, with negatives drawn as `objective` specifies, and the smallest number of negatives of any position.
@@ -56,18 +65,23 @@ impl Contrast {
     ) -> Result<(PerStep, usize)> {
         let (batch, frames, _) = latents.z.dims3()?;
         let positions = self.positions(frames)?;
+        let z = match phase {
+            Phase::Train => &all_windows(&latents.z, &self.group)?,
+            Phase::Eval => &latents.z,
+        };
+        let others = z.dim(0)? - batch;
         // Where texts are compared, the host needs the negatives too.
         let device = if texts.is_some() { &Device::Cpu } else { latents.z.device() };
         let negatives = match objective.num_negatives {
             0 => None,
-            _ => Some(draw_negatives(objective, batch, positions, frames, stream, device)?),
+            _ => Some(draw_negatives(objective, (batch, others), positions, frames, stream, device)?),
         };
         let predictions = self.predict(&latents.c, (phase == Phase::Train).then_some(stream))?;
         let Some(negatives) = negatives else {
             let (scores, fewest) = all_scores(&predictions, &latents.z, objective.negatives_from, texts, self.scale)?;
             return Ok((info_nce(&scores)?, fewest));
         };
-        let scores = sampled_scores(&predictions, &latents.z, &negatives, self.scale)?;
+        let scores = sampled_scores(&predictions, z, &negatives, self.scale)?;
         let Some(texts) = texts else {
             return Ok((self.info_nce_of(&scores, &negatives, frames)?, negatives.number()));
         };

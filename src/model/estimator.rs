@@ -2,6 +2,7 @@
 //! contain the same bound.
 
 use crate::error::Result;
+use crate::nn::taken::contribute;
 use crate::nn::{Critic, CriticKind, CriticSize};
 use crate::objective::{Bound, Surrogate};
 use crate::seed::Stream;
@@ -46,14 +47,24 @@ impl Estimator {
 
     /// MINE's surrogate loss of rows of scores. The running mean continues from its previous value.
     pub fn learn(&self, rows: &Tensor, rate: f64) -> Result<Tensor> {
-        let state = self.running.detach().to_dtype(DType::F32)?.to_vec1::<f32>()?;
         let mut surrogate = Surrogate::new(Bound::Mine { rate });
-        surrogate.set_running((state[1] > 0.0).then(|| f64::from(state[0])));
+        surrogate.set_running(mean_of(&self.running)?);
         let loss = surrogate.loss(rows, None)?;
-        let running = surrogate.running().unwrap_or_default() as f32;
-        Var::from_tensor(&self.running)?.set(&Tensor::new(&[running, 1.0], self.running.device())?)?;
+        let now = Tensor::new(&[surrogate.last().unwrap_or_default() as f32], self.running.device())?;
+        let running = self.running.clone();
+        contribute(vec![now], move |values| {
+            let now = f64::from(values[0].squeeze(0)?.to_scalar::<f32>()?);
+            let mixed = Surrogate::mixed(mean_of(&running)?, now, rate) as f32;
+            Ok(Var::from_tensor(&running)?.set(&Tensor::new(&[mixed, 1.0], running.device())?)?)
+        })?;
         Ok(loss)
     }
+}
+
+/// The logarithm in a pair (2), if there is a running mean.
+fn mean_of(running: &Tensor) -> Result<Option<f64>> {
+    let state = running.detach().to_dtype(DType::F32)?.to_vec1::<f32>()?;
+    Ok((state[1] > 0.0).then(|| f64::from(state[0])))
 }
 
 fn rows(critic: &Critic, xs: &[&Tensor; 2], ys: [&Tensor; 2]) -> Result<Tensor> {

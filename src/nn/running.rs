@@ -1,6 +1,7 @@
 //! Batch norm's running statistics.
 
 use crate::error::Result;
+use crate::nn::taken::contribute;
 use candle_core::{DType, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
 
@@ -27,6 +28,14 @@ impl Running {
 
     /// Updates them with the statistics of a batch: its mean and unbiased variance (C).
     pub fn step(&self, mean: &Tensor, variance: &Tensor) -> Result<()> {
+        let running = self.clone();
+        contribute(vec![mean.clone(), variance.clone()], move |values| match values {
+            [mean, variance] => running.apply(mean, variance),
+            _ => Ok(()),
+        })
+    }
+
+    fn apply(&self, mean: &Tensor, variance: &Tensor) -> Result<()> {
         let mix = |old: &Tensor, new: &Tensor| -> Result<()> {
             // A variable's tensor shares its storage, so setting it updates every holder.
             let mixed = ((old.detach() * (1.0 - MOMENTUM))? + (new.detach() * MOMENTUM)?)?;

@@ -206,17 +206,30 @@ pub struct Surrogate {
     bound: Bound,
     /// MINE: the logarithm of the running mean of e^T; none before the first batch.
     running: Option<f64>,
+    /// MINE: the logarithm of the last batch's mean of e^T.
+    last: Option<f64>,
 }
 
 impl Surrogate {
     /// For a bound.
     pub fn new(bound: Bound) -> Self {
-        Surrogate { bound, running: None }
+        Surrogate { bound, running: None, last: None }
     }
 
     /// MINE: the logarithm of the running mean of e^T; none before the first batch.
     pub fn running(&self) -> Option<f64> {
         self.running
+    }
+
+    /// MINE: the logarithm of the last batch's own mean of e^T; none before the first batch.
+    pub fn last(&self) -> Option<f64> {
+        self.last
+    }
+
+    /// MINE: the logarithm of a running mean after one more batch, whose logarithm of the mean is `now`.
+    pub fn mixed(running: Option<f64>, now: f64, rate: f64) -> f64 {
+        // The running mean starts at the first batch: starting at zero, the first gradients would be many times too large.
+        running.map_or(now, |old| log_add((1.0 - rate).ln() + old, rate.ln() + now))
     }
 
     /// MINE: resumes from a running mean that [`Surrogate::running`] returned.
@@ -247,9 +260,8 @@ impl Surrogate {
                     .to_device(&Device::Cpu)?
                     .to_dtype(DType::F64)?
                     .to_scalar::<f64>()?;
-                // The running mean starts at the first batch: starting at zero, the first gradients would be many times too large.
-                let running = self.running.map_or(now, |old| log_add((1.0 - rate).ln() + old, rate.ln() + now));
-                self.running = Some(running);
+                let running = Surrogate::mixed(self.running, now, rate);
+                (self.running, self.last) = (Some(running), Some(now));
                 (joint.mean_all()? - (others - running)?.exp()?.mean_all()?)?
             }
             Bound::Nwj => (joint.mean_all()? - straight_exp(&(others - 1.0)?)?.mean_all()?)?,

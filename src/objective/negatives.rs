@@ -7,7 +7,8 @@ use crate::seed::Stream;
 use candle_core::Device;
 
 /// Draws N negatives for each of `positions` positions of `batch` windows of `frames` latents. Draws are uniform and with replacement,
-/// from the latents that the configuration allows. Negatives are row indices into the flattened z (B*T, D).
+/// from the latents that the configuration allows. Negatives are row indices into the flattened z (B*T, D), in which `others` more windows of
+/// other processes may follow.
 ///
 /// With `exclude_positive` a position never draws the `frames - positions` frames after it in its own window, which it has to predict.
 /// If no latents are left to draw from (one window and `other-sequences`), they are drawn from the whole batch.
@@ -16,13 +17,13 @@ use candle_core::Device;
 /// Only errors of the device on which they are drawn.
 pub fn draw(
     cfg: &ObjectiveConfig,
-    batch: usize,
+    (batch, others): (usize, usize),
     positions: usize,
     frames: usize,
     stream: &mut Stream,
     device: &Device,
 ) -> Result<Negatives> {
-    let (steps, all) = (frames - positions, batch * frames);
+    let (steps, all) = (frames - positions, (batch + others) * frames);
     let mut draws = Draws {
         batch,
         positions,
@@ -33,7 +34,7 @@ pub fn draw(
         by_position: true,
         excluded: 0,
     };
-    if cfg.negatives_from == NegativesFrom::OtherSequences && batch > 1 {
+    if cfg.negatives_from == NegativesFrom::OtherSequences && batch + others > 1 {
         draws.by_position = false;
         draws.excluded = frames as u32;
     } else {
@@ -54,7 +55,7 @@ mod tests {
 
     fn drawn(from: NegativesFrom, exclude_positive: bool) -> Vec<BTreeSet<u32>> {
         let cfg = ObjectiveConfig { num_negatives: 4000, negatives_from: from, exclude_positive, ..Default::default() };
-        let negatives = draw(&cfg, 3, 4, 6, &mut stream(1, "negatives", 0), &Device::Cpu).unwrap();
+        let negatives = draw(&cfg, (3, 0), 4, 6, &mut stream(1, "negatives", 0), &Device::Cpu).unwrap();
         assert_eq!(negatives.positions(), 3 * 4);
         negatives.rows().unwrap().chunks(4000).map(|rows| rows.iter().copied().collect()).collect()
     }

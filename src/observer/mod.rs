@@ -1,10 +1,12 @@
-//! The environment of a piece of work: who is informed of it, what stops it, where it computes, and whether it may connect.
+//! The environment of a piece of work: who is informed of it, what stops it, where it computes, whether it may connect, and which
+//! processes share it.
 
 mod lines;
 
 pub use lines::{Figures, TrainLine, ValidLine};
 
 use crate::error::Result;
+use crate::group::Group;
 use candle_core::Device;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,6 +65,8 @@ pub struct Session<'a> {
     pub device: Device,
     /// Whether network connections are forbidden: only what the cache contains of the hub is used.
     pub offline: bool,
+    /// The processes that do the work together; usually this one alone.
+    pub group: Group,
 }
 
 impl<'a> Session<'a> {
@@ -72,7 +76,14 @@ impl<'a> Session<'a> {
     /// There is a GPU, but it cannot be used.
     pub fn new(observer: &'a dyn Observer) -> Result<Self> {
         let unwatched = Arc::new(AtomicBool::new(true));
-        Ok(Session { observer, stop: Arc::default(), unwatched, device: crate::device::parse("auto")?, offline: false })
+        Ok(Session {
+            observer,
+            stop: Arc::default(),
+            unwatched,
+            device: crate::device::parse("auto")?,
+            offline: false,
+            group: Group::alone(),
+        })
     }
 
     /// Announces that the work looks at `stop` until the returned value is dropped.

@@ -35,6 +35,7 @@ pub mod scores;
 pub mod simd;
 mod taps;
 pub mod tokens;
+pub mod windows;
 
 #[cfg(test)]
 pub(crate) mod check;

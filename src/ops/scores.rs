@@ -19,10 +19,14 @@ use rayon::prelude::*;
 
 /// (B, P, K, 1 + N): the score of the true future first, then the scores of the negatives.
 ///
-/// `predictions` (B, P, K, D), `z` (B, T, D) with T >= P + K: the future of position t at step k (from 1) is z_{t+k}.
+/// `predictions` (B, P, K, D), `z` (B, T, D) with T >= P + K: the future of position t at step k (from 1) is z_{t+k}. More windows of z may
+/// follow, from which only negatives are drawn.
 pub fn sampled_scores(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64) -> Result<Tensor> {
     match Form::of(z) {
         Form::Fused => fused(predictions, z, negatives, scale),
+        #[cfg(feature = "cuda")]
+        // The kernels take negatives from the windows of the predictions alone.
+        Form::Kernels if predictions.dim(0)? != z.dim(0)? => composed(predictions, z, negatives, scale),
         #[cfg(feature = "cuda")]
         Form::Kernels => {
             let (batch, positions, steps, dim, time) = check(predictions, z, negatives)?;
@@ -36,11 +40,11 @@ pub fn sampled_scores(predictions: &Tensor, z: &Tensor, negatives: &Negatives, s
 fn check(predictions: &Tensor, z: &Tensor, negatives: &Negatives) -> Result<(usize, usize, usize, usize, usize)> {
     let (batch, positions, steps, dim) = predictions.dims4()?;
     let (z_batch, time, z_dim) = z.dims3()?;
-    let fits = batch == z_batch
+    let fits = batch <= z_batch
         && dim == z_dim
         && time >= positions + steps
         && negatives.count() == batch * positions * negatives.number()
-        && negatives.are_below(batch * time);
+        && negatives.are_below(z_batch * time);
     if !fits {
         let what = format!(
             "predictions {:?}, z {:?} and {} x {} negatives do not match",
@@ -57,7 +61,7 @@ fn check(predictions: &Tensor, z: &Tensor, negatives: &Negatives) -> Result<(usi
 /// [`sampled_scores`] built from candle operations: one product with all z per step, from which the sampled columns are gathered.
 pub fn composed(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64) -> Result<Tensor> {
     let (batch, positions, steps, dim, time) = check(predictions, z, negatives)?;
-    let all = z.reshape((batch * time, dim))?.t()?.contiguous()?;
+    let all = z.reshape(((), dim))?.t()?.contiguous()?;
     let (rows, number, drawn) = (batch * positions, negatives.number(), negatives.rows()?);
     // The columns of all steps are sent at once.
     let mut columns = Vec::with_capacity(steps * rows * (1 + number));
@@ -314,7 +318,7 @@ pub fn fused(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64
             .par_chunks_mut(share * steps * dim)
             .enumerate()
             .map(|(part, dp)| {
-                let mut dz = vec![0.0f32; batch * time * dim];
+                let mut dz = vec![0.0f32; z.len()];
                 let mut scaled = vec![0.0f32; steps * stride];
                 let mut latents = vec![0u32; 1];
                 for (i, dp) in dp.chunks_exact_mut(steps * dim).enumerate() {
@@ -344,7 +348,7 @@ pub fn fused(predictions: &Tensor, z: &Tensor, negatives: &Negatives, scale: f64
         }
         Ok([
             Some(Tensor::from_vec(dp, (batch, positions, steps, dim), &Device::Cpu)?),
-            Some(Tensor::from_vec(dz, (batch, time, dim), &Device::Cpu)?),
+            Some(Tensor::from_vec(dz, ((), time, dim), &Device::Cpu)?),
             None,
         ])
     };
@@ -380,6 +384,18 @@ mod tests {
             same(fused, composed, &inputs);
             finite_differences(composed, &inputs);
         }
+    }
+
+    #[test]
+    fn negatives_are_taken_from_windows_that_follow() {
+        let (inputs, _) = case(2, 3, 4, 20, 1);
+        let more = vec![inputs[0].clone(), Tensor::cat(&[&inputs[1], &random(&[3, 7, 20], 9)], 0).unwrap()];
+        let rows: Vec<u32> = (0..6 * 5).map(|i| (i * 11) % 35).collect();
+        let negatives = Negatives::of(rows, 5);
+        let fused = |t: &[Tensor]| sampled_scores(&t[0], &t[1], &negatives, 0.3);
+        let composed = |t: &[Tensor]| composed(&t[0], &t[1], &negatives, 0.3);
+        same(fused, composed, &more);
+        finite_differences(composed, &more);
     }
 
     #[test]

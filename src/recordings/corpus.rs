@@ -7,6 +7,7 @@ use crate::error::{Error, Problem, Result};
 use crate::recordings::names::{stem, without_ending};
 use crate::recordings::{Columns, FoundRecording, Place, RecordingsConfig, Unused, manifest, scan, table};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,18 @@ impl Corpus {
             return Err(Error::BadFiles(corpus.problems));
         }
         Ok(corpus)
+    }
+
+    /// SHA-256 of the list of utterances: their ids, speakers, lengths and sections, but not of their samples.
+    pub fn digest(&self) -> Vec<u8> {
+        let mut sum = Sha256::new();
+        for speaker in &self.speakers {
+            sum.update(format!("{speaker}\n"));
+        }
+        for Utterance { id, speaker, start, samples, .. } in &self.utterances {
+            sum.update(format!("{id}\n{speaker} {start} {samples}\n"));
+        }
+        sum.finalize().to_vec()
     }
 
     /// Inspects a directory, a manifest, a single recording or parquet files; recordings that cannot be used are problems of

@@ -1,12 +1,12 @@
 //! Batches, read from disk by dedicated threads, a few ahead of the trainer.
 //!
 //! A batch is a function of its position, so each of n threads reads every n-th batch, and the loader takes them in turn: their number changes
-//! neither the order nor any byte.
+//! neither the order nor any byte. In the same way each of several processes reads its share of the batches.
 
 use crate::audio::Reader;
 use crate::audio::augment::{self, AugmentSide, Tools};
 use crate::config::OnBadFile;
-use crate::data::Position;
+use crate::data::{Course, Position};
 use crate::error::{Error, Problem, Result};
 use crate::recordings::Place;
 use crate::recordings::plan::Plan;
@@ -37,7 +37,7 @@ pub struct WindowBatch {
     pub files: Vec<Vec<Place>>,
     /// Files that could not be read; the next windows that could took their places (`on_bad_file = skip` only).
     pub skipped: Vec<Problem>,
-    /// The position of the batch after this one: what a checkpoint has to keep.
+    /// The position of the loader's batch after this one: what a checkpoint has to keep.
     pub next: Position,
 }
 
@@ -84,11 +84,40 @@ impl BatchReader {
         }
     }
 
-    /// The batch here, which may have too few rows, and then passes over `n`; None if `stop` was raised meanwhile.
-    fn next(&mut self, n: usize, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
-        let batch = self.read(self.at, stop)?;
-        (0..n).for_each(|_| self.pass());
-        Ok(batch)
+    /// The batch here, and then passes over `share` batches to the next of this process, and over `others` of it; None if `stop` was raised
+    /// meanwhile.
+    fn next(&mut self, share: u64, others: u64, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
+        let Some(mut batch) = self.readable(stop)? else { return Ok(None) };
+        (0..share).for_each(|_| self.pass());
+        batch.next = self.at;
+        (0..others).for_each(|_| self.pass());
+        Ok(Some(batch))
+    }
+
+    /// The batch here. If its group cannot be read, it is the first of the following batches that can, so that it is still a function of the
+    /// position alone.
+    fn readable(&mut self, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
+        let mut skipped: Vec<Problem> = Vec::new();
+        let (batches, mut unreadable) = (self.plan.batches(), None);
+        for ahead in 0..batches {
+            let at = Position { batch: (self.at.batch + ahead) % batches, ..self.at };
+            // The windows of a group replace each other: after one of its batches, the others need not be tried.
+            let group = self.plan.places(at.batch).group;
+            if unreadable == Some(group) {
+                continue;
+            }
+            let Some(batch) = self.read(at, stop)? else { return Ok(None) };
+            for problem in &batch.skipped {
+                if !skipped.contains(problem) {
+                    skipped.push(problem.clone());
+                }
+            }
+            if batch.rows >= 2 {
+                return Ok(Some(WindowBatch { skipped, index: self.at.batch, ..batch }));
+            }
+            unreadable = Some(group);
+        }
+        Err(Error::BadFiles(skipped))
     }
 
     /// Augments the `row`-th window of the batch at a position, and adds what c is computed from to `past` if that differs.
@@ -165,8 +194,6 @@ impl BatchReader {
             }
         }
         samples.truncate(files.len() * window);
-        let after = Position { epoch: at.epoch, batch: at.batch + 1 };
-        let next = if after.batch < self.plan.batches() { after } else { Position { epoch: at.epoch + 1, batch: 0 } };
         Ok(Some(WindowBatch {
             samples,
             past,
@@ -176,7 +203,7 @@ impl BatchReader {
             index: at.batch,
             files,
             skipped,
-            next,
+            next: at,
         }))
     }
 }
@@ -188,8 +215,6 @@ pub struct RecordingLoader {
     turn: usize,
     stop: Arc<AtomicBool>,
     at: Position,
-    /// Batches in the first epoch.
-    epoch: u64,
     waited: Duration,
 }
 
@@ -200,7 +225,7 @@ struct ReadingThread {
 }
 
 impl RecordingLoader {
-    /// Starts `threads` threads that read batches of at most `batch` windows from position `at`, `data.prefetch` of them ahead.
+    /// Starts `threads` threads that read batches of at most `batch` windows along `course`, `data.prefetch` of them ahead.
     ///
     /// # Errors
     ///
@@ -209,31 +234,31 @@ impl RecordingLoader {
         windows: Arc<Windows>,
         batch: usize,
         seed: u64,
-        at: Position,
+        course: impl Into<Course>,
         threads: usize,
     ) -> Result<RecordingLoader> {
-        let threads = threads.max(1);
+        let (threads, Course { at, share }) = (threads.max(1), course.into());
         let ahead = windows.config().prefetch.div_ceil(threads);
         let mut first = BatchReader::new(windows.clone(), batch, seed, at)?;
         if first.at.batch >= first.plan.batches() {
             first.pass();
         }
-        let (epoch, at) = (first.plan.batches(), first.at);
+        (0..share.rank).for_each(|_| first.pass());
         let mut loader = RecordingLoader {
             readers: Vec::new(),
             turn: 0,
             stop: Arc::new(AtomicBool::new(false)),
-            at,
-            epoch,
+            at: first.at,
             waited: Duration::ZERO,
         };
         for _ in 0..threads {
             let mut reader = BatchReader::new(windows.clone(), batch, seed, first.at)?;
-            first.pass();
+            (0..share.ranks).for_each(|_| first.pass());
             let (sender, batches) = sync_channel(ahead);
             let stopped = loader.stop.clone();
+            let others = share.ranks * (threads as u64 - 1);
             let work = move || {
-                while let Some(batch) = reader.next(threads, &stopped).transpose() {
+                while let Some(batch) = reader.next(share.ranks, others, &stopped).transpose() {
                     let last = batch.is_err();
                     if sender.send(batch).is_err() || last {
                         break;
@@ -259,35 +284,18 @@ impl RecordingLoader {
     /// further batches after an error.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<WindowBatch> {
-        let mut skipped: Vec<Problem> = Vec::new();
-        // As many batches in a row without a readable window as an epoch has: there is nothing to read any more.
-        for _ in 0..self.epoch {
-            let mut batch = self.take()?;
-            for problem in std::mem::take(&mut batch.skipped) {
-                if !skipped.contains(&problem) {
-                    skipped.push(problem);
-                }
-            }
-            self.at = batch.next;
-            if batch.rows >= 2 {
-                return Ok(WindowBatch { skipped, ..batch });
-            }
-        }
-        Err(Error::BadFiles(skipped))
-    }
-
-    /// The next batch of any size.
-    fn take(&mut self) -> Result<WindowBatch> {
         let began = Instant::now();
         let batch = self.readers[self.turn].batches.as_ref().and_then(|batches| batches.recv().ok());
         self.turn = (self.turn + 1) % self.readers.len();
         self.waited += began.elapsed();
-        batch.unwrap_or_else(|| {
+        let batch = batch.unwrap_or_else(|| {
             Err(Error::failed(
                 "the thread that reads data has stopped",
                 "see the previous error; if there is none, report this",
             ))
-        })
+        })?;
+        self.at = batch.next;
+        Ok(batch)
     }
 
     /// The position of the batch that [`RecordingLoader::next`] gives next.
@@ -316,6 +324,7 @@ impl Drop for RecordingLoader {
 mod tests {
     use super::*;
     use crate::audio::fixtures::counting;
+    use crate::group::Share;
     use crate::recordings::{Corpus, NoiseCorpus, RecordingsConfig, Sampler, WindowCut};
     use std::collections::HashSet;
     use std::path::Path;
@@ -492,7 +501,7 @@ mod tests {
         counting(&dir.path().join("a/2.wav"), 70, 1000);
         counting(&dir.path().join("a/3.wav"), 180, 2000);
         let cfg = RecordingsConfig { valid_windows: 4, ..config(Sampler::Uniform) };
-        let mut batches = crate::recordings::validation_batches(windows(dir.path(), &cfg), 4);
+        let mut batches = crate::recordings::validation_batches(windows(dir.path(), &cfg), 4, Share::ALL);
         let batch = batches.next().unwrap().unwrap();
         assert!(batches.next().is_none());
         let got: Vec<i32> = batch.samples.iter().map(|x| (x * 32_768.0) as i32).collect();
@@ -547,7 +556,7 @@ mod tests {
                 .next()
                 .unwrap_err();
             assert!(matches!(&error, Error::BadFiles(p) if p.len() == 12), "{sampler:?}: {error}");
-            assert!(crate::recordings::validation_batches(windows, 4).next().unwrap().is_err());
+            assert!(crate::recordings::validation_batches(windows, 4, Share::ALL).next().unwrap().is_err());
         }
     }
 

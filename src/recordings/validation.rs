@@ -4,6 +4,7 @@ use crate::audio::Reader;
 use crate::config::OnBadFile;
 use crate::data::Position;
 use crate::error::{Error, Problem, Result};
+use crate::group::Share;
 use crate::recordings::loader::WindowBatch;
 use crate::recordings::windows::{Layout, Windows};
 use std::sync::Arc;
@@ -17,19 +18,20 @@ pub struct Validation {
     batch: u64,
     done: u64,
     index: u64,
+    share: Share,
 }
 
 /// The validation batches: at most `data.valid_windows` windows, spread evenly over the corpus, without offset, in order
 /// (CPC_audio also validates in sequence), in batches of at most `batch`, all in epoch 0. A batch of a single window is
-/// omitted, unless it is the only one.
-pub fn validation_batches(windows: Arc<Windows>, batch: usize) -> Validation {
+/// omitted, unless it is the only one. Of these batches, those in `share`.
+pub fn validation_batches(windows: Arc<Windows>, batch: usize, share: Share) -> Validation {
     let layout = windows.layout(None);
     let batch = batch.max(1) as u64;
     let mut count = layout.windows().min(windows.config().valid_windows as u64);
     if batch > 1 && count > 1 && count % batch == 1 {
         count -= 1;
     }
-    Validation { windows, layout, reader: Reader::new(), count, batch, done: 0, index: 0 }
+    Validation { windows, layout, reader: Reader::new(), count, batch, done: 0, index: 0, share }
 }
 
 impl Validation {
@@ -72,6 +74,10 @@ impl Iterator for Validation {
     type Item = Result<WindowBatch>;
 
     fn next(&mut self) -> Option<Result<WindowBatch>> {
+        while !self.share.has(self.index) {
+            self.done = self.count.min(self.done + self.batch);
+            self.index += 1;
+        }
         let rows = self.batch.min(self.count - self.done);
         if rows == 0 {
             return None;

@@ -1,6 +1,7 @@
 //! Batches of windows in a random order that is a function of the position, and the batches to validate on.
 
-use crate::data::{Permutation, Position};
+use crate::data::{Course, Permutation, Position};
+use crate::group::Share;
 use crate::seed::stream;
 use crate::text::batch::TextBatch;
 use crate::text::window_set::WindowSet;
@@ -14,15 +15,18 @@ pub struct TextLoader {
     seed: u64,
     at: Position,
     epoch: Epoch,
+    share: Share,
 }
 
 impl TextLoader {
-    /// Batches of windows of one length each, starting at position `at`. Windows of a length that are left over at the end of an epoch are
+    /// Batches of windows of one length each, along `course`. Windows of a length that are left over at the end of an epoch are
     /// too few for a batch and are dropped.
-    pub fn new(set: Arc<WindowSet>, seed: u64, at: Position) -> TextLoader {
+    pub fn new(set: Arc<WindowSet>, seed: u64, course: impl Into<Course>) -> TextLoader {
+        let Course { at, share } = course.into();
         let epoch = Epoch::new(&set, seed, at.epoch);
-        let mut loader = TextLoader { set, seed, at, epoch };
+        let mut loader = TextLoader { set, seed, at, epoch, share };
         loader.turn();
+        loader.pass(share.rank);
         loader
     }
 
@@ -30,9 +34,16 @@ impl TextLoader {
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> TextBatch {
         let batch = self.epoch.batch(&self.set, self.at.batch);
-        self.at.batch += 1;
-        self.turn();
+        self.pass(self.share.ranks);
         batch
+    }
+
+    /// Passes over `n` batches.
+    fn pass(&mut self, n: u64) {
+        for _ in 0..n {
+            self.at.batch += 1;
+            self.turn();
+        }
     }
 
     /// The position of the batch that [`TextLoader::next`] returns next.
@@ -103,22 +114,25 @@ pub struct TextValidation {
     parts: Vec<(Layout, u64)>,
     part: usize,
     done: u64,
+    index: u64,
+    share: Share,
 }
 
 /// The validation batches: windows with together at most `most_sentences` sentences, spread evenly over the text, without offset, in order, and
 /// the same in every call. All batches of windows of one length are equally large, so that their losses can be compared. Only if there are
-/// fewer windows of a length than in a batch, they form one smaller batch. Without windows there is no batch.
-pub fn validation_batches(set: Arc<WindowSet>, most_sentences: usize) -> TextValidation {
+/// fewer windows of a length than in a batch, they form one smaller batch. Without windows there is no batch. Of these batches, those in
+/// `share`.
+pub fn validation_batches(set: Arc<WindowSet>, most_sentences: usize, share: Share) -> TextValidation {
     let layouts: Vec<Layout> = set.parts().iter().map(|(windows, _)| windows.layout(None)).collect();
     let lengths = set.parts().iter().map(|(windows, _)| windows.window() as u128);
     let total: u128 = lengths.zip(&layouts).map(|(length, layout)| length * u128::from(layout.windows())).sum();
-    let share = |n: u64| (u128::from(n) * total.min(most_sentences as u128) / total.max(1)) as u64;
+    let part = |n: u64| (u128::from(n) * total.min(most_sentences as u128) / total.max(1)) as u64;
     let parts = layouts.into_iter().zip(set.parts()).map(|(layout, (_, rows))| {
-        let count = share(layout.windows());
+        let count = part(layout.windows());
         (layout, if count > *rows { count - count % rows } else { count })
     });
     let parts = parts.collect();
-    TextValidation { set, parts, part: 0, done: 0 }
+    TextValidation { set, parts, part: 0, done: 0, index: 0, share }
 }
 
 impl TextValidation {
@@ -137,11 +151,15 @@ impl Iterator for TextValidation {
             let (windows, rows) = self.set.parts().get(self.part)?;
             let end = (*count).min(self.done + rows);
             if self.done < end {
-                let total = u128::from(layout.windows());
-                let chosen = |number: u64| (u128::from(number) * total / u128::from(*count)) as u64;
-                let batch = TextBatch::read(windows, layout, (self.done..end).map(chosen));
-                self.done = end;
-                return Some(batch);
+                let numbers = self.done..end;
+                let mine = self.share.has(self.index);
+                (self.done, self.index) = (end, self.index + 1);
+                if mine {
+                    let total = u128::from(layout.windows());
+                    let chosen = |number: u64| (u128::from(number) * total / u128::from(*count)) as u64;
+                    return Some(TextBatch::read(windows, layout, numbers.map(chosen)));
+                }
+                continue;
             }
             (self.part, self.done) = (self.part + 1, 0);
         }
@@ -244,7 +262,8 @@ mod tests {
     #[test]
     fn validation_is_the_same_at_every_call_and_spread_over_the_text() {
         let dir = tempfile::tempdir().unwrap();
-        let all = |batch, most| validation_batches(windows(dir.path(), batch, false), most).collect::<Vec<_>>();
+        let all =
+            |batch, most| validation_batches(windows(dir.path(), batch, false), most, Share::ALL).collect::<Vec<_>>();
         let first = all(8, 4 * 50);
         assert_eq!(first, all(8, 4 * 50));
         assert_eq!(first.iter().map(|b| b.rows).collect::<Vec<_>>(), [8; 6]);
@@ -263,7 +282,7 @@ mod tests {
         let windows = windows(dir.path(), 2, true);
         let [(long, _), (short, _)] = windows.parts() else { panic!("two lengths") };
         let (half, batches) =
-            ((4 * long.len() + 2 * short.len()) / 2, |most| validation_batches(windows.clone(), most));
+            ((4 * long.len() + 2 * short.len()) / 2, |most| validation_batches(windows.clone(), most, Share::ALL));
         let of =
             |length: usize| batches(half as usize).filter(|b| b.window == length).map(|b| b.rows as u64).sum::<u64>();
         assert_eq!([of(4), of(2)], [long.len() / 2 / 2 * 2, short.len() / 2 / 4 * 4]);

@@ -43,7 +43,7 @@ impl Tokenizer {
     }
 
     /// The tokenizer that the bytes of a `tokenizer.json` describe, or what is wrong with them.
-    pub(super) fn from_bytes(bytes: Vec<u8>) -> std::result::Result<Tokenizer, String> {
+    pub fn from_bytes(bytes: Vec<u8>) -> std::result::Result<Tokenizer, String> {
         let file: Value = serde_json::from_slice(&bytes).map_err(|e| format!("is not JSON: {e}"))?;
         let mut inner =
             guarded(|| tokenizers::Tokenizer::from_bytes(&bytes).map_err(|e| format!("is not a tokenizer: {e}")))?;

@@ -3,8 +3,10 @@
 use super::Toolkit;
 use crate::config::{Layers, PrecisionKind};
 use crate::device::{Precision, set_precision};
+use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::group::Group;
 use crate::hub::{self, Here};
 use crate::kinds::{Described, Job, Kind, RunConfig, Steps};
 use crate::observer::{Figures, Session};
@@ -65,12 +67,23 @@ impl Toolkit {
     /// # Errors
     /// The configuration or the data cannot be used. [`Error::Interrupted`] after `session.stop`, once a checkpoint is written.
     pub fn pretrain(&self, what: &Pretrain, session: &Session) -> Result<Report> {
-        let out = &what.out;
-        if what.resume && out.join("config.toml").exists() {
+        session.group.settle(self.pretrain_here(what, session))
+    }
+
+    /// The work of one process of the group.
+    fn pretrain_here(&self, what: &Pretrain, session: &Session) -> Result<Report> {
+        let (out, group) = (&what.out, &session.group);
+        let begun = what.resume && out.join("config.toml").exists();
+        let elsewhere = "the run directory must be in a file system that all processes see";
+        group.same(&format!("--out {}: the run", out.display()), elsewhere, || Ok(vec![u8::from(begun)]))?;
+        if begun {
             let from = run_dir::latest(out)?;
+            let step = from.as_ref().map_or(u64::MAX, |(_, state)| state.step);
+            group.same("the last checkpoint", elsewhere, || Ok(step.to_le_bytes().to_vec()))?;
             let old = self.read_config(out)?;
             let asked = self.asked(&old, &what.layers)?;
-            return run(old.resumed(asked, &|text| session.observer.note(text))?, out, true, false, from, session);
+            let config = old.resumed(asked, &|text| session.observer.note(text))?;
+            return run(config, out, true, false, from, session);
         }
         if what.resume && what.layers.data().is_none() && what.layers.file.is_none() {
             return Err(Error::usage(
@@ -78,11 +91,18 @@ impl Toolkit {
                 "check the path, or give DATA to start a run",
             ));
         }
-        run_dir::check_new(out, what.overwrite)?;
+        if group.is_first() {
+            run_dir::check_new(out, what.overwrite)?;
+        }
         if what.resume {
             session.observer.note(&format!("{}: there is no run yet; starting it", out.display()));
         }
-        run(self.configure(&what.layers)?, out, false, what.overwrite, None, session)
+        let mut config = self.configure(&what.layers)?;
+        // A batch for each process, unless something else is asked for.
+        if group.size() > 1 && !what.layers.sets_train("accumulate")? {
+            config.set_accumulate(group.size());
+        }
+        run(config, out, false, what.overwrite, None, session)
     }
 
     /// Writes the first windows that a run would train on, augmented, as recordings to `dir`.
@@ -175,20 +195,18 @@ fn run(
     from: Option<(PathBuf, State)>,
     session: &Session,
 ) -> Result<Report> {
-    let observer = session.observer;
+    let (observer, group) = (session.observer, &session.group);
     let computed = precision(config.train()?.precision, &session.device)?;
     let (kind, here) = located(&config, session)?;
     config.set_data(&here.name);
+    shared(&config, group)?;
     let job = Job { session, out, data: &here.path, from: from.as_ref() };
     let prepared = kind.prepare(config, &job)?;
     let config = prepared.config;
-    std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
-    let _lock = durable::lock(out)?;
-    if resume {
-        durable::write(&out.join("config.toml"), config.to_toml()?.as_bytes())?;
-    } else {
-        run_dir::create(out, &config.to_toml()?, overwrite)?;
-    }
+    let _lock = match group.is_first() {
+        true => Some(begin(out, &config, resume, overwrite)?),
+        false => None,
+    };
     observer.note(&prepared.about);
     if resume {
         let place = from
@@ -210,14 +228,54 @@ fn run(
         start: &prepared.start,
         observer,
         stop: &session.stop,
+        group,
     });
     drop(watch);
     observer.done();
     let finished = finished?;
     let name = std::path::absolute(out).map_err(Error::io(out, "find"))?;
     let name = name.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let concluded = (prepared.conclude)(&finished, &name)?;
+    let concluded = match group.is_first() {
+        true => (prepared.conclude)(&finished, &name)?,
+        false => BTreeMap::new(),
+    };
     Ok(Report::new(out, finished, concluded, prepared.steps.unwrap_or_default()))
+}
+
+/// Creates the directory of a run, or opens it again, for this process alone.
+fn begin(out: &Path, config: &RunConfig, resume: bool, overwrite: bool) -> Result<durable::Lock> {
+    std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
+    let lock = durable::lock(out)?;
+    match resume {
+        true => durable::write(&out.join("config.toml"), config.to_toml()?.as_bytes())?,
+        false => run_dir::create(out, &config.to_toml()?, overwrite)?,
+    }
+    Ok(lock)
+}
+
+/// Checks that the processes of a group can share the updates of a run, and that they were asked for the same one.
+fn shared(config: &RunConfig, group: &Group) -> Result<()> {
+    let (parts, size) = (config.train()?.accumulate, group.size());
+    if !parts.is_multiple_of(size) {
+        return Err(Error::usage(
+            format!("{size} processes cannot share the batches of an update equally: train.accumulate is {parts}"),
+            format!(
+                "start a number of processes that divides {parts}; a new run may also set train.accumulate to a multiple of {size}"
+            ),
+        ));
+    }
+    if config.gathers() && parts != size {
+        return Err(Error::usage(
+            format!(
+                "objective.gather: the {parts} batches of an update draw negatives from each other, so each needs a process of its own; {size} are started"
+            ),
+            format!("start {parts} processes, or set objective.gather=false in a new run"),
+        ));
+    }
+    let remedy = "start all processes with the same build of cpc and the same command line";
+    group.same("the configuration", remedy, || {
+        Ok(sha256(format!("{} {}", env!("CARGO_PKG_VERSION"), config.to_toml()?).as_bytes()).into_bytes())
+    })
 }
 
 impl Report {

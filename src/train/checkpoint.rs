@@ -41,11 +41,16 @@ pub struct State {
     pub best: Option<Best>,
 }
 
+/// The path of the checkpoint after `step` updates.
+pub fn path(run: &Path, step: u64) -> PathBuf {
+    run.join("checkpoints").join(format!("step-{step}"))
+}
+
 /// Writes `checkpoints/step-N`, then removes all except the last `keep` checkpoints.
 pub fn write(run: &Path, task: &impl Task, optimizer: &Optimizer, state: &State, keep: usize) -> Result<PathBuf> {
     let dir = run.join("checkpoints");
     std::fs::create_dir_all(&dir).map_err(Error::io(&dir, "create"))?;
-    let path = dir.join(format!("step-{}", state.step));
+    let path = path(run, state.step);
     durable::write_dir(&path, |tmp| {
         task.write_model(tmp)?;
         write_tensors(&tmp.join("optimizer.safetensors"), &optimizer.tensors())?;

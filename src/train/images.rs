@@ -1,7 +1,8 @@
 //! Image models as training tasks.
 
-use crate::data::Position;
+use crate::data::{Course, Position};
 use crate::error::{Problem, Result};
+use crate::group::Share;
 use crate::image::{ImageBatch, ImageLoader, ImageSet, batches};
 use crate::model::OfImages;
 use crate::nn::{ParamStore, Phase};
@@ -63,7 +64,7 @@ impl ImageMaterial {
 }
 
 impl<M: OfImages, C: Serialize> ImageTask<M, C> {
-    /// A task for a model and its twin in `store`, with batches of `batch` images starting at position `at`.
+    /// A task for a model and its twin in `store`, with batches of `batch` images along `course`.
     ///
     /// # Errors
     /// There are too few images for a batch.
@@ -74,10 +75,10 @@ impl<M: OfImages, C: Serialize> ImageTask<M, C> {
         material: ImageMaterial,
         batch: usize,
         seed: u64,
-        at: Position,
+        course: Course,
     ) -> Result<Self> {
         let ImageMaterial { set, train, valid } = material;
-        let loader = ImageLoader::new(set.clone(), train, batch, seed, at)?;
+        let loader = ImageLoader::new(set.clone(), train, batch, seed, course)?;
         // A batch of one image has no negatives.
         let valid = if valid.len() < 2 { Vec::new() } else { valid };
         Ok(ImageTask { config, store, model, twin, loader, set, valid, batch })
@@ -126,9 +127,10 @@ impl<M: OfImages, C: Serialize> Task for ImageTask<M, C> {
         self.loader.position()
     }
 
-    fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<ImageBatch>>>> {
-        let all: Vec<_> = batches(&self.set, &self.valid, self.batch, self.device()).collect();
-        Ok(Box::new(all.into_iter()))
+    fn validation(&self, share: Share) -> Result<Box<dyn Iterator<Item = Result<ImageBatch>>>> {
+        let all = batches(&self.set, &self.valid, self.batch, self.device());
+        let mine: Vec<_> = all.enumerate().filter(|(i, _)| share.has(*i as u64)).map(|(_, batch)| batch).collect();
+        Ok(Box::new(mine.into_iter()))
     }
 
     fn outcome(&self, batch: &ImageBatch, phase: Phase, stream: &mut Stream) -> Result<Outcome> {

@@ -2,6 +2,7 @@
 
 use crate::data::Position;
 use crate::error::{Problem, Result};
+use crate::group::Share;
 use crate::model::Descent;
 use crate::nn::{EmbeddingRows, ParamStore, Phase};
 use crate::objective::PerStep;
@@ -99,14 +100,14 @@ pub trait Task {
     /// The parameters.
     fn params(&self) -> &ParamStore;
 
-    /// Waits for the next training batch and returns it.
+    /// Waits for the next training batch of this process and returns it.
     fn next_batch(&mut self) -> Result<Self::Batch>;
 
-    /// The position in the training data: a new task that starts at it continues with the next batch.
+    /// The position in the training data of the next batch of this process: a new task whose course starts at it continues with that batch.
     fn position(&self) -> Position;
 
-    /// The validation batches, the same in each call; none if there is no validation data.
-    fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<Self::Batch>>>>;
+    /// Of the validation batches, which are the same in each call, those in `share`, in order; none if there is no validation data.
+    fn validation(&self, share: Share) -> Result<Box<dyn Iterator<Item = Result<Self::Batch>>>>;
 
     /// The objective and metrics of a batch; in [`Phase::Eval`] without a graph. `stream` is used to draw negatives.
     fn outcome(&self, batch: &Self::Batch, phase: Phase, stream: &mut Stream) -> Result<Outcome>;

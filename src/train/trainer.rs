@@ -1,12 +1,14 @@
-//! The training loop.
+//! The training loop, of one process or of several that share the parts of each update. The first process writes all files and reports; what it
+//! reports of the others' batches, they tell it.
 
 use crate::config::TrainConfig;
 use crate::durable;
 use crate::error::{Error, Problem, Result};
-use crate::nn::{Gradients, Moments, Optimizer, Phase};
+use crate::group::{Group, Message, Reading};
+use crate::nn::{Gradients, Moments, Optimizer, ParamStore, Part, PartSum, Phase, taking};
 use crate::observer::{Figures, Observer, TrainLine, ValidLine};
 use crate::seed::stream;
-use crate::train::average::Average;
+use crate::train::average::{Average, Seen};
 use crate::train::checkpoint::{self, Best, State};
 use crate::train::health;
 use crate::train::metrics::{Metrics, peak_rss_bytes};
@@ -63,6 +65,8 @@ pub struct Lap<'a> {
     pub observer: &'a dyn Observer,
     /// Stops training when it is raised.
     pub stop: &'a AtomicBool,
+    /// The processes that train it.
+    pub group: &'a Group,
 }
 
 /// A task of any type of batch.
@@ -83,7 +87,7 @@ impl<T: Task> AnyTask for T {
     }
 
     fn train(self: Box<Self>, lap: &Lap) -> Result<Finished> {
-        Trainer::new(*self, lap.config, lap.seed, lap.run, lap.start, lap.observer)?.train(lap.stop)
+        Trainer::new(*self, lap)?.train(lap.stop)
     }
 }
 
@@ -97,16 +101,15 @@ struct Pending {
 /// Trains one task in one run directory.
 pub struct Trainer<'a, T: Task> {
     task: T,
-    config: TrainConfig,
-    seed: u64,
-    run: PathBuf,
-    observer: &'a dyn Observer,
+    lap: &'a Lap<'a>,
     optimizer: Optimizer,
-    metrics: Metrics,
+    metrics: Option<Metrics>, // of the first process
     best: Option<Best>,
     valid: Option<ValidLine>,
     pending: Vec<Pending>,
-    sources: Vec<String>, // of the last batch
+    names: Vec<&'static str>, // of the metrics
+    sources: Vec<String>,     // of the last batch
+    unreported: Vec<Problem>,
     skipped: Vec<Problem>,
 }
 
@@ -123,17 +126,13 @@ pub enum Start {
 
 impl<'a, T: Task> Trainer<'a, T> {
     /// A trainer at the start of a run, or at the checkpoint from which it resumes.
-    pub fn new(
-        task: T,
-        config: &TrainConfig,
-        seed: u64,
-        run: &Path,
-        from: &Start,
-        observer: &'a dyn Observer,
-    ) -> Result<Self> {
+    ///
+    /// # Errors
+    /// The state to start from cannot be read, or is of another model; the run directory cannot be written to.
+    pub fn new(task: T, lap: &'a Lap<'a>) -> Result<Self> {
         let mut optimizer = Optimizer::new(task.params())?;
         let mut best = None;
-        match from {
+        match lap.start {
             Start::Fresh => {}
             Start::Moments(moments, place) => optimizer.load(&moments.tensors, 0, moments.steps, place)?,
             Start::Checkpoint(path, state) => {
@@ -141,10 +140,13 @@ impl<'a, T: Task> Trainer<'a, T> {
                 best = state.best;
             }
         }
-        let metrics = Metrics::open(run, optimizer.steps(), task.unit())?;
-        let (pending, sources, skipped, valid) = (Vec::new(), Vec::new(), Vec::new(), None);
-        let (config, run) = (config.clone(), run.to_path_buf());
-        Ok(Trainer { task, config, seed, run, observer, optimizer, metrics, best, valid, pending, sources, skipped })
+        let metrics = match lap.group.is_first() {
+            true => Some(Metrics::open(lap.run, optimizer.steps(), task.unit())?),
+            false => None,
+        };
+        let (pending, names, sources) = (Vec::new(), Vec::new(), Vec::new());
+        let (unreported, skipped, valid) = (Vec::new(), Vec::new(), None);
+        Ok(Trainer { task, lap, optimizer, metrics, best, valid, pending, names, sources, unreported, skipped })
     }
 
     /// Trains to the last step, or until `stop` is set.
@@ -153,25 +155,26 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// [`Error::Interrupted`] after `stop`, once a checkpoint is written; a loss or weight that is not finite, with the step and the
     /// files of its batch; any error of the data or the disk.
     pub fn train(&mut self, stop: &AtomicBool) -> Result<Finished> {
+        let config = self.lap.config;
         let every = |n: u64, step: u64| n > 0 && step.is_multiple_of(n);
         let mut clock = Clock::start();
         let mut line = None;
-        while self.optimizer.steps() < self.config.steps {
-            let grads = self.update(&mut clock).map_err(|e| self.explained(e))?;
+        while self.optimizer.steps() < config.steps {
+            let (grads, stopped) = self.update(&mut clock, stop).map_err(|e| self.explained(e))?;
             let step = self.optimizer.steps();
-            let last = step == self.config.steps;
+            let last = step == config.steps;
             clock.step();
-            self.observer.step(step);
+            self.lap.observer.step(step);
 
-            if every(self.config.log_every, step) || last {
-                line = Some(self.log(&grads, &mut clock)?);
+            if every(config.log_every, step) || last {
+                line = self.log(&grads, &mut clock)?;
             }
-            if every(self.config.valid_every, step) || last {
+            if every(config.valid_every, step) || last {
                 self.validate()?;
                 clock.restart();
             }
-            let stopped = stop.load(Ordering::Relaxed) && !last;
-            if every(self.config.checkpoint_every, step) || last || stopped {
+            let stopped = stopped && !last;
+            if every(config.checkpoint_every, step) || last || stopped {
                 let kept = self.checkpoint()?;
                 clock.restart();
                 if stopped {
@@ -179,14 +182,14 @@ impl<'a, T: Task> Trainer<'a, T> {
                         kept: format!(
                             "{} is written; resume with `cpc pretrain --resume --out {}`",
                             kept.display(),
-                            self.run.display()
+                            self.lap.run.display()
                         ),
                     });
                 }
             }
         }
-        let model = self.run.join("model");
-        if self.best.is_none() || !model.join("model.safetensors").exists() {
+        let model = self.lap.run.join("model");
+        if self.lap.group.is_first() && (self.best.is_none() || !model.join("model.safetensors").exists()) {
             self.write_model()?;
         }
         Ok(Finished {
@@ -198,30 +201,32 @@ impl<'a, T: Task> Trainer<'a, T> {
         })
     }
 
-    /// One update: forward and backward passes on `accumulate` batches, then an optimizer step. Nothing is read from the device.
-    fn update(&mut self, clock: &mut Clock) -> Result<Gradients> {
+    /// One update: forward and backward passes on `accumulate` batches, this process's share of them here, then an optimizer step. Nothing
+    /// is read from the device of a process alone. Returns the gradients, and whether training is to stop.
+    fn update(&mut self, clock: &mut Clock, stop: &AtomicBool) -> Result<(Gradients, bool)> {
+        let Lap { config, seed, group, .. } = *self.lap;
         let step = self.optimizer.steps();
-        let parts = self.config.accumulate;
-        let mut sum: Option<Gradients> = None;
-        for part in 0..parts {
+        let parts = config.accumulate;
+        let mut sum = PartSum::new(group, self.task.params());
+        for part in (group.rank()..parts).step_by(group.size()) {
             let waiting = Instant::now();
             let batch = self.task.next_batch()?;
             clock.waited(waiting, batch.amount());
             self.report_skipped(batch.skipped());
 
-            let mut negatives = stream(self.seed, "negatives", step * parts as u64 + part as u64);
-            let Outcome { objective, measured, rows, .. } = self.task.outcome(&batch, Phase::Train, &mut negatives)?;
-            let grads = self.optimizer.collect(objective.backward()?, &rows)?;
+            let mut negatives = stream(seed, "negatives", step * parts as u64 + part as u64);
+            let (outcome, taken) = taking(|| self.task.outcome(&batch, Phase::Train, &mut negatives));
+            let Outcome { objective, measured, rows, .. } = outcome?;
+            let gradients = self.optimizer.collect(objective.backward()?, &rows)?;
             self.sources = batch.sources();
+            self.names.clone_from(&measured.names);
             self.pending.push(Pending { step: step + 1, measured, sources: self.sources.clone() });
-            match &mut sum {
-                Some(sum) => sum.add(grads)?,
-                None => sum = Some(grads),
-            }
+            sum.add(Part { gradients, taken }, stop.load(Ordering::Relaxed))?;
         }
-        let grads = sum.ok_or_else(|| Error::usage("train.accumulate: must be at least 1", "set it to 1"))?;
-        self.optimizer.step(&grads, 1.0 / parts as f64, learning_rate(&self.config, step), &self.config)?;
-        Ok(grads)
+        let stopped = sum.stopped();
+        let grads = sum.finish()?;
+        self.optimizer.step(&grads, 1.0 / parts as f64, learning_rate(config, step), config)?;
+        Ok((grads, stopped))
     }
 
     /// An error of an update, with what to do about a device without memory.
@@ -229,7 +234,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         if !e.is_out_of_memory() {
             return e;
         }
-        let (step, batch) = (self.optimizer.steps() + 1, self.config.batch_size);
+        let (step, batch) = (self.optimizer.steps() + 1, self.lap.config.batch_size);
         Error::failed(
             format!("step {step}: the GPU has no memory left for a batch of {batch}"),
             "start a run with a smaller train.batch_size, and a larger train.accumulate to make up for it; the last checkpoint is intact, \
@@ -237,8 +242,9 @@ impl<'a, T: Task> Trainer<'a, T> {
         )
     }
 
-    /// Reads the metrics of the updates since the last call, and returns an error for the first that is not finite.
-    fn settle(&mut self) -> Result<Option<Figures>> {
+    /// Reads the metrics of the updates since the last call, and returns an error for the first that is not finite. In the first process they
+    /// include those of the others, in the order of the parts, and the amount of data of all is added up.
+    fn settle(&mut self, amount: &mut f64) -> Result<Option<Figures>> {
         let values: Vec<&Tensor> = self.pending.iter().map(|p| &p.measured.values).collect();
         if values.is_empty() {
             return Ok(None);
@@ -248,25 +254,68 @@ impl<'a, T: Task> Trainer<'a, T> {
             let bad = &self.pending[bad];
             return Err(diverged(&format!("the loss of step {} is not finite", bad.step), &bad.sources));
         }
+        let seen: Vec<Seen> =
+            self.pending.drain(..).zip(rows).map(|(p, values)| Seen::new(&p.measured, values)).collect();
+        let all = self.all_seen(seen, amount)?;
         let mut mean = Average::default();
-        self.pending.drain(..).zip(rows).for_each(|(p, values)| mean.add(&p.measured, &values, 1.0));
-        Ok(Some(mean.figures()))
+        // The n-th batches of all processes are parts that follow each other.
+        for n in 0..all.iter().map(Vec::len).max().unwrap_or(0) {
+            all.iter().filter_map(|seen| seen.get(n)).for_each(|seen| mean.add(seen, 1.0));
+        }
+        Ok(Some(mean.figures(&self.names)))
     }
 
-    /// Writes a line of metrics.
-    fn log(&mut self, grads: &Gradients, clock: &mut Clock) -> Result<TrainLine> {
-        let figures = self.settle()?.unwrap_or_default();
+    /// What the batches of all processes have shown, by process.
+    fn all_seen(&mut self, seen: Vec<Seen>, amount: &mut f64) -> Result<Vec<Vec<Seen>>> {
+        let group = self.lap.group;
+        if group.size() == 1 {
+            return Ok(vec![seen]);
+        }
+        let mut message = Message::new();
+        message.number(amount.to_bits()).number(seen.len() as u64);
+        seen.iter().for_each(|seen| seen.tell(&mut message));
+        message.number(self.unreported.len() as u64);
+        for problem in self.unreported.drain(..) {
+            message.bytes(problem.at.as_bytes()).bytes(problem.what.as_bytes());
+        }
+        let all = group.gather(message.take())?;
+        *amount = 0.0;
+        let mut by_process = Vec::new();
+        for (rank, bytes) in all.iter().enumerate() {
+            let mut reading = Reading::new(bytes);
+            *amount += f64::from_bits(reading.number()?);
+            by_process.push((0..reading.number()?).map(|_| Seen::hear(&mut reading)).collect::<Result<_>>()?);
+            for _ in 0..reading.number()? {
+                let mut text = || reading.bytes().map(|text| String::from_utf8_lossy(text).into_owned());
+                let problem = Problem { at: text()?, what: text()? };
+                if rank != group.rank() {
+                    self.report_skipped(&[problem]);
+                }
+            }
+        }
+        self.unreported.clear();
+        Ok(by_process)
+    }
+
+    /// Writes a line of metrics, in the first process.
+    fn log(&mut self, grads: &Gradients, clock: &mut Clock) -> Result<Option<TrainLine>> {
+        let figures = self.settle(&mut clock.amount)?.unwrap_or_default();
         let step = self.optimizer.steps();
-        let grad_norm =
-            f64::from(grads.norm()?.to_dtype(DType::F32)?.to_scalar::<f32>()?) / self.config.accumulate as f64;
+        let Lap { config, group, observer, .. } = *self.lap;
+        let grad_norm = f64::from(grads.norm()?.to_dtype(DType::F32)?.to_scalar::<f32>()?) / config.accumulate as f64;
         clock.settled();
         if !grad_norm.is_finite() {
             return Err(diverged(&format!("the gradient of step {step} is not finite"), &self.sources));
         }
+        group.same(
+            &format!("the weights after step {step}"),
+            "the processes have computed different results: use machines with the same processors, the same build of cpc and the same              --threads, and resume from the last checkpoint, which is intact",
+            || checksum(self.task.params()),
+        )?;
         let line = TrainLine {
             step,
             epoch: self.task.position().epoch,
-            lr: learning_rate(&self.config, step - 1),
+            lr: learning_rate(config, step - 1),
             figures,
             grad_norm,
             step_seconds: match self.task.params().device() {
@@ -278,46 +327,60 @@ impl<'a, T: Task> Trainer<'a, T> {
             peak_rss_bytes: peak_rss_bytes(),
         };
         clock.restart();
-        self.metrics.train(&line)?;
-        self.observer.train(&line);
-        Ok(line)
+        let Some(metrics) = &mut self.metrics else { return Ok(None) };
+        metrics.train(&line)?;
+        observer.train(&line);
+        Ok(Some(line))
     }
 
-    /// A pass over the validation windows, always with the same negatives. Saves the model if it is the best so far.
+    /// A pass over the validation windows, always with the same negatives; the processes share them. The first one saves the model if it is
+    /// the best so far.
     fn validate(&mut self) -> Result<()> {
         let began = Instant::now();
-        let (mut mean, mut rows) = (Average::default(), 0usize);
-        let mut health = None;
-        for (i, batch) in self.task.validation()?.enumerate() {
-            let batch = batch?;
-            let out =
-                self.task.outcome(&batch, Phase::Eval, &mut stream(self.seed, "validation negatives", i as u64))?;
-            let n = batch.rows();
+        let Lap { seed, group, observer, .. } = *self.lap;
+        let share = group.share();
+        let (mut health, mut names) = (None, Vec::new());
+        let mut message = Message::new();
+        for (i, batch) in self.task.validation(share)?.enumerate() {
+            let (number, batch) = (share.rank + i as u64 * share.ranks, batch?);
+            let out = self.task.outcome(&batch, Phase::Eval, &mut stream(seed, "validation negatives", number))?;
             let values = out.measured.values.to_dtype(DType::F32)?.to_vec1::<f32>()?;
-            mean.add(&out.measured, &values, n as f64);
-            rows += n;
+            message.number(batch.rows() as u64);
+            Seen::new(&out.measured, values).tell(&mut message);
             if health.is_none() {
                 health = Some(health::spread_and_rank(&out.z)?);
+                names = out.measured.names;
             }
         }
-        let Some((spread, effective_rank)) = health else { return Ok(()) };
+        let all = group.gather(message.take())?;
+        let (Some((spread, effective_rank)), Some(metrics)) = (health, &mut self.metrics) else { return Ok(()) };
+        let (mut mean, mut rows) = (Average::default(), 0u64);
+        let mut readings: Vec<Reading> = all.iter().map(|bytes| Reading::new(bytes)).collect();
+        // In the order of the batches: one of each process, then the next of each.
+        while readings.iter().any(|reading| !reading.is_at_its_end()) {
+            for reading in readings.iter_mut().filter(|reading| !reading.is_at_its_end()) {
+                let n = reading.number()?;
+                mean.add(&Seen::hear(reading)?, n as f64);
+                rows += n;
+            }
+        }
         let line = ValidLine {
             step: self.optimizer.steps(),
-            figures: mean.figures(),
+            figures: mean.figures(&names),
             spread,
             effective_rank,
-            windows: rows,
+            windows: rows as usize,
             seconds: began.elapsed().as_secs_f64(),
         };
-        self.metrics.valid(&line)?;
+        metrics.valid(&line)?;
         if !line.figures.loss.is_finite() {
             let what = format!("the validation loss after step {} is not finite", line.step);
             return Err(diverged(&what, &[]));
         }
         let best = self.best.is_none_or(|best| line.figures.loss < best.loss);
-        self.observer.valid(&line, best);
+        observer.valid(&line, best);
         if let Some(words) = health::complaint(&line) {
-            self.observer.warning(&words);
+            observer.warning(&words);
         }
         if best {
             self.best = Some(Best { step: line.step, loss: line.figures.loss });
@@ -328,7 +391,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 
     fn write_model(&self) -> Result<()> {
-        let dir = self.run.join("model");
+        let dir = self.lap.run.join("model");
         // The directory appears whole; from then on only the weights change, which are replaced as one file.
         match model_dir::is_whole(&dir) {
             true => self.task.write_model(&dir),
@@ -336,9 +399,9 @@ impl<'a, T: Task> Trainer<'a, T> {
         }
     }
 
-    /// Writes a checkpoint, after verifying that losses and weights are finite.
+    /// Writes a checkpoint, in the first process, after verifying that losses and weights are finite. Returns its path.
     fn checkpoint(&mut self) -> Result<PathBuf> {
-        self.settle()?;
+        self.settle(&mut 0.0)?;
         let sums = self
             .task
             .params()
@@ -351,25 +414,42 @@ impl<'a, T: Task> Trainer<'a, T> {
             let what = format!("the weights after step {} are not finite", self.optimizer.steps());
             return Err(diverged(&what, &self.sources));
         }
+        let Lap { config, run, seed, group, .. } = *self.lap;
         let state = State {
             format: 1,
             step: self.optimizer.steps(),
             updates_before: self.optimizer.updates_before(),
-            seed: self.seed,
+            seed,
             position: self.task.position(),
             best: self.best,
         };
-        checkpoint::write(&self.run, &self.task, &self.optimizer, &state, self.config.keep_last)
+        match group.is_first() {
+            true => checkpoint::write(run, &self.task, &self.optimizer, &state, config.keep_last),
+            false => Ok(checkpoint::path(run, state.step)),
+        }
     }
 
     fn report_skipped(&mut self, skipped: &[Problem]) {
         for problem in skipped {
             if !self.skipped.contains(problem) {
-                self.observer.warning(&format!("left out: {problem}"));
+                self.lap.observer.warning(&format!("left out: {problem}"));
                 self.skipped.push(problem.clone());
+                if self.lap.group.size() > 1 {
+                    self.unreported.push(problem.clone());
+                }
             }
         }
     }
+}
+
+/// The CRC-32C of all parameters and buffers.
+fn checksum(store: &ParamStore) -> Result<Vec<u8>> {
+    let mut sum = 0;
+    for tensor in store.tensors().values() {
+        let values: Vec<f32> = tensor.flatten_all()?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.to_vec1()?;
+        sum = crc32c::crc32c_append(sum, bytemuck::cast_slice(&values));
+    }
+    Ok(sum.to_le_bytes().to_vec())
 }
 
 fn diverged(what: &str, sources: &[String]) -> Error {

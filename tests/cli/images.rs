@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 
 /// Sizes for a run that takes about a second.
-const DIM: &str = "--set encoder.fc_dim=24 --set encoder.latent_dim=8 --set objective.critic_dim=24 --set train.batch_size=16 \
+pub const DIM: &str = "--set encoder.fc_dim=24 --set encoder.latent_dim=8 --set objective.critic_dim=24 --set train.batch_size=16 \
                    --set data.valid_share=0.2 --set train.lr=1e-3 --set train.log_every=4 --set train.valid_every=10 \
                    --set train.checkpoint_every=5";
 
 /// Writes the four IDX files: squares whose position is their label, on a background of noise.
-fn write_idx(dir: &Path, sizes: [usize; 2]) {
+pub fn write_idx(dir: &Path, sizes: [usize; 2]) {
     fs::create_dir_all(dir).unwrap();
     for (part, n) in ["train", "t10k"].into_iter().zip(sizes) {
         let number = |n: usize| (n as u32).to_be_bytes();
@@ -32,7 +32,7 @@ fn write_idx(dir: &Path, sizes: [usize; 2]) {
     }
 }
 
-fn place() -> Place {
+pub fn place() -> Place {
     let place = Place::new();
     write_idx(&place.at("squares"), [240, 60]);
     place

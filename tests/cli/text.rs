@@ -31,7 +31,7 @@ checkpoint_every = 6
 ";
 
 /// Documents in which each sentence determines the next: a walk around a circle of words.
-fn place() -> Place {
+pub fn place() -> Place {
     let place = Place::new();
     let words = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
     let mut text = String::new();

@@ -6,6 +6,7 @@
 
 use crate::config::ObjectiveConfig;
 use crate::error::Result;
+use crate::group::Group;
 use crate::kinds::audio::AudioModelConfig;
 use crate::model::{Contrast, Latents};
 use crate::nn::{Context, ContextStream, ConvEncoder, ConvEncoderStream, ParamStore, Phase, gabor};
@@ -62,6 +63,11 @@ impl CpcAudio {
     /// Encoder and context network for a signal that arrives in pieces, for inference with a trained model.
     pub fn stream(&self) -> Result<(ConvEncoderStream, Box<dyn ContextStream>)> {
         Ok((self.encoder.stream()?, self.context.stream()?))
+    }
+
+    /// The same with negatives from the windows of all processes of a group in training.
+    pub fn gathering(self, group: &Group) -> CpcAudio {
+        CpcAudio { contrast: self.contrast.gathering(group), ..self }
     }
 
     /// InfoNCE of every step, with negatives drawn as `objective` specifies, and the number of negatives per position.

@@ -42,7 +42,7 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         audio.train.init.clone_from(&init.origin.reference);
     }
     let Datasets { train, valid, amount } = datasets(&audio, job)?;
-    let task = AudioTask::new(&audio, train, valid, job.at(), &session.device)?;
+    let task = AudioTask::new(&audio, train, valid, job.course(), session)?;
     let start = match (&init, job.from) {
         (_, Some((path, state))) => {
             AudioModelDir::read_config(path)?;
@@ -136,6 +136,7 @@ fn noise(config: &AudioConfig, job: &Job) -> Result<Option<NoiseCorpus>> {
 pub(super) fn datasets(config: &AudioConfig, job: &Job) -> Result<Datasets> {
     let observer = job.session.observer;
     let corpus = Corpus::open(job.data, &config.data, &|_| {})?;
+    job.same_data(|| Ok(corpus.digest()))?;
     for problem in &corpus.problems {
         observer.warning(&format!("left out: {problem}"));
     }

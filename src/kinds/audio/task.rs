@@ -1,9 +1,11 @@
 //! CPC on audio as a training task.
 
-use crate::data::Position;
+use crate::data::{Course, Position};
 use crate::error::{Problem, Result};
+use crate::group::Share;
 use crate::kinds::audio::{AudioConfig, AudioModelConfig, AudioModelDir, CpcAudio};
 use crate::nn::{ParamStore, Phase};
+use crate::observer::Session;
 use crate::recordings::{RecordingLoader, WindowBatch, Windows, validation_batches};
 use crate::seed::Stream;
 use crate::train::{Batch, Outcome, Task};
@@ -22,19 +24,21 @@ pub struct AudioTask {
 }
 
 impl AudioTask {
-    /// A new model on `device`, with training data starting at position `at`.
+    /// A new model on the device of the session, with training data along `course`.
     pub fn new(
         config: &AudioConfig,
         train: Arc<Windows>,
         valid: Option<Arc<Windows>>,
-        at: Position,
-        device: &Device,
+        course: Course,
+        session: &Session,
     ) -> Result<Self> {
+        let device = &session.device;
         let store = ParamStore::new(config.seed, device);
         let sizes = AudioModelConfig::audio(config);
         let model = CpcAudio::begin(&sizes, &store)?;
+        let model = if config.objective.gather { model.gathering(&session.group) } else { model };
         let twin = CpcAudio::new(&sizes, &store.frozen())?;
-        let loader = RecordingLoader::start(train, config.train.batch_size, config.seed, at, readers(device))?;
+        let loader = RecordingLoader::start(train, config.train.batch_size, config.seed, course, readers(device))?;
         Ok(AudioTask { config: config.clone(), store, model, twin, loader, valid })
     }
 }
@@ -98,12 +102,12 @@ impl Task for AudioTask {
         self.loader.position()
     }
 
-    fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<AudioBatch>>>> {
+    fn validation(&self, share: Share) -> Result<Box<dyn Iterator<Item = Result<AudioBatch>>>> {
         let rate = self.config.data.sample_rate;
         Ok(match &self.valid {
             None => Box::new(std::iter::empty()),
             Some(windows) => {
-                let batches = validation_batches(windows.clone(), self.config.train.batch_size);
+                let batches = validation_batches(windows.clone(), self.config.train.batch_size, share);
                 Box::new(batches.map(move |batch| Ok(with_seconds(batch?, rate))))
             }
         })

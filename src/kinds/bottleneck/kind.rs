@@ -66,13 +66,14 @@ impl Kind for InformationBottleneck {
         let (size, classes, test) = (images.train.size, images.classes.len(), images.test);
         let material = ImageMaterial::split(images.train, ib.data.valid_share, ib.data.valid_images, ib.seed);
         job.note(&material.about(&ib.data.path, classes));
+        job.same_data(|| Ok(material.set.sha256().into_bytes()))?;
         let device = job.session.device.clone();
         let store = ParamStore::new(ib.seed, &device);
         let models =
             [build(&ib, size.numbers(), classes, &store, true)?, build(&ib, size.numbers(), classes, &store, false)?];
         let model_config = BottleneckModelConfig::new(&ib, size, classes);
         let batch = ib.train.batch_size;
-        let task = ImageTask::new(model_config, store, models, material, batch, ib.seed, job.at())?;
+        let task = ImageTask::new(model_config, store, models, material, batch, ib.seed, job.course())?;
         let about = format!(
             "model: {:.1} M parameters, a {}-dimensional code for each image",
             task.params().num_trainable() as f64 / 1e6,

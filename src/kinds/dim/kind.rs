@@ -71,6 +71,7 @@ impl Kind for DeepInfoMax {
         let (size, classes) = (images.train.size, images.classes.len());
         let material = ImageMaterial::split(images.train, dim.data.valid_share, dim.data.valid_images, dim.seed);
         job.note(&material.about(&dim.data.path, classes));
+        job.same_data(|| Ok(material.set.sha256().into_bytes()))?;
         dim.encoder.architecture = ImageEncoder::architecture(&dim.encoder, size)?;
         let store = ParamStore::new(dim.seed, &job.session.device);
         let build = |graph: bool| {
@@ -79,7 +80,7 @@ impl Kind for DeepInfoMax {
         };
         let (models, model_config) = ([build(true)?, build(false)?], DimModelConfig::new(&dim, size, classes));
         let batch = dim.train.batch_size;
-        let task = ImageTask::new(model_config, store.clone(), models, material, batch, dim.seed, job.at())?;
+        let task = ImageTask::new(model_config, store.clone(), models, material, batch, dim.seed, job.course())?;
         let about = format!(
             "model: {:.1} M parameters, a {}-dimensional Y for each image",
             task.params().num_trainable() as f64 / 1e6,

@@ -1,7 +1,7 @@
 //! MINE in a GAN as a kind of model.
 
 use super::conclude::Evaluator;
-use super::{GanConfig, GanTask, STACKED, TOY};
+use super::{GanConfig, GanTask, STACKED, TOY, Target};
 use crate::config::{Preset, layers};
 use crate::error::{Problem, Result};
 use crate::kinds::plain::PlainModel;
@@ -73,7 +73,10 @@ impl Kind for MineInGan {
     fn prepare(&self, config: RunConfig, job: &Job) -> Result<Prepared> {
         let gan: GanConfig = config.sections()?;
         let evaluator = Evaluator::new(&gan, job)?;
-        let task = GanTask::new(&gan, evaluator.target(), job.at(), &job.session.device)?;
+        if let Target::Stacks(stacks) = evaluator.target() {
+            job.same_data(|| Ok(stacks.sha256().into_bytes()))?;
+        }
+        let task = GanTask::new(&gan, evaluator.target(), job.course(), &job.session.device)?;
         let about = format!(
             "model: {:.3} M parameters; the generator is rewarded with {} per nat of I(G([e, c]); c)",
             task.params().num_trainable() as f64 / 1e6,

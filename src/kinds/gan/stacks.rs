@@ -46,6 +46,11 @@ impl Stacks {
         Ok(Stacks { set, classes })
     }
 
+    /// SHA-256 of the images, in hexadecimal.
+    pub fn sha256(&self) -> String {
+        self.set.sha256()
+    }
+
     /// The size of a stack.
     pub fn size(&self) -> ImageSize {
         ImageSize { channels: PLANES, ..self.set.size }

@@ -1,7 +1,8 @@
 //! A GAN of generator, discriminator and estimator as a training task.
 
-use crate::data::Position;
+use crate::data::{Course, Position};
 use crate::error::{Problem, Result};
+use crate::group::Share;
 use crate::kinds::gan::{GanConfig, MineGan, Stacks, Toy};
 use crate::nn::{ParamStore, Phase, Samples};
 use crate::seed::{Stream, stream};
@@ -48,17 +49,20 @@ pub struct GanTask {
     store: ParamStore,
     game: MineGan,
     at: Position,
+    share: Share,
 }
 
 impl GanTask {
-    /// A new GAN on `device`, with samples starting at position `at`.
+    /// A new GAN on `device`, with samples along `course`.
     ///
     /// # Errors
     /// The networks do not fit such samples.
-    pub fn new(config: &GanConfig, target: Target, at: Position, device: &Device) -> Result<Self> {
+    pub fn new(config: &GanConfig, target: Target, course: Course, device: &Device) -> Result<Self> {
         let store = ParamStore::new(config.seed, device);
         let game = MineGan::new(config, target.samples(), &store)?;
-        Ok(GanTask { config: config.clone(), target, store, game, at })
+        let Course { mut at, share } = course;
+        at.batch += share.rank;
+        Ok(GanTask { config: config.clone(), target, store, game, at, share })
     }
 }
 
@@ -96,7 +100,7 @@ impl Task for GanTask {
         let numbers: Vec<f32> = (0..n).flat_map(|_| self.target.draw(&mut stream)).collect();
         let shape = (n, self.target.samples().numbers());
         let batch = Real(Tensor::from_vec(numbers, shape, self.store.device())?, self.at.batch);
-        self.at.batch += 1;
+        self.at.batch += self.share.ranks;
         Ok(batch)
     }
 
@@ -105,7 +109,7 @@ impl Task for GanTask {
     }
 
     /// No batches: the loss of a single network does not show whether training goes well.
-    fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<Real>>>> {
+    fn validation(&self, _: Share) -> Result<Box<dyn Iterator<Item = Result<Real>>>> {
         Ok(Box::new(std::iter::empty()))
     }
 

@@ -128,6 +128,7 @@ impl Default for TextConfig {
             objective: ObjectiveConfig {
                 num_negatives: 0,
                 negatives_from: NegativesFrom::Batch,
+                gather: false,
                 exclude_positive: false,
                 mask_duplicates: false,
             },

@@ -11,6 +11,7 @@
 
 use crate::config::{HeadsConfig, ObjectiveConfig, SentenceEncoderConfig};
 use crate::error::Result;
+use crate::group::Group;
 use crate::model::{Contrast, Latents};
 use crate::nn::{Context, ContextConfig, EmbeddingRows, Phase, SentenceEncoder};
 use crate::objective::PerStep;
@@ -65,6 +66,11 @@ impl CpcText {
         let z = z.reshape((count / window.max(1), window, dim))?;
         let c = self.context.forward(&z)?;
         Ok((Latents { z, c }, rows))
+    }
+
+    /// The same with negatives from the windows of all processes of a group in training.
+    pub fn gathering(self, group: &Group) -> CpcText {
+        CpcText { contrast: self.contrast.gathering(group), ..self }
     }
 
     /// InfoNCE of the first `steps` steps, with negatives drawn as `objective` specifies, and the smallest number of negatives of any position.

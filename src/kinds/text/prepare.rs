@@ -3,6 +3,7 @@
 use super::{TextConfig, TextTask};
 use crate::config::Sections;
 use crate::error::{Error, Result};
+use crate::group::Share;
 use crate::hub;
 use crate::kinds::{Job, Prepared, RunConfig, Steps};
 use crate::observer::Progress;
@@ -24,16 +25,25 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     let data = text.data.clone();
     let source = |path: &Path| Source::open(path, data.split, &data.column, data.on_bad_file);
     let corpus = source(job.data)?;
+    job.same_data(|| Ok(corpus.digest()?.to_vec()))?;
+    let group = &job.session.group;
     let tokenizer = match job.from {
         Some((checkpoint, _)) => Tokenizer::open(&checkpoint.join("tokenizer.json"))?,
-        None => tokenizer(&data.tokenizer, text.encoder.vocab_size, data.lower_case, &corpus, job)?,
+        None => {
+            let make = || tokenizer(&data.tokenizer, text.encoder.vocab_size, data.lower_case, &corpus, job);
+            let bytes = group.from_first(|| Ok(make()?.bytes().to_vec()))?;
+            Tokenizer::from_bytes(bytes)
+                .map_err(|what| Error::failed(format!("tokenizer: {what}"), "see data.tokenizer"))?
+        }
     };
     let tokens = |source: &Source, name: &str| -> Result<Arc<Tokens>> {
         let progress = |n: u64| {
             observer.progress(&Progress { what: "", unit: "sentences as tokens", done: n as f64, of: 0.0 });
         };
         let path = job.out.join(name);
-        let tokens = Tokens::open_or_build(&path, source, &tokenizer, data.max_tokens, &progress)?;
+        // The first process writes the file that all of them read.
+        let open = || Tokens::open_or_build(&path, source, &tokenizer, data.max_tokens, &progress);
+        let tokens = group.first_then_others(open)?;
         observer.done();
         for problem in &tokens.stats().problems {
             observer.warning(&format!("left out: {problem}"));
@@ -41,7 +51,9 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         job.note(&format!("{}: {}", source_name(source), tokens.stats()));
         Ok(Arc::new(tokens))
     };
-    std::fs::create_dir_all(job.out).map_err(Error::io(job.out, "create"))?;
+    if group.is_first() {
+        std::fs::create_dir_all(job.out).map_err(Error::io(job.out, "create"))?;
+    }
     let all = tokens(&corpus, "tokens.bin")?;
     let sentences = all.sentences();
     let batch = text.train.batch_size;
@@ -53,7 +65,7 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         let valid = train.of(&held)?;
         (train, valid)
     };
-    let held = validation_batches(Arc::new(valid.clone()), data.valid_sentences()).windows();
+    let held = validation_batches(Arc::new(valid.clone()), data.valid_sentences(), Share::ALL).windows();
     let left = sentences.saturating_sub(train.sentences() + if data.valid.is_empty() { valid.sentences() } else { 0 });
     job.note(&format!(
         "training on {train}, validating on {held}{}",
@@ -70,7 +82,7 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     };
     text.encoder.vocab_size = tokenizer.size();
     text.validate()?;
-    let task = TextTask::new(&text, tokenizer, Arc::new(train), valid, job.at(), &job.session.device)?;
+    let task = TextTask::new(&text, tokenizer, Arc::new(train), valid, job.course(), job.session)?;
     let about = format!(
         "model: {:.1} M parameters, a vocabulary of {} tokens, {}-dimensional sentence vectors; {} sentences ahead",
         task.params().num_trainable() as f64 / 1e6,

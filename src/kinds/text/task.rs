@@ -1,14 +1,15 @@
 //! CPC on text as a training task.
 
-use crate::data::Position;
+use crate::data::{Course, Position};
 use crate::error::{Problem, Result};
+use crate::group::Share;
 use crate::kinds::text::{CpcText, TextConfig, TextModel, TextModelConfig};
 use crate::nn::{ParamStore, Phase};
+use crate::observer::Session;
 use crate::ops::tokens::Sentences;
 use crate::seed::Stream;
 use crate::text::{TextBatch, TextLoader, Tokenizer, WindowSet, validation_batches};
 use crate::train::{Batch, Outcome, Task};
-use candle_core::Device;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub struct TextTask {
 }
 
 impl TextTask {
-    /// A new model on `device`, with training data starting at position `at`.
+    /// A new model on the device of the session, with training data along `course`.
     ///
     /// # Errors
     /// Only errors of the device.
@@ -33,13 +34,15 @@ impl TextTask {
         tokenizer: Tokenizer,
         train: Arc<WindowSet>,
         valid: Option<Arc<WindowSet>>,
-        at: Position,
-        device: &Device,
+        course: Course,
+        session: &Session,
     ) -> Result<Self> {
+        let device = &session.device;
         let store = ParamStore::new(config.seed, device);
         let model = CpcText::new(&config.encoder, &config.context, &config.heads, &store.builder())?;
+        let model = if config.objective.gather { model.gathering(&session.group) } else { model };
         let twin = CpcText::new(&config.encoder, &config.context, &config.heads, &store.frozen())?;
-        let loader = TextLoader::new(train, config.seed, at);
+        let loader = TextLoader::new(train, config.seed, course);
         Ok(TextTask { config: config.clone(), tokenizer, store, model, twin, loader, valid })
     }
 }
@@ -92,10 +95,12 @@ impl Task for TextTask {
         self.loader.position()
     }
 
-    fn validation(&self) -> Result<Box<dyn Iterator<Item = Result<TextBatch>>>> {
+    fn validation(&self, share: Share) -> Result<Box<dyn Iterator<Item = Result<TextBatch>>>> {
         Ok(match &self.valid {
             None => Box::new(std::iter::empty()),
-            Some(windows) => Box::new(validation_batches(windows.clone(), self.config.data.valid_sentences()).map(Ok)),
+            Some(windows) => {
+                Box::new(validation_batches(windows.clone(), self.config.data.valid_sentences(), share).map(Ok))
+            }
         })
     }
 
