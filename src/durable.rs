@@ -73,43 +73,128 @@ pub fn write_dir(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<
     Ok(())
 }
 
-/// A directory that this process alone writes to, until this is dropped.
+/// A file that is locked until this is dropped, however the process ends. The lock is on a directory, or on a part of the work in it.
 #[derive(Debug)]
 pub struct Lock {
-    path: PathBuf,
+    /// The path of the file, if it is removed with the lock.
+    path: Option<PathBuf>,
     // The lock ends when the file is closed.
     _file: File,
 }
 
-/// The name of the file that a lock is on.
+/// The name of the file that the lock on a directory is on.
 const LOCK: &str = ".lock";
 
-/// Locks an existing directory, however the process that holds the lock may end.
+/// Opens a file in `dir` and locks it with `try_lock`. `None` if the lock is held elsewhere.
+fn locked(
+    dir: &Path,
+    name: &str,
+    try_lock: impl Fn(&File) -> std::result::Result<(), fs::TryLockError>,
+) -> Result<Option<(PathBuf, File)>> {
+    let path = dir.join(name);
+    loop {
+        let file = File::options().create(true).append(true).open(&path).map_err(Error::io(&path, "create"))?;
+        match try_lock(&file) {
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            // Some network file systems have no locks.
+            Err(fs::TryLockError::Error(_)) => return Ok(Some((path, file))),
+            // Its last holder may have removed the file in the meantime.
+            Ok(()) if is_still(&file, &path) => return Ok(Some((path, file))),
+            Ok(()) => {}
+        }
+    }
+}
+
+/// Whether an open file is still the one at `path`.
+fn is_still(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let of = |m: fs::Metadata| (m.dev(), m.ino());
+        matches!((file.metadata().map(of), fs::metadata(path).map(of)), (Ok(a), Ok(b)) if a == b)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        path.exists()
+    }
+}
+
+fn held(what: String) -> Error {
+    Error::failed(what, "wait until it has finished, or choose another --out")
+}
+
+/// Locks an existing directory for this process alone.
 ///
 /// # Errors
-/// Another process holds the lock.
+/// Another process holds a lock on it.
 pub fn lock(dir: &Path) -> Result<Lock> {
-    let path = dir.join(LOCK);
-    let file = File::create(&path).map_err(Error::io(&path, "create"))?;
-    match file.try_lock() {
-        Err(fs::TryLockError::WouldBlock) => Err(Error::failed(
-            format!("{}: another process is writing to this directory", dir.display()),
-            "wait until it has finished, or choose another --out",
-        )),
-        // Some network file systems have no locks.
-        Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(Lock { path, _file: file }),
+    match locked(dir, LOCK, File::try_lock)? {
+        Some((path, file)) => Ok(Lock { path: Some(path), _file: file }),
+        None => Err(held(format!("{}: another process is writing to this directory", dir.display()))),
+    }
+}
+
+/// Locks an existing directory together with other processes that call this.
+///
+/// # Errors
+/// A process holds it alone.
+pub fn lock_shared(dir: &Path) -> Result<Lock> {
+    match locked(dir, LOCK, File::try_lock_shared)? {
+        Some((_, file)) => Ok(Lock { path: None, _file: file }),
+        None => Err(held(format!("{}: another process is writing to this directory", dir.display()))),
+    }
+}
+
+/// Locks a part of the work in a directory, such as `shard 3/64`, for this process alone.
+///
+/// # Errors
+/// Another process holds it.
+pub fn lock_part(dir: &Path, part: &str) -> Result<Lock> {
+    let name = format!("{LOCK}-{}", part.replace([' ', '/'], "-"));
+    match locked(dir, &name, File::try_lock)? {
+        Some((path, file)) => Ok(Lock { path: Some(path), _file: file }),
+        None => Err(held(format!("{}: another process is working on {part} there", dir.display()))),
+    }
+}
+
+/// Waits until no other process does the short work that this lock is for.
+///
+/// # Errors
+/// The file cannot be created.
+pub fn wait_for(dir: &Path, work: &str) -> Result<Lock> {
+    let wait = |file: &File| file.lock().map_err(fs::TryLockError::Error);
+    match locked(dir, &format!("{LOCK}-{work}"), wait)? {
+        Some((path, file)) => Ok(Lock { path: Some(path), _file: file }),
+        None => Err(held(format!("{}: another process is writing to this directory", dir.display()))),
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
-/// Whether a file of this name is the lock of its directory.
+/// Whether a file of this name is a lock of its directory.
 pub fn is_lock(name: &std::ffi::OsStr) -> bool {
-    name == LOCK
+    name.as_encoded_bytes().starts_with(LOCK.as_bytes())
+}
+
+/// Removes the locks that were left in a directory by processes that ended, except the one on the directory itself.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn remove_old_locks(dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(dir).map_err(Error::io(dir, "read"))?.flatten() {
+        let name = entry.file_name();
+        if is_lock(&name) && name != LOCK {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -136,6 +221,25 @@ mod tests {
         drop(held);
         drop(lock(dir.path()).unwrap());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn parts_of_the_work_in_a_directory_have_one_worker_each() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let shared = [lock_shared(dir).unwrap(), lock_shared(dir).unwrap()];
+        let part = lock_part(dir, "shard 0/2").unwrap();
+        let said = lock_part(dir, "shard 0/2").unwrap_err().to_string();
+        assert!(said.ends_with("another process is working on shard 0/2 there"), "{said}");
+        drop(lock_part(dir, "shard 1/2").unwrap());
+        assert!(lock(dir).is_err());
+        drop((shared, part));
+        let alone = lock(dir).unwrap();
+        assert!(lock_shared(dir).is_err());
+        drop(wait_for(dir, "begin").unwrap());
+        remove_old_locks(dir).unwrap();
+        drop(alone);
+        assert_eq!(fs::read_dir(dir).unwrap().count(), 0);
     }
 
     #[test]

@@ -52,6 +52,7 @@ const NORMALIZE: [(&str, &str); 3] = [
         cpc extract runs/demo call.wav other.flac --layer c,z --format safetensors --out features\n  \
         cpc extract runs/books sentences.txt --format parquet --out vectors\n  \
         cpc extract runs/digits mnist --layer conv,y --out features\n  \
+        cpc extract runs/ls LibriSpeech --out features --shard $SLURM_ARRAY_TASK_ID/64\n  \
         sox call.wav -t raw -r 16000 -e signed -b 16 -c 1 - | cpc extract runs/demo - --stream --json\n\n\
         Read the files with:\n  \
         numpy    numpy.load('features/speaker/utterance.npy')\n  \
@@ -95,6 +96,10 @@ pub(crate) struct Extract {
     /// The encoding of samples on standard input [default: s16]
     #[arg(long, value_enum)]
     encoding: Option<Encoding>,
+    /// Only shard I of N, from 0/N to (N-1)/N, such as one of a cluster's array of jobs. When all are done, the same command without --shard completes
+    /// the directory
+    #[arg(long, value_name = "I/N", conflicts_with = "stream")]
+    shard: Option<String>,
     /// Where to compute: auto, cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "auto")]
     device: String,
@@ -154,7 +159,8 @@ impl Extract {
         let options = Options::new()
             .with_some("normalize", self.normalize.as_ref())
             .with_some("on-bad-file", self.on_bad_file.as_ref())
-            .with_some("split", self.split.as_ref());
+            .with_some("split", self.split.as_ref())
+            .with_some("shard", self.shard.as_ref());
         self.columns.add(options)
     }
 }

@@ -2,22 +2,54 @@
 //!
 //! An utterance is finished when its files are in place and a line in a journal says which recording they were made of: its place and the
 //! SHA-256 of its bytes. A recording of the same name that is another one is therefore made again. `index.json` says that the directory is
-//! complete only when everything is; then the journal is removed. One process at a time writes to a directory.
+//! complete only when everything is; then the journal is removed. One process at a time writes to a directory, or several [shards](Share), each
+//! of which has its own journal: the run without a shard that comes after them finishes the directory.
 
-use super::index::{Index, Indexed, LayerInfo, Made, Source, must_be_empty};
+use super::index::{Index, Indexed, LayerInfo, Made, PARTS, Source, must_be_empty};
 use crate::durable::{self, Lock};
 use crate::error::{Error, Problem, Result};
+use crate::group::Share;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The folder for the parts of files that hold several utterances.
-const PARTS: &str = ".parts";
+/// The beginning of the name of a journal of finished utterances, which has a line of JSON for each.
+const JOURNAL: &str = ".finished";
 
-/// The journal of finished utterances: a line of JSON for each.
-const JOURNAL: &str = ".finished.jsonl";
+/// The work that is done by one shard after the other: beginning, before there is an index.
+const BEGINNING: &str = "begin";
+
+/// A directory of features to write, or a shard of what is to be in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Destination<'a> {
+    /// The directory.
+    pub dir: &'a Path,
+    /// The shard, if not all utterances are to be written.
+    pub shard: Option<Share>,
+}
+
+/// The whole directory.
+impl<'a> From<&'a Path> for Destination<'a> {
+    fn from(dir: &'a Path) -> Self {
+        Destination { dir, shard: None }
+    }
+}
+
+impl Destination<'_> {
+    /// Whether utterance `i` of the input is to be written.
+    pub fn has(&self, i: usize) -> bool {
+        self.shard.is_none_or(|shard| shard.has(i as u64))
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.dir.join(match self.shard {
+            None => format!("{JOURNAL}.jsonl"),
+            Some(Share { rank, ranks }) => format!("{JOURNAL}-{rank}-of-{ranks}.jsonl"),
+        })
+    }
+}
 
 /// A directory that features are being written to.
 #[derive(Debug)]
@@ -30,7 +62,9 @@ pub struct FeatureDirectory {
     complete: bool,
     left_out: Vec<String>,
     journal: Mutex<Option<File>>,
-    _lock: Lock,
+    journal_path: PathBuf,
+    is_shard: bool,
+    _locks: Vec<Lock>,
 }
 
 /// An utterance that is to be in the directory.
@@ -50,9 +84,11 @@ impl FeatureDirectory {
     /// Opens or creates a directory for features made with these settings.
     ///
     /// # Errors
-    /// The directory holds other features or other files; another process writes to it; the disk refuses.
-    pub fn begin(dir: &Path, made: &Made) -> Result<Self> {
+    /// The directory holds other features or other files; another process writes to it, or works on the same shard; the disk refuses.
+    pub fn begin(to: Destination, made: &Made) -> Result<Self> {
+        let dir = to.dir;
         fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
+        let beginning = durable::wait_for(dir, BEGINNING)?;
         let index = Index::read(dir)?;
         match &index {
             Some(index) if index.made.same(made) => {}
@@ -64,13 +100,24 @@ impl FeatureDirectory {
             }
             None => must_be_empty(dir)?,
         }
-        let lock = durable::lock(dir)?;
+        let locks = match to.shard {
+            None => vec![durable::lock(dir)?],
+            Some(shard) => vec![durable::lock_shared(dir)?, durable::lock_part(dir, &format!("shard {shard}"))?],
+        };
+        if index.is_none() && to.shard.is_some() {
+            // From here on, the other shards know what the directory is for.
+            let (made, left_out, utterances) = (made.clone(), Vec::new(), Vec::new());
+            Index { complete: false, made, left_out, utterances }.write(dir)?;
+        }
+        drop(beginning);
         let parts = made.layers.iter().map(|layer| match made.format.separate() {
             true => dir.join(&layer.path),
             false => dir.join(PARTS).join(&layer.path),
         });
         let mut finished = index.as_ref().map_or_else(Vec::new, |index| index.utterances.clone());
-        finished.extend(journal(&dir.join(JOURNAL))?);
+        for path in journals(dir)? {
+            finished.extend(journal(&path)?);
+        }
         Ok(FeatureDirectory {
             parts: parts.collect(),
             dir: dir.to_path_buf(),
@@ -79,7 +126,9 @@ impl FeatureDirectory {
             complete: index.as_ref().is_some_and(|index| index.complete),
             left_out: index.map_or_else(Vec::new, |index| index.left_out),
             journal: Mutex::new(None),
-            _lock: lock,
+            journal_path: to.journal(),
+            is_shard: to.shard.is_some(),
+            _locks: locks,
         })
     }
 
@@ -119,9 +168,9 @@ impl FeatureDirectory {
                     continue;
                 }
                 let other = &self.finished[at];
-                // Without a source it is not known of what it was made, so it is made again. Otherwise it may be the same recording in
-                // another place.
-                if let Some(source) = &other.source {
+                // Without a source it is not known of what it was made, so it is made again, as is a recording whose length has changed.
+                // Otherwise it may be the same recording in another place.
+                if let Some(source) = other.source.as_ref().filter(|source| source.recording != wanted.recording) {
                     let (start, samples) = wanted.section;
                     let here = Source { recording: String::new(), sha256: digest(i)?, start, samples };
                     if !source.same(&here) {
@@ -171,9 +220,13 @@ impl FeatureDirectory {
     /// # Errors
     /// The disk refuses.
     pub fn open(&self, before: &[Option<Indexed>]) -> Result<()> {
-        let path = self.dir.join(JOURNAL);
-        let journal = File::options().create(true).append(true).open(&path).map_err(Error::io(&path, "write"))?;
+        let path = &self.journal_path;
+        let journal = File::options().create(true).append(true).open(path).map_err(Error::io(path, "write"))?;
         *self.journal.lock() = Some(journal);
+        if self.is_shard && !self.complete {
+            return Ok(());
+        }
+        let _beginning = self.is_shard.then(|| durable::wait_for(&self.dir, BEGINNING)).transpose()?;
         let utterances = self.finished.iter().chain(before.iter().flatten()).cloned().collect();
         self.index(false, utterances, self.left_out.clone()).write(&self.dir)
     }
@@ -198,22 +251,26 @@ impl FeatureDirectory {
     /// # Errors
     /// The disk refuses.
     pub fn done(&self, utterance: &Indexed) -> Result<()> {
-        let path = self.dir.join(JOURNAL);
+        let path = &self.journal_path;
         let mut line = serde_json::to_vec(utterance)
             .map_err(|e| Error::failed(format!("{}: {e}", path.display()), "report this as a bug in cpc"))?;
         line.push(b'\n');
         match &mut *self.journal.lock() {
-            Some(journal) => journal.write_all(&line).map_err(Error::io(&path, "write")),
+            Some(journal) => journal.write_all(&line).map_err(Error::io(path, "write")),
             None => Ok(()),
         }
     }
 
     /// Joins the parts if the format is a single file, and writes the index: the utterances of other inputs, then `utterances`. A line of
-    /// `left_out` is `place: what`, with the place as [`Source::recording`]; lines of before about other places are kept.
+    /// `left_out` is `place: what`, with the place as [`Source::recording`]; lines of before about other places are kept. A shard writes nothing
+    /// here: its utterances are in its journal, and the index that is returned is only of them.
     ///
     /// # Errors
     /// The disk refuses.
     pub fn end(self, utterances: Vec<Indexed>, left_out: Vec<String>) -> Result<Index> {
+        if self.is_shard {
+            return Ok(self.index(false, utterances, left_out));
+        }
         let place = |line: &'_ String| line.split_once(": ").map_or(line.clone(), |(place, _)| place.to_string());
         let recordings = utterances.iter().filter_map(|u| Some(u.source.as_ref()?.recording.clone()));
         let now: HashSet<String> = recordings.chain(left_out.iter().map(place)).collect();
@@ -234,16 +291,28 @@ impl FeatureDirectory {
         if parts.exists() {
             fs::remove_dir_all(&parts).map_err(Error::io(&parts, "remove"))?;
         }
-        let journal = self.dir.join(JOURNAL);
-        match fs::remove_file(&journal) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&journal, "remove")(e)),
-            _ => Ok(index),
+        for journal in journals(&self.dir)? {
+            fs::remove_file(&journal).map_err(Error::io(&journal, "remove"))?;
         }
+        durable::remove_old_locks(&self.dir)?;
+        Ok(index)
     }
 
     fn index(&self, complete: bool, utterances: Vec<Indexed>, left_out: Vec<String>) -> Index {
         Index { complete, made: self.made.clone(), left_out, utterances }
     }
+}
+
+/// The journals of a directory, of all shards.
+fn journals(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).map_err(Error::io(dir, "read"))?;
+    let mut paths: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(JOURNAL))
+        .map(|entry| entry.path())
+        .collect();
+    paths.sort();
+    Ok(paths)
 }
 
 /// The lines of a journal. The last may be cut off.

@@ -10,6 +10,9 @@ use std::path::Path;
 /// The file name of the index in a feature directory.
 pub const FILE_NAME: &str = "index.json";
 
+/// The folder in a feature directory for the parts of files that are not complete yet.
+pub(super) const PARTS: &str = ".parts";
+
 /// Normalization of the features of each utterance, over its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -131,7 +134,8 @@ pub(super) fn must_be_empty(dir: &Path) -> Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(Error::io(dir, "read")(e)),
     };
-    match entries.flatten().all(|entry| durable::is_lock(&entry.file_name())) {
+    let unfinished = |name: std::ffi::OsString| durable::is_lock(&name) || name == PARTS;
+    match entries.flatten().all(|entry| unfinished(entry.file_name())) {
         true => Ok(()),
         false => Err(Error::usage(
             format!("{} is not empty, and contains no features", dir.display()),

@@ -3,6 +3,7 @@
 //! A directory of features has an [`Index`] of what made it and what is in it. A [`FeatureDirectory`] is one that is being written, [`UtteranceFiles`] writes one utterance, a [`FeatureSet`]
 //! reads a directory. A [`FeatureFormat`] is a way to store features.
 
+mod chunks;
 mod directory;
 pub mod format;
 mod frames;
@@ -12,7 +13,8 @@ mod set;
 mod whole;
 mod writing;
 
-pub use directory::{FeatureDirectory, Wanted};
+pub use chunks::{Chunk, Chunks};
+pub use directory::{Destination, FeatureDirectory, Wanted};
 pub use format::{FORMATS, FeatureFormat, Format, RowWriter};
 pub use frames::{Frames, Timing};
 pub use index::{Index, Indexed, LayerInfo, Made, Normalize, Source};

@@ -6,6 +6,7 @@
 use super::described::Described;
 use crate::error::{Error, Result};
 use crate::features::{Format, Frames, Timing};
+use crate::group::Share;
 use crate::observer::Session;
 use crate::options::Options;
 use crate::report::model_card::Details;
@@ -166,6 +167,17 @@ pub struct Extracted {
     pub described: Described,
     /// The names of the layers that were written.
     pub layers: Vec<String>,
+}
+
+impl Extracted {
+    /// The same, where it was only a shard: with what remains to be done.
+    pub fn of_shard(mut self, shard: Share) -> Self {
+        self.described.text = format!(
+            "shard {shard}: {}when all shards are done, run the same command without --shard to complete the directory\n",
+            self.described.text
+        );
+        self
+    }
 }
 
 /// A model that extracts features from a signal that arrives in pieces.

@@ -17,4 +17,6 @@ mod pretrain;
 mod probe;
 mod recordings;
 mod remote;
+mod shards;
 mod text;
+mod together;

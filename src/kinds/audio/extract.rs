@@ -8,8 +8,8 @@ use super::AudioExtractor;
 use crate::config::OnBadFile;
 use crate::error::{Error, Problem, Result};
 use crate::features::{
-    FeatureDirectory, Format, Index, Indexed, LayerInfo, Made, Normalize, Source, UtteranceFiles, Wanted, file_names,
-    file_size,
+    Destination, FeatureDirectory, Format, Index, Indexed, LayerInfo, Made, Normalize, Source, UtteranceFiles, Wanted,
+    file_names, file_size,
 };
 use crate::kinds::audio::AudioModel;
 use crate::recordings::{Corpus, Pieces, Place, Utterance, digest};
@@ -39,7 +39,7 @@ struct Job<'a> {
     recording: String,
 }
 
-/// Extracts the features of corpora to `dir`.
+/// Extracts the features of corpora to a directory, or a shard of them: utterances are dealt out by their place in the corpora.
 ///
 /// `progress` is called from several threads with the seconds of audio that are done. `stop` ends the work after the current pieces.
 ///
@@ -51,7 +51,7 @@ pub fn extract(
     made: &Made,
     corpora: &[Corpus],
     on_bad_file: OnBadFile,
-    dir: &Path,
+    to: Destination,
     progress: &(dyn Fn(f64) + Sync),
     stop: &AtomicBool,
 ) -> Result<Index> {
@@ -60,20 +60,21 @@ pub fn extract(
     if !problems.is_empty() && (on_bad_file == OnBadFile::Fail || jobs.is_empty()) {
         return Err(Error::BadFiles(problems));
     }
-    let mut directory = FeatureDirectory::begin(dir, made)?;
+    let mut directory = FeatureDirectory::begin(to, made)?;
     let digests = Digests::default();
     let wanted: Vec<Wanted> = jobs.iter().map(Job::wanted).collect();
     let before = directory.claim(&wanted, &mut |i| digests.of(&jobs[i].utterance.place))?;
     let work = Work { extractor, made, directory: &directory, digests: &digests, progress, stop };
-    if directory.has_all(&before) && work.all_same(&jobs, &before)? {
+    let mine: Vec<usize> = (0..jobs.len()).filter(|&i| to.has(i)).collect();
+    if directory.has_all(&before) && work.all_same(&jobs, &mine, &before)? {
         // The one file of all utterances is there, and nothing has changed.
-        if let Some(index) = Index::read(dir)? {
+        if let Some(index) = Index::read(to.dir)? {
             return Ok(index);
         }
     }
     directory.open(&before)?;
     let threads = rayon::current_num_threads();
-    let total: u64 = jobs.iter().map(|j| j.utterance.samples).sum();
+    let total: u64 = mine.iter().map(|&i| jobs[i].utterance.samples).sum();
     let rate = u64::from(extractor.config().sample_rate);
     let long = |job: &Job| job.utterance.samples > (30 * rate).max(total / (4 * threads as u64));
     let failed = Mutex::new(Vec::new());
@@ -86,14 +87,14 @@ pub fn extract(
         }
         Ok(())
     };
-    let (long, short): (Vec<usize>, Vec<usize>) = (0..jobs.len()).partition(|&i| long(&jobs[i]));
+    let (long, short): (Vec<usize>, Vec<usize>) = mine.iter().partition(|&&i| long(&jobs[i]));
     long.into_iter().try_for_each(|i| each(i, threads == 1))?;
     short.par_iter().with_max_len(1).try_for_each(|&i| each(i, true))?;
     let mut failed = failed.into_inner();
     failed.sort_by_key(|(i, _)| *i);
     problems.extend(failed.into_iter().flat_map(|(_, bad)| bad));
     let done: Vec<Indexed> = finished.into_inner().into_iter().flatten().collect();
-    if done.is_empty() {
+    if done.is_empty() && !mine.is_empty() {
         return Err(Error::BadFiles(problems));
     }
     let place = |at: &str| std::path::absolute(at).map_or(at.to_string(), |path| path.display().to_string());
@@ -112,7 +113,7 @@ pub fn extract_samples(
     dir: &Path,
     mut next: impl FnMut() -> Result<Vec<f32>> + Send,
 ) -> Result<Index> {
-    let mut directory = FeatureDirectory::begin(dir, made)?;
+    let mut directory = FeatureDirectory::begin(dir.into(), made)?;
     let file = format!("{id}.npy");
     directory.claim(&[Wanted { id, file: &file, recording: PIPE, section: (0, 0) }], &mut |_| Ok(String::new()))?;
     directory.open(&[])?;
@@ -230,16 +231,17 @@ impl Work<'_> {
         Indexed { source: Some(source), ..indexed(job.utterance, job.speaker, job.frames, rate, job.file.clone()) }
     }
 
-    /// Whether all utterances were made of the same recordings before.
-    fn all_same(&self, jobs: &[Job], before: &[Option<Indexed>]) -> Result<bool> {
-        let same = |(job, before): (&Job, &Option<Indexed>)| -> Result<bool> {
+    /// Whether some utterances were made of the same recordings before.
+    fn all_same(&self, jobs: &[Job], some: &[usize], before: &[Option<Indexed>]) -> Result<bool> {
+        let same = |&i: &usize| -> Result<bool> {
+            let (job, before) = (&jobs[i], &before[i]);
             self.go_on()?;
             let source = self.source(job)?;
             Ok(before
                 .as_ref()
                 .is_some_and(|b| b.id == job.utterance.id && b.source.as_ref().is_some_and(|s| s.same(&source))))
         };
-        let all: Vec<bool> = jobs.par_iter().zip(before).map(same).collect::<Result<_>>()?;
+        let all: Vec<bool> = some.par_iter().map(same).collect::<Result<_>>()?;
         Ok(all.into_iter().all(|same| same))
     }
 

@@ -12,7 +12,8 @@ use super::{
 use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
 use crate::error::{Error, Result};
-use crate::features::{Format, Frames, Index, Normalize, Timing};
+use crate::features::{Destination, Format, Frames, Index, Normalize, Timing};
+use crate::group::Share;
 use crate::kinds::{
     Convert, Described, ExtractRequest, Extracted, Live, LiveStream, Model, Options, Source, each_once,
 };
@@ -74,21 +75,27 @@ impl Model for AudioModel {
     }
 
     fn extract_options(&self) -> &'static [&'static str] {
-        &["layer", "format", "normalize", "on-bad-file", "column", "rate", "encoding"]
+        &["layer", "format", "normalize", "on-bad-file", "column", "rate", "encoding", "shard"]
     }
 
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
         let began = Instant::now();
         let extractor = AudioExtractor::open(self, &layers(&request.layers)?, &session.device)?;
         let made = made(self, &extractor, request.format, normalize(&request.options)?)?;
+        let shard: Option<Share> = request.options.get("shard")?;
         let mut input = request.source()?;
         let index = match &mut *input {
+            Source::Samples(_) if shard.is_some() => {
+                return Err(Error::usage("--shard: standard input is one recording", "leave it out"));
+            }
             Source::Samples(next) => extract_samples(&extractor, &made, "stdin", &request.out, next)?,
             Source::Paths(paths) => {
                 let corpora = corpora(paths, extractor.config().sample_rate, request, session)?;
                 let of: f64 = corpora.iter().map(Corpus::seconds).sum();
                 let count: usize = corpora.iter().map(|c| c.utterances.len()).sum();
                 session.observer.note(&format!("{count} utterances, {:.2} hours", of / 3600.0));
+                let to = Destination { dir: &request.out, shard };
+                let of = of / shard.map_or(1.0, |shard| shard.ranks as f64);
                 let done = Mutex::new(0.0);
                 let progress = |seconds: f64| {
                     if let Ok(mut done) = done.lock() {
@@ -98,13 +105,14 @@ impl Model for AudioModel {
                 };
                 let bad = on_bad_file(&request.options)?;
                 let watch = session.watch();
-                let index = extract(&extractor, &made, &corpora, bad, &request.out, &progress, &session.stop);
+                let index = extract(&extractor, &made, &corpora, bad, to, &progress, &session.stop);
                 drop(watch);
                 session.observer.done();
                 index?
             }
         };
-        extracted(&index, &request.out, began.elapsed(), session)
+        let described = extracted(&index, &request.out, began.elapsed(), session)?;
+        Ok(if let Some(shard) = shard { described.of_shard(shard) } else { described })
     }
 
     fn untrained(&self, seed: u64) -> Result<Option<Box<dyn Model>>> {

@@ -1,6 +1,7 @@
 //! Features of images from a trained model, one row per image.
 
 use crate::error::Result;
+use crate::features::Chunk;
 use crate::image::ImageSet;
 use crate::kinds::dim::{Dim, DimModel};
 use crate::nn::{ParamStore, Phase, Views};
@@ -84,22 +85,28 @@ impl ImageExtractor {
         Ok(ImageExtractor { model, device: store.device().clone() })
     }
 
-    /// Extracts the features of every image. `each` is called with rows as they are computed, row-major, and with their dimension.
+    /// Extracts the features of every image, in chunks that `get` may take from elsewhere instead of computing them. `each` is called with the
+    /// rows of a chunk, row-major.
     ///
     /// # Errors
-    /// The images do not have the size that the model expects; the errors of `each`.
+    /// The images do not have the size that the model expects; the errors of `get` and `each`.
     pub fn extract(
         &self,
         set: &ImageSet,
         layer: ImageLayer,
+        get: impl Fn(u64, &dyn Fn() -> Result<Chunk>) -> Result<Option<Chunk>>,
         mut each: impl FnMut(&[f32], usize) -> Result<()>,
     ) -> Result<()> {
         let all: Vec<usize> = (0..set.len()).collect();
-        for some in all.chunks(AT_ONCE) {
-            let views = self.model.views(&set.tensor(some, &self.device)?, Phase::Eval)?;
-            let rows = layer.of(views).to_dtype(DType::F32)?;
-            let dim = rows.dim(1)?;
-            each(&rows.flatten_all()?.to_vec1::<f32>()?, dim)?;
+        for (i, some) in all.chunks(AT_ONCE).enumerate() {
+            let compute = || {
+                let views = self.model.views(&set.tensor(some, &self.device)?, Phase::Eval)?;
+                let rows = layer.of(views).to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+                Ok(Chunk { rows, counts: [0; 2] })
+            };
+            if let Some(Chunk { rows, .. }) = get(i as u64, &compute)? {
+                each(&rows, rows.len() / some.len())?;
+            }
         }
         Ok(())
     }
@@ -123,7 +130,8 @@ impl ImageExtractor {
     /// Those of [`ImageExtractor::extract`].
     pub fn rows(&self, set: &ImageSet, layer: ImageLayer) -> Result<(Vec<f32>, usize)> {
         let (mut all, mut width) = (Vec::new(), 0);
-        self.extract(set, layer, |rows, dim| {
+        let here = |_: u64, compute: &dyn Fn() -> Result<Chunk>| compute().map(Some);
+        self.extract(set, layer, here, |rows, dim| {
             all.extend_from_slice(rows);
             width = dim;
             Ok(())

@@ -4,8 +4,8 @@ use super::card::ImageCard;
 use super::{DimModel, DimModelConfig, ImageExtractor, ImageLayer};
 use crate::config::ImageSize;
 use crate::error::{Error, Result};
-use crate::features::{Format, RowWriter};
-use crate::features::{inputs, replaceable};
+use crate::features::{Chunk, Chunks, Format, RowWriter, inputs, replaceable};
+use crate::group::Share;
 use crate::image::{self, ImageSet};
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Source, each_once, word};
 use crate::observer::Session;
@@ -95,7 +95,7 @@ impl Model for DimModel {
     }
 
     fn extract_options(&self) -> &'static [&'static str] {
-        &["layer", "format"]
+        &["layer", "format", "shard"]
     }
 
     /// `train-y.npy` and so on, with one row per image in the order of the data, and the labels next to them.
@@ -116,6 +116,9 @@ impl Model for DimModel {
         let (sha256, given) = (self.sha256()?, inputs([input]));
         replaceable(out, &sha256, &given)?;
         std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
+        let shard: Option<Share> = request.options.get("shard")?;
+        let key = || Ok(format!("{sha256}{}{}", images.train.sha256(), images.test.sha256()));
+        let chunks = Chunks::begin(out, shard, key)?;
         let (mut files, mut count) = (Vec::new(), 0);
         for (set, part) in [(&images.train, "train"), (&images.test, "test")] {
             if set.is_empty() {
@@ -124,20 +127,30 @@ impl Model for DimModel {
             count += set.len();
             for &layer in &layers {
                 let file = format!("{part}-{layer}.{}", request.format);
-                let dim = write(&extractor, set, layer, &out.join(&file), request.format)?;
+                let dim = write(&extractor, set, layer, &out.join(&file), request.format, &chunks)?;
                 files.push(json!({"file": file, "images": set.len(), "layer": layer.to_string(), "dim": dim}));
+            }
+            if chunks.is_shard() {
+                continue;
             }
             let file = format!("{part}-labels.txt");
             let names = set.labels.iter().map(|&l| images.classes[l as usize].as_str()).collect::<Vec<_>>();
             durable::write(&out.join(&file), format!("{}\n", names.join("\n")).as_bytes())?;
             files.push(json!({"file": file, "images": set.len()}));
         }
+        let names: Vec<String> = layers.iter().map(ToString::to_string).collect();
+        if let Some(shard) = shard {
+            chunks.end()?;
+            let text = format!("{count} images in all; {:.1} s\n", began.elapsed().as_secs_f64());
+            let described = Described::new(&json!({"out": out, "shard": shard.to_string(), "images": count}), text)?;
+            return Ok(Extracted { described, layers: names }.of_shard(shard));
+        }
         let index = json!({
             "complete": true, "model": self.reference, "model_sha256": sha256, "input": place.name, "inputs": given, "files": files,
         });
         durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
+        chunks.end()?;
         let took = began.elapsed().as_secs_f64();
-        let names: Vec<String> = layers.iter().map(ToString::to_string).collect();
         let text = format!(
             "{count} images; layers: {}; {took:.1} s, {:.0} images per second\nfeatures: {}\n",
             names.join(", "),
@@ -157,11 +170,24 @@ impl Model for DimModel {
     }
 }
 
-/// Writes the features of a set atomically, and returns their dimension.
-fn write(extractor: &ImageExtractor, set: &ImageSet, layer: ImageLayer, path: &Path, format: Format) -> Result<usize> {
+/// Writes the features of a set atomically, and returns their dimension; in a shard, only computes its chunks.
+fn write(
+    extractor: &ImageExtractor,
+    set: &ImageSet,
+    layer: ImageLayer,
+    path: &Path,
+    format: Format,
+    chunks: &Chunks,
+) -> Result<usize> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let get = |i: u64, compute: &dyn Fn() -> Result<Chunk>| chunks.get(&name, i, compute);
+    if chunks.is_shard() {
+        extractor.extract(set, layer, get, |_, _| Ok(()))?;
+        return Ok(0);
+    }
     let unfinished = durable::unfinished(path)?;
     let (mut out, mut width): (Option<Box<dyn RowWriter>>, usize) = (None, 0);
-    extractor.extract(set, layer, |rows, dim| {
+    extractor.extract(set, layer, get, |rows, dim| {
         width = dim;
         let out = match &mut out {
             Some(out) => out,

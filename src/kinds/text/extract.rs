@@ -5,7 +5,7 @@
 
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::features::Format;
+use crate::features::{Chunk, Chunks, Format, RowWriter};
 use crate::kinds::text::{CpcText, TextModel};
 use crate::nn::ParamStore;
 use crate::ops::tokens::Sentences;
@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
+use tempfile::TempPath;
 
 /// Number of sentences encoded at once.
 const AT_ONCE: usize = 4096;
@@ -126,27 +127,38 @@ impl SentenceExtractor {
 
     /// Writes the vectors of a text's sentences to `path` atomically: a `.npy` file (N, D), or a `.parquet` file with the columns
     /// `sentence` and `vector`. Then writes to `lines` where the sentence of each row begins: a table of N lines below a line of names, with a
-    /// file, a tab, and a line of it from 1, or a row of a parquet file from 0. `progress` is called with the number of sentences done.
+    /// file, a tab, and a line of it from 1, or a row of a parquet file from 0. `progress` is called with the number of sentences done. In a
+    /// shard, only its `chunks` are computed, and nothing is counted that is not in them.
     ///
     /// # Errors
     /// The text cannot be read, it contains no sentences, or a file cannot be written.
     pub fn write(
         &self,
         source: &Source,
-        path: &Path,
-        lines: &Path,
+        [path, lines]: [&Path; 2],
         format: Format,
+        chunks: (&Chunks, &str),
         progress: &dyn Fn(u64),
     ) -> Result<Written> {
-        let [unfinished, unfinished_lines] = [durable::unfinished(path)?, durable::unfinished(lines)?];
-        let mut out = format.rows(&unfinished, self.dim, true)?;
-        let mut places = Places::create(source, &unfinished_lines).map_err(Error::io(lines, "write"))?;
-        let (mut waiting, mut done, mut written) = (Vec::with_capacity(AT_ONCE), 0u64, Written::default());
-        let mut flush = |waiting: &mut Vec<String>| -> Result<()> {
-            let encoded = self.encoded(waiting)?;
-            out.write(waiting, &encoded.vectors)?;
-            written.cut += encoded.cut;
-            written.unknown += encoded.unknown;
+        let (chunks, file) = chunks;
+        let mut files = match chunks.is_shard() {
+            true => None,
+            false => Some(Files::create(source, [path, lines], format, self.dim)?),
+        };
+        let (mut waiting, mut number, mut done) = (Vec::with_capacity(AT_ONCE), 0u64, 0u64);
+        let mut written = Written::default();
+        let mut flush = |waiting: &mut Vec<String>, files: &mut Option<Files>| -> Result<()> {
+            let compute = || {
+                let Encoded { vectors, cut, unknown } = self.encoded(waiting)?;
+                Ok(Chunk { rows: vectors, counts: [cut, unknown] })
+            };
+            let chunk = chunks.get(file, number, compute)?;
+            if let (Some(Chunk { rows, counts: [cut, unknown] }), Some(files)) = (chunk, files) {
+                files.out.write(waiting, &rows)?;
+                written.cut += cut;
+                written.unknown += unknown;
+            }
+            number += 1;
             done += waiting.len() as u64;
             progress(done);
             waiting.clear();
@@ -154,23 +166,48 @@ impl SentenceExtractor {
         };
         let counts = source.read(&mut |piece| {
             if let Piece::Sentence(sentence, place) = piece {
-                places.add(place).map_err(Error::io(lines, "write"))?;
+                if let Some(files) = &mut files {
+                    files.places.add(place).map_err(Error::io(lines, "write"))?;
+                }
                 waiting.push(sentence.to_string());
                 if waiting.len() == AT_ONCE {
-                    return flush(&mut waiting);
+                    return flush(&mut waiting, &mut files);
                 }
             }
             Ok(())
         })?;
-        flush(&mut waiting)?;
+        flush(&mut waiting, &mut files)?;
         if counts.sentences == 0 {
             return Err(Error::bad_file(source.files().first().map_or(Path::new(""), |p| p), "contains no sentences"));
         }
-        out.finish()?;
-        places.finish().map_err(Error::io(lines, "write"))?;
-        durable::keep(unfinished_lines, lines)?;
-        durable::keep(unfinished, path)?;
+        if let Some(files) = files {
+            files.finish([path, lines])?;
+        }
         Ok(Written { counts, ..written })
+    }
+}
+
+/// The files of the vectors of a text, while they are written.
+struct Files {
+    unfinished: [TempPath; 2],
+    out: Box<dyn RowWriter>,
+    places: Places,
+}
+
+impl Files {
+    fn create(source: &Source, [path, lines]: [&Path; 2], format: Format, dim: usize) -> Result<Self> {
+        let unfinished = [durable::unfinished(path)?, durable::unfinished(lines)?];
+        let out = format.rows(&unfinished[0], dim, true)?;
+        let places = Places::create(source, &unfinished[1]).map_err(Error::io(lines, "write"))?;
+        Ok(Files { unfinished, out, places })
+    }
+
+    fn finish(self, [path, lines]: [&Path; 2]) -> Result<()> {
+        self.out.finish()?;
+        self.places.finish().map_err(Error::io(lines, "write"))?;
+        let [unfinished, unfinished_lines] = self.unfinished;
+        durable::keep(unfinished_lines, lines)?;
+        durable::keep(unfinished, path)
     }
 }
 

@@ -3,9 +3,11 @@
 use super::card::TextCard;
 use super::{SentenceExtractor, TextModel, TextModelConfig, Written};
 use crate::config::OnBadFile;
+use crate::digest::hex;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::features::{file_names, inputs, replaceable};
+use crate::features::{Chunks, file_names, inputs, replaceable};
+use crate::group::Share;
 use crate::hub::{self, Here};
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Options, Source};
 use crate::observer::{Progress, Session};
@@ -70,7 +72,7 @@ impl Model for TextModel {
     }
 
     fn extract_options(&self) -> &'static [&'static str] {
-        &["layer", "format", "split", "on-bad-file", "column"]
+        &["layer", "format", "split", "on-bad-file", "column", "shard"]
     }
 
     /// Each input becomes a file of vectors, one row per sentence.
@@ -88,16 +90,25 @@ impl Model for TextModel {
         replaceable(out, &sha256, &given)?;
         let made = !out.exists();
         std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
-        let written = write(&extractor, paths, request, session);
+        let shard: Option<Share> = request.options.get("shard")?;
+        let written = write(&extractor, paths, request, (&sha256, shard), session);
         if written.is_err() && made {
             // Removes the directory if it is empty.
             let _ = std::fs::remove_dir(out);
         }
-        let (files, sentences, remarks) = written?;
+        let (files, sentences, remarks, chunks) = written?;
+        if let Some(shard) = shard {
+            chunks.end()?;
+            let text = format!("{sentences} sentences in all; {:.1} s\n", began.elapsed().as_secs_f64());
+            let result = json!({ "out": out, "shard": shard.to_string(), "sentences": sentences });
+            let described = Described::new(&result, text)?;
+            return Ok(Extracted { described, layers: vec!["z".into()] }.of_shard(shard));
+        }
         let index = json!({
             "complete": true, "model": self.reference, "model_sha256": sha256, "dim": extractor.dim(), "inputs": given, "files": files,
         });
         durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
+        chunks.end()?;
         let took = began.elapsed().as_secs_f64();
         let text = format!(
             "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences per second\n{remarks}vectors: {}\n",
@@ -148,13 +159,15 @@ fn remarks(written: &Written, lines: &str, max_tokens: usize) -> String {
     text
 }
 
-/// Writes the vectors of every input. Returns the entries of the index for the files, the total number of sentences, and what is to be said.
+/// Writes the vectors of every input, or a shard of them. Returns the entries of the index for the files, the total number of sentences, what is
+/// to be said, and the chunks to remove at the end.
 fn write(
     extractor: &SentenceExtractor,
     paths: &[PathBuf],
     request: &ExtractRequest,
+    (model_sha256, shard): (&str, Option<Share>),
     session: &Session,
-) -> Result<(Vec<Value>, u64, String)> {
+) -> Result<(Vec<Value>, u64, String, Chunks)> {
     let options = &request.options;
     let split = options.get("split")?.unwrap_or(Split::Lines);
     let bad = options.get("on-bad-file")?.unwrap_or(OnBadFile::Fail);
@@ -162,8 +175,13 @@ fn write(
     let mut files: Vec<Value> = Vec::new();
     let (mut sentences, mut said) = (0, String::new());
     let places = paths.iter().map(|input| hub::data(input, session)).collect::<Result<Vec<_>>>()?;
-    for ((input, place), name) in paths.iter().zip(&places).zip(names(&places)) {
-        let source = text::Source::open(&place.path, split, &column, bad)?;
+    let open = |place: &Here| text::Source::open(&place.path, split, &column, bad);
+    let sources = places.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let chunks = Chunks::begin(&request.out, shard, || {
+        let digests = sources.iter().map(|source| source.digest().map(|digest| hex(&digest)));
+        Ok(format!("{model_sha256}{}", digests.collect::<Result<String>>()?))
+    })?;
+    for (((input, place), source), name) in paths.iter().zip(&places).zip(&sources).zip(names(&places)) {
         let file = format!("{name}.{}", request.format);
         let what = input.display().to_string();
         let progress = |n: u64| {
@@ -173,7 +191,7 @@ fn write(
         let [to, lines_to] = [&file, &lines].map(|name| request.out.join(name));
         let folder = to.parent().unwrap_or(&request.out);
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
-        let written = extractor.write(&source, &to, &lines_to, request.format, &progress);
+        let written = extractor.write(source, [&to, &lines_to], request.format, (&chunks, &file), &progress);
         session.observer.done();
         let written = written?;
         said += &remarks(&written, &lines, extractor.max_tokens());
@@ -187,7 +205,7 @@ fn write(
             "blank_lines": counts.blank + counts.ends, "joined_lines": counts.joined, "cut": cut, "unknown": unknown,
         }));
     }
-    Ok((files, sentences, said))
+    Ok((files, sentences, said, chunks))
 }
 
 /// The name of each input's files, a different one for each: that of the input, or its path if two are named alike.
