@@ -36,6 +36,8 @@ use toml::Value;
         The run directory gets config.toml (enough to repeat the run), metrics.jsonl and TensorBoard events, checkpoints/, and model/, \
         the model with the best validation loss. Ctrl-C writes a checkpoint. --resume continues from it and ends with the same weights as a \
         run that was never stopped. The command line may be repeated unchanged, as a cluster does when it requeues a job.\n\n\
+        mpirun -n N cpc pretrain ..., or srun, trains with N processes, if cpc was built with the feature mpi: they share the batches of each update \
+        (train.accumulate), and end with the same weights as one process. docs/scale.md has the details.\n\n\
         Each value comes from the first of these that sets it: a flag, --set, --config, --preset, the default (preset small). A corpus may \
         contain a cpc.toml. It is used if neither --config nor --preset is given.",
     after_help = "Examples:\n  cpc pretrain data/demo --preset demo --out runs/demo\n  \
@@ -46,7 +48,8 @@ use toml::Value;
         cpc pretrain toy:25-gaussians --preset mine-gan --out runs/grid\n  \
         cpc pretrain calls.jsonl --out runs/calls --set train.lr=1e-4 --set data.sampler=uniform\n  \
         cpc pretrain calls.jsonl --listen windows --set 'data.augment=[\"pitch\", \"noise:10\"]'\n  \
-        cpc pretrain --resume --out runs/calls"
+        cpc pretrain --resume --out runs/calls\n  \
+        mpirun -n 4 cpc pretrain LibriSpeech --out runs/ls"
 )]
 pub(crate) struct Pretrain {
     /// The corpus: a directory, a manifest, parquet files, hf://datasets/owner/name, text, or images (not needed with --resume)

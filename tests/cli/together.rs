@@ -161,6 +161,24 @@ fn an_update_has_a_batch_for_each_process_unless_something_else_is_asked_for() {
 }
 
 #[cfg(feature = "mpi")]
+#[test]
+fn negatives_come_from_all_processes_if_they_are_gathered() {
+    let place = Place::new();
+    let run = "pretrain corpus --config tiny.toml --steps 12 --set objective.negatives_from=other-sequences";
+    together(&place, 2, &format!("{run} --out apart"));
+    together(&place, 2, &format!("{run} --set objective.gather=true --out gathered"));
+    together(&place, 2, &format!("{run} --set objective.gather=true --out again"));
+    same(&place, "gathered", "again", 12);
+    let weights = |run: &str| place.bytes(&format!("{run}/checkpoints/step-12/model.safetensors"));
+    assert!(weights("apart") != weights("gathered"));
+    // An update in one process has one batch to draw from.
+    place.fails("pretrain --resume --steps 24 --out gathered", 2, &["objective.gather", "start 2 processes"]);
+    let all =
+        "pretrain corpus --config tiny.toml --set objective.gather=true --set objective.num_negatives=0 --out none";
+    place.fails(all, 2, &["objective.gather"]);
+}
+
+#[cfg(feature = "mpi")]
 const LONG: &str =
     "pretrain corpus --config tiny.toml --steps 4000 --set train.checkpoint_every=20 --set train.keep_last=99";
 
