@@ -74,7 +74,7 @@ pub fn join(launched: Option<&Launched>, lost: impl Fn(Error) + Send + 'static) 
     let Some(launched) = launched else { return Ok(Group::alone()) };
     #[cfg(feature = "mpi")]
     if launched.by != "torchrun" {
-        return super::mpi::Mpi::start(launched, lost).map(Group::over);
+        return super::mpi::Mpi::start(launched.by, launched.size, lost).map(Group::over);
     }
     drop(lost);
     let Launched { by, size, .. } = launched;

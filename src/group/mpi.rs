@@ -1,7 +1,6 @@
 //! A group over MPI: `mpirun` or `srun` starts its processes, and MPI's collective operations carry its messages.
 
 use super::Transport;
-use super::launch::Launched;
 use crate::error::{Error, Result};
 use mpi::Count;
 use mpi::Threading;
@@ -40,8 +39,8 @@ const TAG: i32 = 77;
 const LAST: u8 = 1;
 
 impl Mpi {
-    /// Connects the processes.
-    pub fn start(launched: &Launched, lost: impl Fn(Error) + Send + 'static) -> Result<Mpi> {
+    /// Connects the `started` processes that `by` has started.
+    pub fn start(by: &str, started: usize, lost: impl Fn(Error) + Send + 'static) -> Result<Mpi> {
         let failed = |what: String| {
             Error::failed(
                 what,
@@ -53,8 +52,7 @@ impl Mpi {
         };
         let world = SimpleCommunicator::world();
         let (rank, size) = (world.rank() as usize, world.size() as usize);
-        if size != launched.size {
-            let Launched { by, size: started, .. } = launched;
+        if size != started {
             return Err(failed(format!("{by} has started {started} processes, but MPI connects {size}")));
         }
         let ending = Arc::new(AtomicBool::new(false));

@@ -4,6 +4,7 @@
 
 mod average;
 pub mod checkpoint;
+mod clock;
 mod health;
 mod history;
 #[cfg(feature = "images")]

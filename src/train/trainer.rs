@@ -10,6 +10,7 @@ use crate::observer::{Figures, Observer, TrainLine, ValidLine};
 use crate::seed::stream;
 use crate::train::average::{Average, Seen};
 use crate::train::checkpoint::{self, Best, State};
+use crate::train::clock::Clock;
 use crate::train::health;
 use crate::train::metrics::{Metrics, peak_rss_bytes};
 use crate::train::schedule::learning_rate;
@@ -458,59 +459,4 @@ fn diverged(what: &str, sources: &[String]) -> Error {
         format!("{what}{files}"),
         "the last checkpoint is intact; check these files, lower train.lr or set train.clip_norm=1, and --resume",
     )
-}
-
-/// Times of the steps since the last line of metrics.
-struct Clock {
-    began: Instant,
-    last: Instant,
-    steps: Vec<f64>,
-    waited: f64,
-    amount: f64,
-}
-
-impl Clock {
-    fn start() -> Self {
-        let now = Instant::now();
-        Clock { began: now, last: now, steps: Vec::new(), waited: 0.0, amount: 0.0 }
-    }
-
-    fn restart(&mut self) {
-        *self = Clock::start();
-    }
-
-    fn waited(&mut self, since: Instant, amount: f64) {
-        self.waited += since.elapsed().as_secs_f64();
-        self.amount += amount;
-    }
-
-    fn step(&mut self) {
-        let now = Instant::now();
-        self.steps.push((now - self.last).as_secs_f64());
-        self.last = now;
-    }
-
-    fn median_step(&self) -> f64 {
-        let mut steps = self.steps.clone();
-        steps.sort_by(f64::total_cmp);
-        steps.get(steps.len() / 2).copied().unwrap_or(0.0)
-    }
-
-    /// A GPU computes behind the host, so only the time of all steps, up to the values that are read from it, is meaningful.
-    fn mean_step(&self) -> f64 {
-        (self.last - self.began).as_secs_f64() / self.steps.len().max(1) as f64
-    }
-
-    /// The device has finished all steps.
-    fn settled(&mut self) {
-        self.last = Instant::now();
-    }
-
-    fn mean_wait(&self) -> f64 {
-        self.waited / self.steps.len().max(1) as f64
-    }
-
-    fn rate(&self) -> f64 {
-        self.amount / (self.last - self.began).as_secs_f64().max(1e-9)
-    }
 }
