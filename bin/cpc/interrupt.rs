@@ -5,9 +5,12 @@ use cpc::observer::Session;
 
 /// Lets Ctrl-C, SIGTERM and SIGUSR1 stop the work of a session. The second signal ends the process at once.
 pub(crate) fn stop_by_signals(session: &Session) -> Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+    use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::flag::{register, register_conditional_shutdown};
-    for signal in [SIGINT, SIGTERM, SIGUSR1] {
+    let mut signals = vec![SIGINT, SIGTERM];
+    #[cfg(unix)]
+    signals.push(signal_hook::consts::SIGUSR1);
+    for signal in signals {
         // In this order: what is set by this signal must not make it the second one.
         register_conditional_shutdown(signal, 130, session.unwatched.clone())
             .and_then(|_| register_conditional_shutdown(signal, 130, session.stop.clone()))

@@ -36,7 +36,7 @@ pub fn launched(variable: impl Fn(&str) -> Option<String>) -> Option<Launched> {
     LAUNCHERS.into_iter().find_map(|(by, size, rank, local_rank, local_size)| {
         let (size, _) = (number(size)?, number(rank)?);
         let local_size = match by {
-            "srun" => tasks(&variable(local_size)?, number("SLURM_NODEID").unwrap_or(0)),
+            "srun" => variable(local_size).and_then(|list| tasks(&list, number("SLURM_NODEID").unwrap_or(0))),
             _ => number(local_size),
         };
         let launched = Launched {
@@ -120,6 +120,7 @@ mod tests {
             ])
         };
         assert_eq!((slurm("2"), slurm("3")), (launched("srun", 7, 0, 2), launched("srun", 7, 0, 1)));
+        assert_eq!(of(&[("SLURM_NTASKS", "2"), ("SLURM_PROCID", "0")]), launched("srun", 2, 0, 1));
         assert_eq!(of(&[("WORLD_SIZE", "2"), ("RANK", "1")]), launched("torchrun", 2, 0, 1));
     }
 

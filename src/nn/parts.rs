@@ -1,8 +1,9 @@
 //! The sum of the gradients of an update's parts, which one or several processes compute.
 //!
 //! It is the same to the last bit for any number of processes: the gradients are added in the order of the parts, one value at a time, as
-//! a process alone adds them. Process r of N computes parts r, r + N, ... Each parameter is cut into N pieces, and every process sums one
-//! piece of all parts: a round of N parts is one exchange of pieces, and after the last round all processes gather the sums. Rows of
+//! a process alone adds them. Process r of N computes parts r, r + N, ... The parameters, one after the other, are cut into N pieces, and
+//! every process sums one piece of all parts: a round of N parts is one exchange of pieces, and after the last round all processes gather
+//! the sums. Rows of
 //! tables, and what batches contribute to other state, are small: they go to all processes, and each adds them up in order.
 
 use crate::error::{Error, Result};
@@ -11,6 +12,7 @@ use crate::nn::ParamStore;
 use crate::nn::gradients::{Grad, Gradients};
 use crate::nn::taken::Taken;
 use candle_core::{Device, Tensor, Var};
+use std::ops::Range;
 
 /// One part of an update.
 pub struct Part {
@@ -26,13 +28,49 @@ pub struct PartSum<'a> {
     params: Vec<Var>,
     /// The sum so far: of everything in a process alone, otherwise of the rows of tables.
     sum: Option<Gradients>,
-    /// The sum so far of this process's piece of each parameter; empty where no part had a gradient.
-    pieces: Vec<Vec<f32>>,
-    /// Which parameters have a whole gradient in some part.
-    whole: Vec<bool>,
+    /// What is exchanged in pieces; none before the first round.
+    pieces: Option<Pieces>,
     /// What all parts so far contribute to other state, in order.
     taken: Vec<(Taken, Vec<Tensor>)>,
     stopped: bool,
+}
+
+/// The pieces of whole gradients.
+struct Pieces {
+    /// Where each parameter begins among those that had whole gradients in the first round; one that had none takes no room there.
+    begins: Vec<usize>,
+    /// Values of all these parameters.
+    total: usize,
+    /// The sum so far of this process's piece of each parameter; empty where no part had a gradient.
+    sums: Vec<Vec<f32>>,
+    /// Which parameters have had a whole gradient in some part.
+    whole: Vec<bool>,
+}
+
+impl Pieces {
+    fn new(sizes: &[usize], whole: &[bool]) -> Pieces {
+        let mut total = 0;
+        let begins = sizes.iter().zip(whole).map(|(size, whole)| {
+            let begin = total;
+            total += if *whole { *size } else { 0 };
+            begin
+        });
+        let begins = begins.collect();
+        Pieces { begins, total, sums: vec![Vec::new(); sizes.len()], whole: vec![false; sizes.len()] }
+    }
+
+    /// The values of parameter `i`, which has `n`, that process `rank` of `size` sums. In the order of the processes, and of the parameters
+    /// within each, the pieces are the parameters in their order.
+    fn piece(&self, i: usize, n: usize, rank: usize, size: usize) -> Range<usize> {
+        let (begin, end) = (self.begins[i], self.begins.get(i + 1).copied().unwrap_or(self.total));
+        let (from, to) = (self.total * rank / size, self.total * (rank + 1) / size);
+        if begin < end {
+            return from.clamp(begin, end) - begin..to.clamp(begin, end) - begin;
+        }
+        // It takes no room, so the process whose piece goes on there has all of it.
+        let last = begin == self.total && rank + 1 == size;
+        if (from..to).contains(&begin) || last { 0..n } else { 0..0 }
+    }
 }
 
 /// What the gradient of a parameter is in one part.
@@ -61,8 +99,7 @@ impl<'a> PartSum<'a> {
     /// No parts yet.
     pub fn new(group: &'a Group, store: &ParamStore) -> Self {
         let params: Vec<Var> = store.trainable().into_iter().map(|(_, var)| var).collect();
-        let (pieces, whole) = (vec![Vec::new(); params.len()], vec![false; params.len()]);
-        PartSum { group, pieces, whole, params, sum: None, taken: Vec::new(), stopped: false }
+        PartSum { group, params, sum: None, pieces: None, taken: Vec::new(), stopped: false }
     }
 
     /// Adds the next part of this process, and those that the other processes add at the same time. `stop` asks all of them to stop.
@@ -120,31 +157,21 @@ impl<'a> PartSum<'a> {
     /// # Errors
     /// There is no part; another process has failed.
     pub fn finish(mut self) -> Result<Gradients> {
-        if self.group.size() > 1 {
-            let size = self.group.size();
-            let whole: Vec<usize> = (0..self.params.len()).filter(|&i| self.whole[i]).collect();
-            let counts: Vec<usize> = (0..size).map(|r| whole.iter().map(|&i| self.piece(i, r).len()).sum()).collect();
-            let mine: Vec<f32> = whole.iter().flat_map(|&i| std::mem::take(&mut self.pieces[i])).collect();
-            // Whether all processes have got this far.
-            self.group.gather(Vec::new())?;
-            let all = self.group.gather_values(&mine, &counts)?;
-            let mut values: Vec<Vec<f32>> =
-                whole.iter().map(|&i| Vec::with_capacity(self.params[i].elem_count())).collect();
-            let mut rest = all.as_slice();
-            for r in 0..size {
-                for (values, &i) in values.iter_mut().zip(&whole) {
-                    let (piece, after) = rest.split_at(self.piece(i, r).len());
-                    values.extend_from_slice(piece);
-                    rest = after;
-                }
-            }
+        if let Some(pieces) = self.pieces.take() {
             let mut sum: Vec<Option<Grad>> = match self.sum.take() {
                 Some(sum) => sum.0,
                 None => (0..self.params.len()).map(|_| None).collect(),
             };
-            for (values, i) in values.into_iter().zip(whole) {
-                let param = &self.params[i];
-                sum[i] = Some(Grad::Whole(Tensor::from_vec(values, param.shape(), param.device())?));
+            let whole: Vec<usize> = (0..self.params.len()).filter(|&i| pieces.whole[i]).collect();
+            let counts = self.counts(&pieces, &whole);
+            // Whether all processes have got this far.
+            self.group.gather(Vec::new())?;
+            let all = self.group.gather_values(&pieces.sums.concat(), &counts)?;
+            let mut rest = all.as_slice();
+            for i in whole {
+                let (param, values) = (&self.params[i], rest.split_at(self.params[i].elem_count()));
+                rest = values.1;
+                sum[i] = Some(Grad::Whole(Tensor::from_slice(values.0, param.shape(), param.device())?));
             }
             self.sum = Some(Gradients(sum));
         }
@@ -160,10 +187,11 @@ impl<'a> PartSum<'a> {
         Ok(())
     }
 
-    /// The values of parameter `i` that process `rank` sums.
-    fn piece(&self, i: usize, rank: usize) -> std::ops::Range<usize> {
-        let (n, size) = (self.params[i].elem_count(), self.group.size());
-        n * rank / size..n * (rank + 1) / size
+    /// The number of values of some parameters that each process sums.
+    fn counts(&self, pieces: &Pieces, of: &[usize]) -> Vec<usize> {
+        let size = self.group.size();
+        let of = |rank| of.iter().map(|&i| pieces.piece(i, self.params[i].elem_count(), rank, size).len()).sum();
+        (0..size).map(of).collect()
     }
 
     /// Adds this process's pieces of all whole gradients of a round.
@@ -176,35 +204,35 @@ impl<'a> PartSum<'a> {
         if whole.iter().zip(&rows).any(|(whole, rows)| *whole && *rows) {
             return Err(differ());
         }
-        let whole: Vec<usize> = (0..self.params.len()).filter(|&i| whole[i]).collect();
-        let counts: Vec<usize> = (0..size).map(|r| whole.iter().map(|&i| self.piece(i, r).len()).sum()).collect();
+        let sizes: Vec<usize> = self.params.iter().map(|param| param.elem_count()).collect();
+        let mut pieces = self.pieces.take().unwrap_or_else(|| Pieces::new(&sizes, &whole));
+        let whole: Vec<usize> = (0..sizes.len()).filter(|&i| whole[i]).collect();
+        let counts = self.counts(&pieces, &whole);
         let mut send = Vec::with_capacity(counts.iter().sum());
-        for r in 0..size {
-            for &i in &whole {
-                let piece = self.piece(i, r);
-                match &mine[i] {
-                    Some(values) => send.extend_from_slice(&values[piece]),
-                    None => send.resize(send.len() + piece.len(), 0.0),
-                }
+        for &i in &whole {
+            match &mine[i] {
+                Some(values) => send.extend_from_slice(values),
+                None => send.resize(send.len() + sizes[i], 0.0),
             }
         }
         let received = self.group.exchange(&send, &counts)?;
         let mut values = received.as_slice();
         for one in heard {
             for &i in &whole {
-                let (piece, rest) = values.split_at(self.piece(i, rank).len());
+                let (piece, rest) = values.split_at(pieces.piece(i, sizes[i], rank, size).len());
                 values = rest;
-                self.whole[i] = true;
+                pieces.whole[i] = true;
                 if one.forms[i] != Form::Whole {
                     continue;
                 }
                 // A sum begins as its first part: 0 + -0 would be 0.
-                match self.pieces[i].is_empty() {
-                    true => self.pieces[i].extend_from_slice(piece),
-                    false => self.pieces[i].iter_mut().zip(piece).for_each(|(sum, value)| *sum += value),
+                match pieces.sums[i].is_empty() {
+                    true => pieces.sums[i].extend_from_slice(piece),
+                    false => pieces.sums[i].iter_mut().zip(piece).for_each(|(sum, value)| *sum += value),
                 }
             }
         }
+        self.pieces = Some(pieces);
         Ok(())
     }
 

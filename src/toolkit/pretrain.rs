@@ -197,7 +197,8 @@ fn run(
 ) -> Result<Report> {
     let (observer, group) = (session.observer, &session.group);
     let computed = precision(config.train()?.precision, &session.device)?;
-    let (kind, here) = located(&config, session)?;
+    // What is on the hub is fetched by the first process, and found in the cache by those that share it.
+    let (kind, here) = group.first_then_others(|| located(&config, session))?;
     config.set_data(&here.name);
     shared(&config, group)?;
     let job = Job { session, out, data: &here.path, from: from.as_ref() };

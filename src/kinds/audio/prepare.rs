@@ -34,7 +34,9 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     let session = job.session;
     let mut audio: AudioConfig = config.sections()?;
     let init = match audio.train.init.as_str() {
-        init if !init.is_empty() && job.from.is_none() => Some(initial(init, session)?),
+        init if !init.is_empty() && job.from.is_none() => {
+            Some(session.group.first_then_others(|| initial(init, session))?)
+        }
         _ => None,
     };
     // A repository on the hub may change: the run records the commit.
