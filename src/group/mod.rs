@@ -8,6 +8,8 @@ pub mod launch;
 mod message;
 #[cfg(feature = "mpi")]
 mod mpi;
+#[cfg(feature = "nccl")]
+mod nccl;
 mod share;
 #[cfg(test)]
 pub(crate) mod threads;
@@ -16,6 +18,7 @@ pub use message::{Message, Reading};
 pub use share::Share;
 
 use crate::error::{Error, Result};
+use candle_core::{CpuStorage, Device, Storage, Tensor};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,6 +60,9 @@ pub struct Group(Option<Arc<Connected>>);
 
 struct Connected {
     transport: Box<dyn Transport>,
+    /// What gradients are exchanged over instead, if they are on GPUs that are connected.
+    #[cfg(feature = "nccl")]
+    gpus: std::sync::OnceLock<nccl::Nccl>,
     /// Whether the processes have told each other an error: nothing is exchanged any more.
     over: AtomicBool,
 }
@@ -89,7 +95,12 @@ impl Group {
     pub fn over(transport: impl Transport + 'static) -> Group {
         match transport.size() {
             1 => Group(None),
-            _ => Group(Some(Arc::new(Connected { transport: Box::new(transport), over: AtomicBool::new(false) }))),
+            _ => Group(Some(Arc::new(Connected {
+                transport: Box::new(transport),
+                #[cfg(feature = "nccl")]
+                gpus: std::sync::OnceLock::new(),
+                over: AtomicBool::new(false),
+            }))),
         }
     }
 
@@ -149,26 +160,49 @@ impl Group {
             .collect())
     }
 
-    /// Values of all processes, directly after a [`Group::gather`] that told all of them `counts`; see [`Transport::gather_values`].
+    /// Connects the devices of all processes, if they are GPUs and this build can: from then on, gradients are exchanged between them without
+    /// passing through the memory of the host. Returns how they are exchanged, for a group of several.
     ///
     /// # Errors
-    /// As the transport.
-    pub fn gather_values(&self, mine: &[f32], counts: &[usize]) -> Result<Vec<f32>> {
-        match &self.0 {
-            None => Ok(mine.to_vec()),
-            Some(group) => group.transport.gather_values(mine, counts),
+    /// NCCL cannot connect them; another process has failed.
+    pub fn connect(&self, device: &Device) -> Result<Option<&'static str>> {
+        let Some(group) = &self.0 else { return Ok(None) };
+        #[cfg(feature = "nccl")]
+        if let Some(gpu) = nccl::gpu(device) {
+            let _ = group.gpus.set(nccl::Nccl::connect(self, gpu)?);
+            return Ok(Some("gradients are exchanged between GPUs, over NCCL"));
         }
+        let _ = group;
+        Ok(match device {
+            Device::Cpu => None,
+            _ => Some("gradients are exchanged through the memory of the host, over MPI"),
+        })
     }
 
-    /// Exchanges values, directly after a [`Group::gather`] that told all processes `counts`; see [`Transport::exchange`].
+    /// Values of all processes (n), directly after a [`Group::gather`] that told all of them `counts`; see [`Transport::gather_values`].
     ///
     /// # Errors
     /// As the transport.
-    pub fn exchange(&self, mine: &[f32], counts: &[usize]) -> Result<Vec<f32>> {
-        match &self.0 {
-            None => Ok(mine.to_vec()),
-            Some(group) => group.transport.exchange(mine, counts),
+    pub fn gather_values(&self, mine: &Tensor, counts: &[usize]) -> Result<Tensor> {
+        let Some(group) = &self.0 else { return Ok(mine.clone()) };
+        #[cfg(feature = "nccl")]
+        if let (Some(gpus), Device::Cuda(_)) = (group.gpus.get(), mine.device()) {
+            return gpus.gather(mine, counts);
         }
+        on_host(mine, |values| group.transport.gather_values(values, counts))
+    }
+
+    /// Exchanges values (n), directly after a [`Group::gather`] that told all processes `counts`; see [`Transport::exchange`].
+    ///
+    /// # Errors
+    /// As the transport.
+    pub fn exchange(&self, mine: &Tensor, counts: &[usize]) -> Result<Tensor> {
+        let Some(group) = &self.0 else { return Ok(mine.clone()) };
+        #[cfg(feature = "nccl")]
+        if let (Some(gpus), Device::Cuda(_)) = (group.gpus.get(), mine.device()) {
+            return gpus.exchange(mine, counts);
+        }
+        on_host(mine, |values| group.transport.exchange(values, counts))
     }
 
     /// What the first process makes, for all of them.
@@ -218,6 +252,20 @@ impl Group {
             }
         }
     }
+}
+
+/// Passes the values of a tensor (n) through the memory of the host; the result is on the device of the tensor.
+fn on_host(mine: &Tensor, pass: impl FnOnce(&[f32]) -> Result<Vec<f32>>) -> Result<Tensor> {
+    let here = mine.to_device(&Device::Cpu)?.contiguous()?;
+    let passed = {
+        let (storage, layout) = here.storage_and_layout();
+        match (&*storage, layout.contiguous_offsets()) {
+            (Storage::Cpu(CpuStorage::F32(values)), Some((from, to))) => pass(&values[from..to])?,
+            _ => return Err(Error::Tensor(candle_core::Error::Msg("not a tensor of f32".into()))),
+        }
+    };
+    let n = passed.len();
+    Ok(Tensor::from_vec(passed, n, mine.device())?)
 }
 
 impl Connected {

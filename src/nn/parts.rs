@@ -11,7 +11,7 @@ use crate::group::{Group, Message, Reading};
 use crate::nn::ParamStore;
 use crate::nn::gradients::{Grad, Gradients};
 use crate::nn::taken::Taken;
-use candle_core::{Device, Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 use std::ops::Range;
 
 /// One part of an update.
@@ -41,8 +41,8 @@ struct Pieces {
     begins: Vec<usize>,
     /// Values of all these parameters.
     total: usize,
-    /// The sum so far of this process's piece of each parameter; empty where no part had a gradient.
-    sums: Vec<Vec<f32>>,
+    /// The sum so far of this process's piece of each parameter; none where no part had a gradient, or the piece is empty.
+    sums: Vec<Option<Tensor>>,
     /// Which parameters have had a whole gradient in some part.
     whole: Vec<bool>,
 }
@@ -56,7 +56,7 @@ impl Pieces {
             begin
         });
         let begins = begins.collect();
-        Pieces { begins, total, sums: vec![Vec::new(); sizes.len()], whole: vec![false; sizes.len()] }
+        Pieces { begins, total, sums: vec![None; sizes.len()], whole: vec![false; sizes.len()] }
     }
 
     /// The values of parameter `i`, which has `n`, that process `rank` of `size` sums. In the order of the processes, and of the parameters
@@ -116,20 +116,11 @@ impl<'a> PartSum<'a> {
             return self.add_up(part.gradients);
         }
         let message = tell(&part, stop)?;
-        let mine: Vec<Option<Vec<f32>>> = part
-            .gradients
-            .0
-            .iter()
-            .map(|grad| match grad {
-                Some(Grad::Whole(values)) => host(values).map(Some),
-                _ => Ok(None),
-            })
-            .collect::<Result<_>>()?;
         let heard = self.group.gather(message)?;
         let heard: Vec<Heard> =
             heard.iter().map(|bytes| Heard::read(bytes, self.params.len())).collect::<Result<_>>()?;
         self.stopped |= heard.iter().any(|one| one.stop);
-        self.exchange(&mine, &heard)?;
+        self.exchange(&part.gradients, &heard)?;
         for one in &heard {
             self.add_rows(one)?;
             if one.taken.len() != part.taken.len() {
@@ -166,12 +157,13 @@ impl<'a> PartSum<'a> {
             let counts = self.counts(&pieces, &whole);
             // Whether all processes have got this far.
             self.group.gather(Vec::new())?;
-            let all = self.group.gather_values(&pieces.sums.concat(), &counts)?;
-            let mut rest = all.as_slice();
+            let mine = self.joined(pieces.sums.into_iter().flatten().collect())?;
+            let all = self.group.gather_values(&mine, &counts)?;
+            let mut begin = 0;
             for i in whole {
-                let (param, values) = (&self.params[i], rest.split_at(self.params[i].elem_count()));
-                rest = values.1;
-                sum[i] = Some(Grad::Whole(Tensor::from_slice(values.0, param.shape(), param.device())?));
+                let (shape, n) = (self.params[i].shape(), self.params[i].elem_count());
+                sum[i] = Some(Grad::Whole(all.narrow(0, begin, n)?.reshape(shape)?));
+                begin += n;
             }
             self.sum = Some(Gradients(sum));
         }
@@ -194,8 +186,17 @@ impl<'a> PartSum<'a> {
         (0..size).map(of).collect()
     }
 
+    /// Tensors of one dimension, one after the other.
+    fn joined(&self, tensors: Vec<Tensor>) -> Result<Tensor> {
+        match (tensors.is_empty(), self.params.first()) {
+            (false, _) => Ok(Tensor::cat(&tensors, 0)?),
+            (true, Some(param)) => Ok(Tensor::zeros(0, DType::F32, param.device())?),
+            (true, None) => Ok(Tensor::zeros(0, DType::F32, &Device::Cpu)?),
+        }
+    }
+
     /// Adds this process's pieces of all whole gradients of a round.
-    fn exchange(&mut self, mine: &[Option<Vec<f32>>], heard: &[Heard]) -> Result<()> {
+    fn exchange(&mut self, mine: &Gradients, heard: &[Heard]) -> Result<()> {
         let (rank, size) = (self.group.rank(), self.group.size());
         let has = |form: Form| -> Vec<bool> {
             (0..self.params.len()).map(|i| heard.iter().any(|one| one.forms[i] == form)).collect()
@@ -208,28 +209,28 @@ impl<'a> PartSum<'a> {
         let mut pieces = self.pieces.take().unwrap_or_else(|| Pieces::new(&sizes, &whole));
         let whole: Vec<usize> = (0..sizes.len()).filter(|&i| whole[i]).collect();
         let counts = self.counts(&pieces, &whole);
-        let mut send = Vec::with_capacity(counts.iter().sum());
-        for &i in &whole {
-            match &mine[i] {
-                Some(values) => send.extend_from_slice(values),
-                None => send.resize(send.len() + sizes[i], 0.0),
-            }
-        }
+        let flat = |&i: &usize| -> Result<Tensor> {
+            Ok(match &mine.0[i] {
+                Some(Grad::Whole(values)) => values.flatten_all()?,
+                _ => Tensor::zeros(sizes[i], DType::F32, self.params[i].device())?,
+            })
+        };
+        let send = self.joined(whole.iter().map(flat).collect::<Result<_>>()?)?;
         let received = self.group.exchange(&send, &counts)?;
-        let mut values = received.as_slice();
+        let mut begin = 0;
         for one in heard {
             for &i in &whole {
-                let (piece, rest) = values.split_at(pieces.piece(i, sizes[i], rank, size).len());
-                values = rest;
                 pieces.whole[i] = true;
-                if one.forms[i] != Form::Whole {
-                    continue;
+                let n = pieces.piece(i, sizes[i], rank, size).len();
+                if n > 0 && one.forms[i] == Form::Whole {
+                    let piece = received.narrow(0, begin, n)?;
+                    // A sum begins as its first part: 0 + -0 would be 0.
+                    pieces.sums[i] = Some(match pieces.sums[i].take() {
+                        Some(sum) => (sum + piece)?,
+                        None => piece,
+                    });
                 }
-                // A sum begins as its first part: 0 + -0 would be 0.
-                match pieces.sums[i].is_empty() {
-                    true => pieces.sums[i].extend_from_slice(piece),
-                    false => pieces.sums[i].iter_mut().zip(piece).for_each(|(sum, value)| *sum += value),
-                }
+                begin += n;
             }
         }
         self.pieces = Some(pieces);
@@ -310,7 +311,6 @@ mod tests {
     use crate::nn::taken::taking;
     use crate::nn::{BatchNorm, Phase};
     use crate::ops::check::random;
-    use candle_core::DType;
     use candle_nn::Init;
     use std::collections::BTreeMap;
 

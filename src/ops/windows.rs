@@ -50,7 +50,8 @@ pub fn all_windows(z: &Tensor, group: &Group) -> Result<Tensor> {
         }
         blocks.rotate_right(rank);
         group.gather(Vec::new())?;
-        let received = group.exchange(&blocks.concat(), &counts)?;
+        let blocks = blocks.concat();
+        let received = host(&group.exchange(&Tensor::from_slice(&blocks, blocks.len(), &Device::Cpu)?, &counts)?)?;
         let mut parts = received.chunks_exact(counts[rank]);
         let mut sum = parts.next().unwrap_or_default().to_vec();
         parts.for_each(|part| sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value));

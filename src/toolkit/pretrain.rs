@@ -216,7 +216,7 @@ fn run(
         observer.note(&format!("resuming from {place}"));
     }
     let train = config.train()?;
-    if let Some(text) = computed {
+    for text in [computed, group.connect(&session.device)?].into_iter().flatten() {
         observer.note(text);
     }
     let step = from.as_ref().map_or(0, |(_, state)| state.step);

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # What can be known about the feature `cuda` where there is no GPU: the real program runs with a driver that computes on the CPU.
-#   tests/cuda/check.sh [build] [ops] [train] [counts] [metal]       (all without arguments)
+#   tests/cuda/check.sh [build] [ops] [train] [together] [counts] [metal]       (all without arguments)
 #
 # ops     every op's test on that device, with the threads of a block in three orders: a missing barrier shows
 # train   every kind of model as on the CPU, exact resume, features
+# together  two processes, whose gradients are exchanged over NCCL, as one (where there is an MPI library)
 # counts  launches, traffic and memory of one training step; more than a tenth above what is set here is a failure
 # metal   that the composed form of every model asks only for kernels that candle's Metal backend has too: they have the same names there
 set -euo pipefail
@@ -11,15 +12,17 @@ cd "$(dirname "$0")/../.."
 out=${CARGO_TARGET_DIR:-target}/cuda-check
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
-parts=${*:-build ops train counts metal}
+parts=${*:-build ops train together counts metal}
+features=cuda
+if command -v mpicc >/dev/null && command -v mpirun >/dev/null; then features=cuda,nccl; fi
 
 eval "$(tests/cuda/toolkit.sh "$out/toolkit")"
 export CARGO_PROFILE_DEV_OPT_LEVEL=0
 g++ -std=c++17 -O2 -U_FORTIFY_SOURCE -shared -fPIC -w -Itests/cuda -Isrc/ops/cuda/kernels -o "$out/kernels.so" tests/cuda/kernels.cpp
 if [[ $parts == *build* ]]; then
-    cargo clippy --locked --features cuda --lib --bins -- -D warnings
-    cargo build --locked --features cuda --bin cpc
-    cargo test --locked --features cuda --lib --no-run --message-format json |
+    cargo clippy --locked --features $features --lib --bins -- -D warnings
+    cargo build --locked --features $features --bin cpc
+    cargo test --locked --features $features --lib --no-run --message-format json |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1 >"$out/tests"
     cp "${CARGO_TARGET_DIR:-target}/debug/cpc" "$out/cpc"
 fi
@@ -110,6 +113,22 @@ if [[ $parts == *train* ]]; then
             { cat "$out/log.txt"; exit 1; }
     done
     "$python" tests/cuda/alike.py features 2e-6 "$out/features-cpu" "$out/features-cuda"
+fi
+
+if [[ $parts == *together* && $features == *nccl* ]]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    for model in "channel data/demo $audio --set encoder.norm=batch" "text data/verses --preset text-demo --steps 4"; do
+        set -- $model
+        train together cuda "${@:2}" --overwrite --set train.accumulate=4
+        rm -rf "$out/two-cuda"
+        mpirun --oversubscribe --bind-to none -n 2 "$cpc" pretrain "${@:2}" --device cuda --out "$out/two-cuda" --set train.accumulate=4 \
+            >"$out/log.txt" 2>&1 || { cat "$out/log.txt"; exit 1; }
+        grep -q "over NCCL" "$out/log.txt" || { cat "$out/log.txt"; exit 1; }
+        for file in model.safetensors optimizer.safetensors state.json; do
+            cmp "$out/together-cuda/checkpoints/step-4/$file" "$out/two-cuda/checkpoints/step-4/$file"
+        done
+        echo "$1: two processes over NCCL end in the bytes of one"
+    done
 fi
 
 if [[ $parts == *counts* ]]; then

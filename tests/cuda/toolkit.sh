@@ -69,12 +69,12 @@ chmod +x "$root/bin/nvcc.new"
 # An unchanged compiler keeps its date, so that nothing is built again.
 if cmp -s "$root/bin/nvcc.new" "$root/bin/nvcc"; then rm "$root/bin/nvcc.new"; else mv "$root/bin/nvcc.new" "$root/bin/nvcc"; fi
 
-# 3. The driver and cuBLAS, with stubs of all other functions of theirs, and of cuBLASLt, cuRAND and NVRTC, that cudarc links.
+# 3. The driver, cuBLAS and NCCL, with stubs of all other functions of theirs, and of cuBLASLt, cuRAND and NVRTC, that cudarc links.
 version=$(sed -n '/^name = "cudarc"$/{n;s/version = "\(.*\)"/\1/p}' "$here/../../Cargo.lock")
 (cd "$here/../.." && cargo fetch --locked --quiet)
 cudarc=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"cudarc-$version"/src)
 stamp=$root/lib64/stubs-$version
-if [[ ! -e $stamp || $here/fake_cuda.cpp -nt $stamp ]]; then
+if [[ ! -e $stamp || $here/fake_cuda.cpp -nt $stamp || $here/fake_nccl.cpp -nt $stamp ]]; then
     stub() { # stub FOLDER PREFIX LIBRARY VERSION RESULT [MORE...]
         grep -ohE "fn $2[A-Za-z0-9_]+\(" "$cudarc/$1/sys/mod.rs" | sed 's/fn \(.*\)(/\1/' | sort -u |
             sed "s/.*/__attribute__((weak)) int &(void) { return $5; }/" >"$root/$3.c"
@@ -88,6 +88,7 @@ if [[ ! -e $stamp || $here/fake_cuda.cpp -nt $stamp ]]; then
     stub cublaslt cublasLt cublasLt 13 15
     stub curand curand curand 10 0
     stub nvrtc nvrtc nvrtc 13 5
+    stub nccl nccl nccl 2 3 "$here/fake_nccl.cpp"
     if [[ $real == 0 ]]; then echo | g++ -x c++ -shared -fPIC -Wl,-soname,libcudart.so.13 -o "$root/lib64/libcudart.so" -; fi
     touch "$stamp"
 fi
