@@ -24,10 +24,7 @@ fn main() -> Result<()> {
     // As the command does: memory that is freed stays with the process.
     cpc::memory::keep_large_blocks();
     let launched = launch::launched(|name| std::env::var(name).ok());
-    let group = launch::join(launched.as_ref(), |error| {
-        eprintln!("{error}");
-        std::process::exit(1);
-    })?;
+    let group = launch::join(launched.as_ref(), |error| eprintln!("{error}"))?;
     if group.is_first() {
         println!("{} processes\nparameters   ms per update   GB/s of each process", group.size());
     }

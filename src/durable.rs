@@ -93,16 +93,25 @@ fn locked(
 ) -> Result<Option<(PathBuf, File)>> {
     let path = dir.join(name);
     loop {
-        let file = File::options().create(true).append(true).open(&path).map_err(Error::io(&path, "create"))?;
+        // Network file systems lock by byte ranges: for a shared lock, the file has to be open for reading.
+        let file =
+            File::options().create(true).read(true).append(true).open(&path).map_err(Error::io(&path, "create"))?;
         match try_lock(&file) {
             Err(fs::TryLockError::WouldBlock) => return Ok(None),
             // Some network file systems have no locks.
-            Err(fs::TryLockError::Error(_)) => return Ok(Some((path, file))),
+            Err(fs::TryLockError::Error(e)) if has_none(&e) => return Ok(Some((path, file))),
+            Err(fs::TryLockError::Error(e)) => return Err(Error::io(&path, "lock")(e)),
             // Its last holder may have removed the file in the meantime.
             Ok(()) if is_still(&file, &path) => return Ok(Some((path, file))),
             Ok(()) => {}
         }
     }
+}
+
+/// Whether an error of locking says that the file system has no locks.
+fn has_none(e: &std::io::Error) -> bool {
+    // ENOLCK, ENOSYS and EOPNOTSUPP of Linux.
+    e.kind() == std::io::ErrorKind::Unsupported || matches!(e.raw_os_error(), Some(37 | 38 | 95))
 }
 
 /// Whether an open file is still the one at `path`.
@@ -158,6 +167,23 @@ pub fn lock_part(dir: &Path, part: &str) -> Result<Lock> {
     }
 }
 
+/// Whether a process holds a [part](lock_part) of the work in a directory whose name begins with `kind`, such as `shard`, other than those
+/// whose names end with `except`.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn is_part_held(dir: &Path, kind: &str, except: &str) -> Result<bool> {
+    for entry in fs::read_dir(dir).map_err(Error::io(dir, "read"))?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let other = name.starts_with(&format!("{LOCK}-{kind}-")) && !name.ends_with(except);
+        let held = |file: File| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock));
+        if other && File::open(entry.path()).is_ok_and(held) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Waits until no other process does the short work that this lock is for.
 ///
 /// # Errors
@@ -176,6 +202,12 @@ impl Drop for Lock {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Whether a file of this name is one that [`unfinished`] or [`write`] makes before it has its own name.
+pub fn is_unfinished(name: &std::ffi::OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(b".tmp")
 }
 
 /// Whether a file of this name is a lock of its directory.

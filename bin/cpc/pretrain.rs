@@ -37,7 +37,7 @@ use toml::Value;
         the model with the best validation loss. Ctrl-C writes a checkpoint. --resume continues from it and ends with the same weights as a \
         run that was never stopped. The command line may be repeated unchanged, as a cluster does when it requeues a job.\n\n\
         mpirun -n N cpc pretrain ..., or srun, trains with N processes, if cpc was built with the feature mpi: they share the batches of each update \
-        (train.accumulate), and end with the same weights as one process. docs/scale.md has the details.\n\n\
+        (train.accumulate). With the same --threads, any number of them ends with the same weights. docs/scale.md has the details.\n\n\
         Each value comes from the first of these that sets it: a flag, --set, --config, --preset, the default (preset small). A corpus may \
         contain a cpc.toml. It is used if neither --config nor --preset is given.",
     after_help = "Examples:\n  cpc pretrain data/demo --preset demo --out runs/demo\n  \
@@ -196,13 +196,8 @@ impl Pretrain {
             return terminal.described(&Toolkit::standard().listen(&layers, dir, &session(&console, "cpu")?)?);
         }
         let launched = launched();
-        let lost = {
-            let terminal = terminal.clone();
-            move |error: Error| {
-                terminal.error(&error);
-                std::process::exit(i32::from(error.exit_code()));
-            }
-        };
+        let own = terminal.clone();
+        let lost = move |error: Error| own.error(&error);
         let group = launch::join(launched.as_ref(), lost)?;
         // The first process alone reports, also the error of another.
         let terminal = if group.is_first() { terminal.clone() } else { terminal.silent() };

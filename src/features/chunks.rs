@@ -4,7 +4,7 @@
 //! A chunk is a file in `.parts/`, with the key of what it was computed from at its beginning: the model and the input. A chunk with another
 //! key, or of another length, counts as missing.
 
-use super::index::PARTS;
+use super::index::{PARTS, lock};
 use crate::durable::{self, Lock};
 use crate::error::{Error, Result};
 use crate::group::{Message, Reading, Share};
@@ -36,10 +36,7 @@ impl Chunks {
     /// # Errors
     /// Another process writes to the directory, or works on the same shard; those of `key`.
     pub fn begin(dir: &Path, shard: Option<Share>, key: impl FnOnce() -> Result<String>) -> Result<Chunks> {
-        let locks = match shard {
-            None => vec![durable::lock(dir)?],
-            Some(shard) => vec![durable::lock_shared(dir)?, durable::lock_part(dir, &format!("shard {shard}"))?],
-        };
+        let locks = lock(dir, shard)?;
         let key = match shard.is_some() || dir.join(PARTS).exists() {
             true => key()?,
             false => String::new(),

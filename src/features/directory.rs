@@ -5,7 +5,7 @@
 //! complete only when everything is; then the journal is removed. One process at a time writes to a directory, or several [shards](Share), each
 //! of which has its own journal: the run without a shard that comes after them finishes the directory.
 
-use super::index::{Index, Indexed, LayerInfo, Made, PARTS, Source, must_be_empty};
+use super::index::{Index, Indexed, JOURNAL, LayerInfo, Made, PARTS, Source, lock, must_be_empty};
 use crate::durable::{self, Lock};
 use crate::error::{Error, Problem, Result};
 use crate::group::Share;
@@ -14,9 +14,6 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// The beginning of the name of a journal of finished utterances, which has a line of JSON for each.
-const JOURNAL: &str = ".finished";
 
 /// The work that is done by one shard after the other: beginning, before there is an index.
 const BEGINNING: &str = "begin";
@@ -89,6 +86,7 @@ impl FeatureDirectory {
         let dir = to.dir;
         fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
         let beginning = durable::wait_for(dir, BEGINNING)?;
+        let locks = lock(dir, to.shard)?;
         let index = Index::read(dir)?;
         match &index {
             Some(index) if index.made.same(made) => {}
@@ -100,10 +98,6 @@ impl FeatureDirectory {
             }
             None => must_be_empty(dir)?,
         }
-        let locks = match to.shard {
-            None => vec![durable::lock(dir)?],
-            Some(shard) => vec![durable::lock_shared(dir)?, durable::lock_part(dir, &format!("shard {shard}"))?],
-        };
         if index.is_none() && to.shard.is_some() {
             // From here on, the other shards know what the directory is for.
             let (made, left_out, utterances) = (made.clone(), Vec::new(), Vec::new());
@@ -215,13 +209,20 @@ impl FeatureDirectory {
             && self.made.layers.iter().all(there)
     }
 
+    /// Whether everything was in the directory when it was opened.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     /// Marks the directory as incomplete, with the utterances that are finished.
     ///
     /// # Errors
     /// The disk refuses.
     pub fn open(&self, before: &[Option<Indexed>]) -> Result<()> {
         let path = &self.journal_path;
-        let journal = File::options().create(true).append(true).open(path).map_err(Error::io(path, "write"))?;
+        let mut journal = File::options().create(true).append(true).open(path).map_err(Error::io(path, "write"))?;
+        // The last line may be cut off.
+        journal.write_all(b"\n").map_err(Error::io(path, "write"))?;
         *self.journal.lock() = Some(journal);
         if self.is_shard && !self.complete {
             return Ok(());

@@ -2,13 +2,17 @@
 
 use super::{Format, Timing};
 use crate::config::from_word;
-use crate::durable;
+use crate::durable::{self, Lock};
 use crate::error::{Error, Result};
+use crate::group::Share;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// The file name of the index in a feature directory.
 pub const FILE_NAME: &str = "index.json";
+
+/// The beginning of the name of a journal of finished utterances, which has a line of JSON for each.
+pub(super) const JOURNAL: &str = ".finished";
 
 /// The folder in a feature directory for the parts of files that are not complete yet.
 pub(super) const PARTS: &str = ".parts";
@@ -124,6 +128,22 @@ pub struct Index {
     pub utterances: Vec<Indexed>,
 }
 
+/// Locks a directory of features for a shard, or for everything.
+///
+/// # Errors
+/// Another process writes to it, or works on the same shard, or on a shard of another division.
+pub(super) fn lock(dir: &Path, shard: Option<Share>) -> Result<Vec<Lock>> {
+    let Some(shard) = shard else { return Ok(vec![durable::lock(dir)?]) };
+    let locks = vec![durable::lock_shared(dir)?, durable::lock_part(dir, &format!("shard {shard}"))?];
+    match durable::is_part_held(dir, "shard", &format!("-{}", shard.ranks))? {
+        false => Ok(locks),
+        true => Err(Error::failed(
+            format!("{}: another process is working on a shard of another number of shards there", dir.display()),
+            "wait until it has finished, or use the same number",
+        )),
+    }
+}
+
 /// Refuses a directory without an index that is not empty.
 ///
 /// # Errors
@@ -134,7 +154,10 @@ pub(super) fn must_be_empty(dir: &Path) -> Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(Error::io(dir, "read")(e)),
     };
-    let unfinished = |name: std::ffi::OsString| durable::is_lock(&name) || name == PARTS;
+    let unfinished = |name: std::ffi::OsString| {
+        let journal = name.as_encoded_bytes().starts_with(JOURNAL.as_bytes());
+        durable::is_lock(&name) || durable::is_unfinished(&name) || name == PARTS || journal
+    };
     match entries.flatten().all(|entry| unfinished(entry.file_name())) {
         true => Ok(()),
         false => Err(Error::usage(

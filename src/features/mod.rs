@@ -21,7 +21,7 @@ pub use index::{Index, Indexed, LayerInfo, Made, Normalize, Source};
 pub(crate) use npy::file_size;
 pub use npy::{NpyFile, NpyWriter};
 pub use set::{FeatureSet, FeatureUtterance};
-pub use whole::{inputs, replaceable};
+pub use whole::{begin, inputs};
 pub use writing::{UtteranceFiles, file_names};
 
 /// Rows that are read at once, and after which a row group of parquet is written.

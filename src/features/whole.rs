@@ -1,8 +1,11 @@
 //! Directories that one command fills at once, for kinds whose extractions are short: they hold what that command wrote, and nothing else.
 
+use super::Chunks;
 use super::index::{FILE_NAME, must_be_empty};
+use crate::durable;
 use crate::error::{Error, Result};
-use serde_json::Value;
+use crate::group::Share;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,11 +19,35 @@ pub fn inputs<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
     paths.into_iter().map(absolute).collect()
 }
 
+/// Opens the chunks of a directory, for a shard or for all, and marks it as one that the same model makes of the same inputs, and that is not
+/// complete. `key` is that of [`Chunks::begin`].
+///
+/// # Errors
+/// The directory holds something else, or another process writes to it; its index cannot be read.
+pub fn begin(
+    dir: &Path,
+    model_sha256: &str,
+    inputs: &[String],
+    shard: Option<Share>,
+    key: impl FnOnce() -> Result<String>,
+) -> Result<Chunks> {
+    fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
+    let beginning = durable::wait_for(dir, "begin")?;
+    let chunks = Chunks::begin(dir, shard, key)?;
+    replaceable(dir, model_sha256, inputs)?;
+    if shard.is_none() || !dir.join(FILE_NAME).exists() {
+        let index = json!({ "complete": false, "model_sha256": model_sha256, "inputs": inputs });
+        durable::write_json(&dir.join(FILE_NAME), &index)?;
+    }
+    drop(beginning);
+    Ok(chunks)
+}
+
 /// Refuses to write to `dir` unless it is absent or empty, or holds what the same model made of the same inputs.
 ///
 /// # Errors
 /// The directory holds something else; its index cannot be read.
-pub fn replaceable(dir: &Path, model_sha256: &str, inputs: &[String]) -> Result<()> {
+fn replaceable(dir: &Path, model_sha256: &str, inputs: &[String]) -> Result<()> {
     let file = dir.join(FILE_NAME);
     if !file.exists() {
         return must_be_empty(dir);
@@ -43,7 +70,6 @@ pub fn replaceable(dir: &Path, model_sha256: &str, inputs: &[String]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn only_the_same_again_may_replace_what_is_there() {

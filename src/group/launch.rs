@@ -26,27 +26,28 @@ const LAUNCHERS: [(&str, &str, &str, &str, &str); 4] = [
         "OMPI_COMM_WORLD_LOCAL_SIZE",
     ),
     ("mpiexec", "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
-    ("srun", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_TASKS_PER_NODE"),
+    ("srun", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_STEP_TASKS"),
     ("torchrun", "WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"),
 ];
 
 /// How this process was started, by the variables of its environment; `None` for a process alone.
 pub fn launched(variable: impl Fn(&str) -> Option<String>) -> Option<Launched> {
     let number = |name: &str| variable(name)?.trim().parse::<usize>().ok();
-    LAUNCHERS.into_iter().find_map(|(by, size, rank, local_rank, local_size)| {
-        let (size, _) = (number(size)?, number(rank)?);
-        let local_size = match by {
-            "srun" => variable(local_size).and_then(|list| tasks(&list, number("SLURM_NODEID").unwrap_or(0))),
-            _ => number(local_size),
-        };
-        let launched = Launched {
-            by,
-            size,
-            local_rank: number(local_rank).unwrap_or(0),
-            local_size: local_size.unwrap_or(1).max(1),
-        };
-        (size > 1).then_some(launched)
-    })
+    // The script of a batch job has a task's variables, but is one process: only tasks of a step are started together.
+    let script = variable("SLURM_JOB_ID").is_some() && variable("SLURM_STEP_ID").is_none();
+    let tasks_here = || tasks(&variable("SLURM_TASKS_PER_NODE")?, number("SLURM_NODEID").unwrap_or(0));
+    LAUNCHERS.into_iter().filter(|(by, ..)| *by != "srun" || !script).find_map(
+        |(by, size, rank, local_rank, local_size)| {
+            let (size, _) = (number(size)?, number(rank)?);
+            let size = if by == "srun" { number("SLURM_STEP_NUM_TASKS").unwrap_or(size) } else { size };
+            // What else may say it: PMI under srun sets only the first two variables.
+            let local_rank =
+                number(local_rank).or_else(|| number("PMI_LOCAL_RANK")).or_else(|| number("SLURM_LOCALID"));
+            let local_size = number(local_size).or_else(|| number("PMI_LOCAL_SIZE")).or_else(tasks_here);
+            let (local_rank, local_size) = (local_rank.unwrap_or(0), local_size.unwrap_or(1).max(1));
+            (size > 1).then_some(Launched { by, size, local_rank, local_size })
+        },
+    )
 }
 
 /// The tasks of a node in Slurm's list, such as `2(x3),1`: two on each of three nodes, one on the fourth.
@@ -66,7 +67,7 @@ fn tasks(list: &str, node: usize) -> Option<usize> {
 }
 
 /// Connects this process with those that were started with it. `lost` is called, from another thread, if one of them is not heard of any
-/// more; it has to end this process.
+/// more, to report it; then all processes end.
 ///
 /// # Errors
 /// There are several, and this build cannot connect them, or MPI does not.
@@ -110,6 +111,8 @@ mod tests {
         ];
         assert_eq!(of(&open_mpi), launched("mpirun", 8, 1, 4));
         assert_eq!(of(&[("PMI_SIZE", "2"), ("PMI_RANK", "0")]), launched("mpiexec", 2, 0, 1));
+        let pmi2 = [("PMI_SIZE", "4"), ("PMI_RANK", "3"), ("SLURM_LOCALID", "1"), ("SLURM_TASKS_PER_NODE", "2(x2)")];
+        assert_eq!(of(&pmi2), launched("mpiexec", 4, 1, 2));
         let slurm = |node| {
             of(&[
                 ("SLURM_NTASKS", "7"),
@@ -128,7 +131,13 @@ mod tests {
     fn a_process_alone_was_not_launched() {
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[("OMPI_COMM_WORLD_SIZE", "1"), ("OMPI_COMM_WORLD_RANK", "0")]), None);
-        // In an allocation, but not started by srun.
+        // In an allocation, but not started by srun: by hand, or in the script of a batch job.
         assert_eq!(of(&[("SLURM_NTASKS", "4"), ("SLURM_TASKS_PER_NODE", "4")]), None);
+        let script = [("SLURM_JOB_ID", "7"), ("SLURM_NTASKS", "4"), ("SLURM_PROCID", "0")];
+        assert_eq!(of(&script), None);
+        let one = [("SLURM_STEP_ID", "0"), ("SLURM_STEP_NUM_TASKS", "1")];
+        assert_eq!(of(&[&script[..], &one].concat()), None);
+        let all = [("SLURM_STEP_ID", "0"), ("SLURM_STEP_NUM_TASKS", "4")];
+        assert_eq!(of(&[&script[..], &all].concat()).map(|launched| launched.size), Some(4));
     }
 }

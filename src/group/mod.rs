@@ -168,7 +168,9 @@ impl Group {
     pub fn connect(&self, device: &Device) -> Result<Option<&'static str>> {
         let Some(group) = &self.0 else { return Ok(None) };
         #[cfg(feature = "nccl")]
-        if let Some(gpu) = nccl::gpu(device) {
+        if let Some(gpu) = nccl::gpu(device)
+            && self.each_has_its_own(gpu)?
+        {
             let _ = group.gpus.set(nccl::Nccl::connect(self, gpu)?);
             return Ok(Some("gradients are exchanged between GPUs, over NCCL"));
         }
@@ -179,30 +181,47 @@ impl Group {
         })
     }
 
-    /// Values of all processes (n), directly after a [`Group::gather`] that told all of them `counts`; see [`Transport::gather_values`].
+    /// Whether no two processes have the same GPU, which NCCL does not allow.
+    #[cfg(feature = "nccl")]
+    fn each_has_its_own(&self, gpu: &candle_core::CudaDevice) -> Result<bool> {
+        let host = self.0.as_ref().map(|group| group.transport.host()).unwrap_or_default();
+        let mut all = self.gather(format!("{host} {}", nccl::number(gpu)).into_bytes())?;
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        Ok(all.len() == count)
+    }
+
+    /// Values of all processes (n); all of them know `counts`. See [`Transport::gather_values`].
     ///
     /// # Errors
-    /// As the transport.
+    /// As the transport; another process has failed.
     pub fn gather_values(&self, mine: &Tensor, counts: &[usize]) -> Result<Tensor> {
         let Some(group) = &self.0 else { return Ok(mine.clone()) };
         #[cfg(feature = "nccl")]
         if let (Some(gpus), Device::Cuda(_)) = (group.gpus.get(), mine.device()) {
-            return gpus.gather(mine, counts);
+            return gpus.gather(mine, counts, || group.begin(0).map(drop));
         }
-        on_host(mine, |values| group.transport.gather_values(values, counts))
+        on_host(mine, |values| {
+            group.begin(0)?;
+            group.transport.gather_values(values, counts)
+        })
     }
 
-    /// Exchanges values (n), directly after a [`Group::gather`] that told all processes `counts`; see [`Transport::exchange`].
+    /// Exchanges values (n); all processes know `counts`. See [`Transport::exchange`].
     ///
     /// # Errors
-    /// As the transport.
+    /// As the transport; another process has failed.
     pub fn exchange(&self, mine: &Tensor, counts: &[usize]) -> Result<Tensor> {
         let Some(group) = &self.0 else { return Ok(mine.clone()) };
         #[cfg(feature = "nccl")]
         if let (Some(gpus), Device::Cuda(_)) = (group.gpus.get(), mine.device()) {
-            return gpus.exchange(mine, counts);
+            return gpus.exchange(mine, counts, || group.begin(0).map(drop));
         }
-        on_host(mine, |values| group.transport.exchange(values, counts))
+        on_host(mine, |values| {
+            group.begin(0)?;
+            group.transport.exchange(values, counts)
+        })
     }
 
     /// What the first process makes, for all of them.
@@ -246,7 +265,7 @@ impl Group {
             Some(rank) => {
                 let (here, there) = (&all[0].0, &all[rank].0);
                 Err(Error::failed(
-                    format!("{what}: process {rank} ({there}) has another than process 0 ({here})"),
+                    format!("{what} differs between process 0 ({here}) and process {rank} ({there})"),
                     remedy,
                 ))
             }

@@ -32,6 +32,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Time between two looks for a sign of life.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// Time for MPI to end all processes.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// The tag of signs of life.
 const TAG: i32 = 77;
 
@@ -95,6 +98,12 @@ fn watch(ending: &AtomicBool, lost: &dyn Fn(Error)) {
                 ),
                 "the last checkpoint is intact: start the processes again with --resume, on any machines",
             ));
+            // MPI ends the others, if it can; without it, they notice one after the other.
+            std::thread::spawn(|| {
+                std::thread::sleep(PATIENCE);
+                std::process::exit(1);
+            });
+            world.abort(1);
         }
     }
 }

@@ -42,22 +42,28 @@ impl Nccl {
     }
 
     /// As [`Transport::exchange`](super::Transport::exchange), from one GPU to another.
-    pub fn exchange(&self, mine: &Tensor, counts: &[usize]) -> Result<Tensor> {
+    pub fn exchange(&self, mine: &Tensor, counts: &[usize], ready: impl FnOnce() -> Result<()>) -> Result<Tensor> {
         let (rank, size) = (self.comm.rank(), self.comm.world_size());
         let sent = counts.iter().scan(0, |begin, count| Some(std::mem::replace(begin, *begin + count)..*begin));
         let received = (0..size).map(|r| r * counts[rank]..(r + 1) * counts[rank]);
-        self.pass(mine, &sent.collect::<Vec<_>>(), &received.collect::<Vec<_>>())
+        self.pass(mine, &sent.collect::<Vec<_>>(), &received.collect::<Vec<_>>(), ready)
     }
 
     /// As [`Transport::gather_values`](super::Transport::gather_values), from one GPU to another.
-    pub fn gather(&self, mine: &Tensor, counts: &[usize]) -> Result<Tensor> {
+    pub fn gather(&self, mine: &Tensor, counts: &[usize], ready: impl FnOnce() -> Result<()>) -> Result<Tensor> {
         let sent = vec![0..mine.elem_count(); counts.len()];
         let received = counts.iter().scan(0, |begin, count| Some(std::mem::replace(begin, *begin + count)..*begin));
-        self.pass(mine, &sent, &received.collect::<Vec<_>>())
+        self.pass(mine, &sent, &received.collect::<Vec<_>>(), ready)
     }
 
-    /// Sends a part of `mine` to each process, and receives a part of the result from each.
-    fn pass(&self, mine: &Tensor, sent: &[Range<usize>], received: &[Range<usize>]) -> Result<Tensor> {
+    /// Sends a part of `mine` to each process, and receives a part of the result from each, once `ready` has returned in all of them.
+    fn pass(
+        &self,
+        mine: &Tensor,
+        sent: &[Range<usize>],
+        received: &[Range<usize>],
+        ready: impl FnOnce() -> Result<()>,
+    ) -> Result<Tensor> {
         let n = received.last().map_or(0, |last| last.end);
         let (storage, layout) = mine.storage_and_layout();
         let (Storage::Cuda(storage), Some((first, _))) = (&*storage, layout.contiguous_offsets()) else {
@@ -66,6 +72,7 @@ impl Nccl {
         let from: &CudaSlice<f32> = storage.as_cuda_slice()?;
         // SAFETY: all of it is received below.
         let mut into = unsafe { self.device.alloc::<f32>(n.max(1))? };
+        ready()?;
         let mut passed = || -> std::result::Result<(), NcclError> {
             group_start()?;
             for (peer, (sent, received)) in sent.iter().zip(received).enumerate() {
@@ -88,4 +95,9 @@ impl Nccl {
 /// The device of a GPU.
 pub(super) fn gpu(device: &Device) -> Option<&CudaDevice> {
     device.as_cuda_device().ok()
+}
+
+/// The number of a GPU on its machine.
+pub(super) fn number(gpu: &CudaDevice) -> usize {
+    gpu.cuda_stream().context().ordinal()
 }

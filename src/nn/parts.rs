@@ -155,8 +155,6 @@ impl<'a> PartSum<'a> {
             };
             let whole: Vec<usize> = (0..self.params.len()).filter(|&i| pieces.whole[i]).collect();
             let counts = self.counts(&pieces, &whole);
-            // Whether all processes have got this far.
-            self.group.gather(Vec::new())?;
             let mine = self.joined(pieces.sums.into_iter().flatten().collect())?;
             let all = self.group.gather_values(&mine, &counts)?;
             let mut begin = 0;

@@ -10,9 +10,10 @@ use crate::group::Group;
 use crate::hub::{self, Here};
 use crate::kinds::{Described, Job, Kind, RunConfig, Steps};
 use crate::observer::{Figures, Session};
+use crate::ops::function::Form;
 use crate::train::checkpoint::State;
 use crate::train::{Finished, Lap, run_dir};
-use candle_core::Device;
+use candle_core::{DType, Device};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -121,8 +122,12 @@ impl Toolkit {
     /// # Errors
     /// As [`Toolkit::pretrain`].
     pub fn pretrain_config(&self, config: RunConfig, out: &Path, session: &Session) -> Result<Report> {
-        run_dir::check_new(out, false)?;
-        run(config, out, false, false, None, session)
+        session.group.settle((|| {
+            if session.group.is_first() {
+                run_dir::check_new(out, false)?;
+            }
+            run(config, out, false, false, None, session)
+        })())
     }
 
     /// The configuration that a command that resumes a run requests.
@@ -201,6 +206,17 @@ fn run(
     let (kind, here) = group.first_then_others(|| located(&config, session))?;
     config.set_data(&here.name);
     shared(&config, group)?;
+    group.same(
+        "the device, its precision or the number of threads",
+        "use the same device and --threads in all processes",
+        || {
+            let kind = session.device.location();
+            let kind = format!("{kind:?}").split(' ').next().unwrap_or_default().to_string();
+            let form = Form::on(&session.device, DType::F32);
+            Ok(format!("{kind} {:?} {form:?} {}", crate::device::precision(), rayon::current_num_threads())
+                .into_bytes())
+        },
+    )?;
     let job = Job { session, out, data: &here.path, from: from.as_ref() };
     let prepared = kind.prepare(config, &job)?;
     let config = prepared.config;

@@ -310,7 +310,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         }
         group.same(
             &format!("the weights after step {step}"),
-            "the processes have computed different results: use machines with the same processors, the same build of cpc and the same              --threads, and resume from the last checkpoint, which is intact",
+            "the processes have computed different results: use machines with the same processors, the same build of cpc and the same \
+             --threads, and resume from the last checkpoint, which is intact",
             || checksum(self.task.params()),
         )?;
         let line = TrainLine {

@@ -184,7 +184,13 @@ const LONG: &str =
 
 #[cfg(feature = "mpi")]
 fn start_and_wait(place: &Place, args: &str, file: &str) -> Child {
-    let mut child = mpirun(place, 2, args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = mpirun(place, 2, args)
+        // On a signal, time to write a checkpoint before it kills its processes.
+        .env("OMPI_MCA_odls_base_sigkill_timeout", "10")
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let began = Instant::now();
     while !place.at(file).exists() {
         assert!(began.elapsed() < Duration::from_secs(120), "{file} does not come");

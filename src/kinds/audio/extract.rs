@@ -72,6 +72,10 @@ pub fn extract(
             return Ok(index);
         }
     }
+    if to.shard.is_some() && directory.is_complete() && work.all_there(&jobs, &mine, &before)? {
+        // A shard that comes late leaves a complete directory as it is.
+        return directory.end(mine.iter().filter_map(|&i| before[i].clone()).collect(), Vec::new());
+    }
     directory.open(&before)?;
     let threads = rayon::current_num_threads();
     let total: u64 = mine.iter().map(|&i| jobs[i].utterance.samples).sum();
@@ -94,7 +98,7 @@ pub fn extract(
     failed.sort_by_key(|(i, _)| *i);
     problems.extend(failed.into_iter().flat_map(|(_, bad)| bad));
     let done: Vec<Indexed> = finished.into_inner().into_iter().flatten().collect();
-    if done.is_empty() && !mine.is_empty() {
+    if done.is_empty() && to.shard.is_none() {
         return Err(Error::BadFiles(problems));
     }
     let place = |at: &str| std::path::absolute(at).map_or(at.to_string(), |path| path.display().to_string());
@@ -245,6 +249,19 @@ impl Work<'_> {
         Ok(all.into_iter().all(|same| same))
     }
 
+    /// Whether some utterances were made of the same recordings before, and their files are there.
+    fn all_there(&self, jobs: &[Job], some: &[usize], before: &[Option<Indexed>]) -> Result<bool> {
+        Ok(some.iter().all(|&i| self.is_there(&jobs[i])) && self.all_same(jobs, some, before)?)
+    }
+
+    /// Whether the files of an utterance are there, and whole.
+    fn is_there(&self, job: &Job) -> bool {
+        let there = |(folder, dim): (&PathBuf, &usize)| {
+            fs::metadata(folder.join(&job.file)).is_ok_and(|m| m.len() == file_size(job.frames, *dim))
+        };
+        self.directory.parts().iter().zip(self.extractor.dims()).all(there)
+    }
+
     fn utterance(&self, job: &Job, before: Option<&Indexed>, alone: bool) -> Result<Indexed> {
         self.go_on()?;
         let rate = self.extractor.config().sample_rate;
@@ -254,11 +271,8 @@ impl Work<'_> {
         let finished = before.is_some_and(|before| {
             before.file.as_deref() == Some(job.file.as_str()) && before.source.as_ref().is_some_and(|s| s.same(&source))
         });
-        let there = |(folder, dim): (&PathBuf, &usize)| {
-            fs::metadata(folder.join(&job.file)).is_ok_and(|m| m.len() == file_size(job.frames, *dim))
-        };
         let indexed = self.indexed(job, source);
-        if finished && folders.iter().zip(self.extractor.dims()).all(there) {
+        if finished && self.is_there(job) {
             (self.progress)(*samples as f64 / f64::from(rate));
             return Ok(indexed);
         }

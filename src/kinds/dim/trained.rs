@@ -4,7 +4,7 @@ use super::card::ImageCard;
 use super::{DimModel, DimModelConfig, ImageExtractor, ImageLayer};
 use crate::config::ImageSize;
 use crate::error::{Error, Result};
-use crate::features::{Chunk, Chunks, Format, RowWriter, inputs, replaceable};
+use crate::features::{Chunk, Chunks, Format, RowWriter, begin, inputs};
 use crate::group::Share;
 use crate::image::{self, ImageSet};
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Source, each_once, word};
@@ -114,11 +114,9 @@ impl Model for DimModel {
         images.notes.iter().for_each(|note| session.observer.warning(note));
         check_size(self, images.train.size, &place.name)?;
         let (sha256, given) = (self.sha256()?, inputs([input]));
-        replaceable(out, &sha256, &given)?;
-        std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
         let shard: Option<Share> = request.options.get("shard")?;
         let key = || Ok(format!("{sha256}{}{}", images.train.sha256(), images.test.sha256()));
-        let chunks = Chunks::begin(out, shard, key)?;
+        let chunks = begin(out, &sha256, &given, shard, key)?;
         let (mut files, mut count) = (Vec::new(), 0);
         for (set, part) in [(&images.train, "train"), (&images.test, "test")] {
             if set.is_empty() {

@@ -6,7 +6,7 @@ use crate::config::OnBadFile;
 use crate::digest::hex;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::features::{Chunks, file_names, inputs, replaceable};
+use crate::features::{Chunks, begin, file_names, inputs};
 use crate::group::Share;
 use crate::hub::{self, Here};
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Options, Source};
@@ -87,13 +87,12 @@ impl Model for TextModel {
         let (began, out) = (Instant::now(), &request.out);
         let extractor = SentenceExtractor::open(self.clone(), &session.device)?;
         let (sha256, given) = (self.sha256()?, inputs(&*paths));
-        replaceable(out, &sha256, &given)?;
         let made = !out.exists();
-        std::fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
         let shard: Option<Share> = request.options.get("shard")?;
-        let written = write(&extractor, paths, request, (&sha256, shard), session);
-        if written.is_err() && made {
-            // Removes the directory if it is empty.
+        let written = write(&extractor, paths, request, (&sha256, &given, shard), session);
+        if written.is_err() && made && shard.is_none() {
+            // Removes the directory if nothing is in it but the mark that it is not complete.
+            let _ = std::fs::remove_file(out.join("index.json"));
             let _ = std::fs::remove_dir(out);
         }
         let (files, sentences, remarks, chunks) = written?;
@@ -165,7 +164,7 @@ fn write(
     extractor: &SentenceExtractor,
     paths: &[PathBuf],
     request: &ExtractRequest,
-    (model_sha256, shard): (&str, Option<Share>),
+    (model_sha256, given, shard): (&str, &[String], Option<Share>),
     session: &Session,
 ) -> Result<(Vec<Value>, u64, String, Chunks)> {
     let options = &request.options;
@@ -177,7 +176,7 @@ fn write(
     let places = paths.iter().map(|input| hub::data(input, session)).collect::<Result<Vec<_>>>()?;
     let open = |place: &Here| text::Source::open(&place.path, split, &column, bad);
     let sources = places.iter().map(open).collect::<Result<Vec<_>>>()?;
-    let chunks = Chunks::begin(&request.out, shard, || {
+    let chunks = begin(&request.out, model_sha256, given, shard, || {
         let digests = sources.iter().map(|source| source.digest().map(|digest| hex(&digest)));
         Ok(format!("{model_sha256}{}", digests.collect::<Result<String>>()?))
     })?;
@@ -190,7 +189,9 @@ fn write(
         let lines = format!("{name}-lines.tsv");
         let [to, lines_to] = [&file, &lines].map(|name| request.out.join(name));
         let folder = to.parent().unwrap_or(&request.out);
-        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+        if !chunks.is_shard() {
+            std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+        }
         let written = extractor.write(source, [&to, &lines_to], request.format, (&chunks, &file), &progress);
         session.observer.done();
         let written = written?;
