@@ -121,9 +121,9 @@ if [[ $parts == *together* && $features == *nccl* ]]; then
         set -- $model
         train together cuda "${@:2}" --overwrite --set train.accumulate=4
         rm -rf "$out/two-cuda"
-        mpirun --oversubscribe --bind-to none -n 2 "$cpc" pretrain "${@:2}" --device cuda --out "$out/two-cuda" --set train.accumulate=4 \
+        FAKE_CUDA_DEVICES=2 mpirun --oversubscribe --bind-to none -n 2 "$cpc" pretrain "${@:2}" --device cuda --out "$out/two-cuda" --set train.accumulate=4 \
             >"$out/log.txt" 2>&1 || { cat "$out/log.txt"; exit 1; }
-        grep -q "over NCCL" "$out/log.txt" || { cat "$out/log.txt"; exit 1; }
+        grep -q "GPUs, over NCCL" "$out/log.txt" || { cat "$out/log.txt"; exit 1; }
         for file in model.safetensors optimizer.safetensors state.json; do
             cmp "$out/together-cuda/checkpoints/step-4/$file" "$out/two-cuda/checkpoints/step-4/$file"
         done

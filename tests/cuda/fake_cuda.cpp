@@ -4,6 +4,7 @@
 //   FAKE_CUDA=trace  computes nothing, reads back zeros; any size fits
 //   without it there is no device
 //   FAKE_CUDA_LOG=F  writes every launch, product, copy and allocation to F, a line each
+//   FAKE_CUDA_DEVICES=N  how many devices there are; 1 without it. A process can use one
 //   FAKE_CUDA_MEMORY=BYTES  how much memory the device has; 80 GiB without it
 //   FAKE_CUDA_KERNELS=LIB.so  more kernels: LIB has `bool emulated_kernel(name, grid, block, shared, arguments)` (see cuda_on_cpu.h)
 //
@@ -431,11 +432,12 @@ int cuDriverGetVersion(int *v) {
     return 0;
 }
 int cuDeviceGetCount(int *n) {
-    *n = 1;
+    const char *devices = getenv("FAKE_CUDA_DEVICES");
+    *n = devices ? atoi(devices) : 1;
     return 0;
 }
-int cuDeviceGet(int *d, int) {
-    *d = 0;
+int cuDeviceGet(int *d, int i) {
+    *d = i;
     return 0;
 }
 int cuDeviceGetName(char *s, int n, int) {
