@@ -204,7 +204,7 @@ impl Drop for Lock {
     }
 }
 
-/// Whether a file of this name is one that [`unfinished`] or [`write`] makes before it has its own name.
+/// Whether a file of this name is one that [`unfinished`] or [`write()`] makes before it has its own name.
 pub fn is_unfinished(name: &std::ffi::OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b".") && name.ends_with(b".tmp")
