@@ -26,8 +26,9 @@ pub(super) struct Mpi {
 /// Time between two signs of life.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Time without a sign of life after which a process counts as lost.
-const SILENCE: Duration = Duration::from_secs(30);
+/// Time without a sign of life after which a process counts as lost; longer than a launcher takes that watches its own connections, because
+/// mpirun may wait for a lost machine for good if a process ends before it has noticed.
+const SILENCE: Duration = Duration::from_secs(45);
 
 /// Time between two looks for a sign of life.
 const LOOK: Duration = Duration::from_millis(100);

@@ -29,9 +29,9 @@ chmod +x agent
 together() {
     ip netns exec $one mpirun --mca plm_rsh_agent "$work/agent" --mca plm_rsh_no_tree_spawn 1 --host $one:1,$two:1 -n 2 --bind-to none \
         --mca btl tcp,self --mca pml ob1 --mca btl_tcp_if_include cable --mca oob_tcp_if_include cable \
-        --mca oob_tcp_keepalive_time 20 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 3 "$cpc" "$@" --threads 1
+        --mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 3 "$cpc" "$@" --threads 1
 }
-run="pretrain $data --preset demo --set train.schedule=constant --set train.accumulate=2 --set train.checkpoint_every=20 --set train.keep_last=999 --set train.log_every=5"
+run="pretrain $data --preset demo --set encoder.hidden_dim=24 --set encoder.channels=[16] --set context.hidden_dim=16 --set data.window=8000 --set train.schedule=constant --set train.accumulate=2 --set train.checkpoint_every=20 --set train.keep_last=999 --set train.log_every=5"
 "$cpc" $run --steps 40 --out alone --threads 1 --quiet >/dev/null
 together $run --steps 40 --out hosts >/dev/null
 cmp alone/checkpoints/step-40/model.safetensors hosts/checkpoints/step-40/model.safetensors
