@@ -85,26 +85,35 @@ pub struct Lock {
 /// The name of the file that the lock on a directory is on.
 const LOCK: &str = ".lock";
 
-/// Opens a file in `dir` and locks it with `try_lock`. `None` if the lock is held elsewhere.
+/// Opens a file in `dir` and locks it with `try_lock`. The file is removed with the lock, unless others may hold it too. `busy` says what it
+/// means if the lock is held elsewhere.
 fn locked(
     dir: &Path,
     name: &str,
     try_lock: impl Fn(&File) -> std::result::Result<(), fs::TryLockError>,
-) -> Result<Option<(PathBuf, File)>> {
+    removed: bool,
+    busy: &str,
+) -> Result<Lock> {
     let path = dir.join(name);
     loop {
         // Network file systems lock by byte ranges: for a shared lock, the file has to be open for reading.
         let file =
             File::options().create(true).read(true).append(true).open(&path).map_err(Error::io(&path, "create"))?;
         match try_lock(&file) {
-            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(Error::failed(
+                    format!("{}: {busy}", dir.display()),
+                    "wait until it has finished, or choose another --out",
+                ));
+            }
             // Some network file systems have no locks.
-            Err(fs::TryLockError::Error(e)) if has_none(&e) => return Ok(Some((path, file))),
+            Err(fs::TryLockError::Error(e)) if has_none(&e) => {}
             Err(fs::TryLockError::Error(e)) => return Err(Error::io(&path, "lock")(e)),
-            // Its last holder may have removed the file in the meantime.
-            Ok(()) if is_still(&file, &path) => return Ok(Some((path, file))),
-            Ok(()) => {}
+            Ok(()) if is_still(&file, &path) => {}
+            // Its last holder has removed the file in the meantime.
+            Ok(()) => continue,
         }
+        return Ok(Lock { path: removed.then_some(path), _file: file });
     }
 }
 
@@ -129,19 +138,15 @@ fn is_still(file: &File, path: &Path) -> bool {
     }
 }
 
-fn held(what: String) -> Error {
-    Error::failed(what, "wait until it has finished, or choose another --out")
-}
+/// What it means if a directory is locked by another process.
+const BUSY: &str = "another process is writing to this directory";
 
 /// Locks an existing directory for this process alone.
 ///
 /// # Errors
 /// Another process holds a lock on it.
 pub fn lock(dir: &Path) -> Result<Lock> {
-    match locked(dir, LOCK, File::try_lock)? {
-        Some((path, file)) => Ok(Lock { path: Some(path), _file: file }),
-        None => Err(held(format!("{}: another process is writing to this directory", dir.display()))),
-    }
+    locked(dir, LOCK, File::try_lock, true, BUSY)
 }
 
 /// Locks an existing directory together with other processes that call this.
@@ -149,10 +154,7 @@ pub fn lock(dir: &Path) -> Result<Lock> {
 /// # Errors
 /// A process holds it alone.
 pub fn lock_shared(dir: &Path) -> Result<Lock> {
-    match locked(dir, LOCK, File::try_lock_shared)? {
-        Some((_, file)) => Ok(Lock { path: None, _file: file }),
-        None => Err(held(format!("{}: another process is writing to this directory", dir.display()))),
-    }
+    locked(dir, LOCK, File::try_lock_shared, false, BUSY)
 }
 
 /// Locks a part of the work in a directory, such as `shard 3/64`, for this process alone.
@@ -161,10 +163,7 @@ pub fn lock_shared(dir: &Path) -> Result<Lock> {
 /// Another process holds it.
 pub fn lock_part(dir: &Path, part: &str) -> Result<Lock> {
     let name = format!("{LOCK}-{}", part.replace([' ', '/'], "-"));
-    match locked(dir, &name, File::try_lock)? {
-        Some((path, file)) => Ok(Lock { path: Some(path), _file: file }),
-        None => Err(held(format!("{}: another process is working on {part} there", dir.display()))),
-    }
+    locked(dir, &name, File::try_lock, true, &format!("another process is working on {part} there"))
 }
 
 /// Whether a process holds a [part](lock_part) of the work in a directory whose name begins with `kind`, such as `shard`, other than those
@@ -190,10 +189,7 @@ pub fn is_part_held(dir: &Path, kind: &str, except: &str) -> Result<bool> {
 /// The file cannot be created.
 pub fn wait_for(dir: &Path, work: &str) -> Result<Lock> {
     let wait = |file: &File| file.lock().map_err(fs::TryLockError::Error);
-    match locked(dir, &format!("{LOCK}-{work}"), wait)? {
-        Some((path, file)) => Ok(Lock { path: Some(path), _file: file }),
-        None => Err(held(format!("{}: another process is writing to this directory", dir.display()))),
-    }
+    locked(dir, &format!("{LOCK}-{work}"), wait, true, BUSY)
 }
 
 impl Drop for Lock {

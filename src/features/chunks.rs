@@ -4,7 +4,7 @@
 //! A chunk is a file in `.parts/`, with the key of what it was computed from at its beginning: the model and the input. A chunk with another
 //! key, or of another length, counts as missing.
 
-use super::index::{PARTS, lock};
+use super::index::{self, PARTS};
 use crate::durable::{self, Lock};
 use crate::error::{Error, Result};
 use crate::group::{Message, Reading, Share};
@@ -30,13 +30,18 @@ pub struct Chunks {
 }
 
 impl Chunks {
-    /// Opens the chunks of a directory that exists, for a shard or for all. `key` makes what stands for everything that they are computed from,
-    /// if it is needed.
+    /// Opens the chunks of a directory, for a shard or for all. Before another process can begin, `mark` checks what is there, and says what
+    /// the directory is for. `key` makes what stands for everything that chunks are computed from, if it is needed.
     ///
     /// # Errors
-    /// Another process writes to the directory, or works on the same shard; those of `key`.
-    pub fn begin(dir: &Path, shard: Option<Share>, key: impl FnOnce() -> Result<String>) -> Result<Chunks> {
-        let locks = lock(dir, shard)?;
+    /// Another process writes to the directory, or works on the same shard; those of `mark` and `key`.
+    pub(super) fn begin(
+        dir: &Path,
+        shard: Option<Share>,
+        mark: impl FnOnce() -> Result<()>,
+        key: impl FnOnce() -> Result<String>,
+    ) -> Result<Chunks> {
+        let (locks, ()) = index::begin(dir, shard, mark)?;
         let key = match shard.is_some() || dir.join(PARTS).exists() {
             true => key()?,
             false => String::new(),
@@ -126,7 +131,7 @@ mod tests {
                 })
                 .unwrap()
         };
-        let begin = |shard, key: &str| Chunks::begin(dir.path(), shard, || Ok(key.into()));
+        let begin = |shard, key: &str| Chunks::begin(dir.path(), shard, || Ok(()), || Ok(key.into()));
         let shard = |text: &str, key: &str| begin(Some(text.parse().unwrap()), key).unwrap();
         for _ in 0..2 {
             let chunks = shard("1/2", "k");

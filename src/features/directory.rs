@@ -5,7 +5,7 @@
 //! complete only when everything is; then the journal is removed. One process at a time writes to a directory, or several [shards](Share), each
 //! of which has its own journal: the run without a shard that comes after them finishes the directory.
 
-use super::index::{Index, Indexed, JOURNAL, LayerInfo, Made, PARTS, Source, lock, must_be_empty};
+use super::index::{self, Index, Indexed, JOURNAL, LayerInfo, Made, PARTS, Source, must_be_empty};
 use crate::durable::{self, Lock};
 use crate::error::{Error, Problem, Result};
 use crate::group::Share;
@@ -14,9 +14,6 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// The work that is done by one shard after the other: beginning, before there is an index.
-const BEGINNING: &str = "begin";
 
 /// A directory of features to write, or a shard of what is to be in it.
 #[derive(Debug, Clone, Copy)]
@@ -84,26 +81,25 @@ impl FeatureDirectory {
     /// The directory holds other features or other files; another process writes to it, or works on the same shard; the disk refuses.
     pub fn begin(to: Destination, made: &Made) -> Result<Self> {
         let dir = to.dir;
-        fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
-        let beginning = durable::wait_for(dir, BEGINNING)?;
-        let locks = lock(dir, to.shard)?;
-        let index = Index::read(dir)?;
-        match &index {
-            Some(index) if index.made.same(made) => {}
-            Some(_) => {
-                return Err(Error::usage(
-                    format!("{} holds features of another model, or of other settings", dir.display()),
-                    "choose another --out, or remove that directory",
-                ));
+        let (locks, index) = index::begin(dir, to.shard, || {
+            let index = Index::read(dir)?;
+            match &index {
+                Some(index) if index.made.same(made) => {}
+                Some(_) => {
+                    return Err(Error::usage(
+                        format!("{} holds features of another model, or of other settings", dir.display()),
+                        "choose another --out, or remove that directory",
+                    ));
+                }
+                None => must_be_empty(dir)?,
             }
-            None => must_be_empty(dir)?,
-        }
-        if index.is_none() && to.shard.is_some() {
-            // From here on, the other shards know what the directory is for.
-            let (made, left_out, utterances) = (made.clone(), Vec::new(), Vec::new());
-            Index { complete: false, made, left_out, utterances }.write(dir)?;
-        }
-        drop(beginning);
+            if index.is_none() && to.shard.is_some() {
+                // From here on, the other shards know what the directory is for.
+                let (made, left_out, utterances) = (made.clone(), Vec::new(), Vec::new());
+                Index { complete: false, made, left_out, utterances }.write(dir)?;
+            }
+            Ok(index)
+        })?;
         let parts = made.layers.iter().map(|layer| match made.format.separate() {
             true => dir.join(&layer.path),
             false => dir.join(PARTS).join(&layer.path),
@@ -227,7 +223,7 @@ impl FeatureDirectory {
         if self.is_shard && !self.complete {
             return Ok(());
         }
-        let _beginning = self.is_shard.then(|| durable::wait_for(&self.dir, BEGINNING)).transpose()?;
+        let _alone = self.is_shard.then(|| index::alone(&self.dir)).transpose()?;
         let utterances = self.finished.iter().chain(before.iter().flatten()).cloned().collect();
         self.index(false, utterances, self.left_out.clone()).write(&self.dir)
     }

@@ -128,20 +128,31 @@ pub struct Index {
     pub utterances: Vec<Indexed>,
 }
 
-/// Locks a directory of features for a shard, or for everything.
+/// Waits until no other process begins to write to a directory of features, or marks it as incomplete.
+pub(super) fn alone(dir: &Path) -> Result<Lock> {
+    durable::wait_for(dir, "begin")
+}
+
+/// Locks a directory of features for a shard, or for everything, creating it if it is not there. Before another process can begin, `mark`
+/// checks what is there, and says what the directory is for.
 ///
 /// # Errors
-/// Another process writes to it, or works on the same shard, or on a shard of another division.
-pub(super) fn lock(dir: &Path, shard: Option<Share>) -> Result<Vec<Lock>> {
-    let Some(shard) = shard else { return Ok(vec![durable::lock(dir)?]) };
+/// Another process writes to it, or works on the same shard, or on a shard of another division; those of `mark`.
+pub(super) fn begin<T>(dir: &Path, shard: Option<Share>, mark: impl FnOnce() -> Result<T>) -> Result<(Vec<Lock>, T)> {
+    std::fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
+    let _alone = alone(dir)?;
+    let Some(shard) = shard else {
+        let lock = durable::lock(dir)?;
+        return Ok((vec![lock], mark()?));
+    };
     let locks = vec![durable::lock_shared(dir)?, durable::lock_part(dir, &format!("shard {shard}"))?];
-    match durable::is_part_held(dir, "shard", &format!("-{}", shard.ranks))? {
-        false => Ok(locks),
-        true => Err(Error::failed(
+    if durable::is_part_held(dir, "shard", &format!("-{}", shard.ranks))? {
+        return Err(Error::failed(
             format!("{}: another process is working on a shard of another number of shards there", dir.display()),
             "wait until it has finished, or use the same number",
-        )),
+        ));
     }
+    Ok((locks, mark()?))
 }
 
 /// Refuses a directory without an index that is not empty.

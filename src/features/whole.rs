@@ -20,7 +20,7 @@ pub fn inputs<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
 }
 
 /// Opens the chunks of a directory, for a shard or for all, and marks it as one that the same model makes of the same inputs, and that is not
-/// complete. `key` is that of [`Chunks::begin`].
+/// complete. `key` makes what stands for everything that chunks are computed from, if it is needed.
 ///
 /// # Errors
 /// The directory holds something else, or another process writes to it; its index cannot be read.
@@ -31,16 +31,15 @@ pub fn begin(
     shard: Option<Share>,
     key: impl FnOnce() -> Result<String>,
 ) -> Result<Chunks> {
-    fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
-    let beginning = durable::wait_for(dir, "begin")?;
-    let chunks = Chunks::begin(dir, shard, key)?;
-    replaceable(dir, model_sha256, inputs)?;
-    if shard.is_none() || !dir.join(FILE_NAME).exists() {
+    let mark = || {
+        replaceable(dir, model_sha256, inputs)?;
+        if shard.is_some() && dir.join(FILE_NAME).exists() {
+            return Ok(());
+        }
         let index = json!({ "complete": false, "model_sha256": model_sha256, "inputs": inputs });
-        durable::write_json(&dir.join(FILE_NAME), &index)?;
-    }
-    drop(beginning);
-    Ok(chunks)
+        durable::write_json(&dir.join(FILE_NAME), &index)
+    };
+    Chunks::begin(dir, shard, mark, key)
 }
 
 /// Refuses to write to `dir` unless it is absent or empty, or holds what the same model made of the same inputs.

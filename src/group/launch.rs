@@ -26,7 +26,7 @@ const LAUNCHERS: [(&str, &str, &str, &str, &str); 4] = [
         "OMPI_COMM_WORLD_LOCAL_SIZE",
     ),
     ("mpiexec", "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
-    ("srun", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_STEP_TASKS"),
+    ("srun", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_TASKS_PER_NODE"),
     ("torchrun", "WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"),
 ];
 

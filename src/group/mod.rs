@@ -76,8 +76,8 @@ struct Told {
     exit_code: u8,
 }
 
-/// Bytes of a header: the status, and the length of what follows.
-const HEADER: usize = 9;
+/// Bytes of a header: two numbers.
+const HEADER: usize = 16;
 
 impl std::fmt::Debug for Group {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -251,15 +251,13 @@ impl Group {
     /// It is not; the error names the first process that differs, and says what to do.
     pub fn same(&self, what: &str, remedy: &str, mine: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
         let Some(group) = &self.0 else { return Ok(()) };
-        let host = group.transport.host().into_bytes();
-        let length = host.len() as u32;
-        let all = self.gather([&length.to_le_bytes()[..], &host, &mine()?].concat())?;
-        let parts = |bytes: &[u8]| -> Option<(String, Vec<u8>)> {
-            let (length, rest) = bytes.split_first_chunk()?;
-            let (host, digest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-            Some((String::from_utf8_lossy(host).into_owned(), digest.to_vec()))
+        let mine = Message::new().bytes(group.transport.host().as_bytes()).bytes(&mine()?).take();
+        let all = self.gather(mine)?;
+        let read = |bytes: &Vec<u8>| -> Result<(String, Vec<u8>)> {
+            let mut reading = Reading::new(bytes);
+            Ok((String::from_utf8_lossy(reading.bytes()?).into_owned(), reading.bytes()?.to_vec()))
         };
-        let all: Vec<_> = all.iter().filter_map(|bytes| parts(bytes)).collect();
+        let all = all.iter().map(read).collect::<Result<Vec<_>>>()?;
         match all.iter().position(|(_, digest)| *digest != all[0].1) {
             None => Ok(()),
             Some(rank) => {
@@ -290,15 +288,13 @@ fn on_host(mine: &Tensor, pass: impl FnOnce(&[f32]) -> Result<Vec<f32>>) -> Resu
 impl Connected {
     /// Exchanges headers: whether each process has failed, and the length of what it sends next.
     fn headers(&self, failed: bool, length: usize) -> Result<Vec<(bool, usize)>> {
-        let mut mine = [u8::from(failed); HEADER];
-        mine[1..].copy_from_slice(&(length as u64).to_le_bytes());
+        let mine = Message::new().number(u64::from(failed)).number(length as u64).take();
         let all = self.transport.gather(&mine, &vec![HEADER; self.transport.size()])?;
         let read = |header: &[u8]| {
-            let mut length = [0; HEADER - 1];
-            length.copy_from_slice(&header[1..]);
-            (header[0] != 0, u64::from_le_bytes(length) as usize)
+            let mut reading = Reading::new(header);
+            Ok((reading.number()? != 0, reading.number()? as usize))
         };
-        Ok(all.chunks_exact(HEADER).map(read).collect())
+        all.chunks_exact(HEADER).map(read).collect()
     }
 
     /// Begins an exchange: the length of what each process sends next.

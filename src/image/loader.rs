@@ -104,15 +104,18 @@ fn order(n: usize, seed: u64, epoch: u64) -> Permutation {
     Permutation::new(n as u64, &mut stream(seed, "images", epoch))
 }
 
-/// Whole batches of the images that `which` lists, in that order; one smaller batch if there are too few for a whole one.
+/// Whole batches of the images that `which` lists, in that order; one smaller batch if there are too few for a whole one. Of these batches,
+/// those in `share`.
 pub fn batches<'a>(
     set: &'a ImageSet,
     which: &'a [usize],
     batch: usize,
     device: &'a Device,
+    share: Share,
 ) -> impl Iterator<Item = Result<ImageBatch>> + 'a {
     let batch = batch.clamp(1, which.len().max(1));
-    which.chunks_exact(batch).map(move |which| ImageBatch::read(set, which.to_vec(), device))
+    let mine = which.chunks_exact(batch).enumerate().filter(move |(i, _)| share.has(*i as u64));
+    mine.map(move |(_, which)| ImageBatch::read(set, which.to_vec(), device))
 }
 
 #[cfg(test)]

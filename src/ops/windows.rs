@@ -3,10 +3,15 @@
 use crate::error::{Error, Result};
 use crate::group::{Group, Message, Reading};
 use crate::ops::function::function;
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
-fn host(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(tensor.detach().flatten_all()?.to_device(&Device::Cpu)?.to_vec1()?)
+/// The values (n) from `first` on, then those before it.
+fn rotated(values: &Tensor, first: usize) -> Result<Tensor> {
+    let n = values.elem_count();
+    if first == 0 || first == n {
+        return Ok(values.clone());
+    }
+    Ok(Tensor::cat(&[values.narrow(0, first, n - first)?, values.narrow(0, 0, first)?], 0)?)
 }
 
 /// The windows of all processes, (all windows, T, D): those of this process, `z` (B, T, D), first, then those of the next ranks in turn.
@@ -20,41 +25,33 @@ pub fn all_windows(z: &Tensor, group: &Group) -> Result<Tensor> {
     if group.size() == 1 {
         return Ok(z.clone());
     }
-    let (_, time, dim) = z.dims3()?;
-    let mine = Message::new().number(time as u64).number(dim as u64).values(&host(z)?).take();
-    let all = group.gather(mine)?;
-    let mut windows = Vec::with_capacity(all.len());
-    for bytes in &all {
-        let mut reading = Reading::new(bytes);
+    let (batch, time, dim) = z.dims3()?;
+    let mine = Message::new().number(batch as u64).number(time as u64).number(dim as u64).take();
+    let mut counts = Vec::new();
+    for bytes in group.gather(mine)? {
+        let mut reading = Reading::new(&bytes);
+        let windows = reading.number()? as usize;
         if (reading.number()?, reading.number()?) != (time as u64, dim as u64) {
             return Err(Error::failed(
                 "objective.gather: the processes have windows of different lengths",
                 "set data.window to one length, or objective.gather=false",
             ));
         }
-        windows.push(reading.values()?);
+        counts.push(windows * time * dim);
     }
-    let counts: Vec<usize> = windows.iter().map(Vec::len).collect();
-    let (rank, size, device) = (group.rank(), group.size(), z.device().clone());
-    windows.rotate_left(rank);
-    let joined = Tensor::from_vec(windows.concat(), ((), time, dim), &device)?;
+    let (rank, all) = (group.rank(), counts.iter().sum::<usize>());
+    let first: usize = counts[..rank].iter().sum();
+    let joined = group.gather_values(&z.detach().flatten_all()?, &counts)?;
+    let joined = rotated(&joined, first)?.reshape(((), time, dim))?;
     let (shape, group) = (z.shape().clone(), group.clone());
     let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
-        let grad = host(grad)?;
-        let mut rest = grad.as_slice();
-        let mut blocks = Vec::with_capacity(size);
-        for k in 0..size {
-            let (block, after) = rest.split_at(counts[(rank + k) % size]);
-            blocks.push(block);
-            rest = after;
+        let by_rank = rotated(&grad.detach().flatten_all()?, all - first)?;
+        let received = group.exchange(&by_rank, &counts)?;
+        let mut sum = received.narrow(0, 0, counts[rank])?;
+        for part in 1..group.size() {
+            sum = (sum + received.narrow(0, part * counts[rank], counts[rank])?)?;
         }
-        blocks.rotate_right(rank);
-        let blocks = blocks.concat();
-        let received = host(&group.exchange(&Tensor::from_slice(&blocks, blocks.len(), &Device::Cpu)?, &counts)?)?;
-        let mut parts = received.chunks_exact(counts[rank]);
-        let mut sum = parts.next().unwrap_or_default().to_vec();
-        parts.for_each(|part| sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value));
-        Ok([Some(Tensor::from_vec(sum, shape.clone(), &device)?), None, None])
+        Ok([Some(sum.reshape(&shape)?), None, None])
     };
     let constant = Tensor::zeros(1, z.dtype(), z.device())?;
     function([z, &constant, &constant], joined, backward)
@@ -66,6 +63,10 @@ mod tests {
     use crate::group::threads::together;
     use crate::ops::check::random;
     use candle_core::{DType, Var};
+
+    fn host(tensor: &Tensor) -> Result<Vec<f32>> {
+        Ok(tensor.detach().flatten_all()?.to_vec1()?)
+    }
 
     /// The windows of process `rank`, which has `rank + 1` of them.
     fn windows(rank: usize) -> Tensor {

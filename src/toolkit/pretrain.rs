@@ -210,8 +210,11 @@ fn run(
         "the device, its precision or the number of threads",
         "use the same device and --threads in all processes",
         || {
-            let kind = session.device.location();
-            let kind = format!("{kind:?}").split(' ').next().unwrap_or_default().to_string();
+            let kind = match session.device {
+                Device::Cpu => "cpu",
+                Device::Cuda(_) => "cuda",
+                Device::Metal(_) => "metal",
+            };
             let form = Form::on(&session.device, DType::F32);
             Ok(format!("{kind} {:?} {form:?} {}", crate::device::precision(), rayon::current_num_threads())
                 .into_bytes())

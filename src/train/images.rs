@@ -128,8 +128,7 @@ impl<M: OfImages, C: Serialize> Task for ImageTask<M, C> {
     }
 
     fn validation(&self, share: Share) -> Result<Box<dyn Iterator<Item = Result<ImageBatch>>>> {
-        let all = batches(&self.set, &self.valid, self.batch, self.device());
-        let mine: Vec<_> = all.enumerate().filter(|(i, _)| share.has(*i as u64)).map(|(_, batch)| batch).collect();
+        let mine: Vec<_> = batches(&self.set, &self.valid, self.batch, self.device(), share).collect();
         Ok(Box::new(mine.into_iter()))
     }
 

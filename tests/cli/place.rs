@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A model with a few thousand parameters and a run that takes half a second.
@@ -89,6 +90,16 @@ impl Place {
 
     pub fn at(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// Waits until a running process has written a file.
+    pub fn wait_for(&self, file: &str, child: &mut std::process::Child) {
+        let began = Instant::now();
+        while !self.at(file).exists() {
+            assert!(began.elapsed() < Duration::from_secs(120), "{file} does not come");
+            assert!(child.try_wait().unwrap().is_none(), "ended before {file} came");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// `cpc ARGS` in this place; words are separated by blanks.

@@ -3,7 +3,6 @@
 use super::place::{Place, recording};
 use std::fs;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 /// Starts a run, and waits until `file` exists.
 fn start_and_wait(place: &Place, args: &str, file: &str) -> std::process::Child {
@@ -14,12 +13,7 @@ fn start_and_wait(place: &Place, args: &str, file: &str) -> std::process::Child 
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let began = Instant::now();
-    while !place.at(file).exists() {
-        assert!(began.elapsed() < Duration::from_secs(120), "{file} does not come");
-        assert!(child.try_wait().unwrap().is_none(), "ended before {file} came");
-        std::thread::yield_now();
-    }
+    place.wait_for(file, &mut child);
     child
 }
 

@@ -191,12 +191,7 @@ fn start_and_wait(place: &Place, args: &str, file: &str) -> Child {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let began = Instant::now();
-    while !place.at(file).exists() {
-        assert!(began.elapsed() < Duration::from_secs(120), "{file} does not come");
-        assert!(child.try_wait().unwrap().is_none(), "ended before {file} came");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    place.wait_for(file, &mut child);
     child
 }
 

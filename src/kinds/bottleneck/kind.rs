@@ -3,6 +3,7 @@
 use super::{Bottleneck, BottleneckConfig, BottleneckModelConfig};
 use crate::config::{Preset, layers};
 use crate::error::{Error, Problem, Result};
+use crate::group::Share;
 use crate::image::{self, ImageSet, batches};
 use crate::kinds::plain::PlainModel;
 use crate::kinds::{Job, Kind, Model, Prepared, RunConfig};
@@ -123,7 +124,7 @@ fn tested(
     store.load(&read_tensors(&file)?, None, &file.display().to_string())?;
     let all: Vec<usize> = (0..test.len()).collect();
     let (mut wrong, mut seen) = (0, 0);
-    for (i, batch) in batches(test, &all, AT_ONCE, device).enumerate() {
+    for (i, batch) in batches(test, &all, AT_ONCE, device, Share::ALL).enumerate() {
         let batch = batch?;
         wrong += model.errors(&batch.images, &batch.labels, &mut stream(config.seed, "test codes", i as u64))?;
         seen += batch.sources.len();
