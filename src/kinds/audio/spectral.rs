@@ -1,6 +1,6 @@
 //! Baselines for learned features: MFCCs and log-mels of the same recordings.
 //!
-//! With an untrained model of the same shape ([`AudioExtractor::untrained`](crate::kinds::audio::AudioExtractor::untrained)) these are the
+//! With an untrained model of the same shape ([`Model::untrained`](crate::kinds::Model::untrained)) these are the
 //! rows of Table 1 of van den Oord et al. 2018, for any corpus.
 
 use super::extract::indexed;

@@ -44,13 +44,6 @@ impl AudioExtractor {
         AudioExtractor::new(&model.config, &store, layers)
     }
 
-    /// A model of the same shape with the random weights that training would start from: a baseline for evaluation.
-    pub fn untrained(config: &AudioModelConfig, seed: u64, layers: &[AudioLayer]) -> Result<Self> {
-        let store = ParamStore::new(seed, &Device::Cpu);
-        CpcAudio::begin(config, &store)?;
-        AudioExtractor::new(config, &store, layers)
-    }
-
     /// A model with the parameters of a store, which initializes those that are missing.
     pub fn new(config: &AudioModelConfig, store: &ParamStore, layers: &[AudioLayer]) -> Result<Self> {
         let (encoder, context) = CpcAudio::new(config, &store.frozen())?.stream()?;

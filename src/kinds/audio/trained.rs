@@ -117,7 +117,7 @@ impl Model for AudioModel {
 
     fn untrained(&self, seed: u64) -> Result<Option<Box<dyn Model>>> {
         let store = ParamStore::new(seed, &Device::Cpu);
-        CpcAudio::new(&self.config, &store.builder())?;
+        CpcAudio::begin(&self.config, &store)?;
         let origin = Origin { reference: "random".into(), layout: "untrained".into() };
         let tensors = store.tensors().into_iter().collect();
         Ok(Some(Box::new(AudioModel::new(self.config.clone(), tensors, self.path.clone(), origin))))
@@ -351,4 +351,29 @@ fn extracted(index: &Index, out: &Path, took: Duration, session: &Session) -> Re
     });
     let layers = index.made.layers.iter().map(|layer| layer.name.clone()).collect();
     Ok(Extracted { described: Described::new(&result, text)?, layers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::EncoderKind;
+    use crate::kinds::audio::AudioConfig;
+    use crate::nn::gabor;
+
+    #[test]
+    fn an_untrained_model_is_what_training_would_begin_with() {
+        let mut config = AudioConfig::default();
+        (config.encoder.kind, config.encoder.hidden_dim, config.context.hidden_dim) = (EncoderKind::Gabor, 12, 7);
+        let config = AudioModelConfig::audio(&config);
+        let origin = Origin { reference: "trained".into(), layout: "model directory".into() };
+        let trained = AudioModel::new(config.clone(), Default::default(), PathBuf::new(), origin);
+        let untrained = trained.untrained(3).unwrap().unwrap();
+        let tensors = &untrained.as_any().downcast_ref::<AudioModel>().unwrap().tensors;
+        let store = ParamStore::new(3, &Device::Cpu);
+        CpcAudio::begin(&config, &store).unwrap();
+        let values = |t: &candle_core::Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(tensors.len(), store.tensors().len());
+        assert!(store.tensors().iter().all(|(name, t)| values(t) == values(&tensors[name])));
+        assert_eq!(values(&tensors["gEncoder.conv0.weight"]), gabor(&config.encoder, 16_000).unwrap());
+    }
 }
