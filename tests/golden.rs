@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use cpc::config::{HeadsKind, NormKind, ScoreKind, TrainConfig};
 use cpc::kinds::audio::{AudioModel, AudioModelConfig, CpcAudio};
 use cpc::model::Latents;
-use cpc::nn::{ContextKind, Optimizer, ParamStore, Phase};
+use cpc::nn::{ContextConfig, ContextKind, Optimizer, ParamStore, Phase};
 use cpc::ops::negatives::Negatives;
 use cpc::weights::read_tensors;
 use std::path::PathBuf;
@@ -185,4 +185,24 @@ fn training_goes_on_from_cpc_audios_checkpoint_as_cpc_audio_goes_on() {
 #[test]
 fn transformer_heads_compute_what_cpc_audio_computes() {
     outputs_losses_and_gradients_agree("lstm_transformer_channelnorm");
+}
+
+/// S4D against its composition in PyTorch, in double precision: c, and the gradients of the latents and of every parameter.
+#[test]
+fn s4d() {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/s4d");
+    let npy = |name: &str| Tensor::read_npy(dir.join(name)).unwrap();
+    let store = ParamStore::new(0, &Device::Cpu);
+    let cfg = ContextConfig { kind: ContextKind::S4D, hidden_dim: 10, num_layers: 2, state_dim: 8 };
+    let context = cfg.kind.build(&cfg, 6, store.builder()).unwrap();
+    store.load(&read_tensors(&dir.join("parameters.safetensors")).unwrap(), None, "s4d").unwrap();
+    let z = Var::from_tensor(&npy("z.npy")).unwrap();
+    let c = context.forward(&z).unwrap();
+    assert_close("c", &c, &npy("c.npy"), 1e-5, 0.0);
+    let gradients = (c * npy("weights.npy")).unwrap().sum_all().unwrap().backward().unwrap();
+    let want = read_tensors(&dir.join("gradients.safetensors")).unwrap();
+    let vars = store.trainable().into_iter().chain([("z".to_string(), z)]);
+    let count =
+        vars.map(|(name, var)| assert_close(&name, gradients.get(&var).unwrap(), &want[&name], 1e-4, 0.0)).count();
+    assert_eq!(count, want.len());
 }

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::nn::store::uniform_by_fan_in;
 use crate::ops::linear::{linear, linear_onto};
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 
 /// A layer with `weight` (out, in) and `bias` (out), under PyTorch's names and with PyTorch's initialization.
@@ -25,6 +25,22 @@ impl Linear {
             weight: vb.get_with_hints((to, from), "weight", start)?,
             bias: vb.get_with_hints(to, "bias", start)?,
         })
+    }
+
+    /// The number of inputs.
+    ///
+    /// # Errors
+    /// The weight is not a matrix.
+    pub fn inputs(&self) -> Result<usize> {
+        Ok(self.weight.dim(1)?)
+    }
+
+    /// The layer as constants on the CPU.
+    ///
+    /// # Errors
+    /// They cannot be copied.
+    pub fn held(&self) -> Result<Linear> {
+        Ok(Linear { weight: held(&self.weight)?, bias: held(&self.bias)? })
     }
 
     /// Returns (N, out) for `x` (N, in).
@@ -50,6 +66,14 @@ impl Linear {
     pub fn forward_onto(&self, x: &Tensor, beside: &Tensor, weight: &Tensor) -> Result<Tensor> {
         linear_onto(x, &self.weight, &linear(beside, weight, &self.bias, false)?)
     }
+}
+
+/// A constant on the CPU, for work that runs there.
+///
+/// # Errors
+/// It cannot be copied.
+pub fn held(t: &Tensor) -> Result<Tensor> {
+    Ok(t.detach().to_device(&Device::Cpu)?)
 }
 
 /// Layers with ReLU in between.
@@ -103,7 +127,7 @@ impl Mlp {
 mod tests {
     use super::*;
     use crate::ops::check::{close, finite_differences, random};
-    use candle_core::{DType, Device, Var};
+    use candle_core::{DType, Var};
     use std::collections::HashMap;
 
     fn weights() -> Vec<(String, Tensor)> {

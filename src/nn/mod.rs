@@ -22,7 +22,7 @@ pub(crate) mod taken;
 mod transformer;
 
 pub use batch_norm::BatchNorm;
-pub use context::{CONTEXTS, Context, ContextConfig, ContextDesign, ContextKind, ContextState, ContextStream};
+pub use context::{CONTEXTS, Context, ContextConfig, ContextDesign, ContextKind, ContextStream};
 pub use conv2d::Conv2d;
 pub use critic::{Baseline, Critic, CriticKind, CriticSize};
 pub use embedding::{Embedding, EmbeddingRows};

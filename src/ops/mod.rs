@@ -8,6 +8,7 @@
 //! Some of candle 0.11's own operations are not used here because they train incorrectly: `conv1d` (its weight gradient is wrong for batch
 //! sizes above one), `candle_nn::LayerNorm` and `softmax_last_dim` (they break the graph), `unfold`.
 
+pub mod activations;
 pub mod adam;
 pub mod all_pairs;
 pub mod conv;
@@ -22,8 +23,10 @@ pub mod filterbank;
 pub mod function;
 pub mod gru;
 pub mod hits;
+pub mod impulse;
 pub mod layer_norm;
 pub mod linear;
+pub mod long_conv;
 pub mod lstm;
 pub mod matrix;
 pub mod negatives;
@@ -33,6 +36,7 @@ pub mod recurrent_stream;
 pub mod rows;
 pub mod scores;
 pub mod simd;
+pub mod state_space;
 mod taps;
 pub mod tokens;
 pub mod windows;

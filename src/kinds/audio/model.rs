@@ -129,6 +129,10 @@ mod tests {
             cases.push((config, ObjectiveConfig { num_negatives: 8, ..Default::default() }));
         }
         let mut config = AudioConfig::default();
+        (config.encoder.hidden_dim, config.context.hidden_dim, config.context.num_layers) = (10, 7, 2);
+        (config.context.kind, config.context.state_dim, config.heads.steps) = (ContextKind::S4D, 6, 3);
+        cases.push((config, ObjectiveConfig { num_negatives: 8, ..Default::default() }));
+        let mut config = AudioConfig::default();
         (config.encoder.hidden_dim, config.context.hidden_dim, config.heads.steps) = (16, 16, 2);
         (config.heads.kind, config.data.window) = (HeadsKind::Transformer, 2003);
         cases.push((config, ObjectiveConfig { num_negatives: 8, ..Default::default() }));

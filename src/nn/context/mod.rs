@@ -1,6 +1,7 @@
 //! g_ar, the context network, which computes c_t from z up to t. One trait, one file per family, one line in [`CONTEXTS`].
 
 mod recurrent;
+mod s4d;
 
 use crate::config::check_dim;
 use crate::error::{Problem, Result};
@@ -12,7 +13,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 /// All context networks. The first is the default.
-pub static CONTEXTS: &[&dyn ContextDesign] = &[&recurrent::GRU, &recurrent::LSTM];
+pub static CONTEXTS: &[&dyn ContextDesign] = &[&recurrent::GRU, &recurrent::LSTM, &s4d::S4D];
 
 /// A kind of context network: how one is built.
 pub trait ContextDesign: Sync {
@@ -36,19 +37,11 @@ pub trait ContextDesign: Sync {
 
 /// A context network. It never looks ahead: c_t depends only on z up to t.
 pub trait Context: Send + Sync + fmt::Debug {
-    /// c (B, T, H) of `z` (B, T, D), starting from `state`, or from the beginning of a sequence; and the state afterwards.
-    ///
-    /// # Errors
-    /// The latents have a different dimension.
-    fn forward_from(&self, z: &Tensor, state: Option<&ContextState>) -> Result<(Tensor, ContextState)>;
-
     /// c (B, T, H) of `z` (B, T, D), from the beginning of a sequence.
     ///
     /// # Errors
     /// The latents have a different dimension.
-    fn forward(&self, z: &Tensor) -> Result<Tensor> {
-        Ok(self.forward_from(z, None)?.0)
-    }
+    fn forward(&self, z: &Tensor) -> Result<Tensor>;
 
     /// The same network for a sequence that arrives in pieces, without a graph.
     ///
@@ -56,10 +49,6 @@ pub trait Context: Send + Sync + fmt::Debug {
     /// A tensor operation fails.
     fn stream(&self) -> Result<Box<dyn ContextStream>>;
 }
-
-/// What a context network carries over from one piece of latents to the next. Only the network itself interprets the tensors.
-#[derive(Debug, Clone, Default)]
-pub struct ContextState(pub Vec<Tensor>);
 
 /// A context network on latents that arrive in pieces. Clones share the weights.
 pub trait ContextStream: Send + Sync + fmt::Debug {
@@ -91,6 +80,8 @@ impl ContextKind {
     pub const GRU: ContextKind = ContextKind(&recurrent::GRU);
     /// Long short-term memory (CPC-big).
     pub const LSTM: ContextKind = ContextKind(&recurrent::LSTM);
+    /// Diagonal state spaces (S4D).
+    pub const S4D: ContextKind = ContextKind(&s4d::S4D);
 }
 
 impl Deref for ContextKind {
@@ -141,11 +132,13 @@ pub struct ContextConfig {
     pub hidden_dim: usize,
     /// Number of layers. 1 in the paper.
     pub num_layers: usize,
+    /// Of `s4d`: the size of the state of each channel, N in its paper. Half of it are complex modes. The other networks ignore it.
+    pub state_dim: usize,
 }
 
 impl Default for ContextConfig {
     fn default() -> Self {
-        ContextConfig { kind: ContextKind::GRU, hidden_dim: 256, num_layers: 1 }
+        ContextConfig { kind: ContextKind::GRU, hidden_dim: 256, num_layers: 1, state_dim: 64 }
     }
 }
 
@@ -155,6 +148,10 @@ impl ContextConfig {
         check_dim("context.hidden_dim", self.hidden_dim, faults);
         if !(1..=64).contains(&self.num_layers) {
             faults.push(Problem::new("context.num_layers", format!("{} is not between 1 and 64", self.num_layers)));
+        }
+        if !(2..=4096).contains(&self.state_dim) || self.state_dim % 2 != 0 {
+            let what = format!("{} is not an even number between 2 and 4096", self.state_dim);
+            faults.push(Problem::new("context.state_dim", what));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Recurrent context networks, under PyTorch's parameter names.
 
-use super::{Context, ContextConfig, ContextDesign, ContextState, ContextStream};
+use super::{Context, ContextConfig, ContextDesign, ContextStream};
 use crate::error::Result;
 use crate::nn::store::uniform_by_fan_in;
 use crate::ops::gru::Gru;
@@ -67,20 +67,14 @@ struct Recurrent<C> {
 }
 
 impl<C: Cell + Debug> Context for Recurrent<C> {
-    /// The state holds h and c (B, H) of each layer. At the beginning of a sequence all states are zero.
-    fn forward_from(&self, z: &Tensor, state: Option<&ContextState>) -> Result<(Tensor, ContextState)> {
+    /// The states before the first step are zero.
+    fn forward(&self, z: &Tensor) -> Result<Tensor> {
         let mut x = z.clone();
-        let mut after = Vec::with_capacity(2 * self.layers.len());
-        for (i, layer) in self.layers.iter().enumerate() {
-            let before = match state.and_then(|state| state.0.get(2 * i..2 * i + 2)) {
-                Some([h, c]) => State { h: h.clone(), c: c.clone() },
-                _ => State::zeros(x.dim(0)?, self.hidden, x.dtype(), x.device())?,
-            };
-            let (h, last) = run::<C>(&layer.gates(&x)?, &layer.w_hh, &layer.b_hh, &before)?;
-            x = h;
-            after.extend([last.h, last.c]);
+        for layer in &self.layers {
+            let before = State::zeros(x.dim(0)?, self.hidden, x.dtype(), x.device())?;
+            (x, _) = run::<C>(&layer.gates(&x)?, &layer.w_hh, &layer.b_hh, &before)?;
         }
-        Ok((x, ContextState(after)))
+        Ok(x)
     }
 
     fn stream(&self) -> Result<Box<dyn ContextStream>> {

@@ -213,7 +213,7 @@ fn a_repository_is_what_both_programs_load() {
 fn the_program_is_of_this_architecture() {
     let mut config = config();
     config.encoder.norm = NormKind::Batch;
-    config.context = ContextConfig { kind: ContextKind::LSTM, hidden_dim: 512, num_layers: 2 };
+    config.context = ContextConfig { kind: ContextKind::LSTM, hidden_dim: 512, num_layers: 2, ..Default::default() };
     let card = bare("x", &config).markdown();
     says(
         &card,
