@@ -76,6 +76,7 @@ models=(
     "half 1e-1 data/demo $audio"
     "half-batch 1e-1 data/demo $audio --set encoder.norm=batch --seed 2"
     "lstm 2e-6 data/demo $audio --set context.kind=lstm --set context.num_layers=2"
+    "s4d 5e-6 data/demo $audio --set context.kind=s4d --set context.num_layers=2 --set context.state_dim=8"
     "others 2e-6 data/demo $audio --set objective.negatives_from=other-sequences"
     "same 2e-6 data/demo $audio --set objective.negatives_from=same-sequence --set objective.exclude_positive=true"
     "all 2e-6 data/demo $audio --set objective.num_negatives=0"
