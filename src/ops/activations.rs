@@ -66,7 +66,7 @@ pub fn fused_glu(x: &Tensor) -> Result<Tensor> {
     let x = x.contiguous()?;
     let (n, both) = x.dims2()?;
     let c = both / 2;
-    if c == 0 || both % 2 != 0 || n == 0 {
+    if c == 0 || !both.is_multiple_of(2) || n == 0 {
         return composed_glu(&x);
     }
     let rows = ELEMENTS.div_ceil(both);

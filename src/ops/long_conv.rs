@@ -253,7 +253,7 @@ fn size(least: usize) -> usize {
         }
         n == 1
     };
-    (least.max(2)..).find(|&n| n % 2 == 0 && smooth(n)).unwrap_or(least)
+    (least.max(2)..).find(|&n| n.is_multiple_of(2) && smooth(n)).unwrap_or(least)
 }
 
 fn failed(e: realfft::FftError) -> Error {

@@ -149,7 +149,7 @@ impl ContextConfig {
         if !(1..=64).contains(&self.num_layers) {
             faults.push(Problem::new("context.num_layers", format!("{} is not between 1 and 64", self.num_layers)));
         }
-        if !(2..=4096).contains(&self.state_dim) || self.state_dim % 2 != 0 {
+        if !(2..=4096).contains(&self.state_dim) || !self.state_dim.is_multiple_of(2) {
             let what = format!("{} is not an even number between 2 and 4096", self.state_dim);
             faults.push(Problem::new("context.state_dim", what));
         }
