@@ -16,8 +16,11 @@ use cpc::objective::draw_negatives;
 use cpc::ops::adam::AdamStep;
 use cpc::ops::encoder::{self, Layer, Norm};
 use cpc::ops::gru::Gru;
+use cpc::ops::impulse::impulse_response;
+use cpc::ops::long_conv;
 use cpc::ops::lstm::Lstm;
 use cpc::ops::recurrent::{self, Cell, State};
+use cpc::ops::state_space::StateSpaceStream;
 use cpc::ops::{cross_entropy, scores};
 use cpc::seed::stream;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -50,6 +53,7 @@ fn ops(c: &mut Criterion) {
 
     recurrent_op::<Gru>(c, "gru");
     recurrent_op::<Lstm>(c, "lstm");
+    state_space(c);
 
     let mut group = c.benchmark_group("scores");
     group.sample_size(10);
@@ -87,6 +91,34 @@ fn recurrent_op<C: Cell>(c: &mut Criterion, name: &str) {
     group.bench_function("composed", |b| {
         b.iter(|| backward(&recurrent::composed::<C>(&x, &w, &bias, &state).unwrap().0))
     });
+    group.finish();
+}
+
+/// A layer of 512 state spaces on one sequence: by the Fourier transform, and as a recurrence.
+fn state_space(c: &mut Criterion) {
+    let mut group = c.benchmark_group("state-space");
+    group.sample_size(10);
+    let skip = random(&[512]).detach();
+    for (time, state) in [(128, 8), (512, 8), (2048, 8), (512, 64)] {
+        let modes = state / 2;
+        let decay = (random(&[512, modes, 1]).sqr().unwrap() * -1.0).unwrap();
+        let z = Tensor::cat(&[decay, random(&[512, modes, 1]).detach()], 2).unwrap().detach();
+        let (out, x) = (random(&[512, modes, 2]).detach(), random(&[1, time, 512]).detach());
+        let rows = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let mut stream = StateSpaceStream::new(&z, &out, &skip).unwrap();
+        group.bench_function(format!("recurrence/{time}/{state}"), |b| {
+            b.iter(|| {
+                stream.reset();
+                black_box(stream.push(&rows).unwrap())
+            })
+        });
+        group.bench_function(format!("fourier/{time}/{state}"), |b| {
+            b.iter(|| black_box(long_conv::fused(&x, &impulse_response(&z, &out, time).unwrap()).unwrap()))
+        });
+    }
+    let (x, kernel) = (random(&[8, 128, 512]), random(&[512, 128]));
+    group.bench_function("fused", |b| b.iter(|| backward(&long_conv::fused(&x, &kernel).unwrap())));
+    group.bench_function("composed", |b| b.iter(|| backward(&long_conv::composed(&x, &kernel).unwrap())));
     group.finish();
 }
 

@@ -26,6 +26,7 @@ pub mod options;
 pub mod recordings;
 pub mod report;
 pub mod seed;
+pub mod series;
 #[cfg(feature = "text")]
 pub mod text;
 pub mod toolkit;
