@@ -5,7 +5,9 @@ use crate::config::OnBadFile;
 use crate::data;
 use crate::error::{Error, Problem, Result};
 use crate::recordings::names::{stem, without_ending};
-use crate::recordings::{Columns, FoundRecording, Place, RecordingsConfig, Unused, manifest, scan, table};
+use crate::recordings::{
+    Columns, FoundRecording, Medium, Place, RecordingsConfig, Sound, Unused, manifest, scan, table,
+};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -18,7 +20,7 @@ const ROUNDING: f64 = 0.05;
 
 /// One recording, or a section of one.
 #[derive(Debug, Clone)]
-pub struct Utterance {
+pub struct Utterance<M: Medium = Sound> {
     /// The name used in lists; see [`Corpus`].
     pub id: String,
     /// Index into [`Corpus::speakers`].
@@ -26,10 +28,10 @@ pub struct Utterance {
     /// The place it is read from.
     pub place: Place,
     /// The contents of the recording's header.
-    pub info: AudioInfo,
-    /// Start of the utterance in the recording, in samples at the rate of the corpus.
+    pub info: M::Info,
+    /// Start of the utterance in the recording, in frames at the rate of the corpus; a frame of audio is a sample.
     pub start: u64,
-    /// Its length, in samples at the rate of the corpus.
+    /// Its length, in frames at the rate of the corpus.
     pub samples: u64,
 }
 
@@ -43,9 +45,9 @@ pub struct Utterance {
 /// In parquet files, columns give the speaker and the id of an utterance ([`Columns`]). If no column gives an id, it is
 /// the file name in `audio.path`, or else the name of the table and the row number: `train-00000-of-00002-17`.
 #[derive(Debug, Clone)]
-pub struct Corpus {
+pub struct Corpus<M: Medium = Sound> {
     /// Sorted by the speaker's name, then by id, so the order of the directory does not matter.
-    pub utterances: Vec<Utterance>,
+    pub utterances: Vec<Utterance<M>>,
     /// The names of the speakers, sorted.
     pub speakers: Vec<String>,
     /// Recordings that cannot be used, sorted by place.
@@ -54,8 +56,10 @@ pub struct Corpus {
     pub remarks: Vec<Problem>,
     /// What is in the directory or the manifest and is not used.
     pub unused: Unused,
-    /// Sample rate in samples per second: lengths are counted and windows are read at this rate.
-    pub sample_rate: u32,
+    /// Frames per second: lengths are counted and windows are read at this rate.
+    pub sample_rate: M::Rate,
+    /// Values in a frame: 1 for audio.
+    pub width: usize,
     /// The directory that ids and lists are relative to.
     pub(super) root: PathBuf,
 }
@@ -75,18 +79,6 @@ impl Corpus {
             return Err(Error::BadFiles(corpus.problems));
         }
         Ok(corpus)
-    }
-
-    /// SHA-256 of the list of utterances: their ids, speakers, lengths and sections, but not of their samples.
-    pub fn digest(&self) -> Vec<u8> {
-        let mut sum = Sha256::new();
-        for speaker in &self.speakers {
-            sum.update(format!("{speaker}\n"));
-        }
-        for Utterance { id, speaker, start, samples, .. } in &self.utterances {
-            sum.update(format!("{id}\n{speaker} {start} {samples}\n"));
-        }
-        sum.finalize().to_vec()
     }
 
     /// Inspects a directory, a manifest, a single recording or parquet files; recordings that cannot be used are problems of
@@ -186,6 +178,7 @@ impl Corpus {
             problems,
             unused,
             sample_rate,
+            width: 1,
             root,
         };
         for (speaker, id, place, info, start, samples) in utterances {
@@ -221,15 +214,34 @@ impl Corpus {
         found.sort_by(|a, b| (&a.at, &a.what).cmp(&(&b.at, &b.what)));
         found
     }
+}
+
+impl<M: Medium> Corpus<M> {
+    /// SHA-256 of the list of utterances: their ids, speakers, lengths and sections, but not of their samples.
+    pub fn digest(&self) -> Vec<u8> {
+        let mut sum = Sha256::new();
+        for speaker in &self.speakers {
+            sum.update(format!("{speaker}\n"));
+        }
+        for Utterance { id, speaker, start, samples, .. } in &self.utterances {
+            sum.update(format!("{id}\n{speaker} {start} {samples}\n"));
+        }
+        sum.finalize().to_vec()
+    }
+
+    /// Frames per second.
+    pub fn rate(&self) -> f64 {
+        self.sample_rate.into()
+    }
 
     /// The total length of all utterances, in seconds.
     pub fn seconds(&self) -> f64 {
-        self.utterances.iter().map(|u| u.samples).sum::<u64>() as f64 / f64::from(self.sample_rate.max(1))
+        self.utterances.iter().map(|u| u.samples).sum::<u64>() as f64 / self.rate()
     }
 
     /// The name of an utterance in an output tree with the layout of the input: its path below the root without extension,
     /// with `/` as separator; for a row, the speaker and the id.
-    pub fn tree_name(&self, utterance: &Utterance) -> String {
+    pub fn tree_name(&self, utterance: &Utterance<M>) -> String {
         match (&utterance.place, self.speakers.get(utterance.speaker as usize)) {
             (Place::File(path), _) => without_ending(&scan::relative(path, &self.root)).to_string(),
             (Place::Row(_), Some(speaker)) if speaker != "-" => format!("{speaker}/{}", utterance.id),
@@ -238,12 +250,12 @@ impl Corpus {
     }
 
     /// A corpus of the utterances for whose ids `keep` returns true.
-    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Corpus {
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Corpus<M> {
         self.part(|i| keep(&self.utterances[i].id))
     }
 
     /// A corpus of some of the utterances, in the same order; speakers without utterances are omitted.
-    pub(super) fn part(&self, keep: impl Fn(usize) -> bool) -> Corpus {
+    pub(super) fn part(&self, keep: impl Fn(usize) -> bool) -> Corpus<M> {
         let mut part = self.without_lists();
         let mut last = None;
         for (i, utterance) in self.utterances.iter().enumerate().filter(|(i, _)| keep(*i)) {
@@ -257,10 +269,10 @@ impl Corpus {
         part
     }
 
-    fn without_lists(&self) -> Corpus {
-        let (sample_rate, root) = (self.sample_rate, self.root.clone());
+    fn without_lists(&self) -> Corpus<M> {
+        let (sample_rate, width, root) = (self.sample_rate, self.width, self.root.clone());
         let (remarks, unused) = (vec![], Unused::default());
-        Corpus { utterances: vec![], speakers: vec![], problems: vec![], remarks, unused, sample_rate, root }
+        Corpus { utterances: vec![], speakers: vec![], problems: vec![], remarks, unused, sample_rate, width, root }
     }
 }
 

@@ -8,9 +8,9 @@ use crate::audio::augment::{self, AugmentSide, Tools};
 use crate::config::OnBadFile;
 use crate::data::{Course, Position};
 use crate::error::{Error, Problem, Result};
-use crate::recordings::Place;
 use crate::recordings::plan::Plan;
 use crate::recordings::windows::Windows;
+use crate::recordings::{Medium, Place};
 use crate::seed::stream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,17 +18,19 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Windows of audio that are learned from together.
+/// Windows that are learned from together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WindowBatch {
-    /// Mono samples, shape (rows, window), row after row.
+    /// The frames, shape (rows, window, width), row after row: for audio, mono samples.
     pub samples: Vec<f32>,
     /// The same windows as c is computed from them, if augmentation makes them differ from `samples`, which are then the future; else empty.
     pub past: Vec<f32>,
     /// The number of windows; at most the batch size, at least 2 in training.
     pub rows: usize,
-    /// Samples in a window.
+    /// Frames in a window.
     pub window: usize,
+    /// Values in a frame: 1 for audio.
+    pub width: usize,
     /// The epoch that the batch belongs to.
     pub epoch: u64,
     /// Its number in the epoch.
@@ -42,19 +44,19 @@ pub struct WindowBatch {
 }
 
 /// Reads batches in order.
-struct BatchReader {
-    windows: Arc<Windows>,
+struct BatchReader<M: Medium> {
+    windows: Arc<Windows<M>>,
     batch: usize,
     seed: u64,
     at: Position,
     plan: Plan,
-    reader: Reader,
+    reader: M::Reader,
     noise_reader: Reader,
     tools: Tools,
 }
 
-impl BatchReader {
-    fn new(windows: Arc<Windows>, batch: usize, seed: u64, at: Position) -> Result<Self> {
+impl<M: Medium> BatchReader<M> {
+    fn new(windows: Arc<Windows<M>>, batch: usize, seed: u64, at: Position) -> Result<Self> {
         let plan = Plan::new(&windows, batch, seed, at.epoch);
         if plan.batches() == 0 {
             return Err(Error::failed(
@@ -69,7 +71,7 @@ impl BatchReader {
             seed,
             at,
             plan,
-            reader: Reader::new(),
+            reader: M::Reader::default(),
             noise_reader: Reader::new(),
             tools: Tools::default(),
         })
@@ -159,11 +161,12 @@ impl BatchReader {
     /// Reads one batch; rows that cannot be read are replaced, or missing if the whole group cannot be read.
     fn read(&mut self, at: Position, stop: &AtomicBool) -> Result<Option<WindowBatch>> {
         let mut skipped = Vec::new();
-        let window = self.windows.config().window;
+        let (window, width) = (self.windows.config().window, self.windows.corpus().width);
+        let size = window * width;
         let places = self.plan.places(at.batch);
         let order = self.plan.order(places.group);
         let group = self.plan.group(places.group);
-        let mut samples = vec![0.0; places.rows as usize * window];
+        let mut samples = vec![0.0; places.rows as usize * size];
         let mut past = Vec::new();
         let mut files = Vec::with_capacity(places.rows as usize);
         // Replacements are the places after the batch, in the group's order, wrapping around to the start of the batch.
@@ -174,7 +177,7 @@ impl BatchReader {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let slots = &mut samples[files.len() * window..][..window];
+            let slots = &mut samples[files.len() * size..][..size];
             let read = self.windows.read(&self.plan.layout, order.at(place), &mut self.reader, slots);
             let read = read.and_then(|from| self.augment(at, files.len(), slots, &mut past).map(|()| from));
             match read {
@@ -193,12 +196,13 @@ impl BatchReader {
                 }
             }
         }
-        samples.truncate(files.len() * window);
+        samples.truncate(files.len() * size);
         Ok(Some(WindowBatch {
             samples,
             past,
             rows: files.len(),
             window,
+            width,
             epoch: at.epoch,
             index: at.batch,
             files,
@@ -230,8 +234,8 @@ impl RecordingLoader {
     /// # Errors
     ///
     /// There is no batch of at least two windows, or a thread cannot be started.
-    pub fn start(
-        windows: Arc<Windows>,
+    pub fn start<M: Medium>(
+        windows: Arc<Windows<M>>,
         batch: usize,
         seed: u64,
         course: impl Into<Course>,

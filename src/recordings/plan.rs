@@ -4,8 +4,8 @@
 //! one speaker, or those of one utterance), and the batches of all groups are shuffled together.
 
 use crate::data::Permutation;
-use crate::recordings::Sampler;
 use crate::recordings::windows::{Layout, Windows};
+use crate::recordings::{Medium, Sampler};
 use crate::seed::stream;
 
 /// Minimum number of windows in a batch: a window must be distinguished from at least one other.
@@ -52,7 +52,7 @@ impl Order {
 
 impl Plan {
     /// The batches of at most `batch` windows in epoch `epoch` of a run with this seed.
-    pub fn new(windows: &Windows, batch: usize, seed: u64, epoch: u64) -> Plan {
+    pub fn new<M: Medium>(windows: &Windows<M>, batch: usize, seed: u64, epoch: u64) -> Plan {
         let layout = windows.layout(Some((seed, epoch)));
         let sequential = windows.config().sampler == Sampler::Sequential;
         let total = layout.windows();

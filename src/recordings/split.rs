@@ -4,12 +4,12 @@ use crate::data::plain;
 use crate::error::{Error, Problem, Result};
 use crate::recordings::names::{stem, without_ending};
 use crate::recordings::scan::relative;
-use crate::recordings::{Corpus, Place};
+use crate::recordings::{Corpus, Medium, Place};
 use crate::seed::stream;
 use std::collections::HashMap;
 use std::path::Path;
 
-impl Corpus {
+impl<M: Medium> Corpus<M> {
     /// Splits into training and validation sets.
     ///
     /// A list has one id per line: an id of the corpus, or a path below the directory of the corpus with or without
@@ -22,7 +22,7 @@ impl Corpus {
     ///
     /// A list cannot be read, contains a name that the corpus does not have or that several utterances share, lists nothing, or
     /// both lists contain the same utterance.
-    pub fn split(self, train: Option<&Path>, valid: Option<&Path>, share: f64, seed: u64) -> Result<(Corpus, Corpus)> {
+    pub fn split(self, train: Option<&Path>, valid: Option<&Path>, share: f64, seed: u64) -> Result<(Self, Self)> {
         // 0: omitted, 1: trained on, 2: validated on.
         let mut role = vec![0u8; self.utterances.len()];
         let index = if train.is_some() || valid.is_some() { Some(Index::new(&self)) } else { None };
@@ -75,13 +75,13 @@ impl Corpus {
 }
 
 /// Utterances indexed by every name that a list may use for them.
-struct Index<'a> {
-    corpus: &'a Corpus,
+struct Index<'a, M: Medium> {
+    corpus: &'a Corpus<M>,
     names: HashMap<String, Vec<usize>>,
 }
 
-impl<'a> Index<'a> {
-    fn new(corpus: &'a Corpus) -> Self {
+impl<'a, M: Medium> Index<'a, M> {
+    fn new(corpus: &'a Corpus<M>) -> Self {
         let mut names: HashMap<String, Vec<usize>> = HashMap::new();
         for (i, utterance) in corpus.utterances.iter().enumerate() {
             let path = match &utterance.place {

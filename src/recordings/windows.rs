@@ -4,9 +4,8 @@
 //! In each epoch every track is shifted by a random offset, so that windows begin elsewhere (CPC_audio also begins its
 //! batches at a random offset). Memory grows with the number of utterances, not with their length.
 
-use crate::audio::Reader;
 use crate::error::{Error, Problem, Result};
-use crate::recordings::{Corpus, NoiseCorpus, Place, RecordingsConfig, Sampler, WindowCut};
+use crate::recordings::{Corpus, Medium, NoiseCorpus, Place, RecordingsConfig, Sampler, Sound, WindowCut};
 use crate::seed::stream;
 use std::fmt;
 use std::ops::Range;
@@ -14,8 +13,8 @@ use std::sync::Arc;
 
 /// The windows of a corpus.
 #[derive(Debug, Clone)]
-pub struct Windows {
-    corpus: Arc<Corpus>,
+pub struct Windows<M: Medium = Sound> {
+    corpus: Arc<Corpus<M>>,
     cfg: RecordingsConfig,
     tracks: Vec<Track>,
     /// The end of each utterance in its track, in samples.
@@ -81,14 +80,14 @@ impl Layout {
     }
 }
 
-impl Windows {
+impl<M: Medium> Windows<M> {
     /// The windows of a corpus. With the sampler `same-sequence`, windows are cut within utterances whatever the value of
     /// `cut`, because all windows of a batch come from one utterance.
     ///
     /// # Errors
     ///
     /// No track is long enough for a window; the error gives the length of the longest track.
-    pub fn new(corpus: Arc<Corpus>, cfg: &RecordingsConfig) -> Result<Windows> {
+    pub fn new(corpus: Arc<Corpus<M>>, cfg: &RecordingsConfig) -> Result<Self> {
         let window = cfg.window as u64;
         let joined = cfg.cut == WindowCut::Joined && cfg.sampler != Sampler::SameSequence;
         let mut tracks: Vec<Track> = Vec::new();
@@ -106,7 +105,7 @@ impl Windows {
             ends.push(tracks.last().map_or(0, |t| t.samples));
         }
         let longest = tracks.iter().map(|t| t.samples).max().unwrap_or(0);
-        let seconds = |samples: u64| samples as f64 / f64::from(corpus.sample_rate.max(1));
+        let seconds = |samples: u64| samples as f64 / corpus.rate();
         if longest < window {
             let what = if joined { "speaker (all utterances joined)" } else { "utterance" };
             return Err(Error::failed(
@@ -132,7 +131,7 @@ impl Windows {
     }
 
     /// The same windows, with recordings for the augmentation `noise`.
-    pub fn with_noise(self, noise: Option<NoiseCorpus>) -> Windows {
+    pub fn with_noise(self, noise: Option<NoiseCorpus>) -> Self {
         Windows { noise, ..self }
     }
 
@@ -157,7 +156,7 @@ impl Windows {
     }
 
     /// The corpus.
-    pub fn corpus(&self) -> &Corpus {
+    pub fn corpus(&self) -> &Corpus<M> {
         &self.corpus
     }
 
@@ -210,7 +209,7 @@ impl Windows {
         &self,
         layout: &Layout,
         number: u64,
-        reader: &mut Reader,
+        reader: &mut M::Reader,
         out: &mut [f32],
     ) -> std::result::Result<Vec<Place>, Problem> {
         let track = layout.first.partition_point(|&first| first <= number).saturating_sub(1);
@@ -218,16 +217,17 @@ impl Windows {
         let track = &self.tracks[track];
         let ends = &self.ends[track.utterances.clone()];
         let mut files = Vec::with_capacity(1);
+        let (width, frames) = (self.corpus.width, out.len() / self.corpus.width.max(1));
         let mut filled = 0;
         let mut i = ends.partition_point(|&end| end <= at);
-        while filled < out.len() && i < ends.len() {
+        while filled < frames && i < ends.len() {
             let utterance = &self.corpus.utterances[track.utterances.start + i];
             let begin = ends[i] - utterance.samples;
-            let n = ((ends[i] - at) as usize).min(out.len() - filled);
+            let n = ((ends[i] - at) as usize).min(frames - filled);
             if n > 0 {
                 let from = utterance.start + at - begin;
-                let slots = &mut out[filled..filled + n];
-                reader.read(&utterance.place, &utterance.info, from, self.corpus.sample_rate, slots)?;
+                let slots = &mut out[filled * width..(filled + n) * width];
+                M::read(reader, &utterance.place, &utterance.info, from, self.corpus.sample_rate, slots)?;
                 files.push(utterance.place.clone());
             }
             filled += n;
@@ -241,6 +241,7 @@ impl Windows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::Reader;
     use crate::audio::fixtures::counting;
 
     fn corpus(lengths: &[(&str, u64)]) -> (tempfile::TempDir, Arc<Corpus>) {
