@@ -18,7 +18,7 @@ pub mod mel;
 mod probe;
 mod reader;
 mod remark;
-mod resample;
+pub(crate) mod resample;
 mod source;
 mod stored;
 

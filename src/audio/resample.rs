@@ -15,7 +15,7 @@ use std::ops::Range;
 const BLOCK: usize = 1024;
 
 /// A resampler from one rate to another.
-pub(super) struct Design {
+pub(crate) struct Design {
     fft: Fft<f32>,
     input: usize,
     output: usize,
@@ -24,7 +24,7 @@ pub(super) struct Design {
 
 impl Design {
     /// A resampler from `rate` to `target` samples per second.
-    pub(super) fn new(rate: u32, target: u32) -> Result<Self, String> {
+    pub(crate) fn new(rate: u32, target: u32) -> Result<Self, String> {
         let refused = || format!("resampling from {rate} to {target} Hz is not possible");
         let (rate, target) = (rate as usize, target as usize);
         let divisor = gcd(rate, target).max(1);
@@ -42,7 +42,7 @@ impl Design {
 
     /// The input frames that samples `range` of the output depend on. They may begin before the file's beginning (then they
     /// are negative) and end after its end; the signal there is silence.
-    pub(super) fn needs(&self, range: &Range<u64>) -> Range<i64> {
+    pub(crate) fn needs(&self, range: &Range<u64>) -> Range<i64> {
         let blocks = self.blocks(range);
         let size = self.input as i64;
         (blocks.start - 1) * size..blocks.end * size
@@ -67,7 +67,7 @@ impl Design {
     }
 
     /// Computes samples `range` of the output from the input frames given by [`Design::needs`].
-    pub(super) fn run(&mut self, input: &[f32], range: &Range<u64>, out: &mut [f32]) -> Result<(), String> {
+    pub(crate) fn run(&mut self, input: &[f32], range: &Range<u64>, out: &mut [f32]) -> Result<(), String> {
         let failed = |_| "resampling it failed".to_string();
         self.fft.reset();
         let first = self.blocks(range).start - 1;

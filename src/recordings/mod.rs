@@ -19,6 +19,7 @@ mod pieces;
 mod place;
 mod plan;
 mod scan;
+mod sensors;
 mod split;
 mod summary;
 #[cfg(not(feature = "parquet"))]
@@ -39,6 +40,7 @@ pub use noise::NoiseCorpus;
 pub use pieces::Pieces;
 pub use place::{Place, digest};
 pub use plan::Plan;
+pub use sensors::{Expected, Gaps, Moments, Scale, SensorInfo, SensorReader, Sensors, SensorsConfig};
 pub use summary::{Bin, Fault, Lengths, Summary};
 pub use table::{Row, labels};
 pub use unused::Unused;

@@ -30,24 +30,12 @@ pub(super) struct Listed {
 /// The root cannot be read, is empty, or contains no file with an audio or table extension.
 pub(super) fn directory(root: &Path) -> Result<Listed> {
     let mut listed = Listed::default();
-    let walk = WalkDir::new(root).follow_links(true).into_iter();
-    for entry in walk.filter_entry(|e| e.depth() == 0 || !e.file_name().as_encoded_bytes().starts_with(b".")) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(e) => {
-                unreadable(root, &e, &mut listed.problems)?;
-                continue;
-            }
-        };
-        if entry.file_type().is_dir() {
-            continue;
-        }
-        match entry.path() {
-            path if is_audio_name(path) => listed.found.push(file(path, root)),
-            path if data::is_table(path) => listed.tables.push(path.to_path_buf()),
-            path => listed.unused.file(path),
-        }
-    }
+    let Listed { found, tables, problems, unused } = &mut listed;
+    walk(root, problems, |path| match path {
+        path if is_audio_name(path) => found.push(file(path, root)),
+        path if data::is_table(path) => tables.push(path.to_path_buf()),
+        path => unused.file(path),
+    })?;
     if listed.found.is_empty() && listed.tables.is_empty() && listed.problems.is_empty() {
         return Err(nothing(root, &listed.unused));
     }
@@ -56,6 +44,33 @@ pub(super) fn directory(root: &Path) -> Result<Listed> {
         listed.tables.iter().for_each(|table| listed.unused.file(table));
     }
     Ok(listed)
+}
+
+/// The files below `root` that `wanted` accepts, what could not be read, and the other files.
+///
+/// # Errors
+///
+/// The root cannot be read.
+pub(super) fn files(
+    root: &Path,
+    wanted: &dyn Fn(&Path) -> bool,
+) -> Result<(Vec<FoundRecording>, Vec<Problem>, Unused)> {
+    let (mut found, mut problems, mut unused) = (Vec::new(), Vec::new(), Unused::default());
+    walk(root, &mut problems, |path| if wanted(path) { found.push(file(path, root)) } else { unused.file(path) })?;
+    Ok((found, problems, unused))
+}
+
+/// Calls `each` with the files below `root`; what cannot be read is a problem.
+fn walk(root: &Path, problems: &mut Vec<Problem>, mut each: impl FnMut(&Path)) -> Result<()> {
+    let walk = WalkDir::new(root).follow_links(true).into_iter();
+    for entry in walk.filter_entry(|e| e.depth() == 0 || !e.file_name().as_encoded_bytes().starts_with(b".")) {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) => each(entry.path()),
+            Err(e) => unreadable(root, &e, problems)?,
+        }
+    }
+    Ok(())
 }
 
 /// A whole file below `root`.
