@@ -52,7 +52,8 @@ proptest! {
         length in 465usize..40_000,
         pieces in prop::collection::vec(1usize..3_000, 1..6),
     ) {
-        for (norm, kind) in [(NormKind::Batch, ContextKind::GRU), (NormKind::Channel, ContextKind::LSTM)] {
+        let kinds = [ContextKind::GRU, ContextKind::LSTM, ContextKind::S4D];
+        for (norm, kind) in [NormKind::Batch, NormKind::Channel, NormKind::Channel].into_iter().zip(kinds) {
             let (config, store) = model(norm, kind);
             let samples = sound(length);
             let offline = CpcAudio::new(&config, &store.frozen()).unwrap();

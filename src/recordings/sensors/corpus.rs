@@ -6,7 +6,7 @@ use super::{Gaps, Scale, SensorsConfig};
 use crate::config::OnBadFile;
 use crate::error::{Error, Problem, Result};
 use crate::recordings::corpus::names;
-use crate::recordings::{Corpus, FoundRecording, Medium, Unused, Utterance, scan};
+use crate::recordings::{Corpus, FoundRecording, Unused, Utterance, scan};
 use crate::series::{self, EXTENSIONS, Selection, SeriesInfo};
 use rayon::prelude::*;
 use std::path::Path;
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
     use crate::data::Position;
     use crate::group::Share;
-    use crate::recordings::{RecordingLoader, SensorReader, Windows, validation_batches};
+    use crate::recordings::{Medium, RecordingLoader, SensorReader, Windows, validation_batches};
 
     fn open(root: &Path, cfg: &SensorsConfig) -> Result<(Corpus<Sensors>, Expected)> {
         Corpus::sensors(cfg, root, None, &|_| {})
