@@ -110,7 +110,7 @@ pub(super) fn header(path: &Path) -> Result<Header, String> {
             ));
         }
         let gain = (high - low) / (most - least);
-        if samples > 0 && !(seconds > 0.0) {
+        if samples > 0 && (seconds <= 0.0 || !seconds.is_finite()) {
             return Err(format!("has records of {seconds} s, so its signals have no rate"));
         }
         channels.push(Channel {

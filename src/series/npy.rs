@@ -183,7 +183,8 @@ mod tests {
         let values = [1.0f64, -2.0, 3.0, -4.0, 5.0, -6.0];
         let columns = [1.0f64, 3.0, 5.0, -2.0, -4.0, -6.0];
         let each = |values: &[f64], f: &dyn Fn(f64) -> Vec<u8>| values.iter().flat_map(|v| f(*v)).collect::<Vec<u8>>();
-        let cases: [(&str, &dyn Fn(f64) -> Vec<u8>); 7] = [
+        type Bytes<'a> = &'a dyn Fn(f64) -> Vec<u8>;
+        let cases: [(&str, Bytes); 7] = [
             ("<f8", &|v| v.to_le_bytes().to_vec()),
             (">f4", &|v| (v as f32).to_be_bytes().to_vec()),
             ("<f2", &|v| f16::from_f64(v).to_le_bytes().to_vec()),

@@ -98,7 +98,7 @@ impl Format {
 
     /// Bytes that hold `n` samples.
     fn bytes(self, n: u64) -> u64 {
-        n / 2 * self.pair() + if n % 2 == 0 { 0 } else { self.pair().div_ceil(2) }
+        n / 2 * self.pair() + if n.is_multiple_of(2) { 0 } else { self.pair().div_ceil(2) }
     }
 
     /// The `i`-th sample of bytes that begin with a pair; NaN for the value that marks a missing one.
@@ -106,7 +106,7 @@ impl Format {
         let at = i * self.pair() as usize / 2;
         let (value, missing) = match (self, bytes.get(at..).unwrap_or_default()) {
             (Format::Bits8, [a, ..]) => (i32::from(*a) - 128, -128),
-            (Format::Bits12, [a, b, ..]) if i % 2 == 0 => (i32::from(*a) | i32::from(b & 0x0f) << 8, -2048),
+            (Format::Bits12, [a, b, ..]) if i.is_multiple_of(2) => (i32::from(*a) | i32::from(b & 0x0f) << 8, -2048),
             // `at` is rounded down, to the byte that holds the high bits of both.
             (Format::Bits12, [b, c, ..]) => (i32::from(*c) | i32::from(b & 0xf0) << 4, -2048),
             (Format::Bits16, [a, b, ..]) => (i32::from(i16::from_le_bytes([*a, *b])), -32_768),
@@ -210,7 +210,7 @@ impl Record {
             None => RATE,
             Some(text) => number(text, line.number, "the rate")?,
         };
-        if !(rate > 0.0) || !rate.is_finite() {
+        if rate <= 0.0 || !rate.is_finite() {
             return Err(format!("has a rate of {rate} samples per second"));
         }
         let frames = word(3).map(|text| number(text, line.number, "the number of samples")).transpose()?;
