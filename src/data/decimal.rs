@@ -15,6 +15,12 @@ pub(crate) fn with_comma(cell: &str) -> Option<f64> {
     if !right || fraction == 0 { None } else { format!("{whole}.{rest}").parse().ok() }
 }
 
+/// A number in a table whose decimal sign is known.
+pub(crate) fn number(cell: &str, comma: bool) -> Option<f64> {
+    let plain = || cell.parse().ok();
+    if comma { with_comma(cell).or_else(plain) } else { plain() }
+}
+
 /// What the cells of numbers in a table say about its decimal sign.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Decimals {

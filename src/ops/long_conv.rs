@@ -53,12 +53,12 @@ pub fn fused(x: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         return composed(&x, &kernel);
     }
     let fourier = Fourier::new(time);
-    let response = Arc::new(fourier.all(&Floats::of(&kernel)?, time)?);
+    let response = fourier.all(&Floats::of(&kernel)?, time)?;
     let mut y = vec![0.0f32; batch * time * channels];
     {
         let x = Floats::of(&x)?;
         let rows = y.par_chunks_mut(time * channels).zip(x.par_chunks(time * channels));
-        rows.try_for_each(|(y, x)| fourier.filter(x, channels, &response, false, y))?;
+        rows.try_for_each(|(y, x)| fourier.filter(x, channels, &response, y))?;
     }
     let tracked = x.track_op();
     let kept = x.detach();
@@ -153,14 +153,19 @@ impl Fourier {
         Ok(())
     }
 
+    /// The wave of a half spectrum, which is overwritten.
+    fn wave_of(&self, spectrum: &mut [Complex<f32>], wave: &mut [f32], scratch: &mut [Complex<f32>]) -> Result<()> {
+        // These two are real; rounding in a product leaves something else, which the transform refuses.
+        spectrum[0].im = 0.0;
+        spectrum[self.size / 2].im = 0.0;
+        self.back.process_with_scratch(spectrum, wave, scratch).map_err(failed)
+    }
+
     /// The waves of `room.spectra`, in the columns of `y` (T, H) from `first` on.
     fn waves_to(&self, room: &mut Room, channels: usize, first: usize, width: usize, y: &mut [f32]) -> Result<()> {
         let each = room.waves.chunks_exact_mut(self.size).zip(room.spectra.chunks_exact_mut(self.half()));
         for (wave, spectrum) in each.take(width) {
-            // These two are real; rounding in a product leaves something else, which the transform refuses.
-            spectrum[0].im = 0.0;
-            spectrum[self.size / 2].im = 0.0;
-            self.back.process_with_scratch(spectrum, wave, &mut room.scratch).map_err(failed)?;
+            self.wave_of(spectrum, wave, &mut room.scratch)?;
         }
         for (t, row) in y.chunks_exact_mut(channels).enumerate() {
             row[first..first + width].iter_mut().enumerate().for_each(|(i, v)| *v = room.waves[i * self.size + t]);
@@ -168,25 +173,17 @@ impl Fourier {
         Ok(())
     }
 
-    /// y (T, H) of `x` (T, H): convolved with the kernels of `response`, or correlated with them.
-    fn filter(&self, x: &[f32], channels: usize, response: &Spectra, correlate: bool, y: &mut [f32]) -> Result<()> {
+    /// y (T, H) of `x` (T, H), convolved with the kernels of `response`.
+    fn filter(&self, x: &[f32], channels: usize, response: &Spectra, y: &mut [f32]) -> Result<()> {
         let mut room = self.room();
         for first in (0..channels).step_by(BLOCK) {
             let width = BLOCK.min(channels - first);
             self.spectra_of(x, channels, first, width, &mut room)?;
-            self.times(&mut room, response, first, correlate);
+            let each = room.spectra.iter_mut().zip(&response[first * self.half()..]);
+            each.for_each(|(s, k)| *s *= k);
             self.waves_to(&mut room, channels, first, width, y)?;
         }
         Ok(())
-    }
-
-    fn times(&self, room: &mut Room, response: &Spectra, first: usize, correlate: bool) {
-        let response = &response[first * self.half()..];
-        let each = room.spectra.iter_mut().zip(response);
-        match correlate {
-            true => each.for_each(|(s, k)| *s *= k.conj()),
-            false => each.for_each(|(s, k)| *s *= k),
-        }
     }
 
     /// The spectra of the gradients of the kernels for some sequences, `g` and `x` (b, T, H); and the gradients of x, in `dx`.
@@ -210,7 +207,8 @@ impl Fourier {
                 let dk = &mut dk[first * self.half()..(first + width) * self.half()];
                 dk.iter_mut().zip(of_g.spectra.iter().zip(&of_x.spectra)).for_each(|(d, (g, x))| *d += g * x.conj());
                 if let Some(dx) = &mut dx {
-                    self.times(&mut of_g, response, first, true);
+                    let each = of_g.spectra.iter_mut().zip(&response[first * self.half()..]);
+                    each.for_each(|(s, k)| *s *= k.conj());
                     self.waves_to(&mut of_g, channels, first, width, &mut dx[i * row..(i + 1) * row])?;
                 }
             }
@@ -232,9 +230,7 @@ impl Fourier {
             || self.room(),
             |room, (dk, spectrum)| {
                 let wave = &mut room.waves[..self.size];
-                spectrum[0].im = 0.0;
-                spectrum[self.size / 2].im = 0.0;
-                self.back.process_with_scratch(spectrum, wave, &mut room.scratch).map_err(failed)?;
+                self.wave_of(spectrum, wave, &mut room.scratch)?;
                 dk.iter_mut().zip(wave).for_each(|(d, w)| *d = *w * scale);
                 Ok::<_, Error>(())
             },
