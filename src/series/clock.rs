@@ -1,6 +1,6 @@
 //! Times of the frames of a table: its rate, its gaps, and whether the frames are evenly spaced.
 
-use crate::data::decimal::with_comma;
+use crate::data::decimal::number;
 use crate::series::Run;
 
 /// A step longer than this many usual ones is a gap.
@@ -74,8 +74,7 @@ impl Clock {
 
 /// A time in seconds: a number, or a date and a time of day such as `2024-05-01T13:00:00.25`, in UTC if nothing is said.
 pub(super) fn seconds(cell: &str, comma: bool) -> Option<f64> {
-    let number = if comma { with_comma(cell).or_else(|| cell.parse().ok()) } else { cell.parse::<f64>().ok() };
-    match number {
+    match number(cell, comma) {
         Some(number) => number.is_finite().then_some(number),
         None => moment(cell),
     }

@@ -1,6 +1,6 @@
 //! Tables in text: one row a frame, one column a channel, and perhaps one of times.
 
-use crate::data::decimal::with_comma;
+use crate::data::decimal::{number, with_comma};
 use crate::data::dialect::{Dialect, FirstLine, MISSING, first_line, is_number, sample};
 use crate::series::clock::{Clock, seconds};
 use crate::series::{Channel, Run};
@@ -97,7 +97,7 @@ pub(super) fn header(path: &Path, time: &str) -> Result<Header, String> {
     let mut skip_names = named;
     while reader.read_byte_record(&mut record).map_err(|e| format!("cannot be read: {e}"))? {
         let place = record.position().cloned().unwrap_or_else(csv::Position::new);
-        if std::mem::take(&mut skip_names) || record.len() == 1 && record[0].is_empty() {
+        if std::mem::take(&mut skip_names) || is_blank(&record) {
             continue;
         }
         if record.len() != names.len() {
@@ -129,6 +129,11 @@ pub(super) fn header(path: &Path, time: &str) -> Result<Header, String> {
     Ok(Header { channels, runs, delimited, left_out: text.into_iter().map(|i| names[i].clone()).collect() })
 }
 
+/// Whether a line has nothing in it; such lines are no rows.
+fn is_blank(record: &ByteRecord) -> bool {
+    record.len() == 1 && record[0].is_empty()
+}
+
 fn reader<R: Read>(input: R, separator: u8) -> csv::Reader<R> {
     csv::ReaderBuilder::new()
         .has_headers(false)
@@ -153,22 +158,20 @@ impl Delimited {
         file.seek(SeekFrom::Start(at)).map_err(|e| format!("cannot be read: {e}"))?;
         let mut reader = reader(BufReader::new(file), self.separator);
         let mut record = ByteRecord::new();
-        let mut next = || -> Result<(ByteRecord, u64), String> {
-            loop {
-                if !reader.read_byte_record(&mut record).map_err(|e| format!("cannot be read: {e}"))? {
-                    return Err("ends before the frames that were asked for".into());
-                }
-                if record.len() != 1 || !record[0].is_empty() || self.columns.len() == 1 && self.columns[0] == 0 {
-                    let below = record.position().map_or(0, csv::Position::line).saturating_sub(1);
-                    return Ok((record.clone(), line + below));
+        let mut next = |record: &mut ByteRecord| -> Result<(), String> {
+            while reader.read_byte_record(record).map_err(|e| format!("cannot be read: {e}"))? {
+                if !is_blank(record) {
+                    return Ok(());
                 }
             }
+            Err("ends before the frames that were asked for".into())
         };
         for _ in 0..first % STEP {
-            next()?;
+            next(&mut record)?;
         }
         for frame in out.chunks_exact_mut(channels.len()) {
-            let (record, line) = next()?;
+            next(&mut record)?;
+            let line = line + record.position().map_or(0, csv::Position::line).saturating_sub(1);
             for (value, &channel) in frame.iter_mut().zip(channels) {
                 let cell = record.get(self.columns[channel]).unwrap_or_default();
                 let cell = std::str::from_utf8(cell).map_err(|_| format!("line {line}: is not text (UTF-8)"))?;
@@ -176,8 +179,7 @@ impl Delimited {
                     "" => f32::NAN,
                     cell if MISSING.contains(&cell) => f32::NAN,
                     cell => {
-                        let number =
-                            if self.comma { with_comma(cell).or_else(|| cell.parse().ok()) } else { cell.parse().ok() };
+                        let number = number(cell, self.comma);
                         number.ok_or_else(|| format!("line {line}: `{cell}` is no number"))? as f32
                     }
                 };
@@ -225,6 +227,16 @@ mod tests {
             assert_eq!(out, [i + 0.5, -i, i + 1.5, -i - 1.0]);
         }
         assert!(header.delimited.read(&path, &[0], 4999, &mut [0.0; 2]).is_err());
+    }
+
+    #[test]
+    fn blank_lines_are_no_rows_even_of_a_single_column() {
+        let (_dir, path) = write("a.csv", "x\n1\n  \n2\n\"\"\n3\n");
+        let header = header(&path, "").unwrap();
+        assert_eq!(header.runs, [Run { first: 0, frames: 3 }]);
+        let mut out = [0.0; 3];
+        header.delimited.read(&path, &[0], 0, &mut out).unwrap();
+        assert_eq!(out, [1.0, 2.0, 3.0]);
     }
 
     #[test]

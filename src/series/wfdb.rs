@@ -318,9 +318,18 @@ impl Wfdb {
             if at < end && !rest.is_empty() {
                 let n = (end - at).min((rest.len() / width) as u64) as usize;
                 let (now, later) = rest.split_at_mut(n * width);
+                // Channels of one file lie between each other: its bytes are read once.
+                let mut held: Option<(&Path, Vec<u8>)> = None;
                 for (j, &channel) in channels.iter().enumerate() {
                     match segment.signals.get(channel).and_then(Option::as_ref) {
-                        Some(signal) => signal.read(at - before, now, j, width)?,
+                        Some(signal) => {
+                            let bytes = match held.take().filter(|(file, _)| *file == signal.file) {
+                                Some((_, bytes)) => bytes,
+                                None => signal.bytes(at - before, n as u64)?,
+                            };
+                            signal.values(&bytes, at - before, now, j, width);
+                            held = Some((&signal.file, bytes));
+                        }
                         None => now.iter_mut().skip(j).step_by(width).for_each(|value| *value = f32::NAN),
                     }
                 }
@@ -333,23 +342,25 @@ impl Wfdb {
 }
 
 impl Signal {
-    /// Fills column `column` of `out` with the samples from frame `first` on.
-    fn read(&self, first: u64, out: &mut [f32], column: usize, width: usize) -> Result<(), String> {
+    /// The bytes of its file with `frames` frames from `first` on, from the pair that holds the first sample.
+    fn bytes(&self, first: u64, frames: u64) -> Result<Vec<u8>, String> {
         let broken = |e: std::io::Error| format!("has its samples in {}: {e}", self.file.display());
-        let frames = out.len() / width;
-        // From the pair that holds the first sample.
-        let (from, to) = (first * self.of as u64, (first + frames as u64) * self.of as u64);
+        let (from, to) = (first * self.of as u64, (first + frames) * self.of as u64);
         let pairs = from / 2;
         let mut bytes = vec![0; (self.format.bytes(to) - pairs * self.format.pair()) as usize];
         let mut file = File::open(&self.file).map_err(broken)?;
         file.seek(SeekFrom::Start(self.start + pairs * self.format.pair())).map_err(broken)?;
         file.read_exact(&mut bytes).map_err(broken)?;
-        let skip = (from - 2 * pairs) as usize + self.at;
+        Ok(bytes)
+    }
+
+    /// Fills column `column` of `out` with the samples from frame `first` on, which are in `bytes`.
+    fn values(&self, bytes: &[u8], first: u64, out: &mut [f32], column: usize, width: usize) {
+        let skip = (first * self.of as u64 % 2) as usize + self.at;
         for (i, frame) in out.chunks_exact_mut(width).enumerate() {
-            let sample = self.format.sample(&bytes, skip + i * self.of);
+            let sample = self.format.sample(bytes, skip + i * self.of);
             frame[column] = ((sample - self.baseline) / self.gain) as f32;
         }
-        Ok(())
     }
 }
 
