@@ -1,18 +1,15 @@
 //! Reads a range of a file at any rate.
 
-use crate::audio::resample::Design;
+use crate::audio::resample::Designs;
 use crate::audio::source::Recording;
 use crate::audio::{AudioInfo, Way, compressed, samples_at, stored};
 use crate::error::Problem;
 use std::ops::Range;
 
-/// Number of rate pairs a reader keeps resamplers for.
-const DESIGNS: usize = 8;
-
 /// Reads ranges of recordings. Between two reads it keeps what is worth keeping: resamplers and buffers, never samples.
 #[derive(Default)]
 pub struct Reader {
-    designs: Vec<((u32, u32), Design)>,
+    designs: Designs,
     native: Vec<f32>,
     bytes: Vec<u8>,
 }
@@ -76,7 +73,7 @@ impl Reader {
         if rate == info.rate {
             return native(from, info, first, out, &mut self.bytes);
         }
-        let design = design(&mut self.designs, info.rate, rate)?;
+        let design = self.designs.of(info.rate, rate)?;
         let needs = design.needs(&range);
         // The signal outside the file is silence.
         self.native.clear();
@@ -89,21 +86,6 @@ impl Reader {
         }
         design.run(&self.native, &range, out)
     }
-}
-
-/// The resampler for a pair of rates, built once; when the cache is full, the oldest is dropped.
-fn design(designs: &mut Vec<((u32, u32), Design)>, rate: u32, target: u32) -> Result<&mut Design, String> {
-    let at = match designs.iter().position(|(pair, _)| *pair == (rate, target)) {
-        Some(at) => at,
-        None => {
-            if designs.len() >= DESIGNS {
-                designs.remove(0);
-            }
-            designs.push(((rate, target), Design::new(rate, target)?));
-            designs.len() - 1
-        }
-    };
-    Ok(&mut designs[at].1)
 }
 
 /// Reads frames starting at `first`, at the file's own rate.

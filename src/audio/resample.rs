@@ -14,6 +14,30 @@ use std::ops::Range;
 /// ends at about 1 - 14 / length of the lower Nyquist frequency (98.6 %).
 const BLOCK: usize = 1024;
 
+/// Number of rate pairs that resamplers are kept for.
+const DESIGNS: usize = 8;
+
+/// Resamplers by their pair of rates, each built once; when there are too many, the oldest is dropped.
+#[derive(Default)]
+pub(crate) struct Designs(Vec<((u32, u32), Design)>);
+
+impl Designs {
+    /// The resampler from `rate` to `target` samples per second.
+    pub(crate) fn of(&mut self, rate: u32, target: u32) -> Result<&mut Design, String> {
+        let at = match self.0.iter().position(|(pair, _)| *pair == (rate, target)) {
+            Some(at) => at,
+            None => {
+                if self.0.len() >= DESIGNS {
+                    self.0.remove(0);
+                }
+                self.0.push(((rate, target), Design::new(rate, target)?));
+                self.0.len() - 1
+            }
+        };
+        Ok(&mut self.0[at].1)
+    }
+}
+
 /// A resampler from one rate to another.
 pub(crate) struct Design {
     fft: Fft<f32>,
@@ -24,7 +48,7 @@ pub(crate) struct Design {
 
 impl Design {
     /// A resampler from `rate` to `target` samples per second.
-    pub(crate) fn new(rate: u32, target: u32) -> Result<Self, String> {
+    pub(super) fn new(rate: u32, target: u32) -> Result<Self, String> {
         let refused = || format!("resampling from {rate} to {target} Hz is not possible");
         let (rate, target) = (rate as usize, target as usize);
         let divisor = gcd(rate, target).max(1);

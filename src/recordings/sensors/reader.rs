@@ -1,6 +1,6 @@
 //! Reads frames of several channels, scaled and at any rate.
 
-use crate::audio::resample::Design;
+use crate::audio::resample::Designs;
 use crate::error::Problem;
 use crate::recordings::{Medium, Place};
 use crate::series::{Run, Selection, SeriesInfo};
@@ -30,7 +30,7 @@ pub struct SensorInfo {
 /// What a thread keeps from one read to the next: resamplers and buffers.
 #[derive(Default)]
 pub struct SensorReader {
-    designs: Vec<((f64, f64), Design)>,
+    designs: Designs,
     native: Vec<f32>,
 }
 
@@ -83,15 +83,8 @@ impl SensorReader {
         if rate == info.rate {
             return native(place, info, first, out);
         }
-        let at = match self.designs.iter().position(|(pair, _)| *pair == (info.rate, rate)) {
-            Some(at) => at,
-            None => {
-                let (from, to) = ratio(info.rate, rate)?;
-                self.designs.push(((info.rate, rate), Design::new(from, to)?));
-                self.designs.len() - 1
-            }
-        };
-        let design = &mut self.designs[at].1;
+        let (from, to) = ratio(info.rate, rate)?;
+        let design = self.designs.of(from, to)?;
         let needs = design.needs(&range);
         let frames = (needs.end - needs.start) as usize;
         let inside = needs.start.clamp(0, info.run.frames as i64 - 1)..needs.end.clamp(1, info.run.frames as i64);
