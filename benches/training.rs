@@ -10,7 +10,7 @@ mod common;
 use candle_core::{Device, Tensor};
 use common::{CPU, backward, random};
 use cpc::config::{ObjectiveConfig, TrainConfig};
-use cpc::kinds::audio::{AudioConfig, AudioModelConfig, CpcAudio};
+use cpc::kinds::audio::{AudioConfig, AudioModelConfig};
 use cpc::nn::{Optimizer, ParamStore, Phase};
 use cpc::objective::draw_negatives;
 use cpc::ops::adam::AdamStep;
@@ -23,6 +23,7 @@ use cpc::ops::recurrent::{self, Cell, State};
 use cpc::ops::state_space::StateSpaceStream;
 use cpc::ops::{cross_entropy, scores};
 use cpc::seed::stream;
+use cpc::signal::Network;
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
@@ -127,7 +128,7 @@ fn step(c: &mut Criterion) {
     group.sample_size(10);
     let (cfg, objective, train) = (AudioConfig::default(), ObjectiveConfig::default(), TrainConfig::default());
     let store = ParamStore::new(1, &CPU);
-    let model = CpcAudio::new(&AudioModelConfig::audio(&cfg), &store.builder()).unwrap();
+    let model = Network::new(&AudioModelConfig::audio(&cfg).sizes(), &store.builder()).unwrap();
     let mut optimizer = Optimizer::new(&store).unwrap();
     let samples = random(&[8, 20_480]).detach();
     let mut index = 0;

@@ -27,6 +27,7 @@ pub mod recordings;
 pub mod report;
 pub mod seed;
 pub mod series;
+pub mod signal;
 #[cfg(feature = "text")]
 pub mod text;
 pub mod toolkit;

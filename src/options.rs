@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Result};
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -104,6 +105,18 @@ where
     })?;
     text.parse()
         .map_err(|e: T::Err| Error::usage(format!("--{name} {text}: {e}"), "`--help` lists the possible values"))
+}
+
+/// The layers of a request, each of them once.
+///
+/// # Errors
+/// One is named twice.
+pub fn each_once<L: PartialEq + fmt::Display>(layers: Vec<L>) -> Result<Vec<L>> {
+    let twice = layers.iter().enumerate().find(|(i, layer)| layers[..*i].contains(layer));
+    match twice {
+        Some((_, layer)) => Err(Error::usage(format!("--layer: {layer} is named twice"), "name each layer once")),
+        None => Ok(layers),
+    }
 }
 
 #[cfg(test)]

@@ -4,17 +4,18 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use cpc::config::{HeadsKind, NormKind, ScoreKind, TrainConfig};
-use cpc::kinds::audio::{AudioModel, AudioModelConfig, CpcAudio};
+use cpc::kinds::audio::{AudioModel, AudioModelConfig};
 use cpc::model::Latents;
 use cpc::nn::{ContextConfig, ContextKind, Optimizer, ParamStore, Phase};
 use cpc::ops::negatives::Negatives;
+use cpc::signal::Network;
 use cpc::weights::read_tensors;
 use std::path::PathBuf;
 
 struct Case {
     dir: PathBuf,
     store: ParamStore,
-    model: CpcAudio,
+    model: Network,
 }
 
 fn values(t: &Tensor) -> Vec<f64> {
@@ -50,7 +51,7 @@ impl Case {
             config.heads.positions = size("window") / 160 - size("steps");
         }
         let store = ParamStore::new(0, &Device::Cpu);
-        let model = CpcAudio::new(&config, &store.builder()).unwrap();
+        let model = Network::new(&config.sizes(), &store.builder()).unwrap();
         let initial = dir.join("initial.safetensors");
         let tensors = match initial.exists() {
             true => read_tensors(&initial).unwrap(),

@@ -377,7 +377,7 @@ impl Model for SeriesModel {
             format: Format::default(),
             normalize: Normalize::None,
             timing: Timing {
-                sample_rate: 1,
+                sample_rate: 1.0,
                 hop: 1,
                 receptive_field: 1,
                 frame_rate: 1.0,

@@ -45,6 +45,8 @@ pub struct ConvEncoderConfig {
     pub strides: Vec<usize>,
     /// Zero padding on each side of the input of each convolution (CPC_audio).
     pub paddings: Vec<usize>,
+    /// Whether a frame sees no sample after its hop: zeros are added before the signal instead, and `paddings` are 0.
+    pub causal: bool,
 }
 
 impl Default for ConvEncoderConfig {
@@ -57,6 +59,7 @@ impl Default for ConvEncoderConfig {
             kernels: vec![10, 8, 4, 4, 4],
             strides: vec![5, 4, 2, 2, 2],
             paddings: vec![3, 2, 1, 1, 1],
+            causal: false,
         }
     }
 }
@@ -96,9 +99,17 @@ impl ConvEncoderConfig {
         field
     }
 
+    /// The zeros before the signal: as many as let frame t end with its hop, at sample `(t + 1) * hop`, if `causal`; else none.
+    pub fn zeros_before(&self) -> usize {
+        if self.causal { self.receptive_field().saturating_sub(self.hop()) } else { 0 }
+    }
+
     /// The number of padding zeros that the first frame sees before the first sample: 153 for the paper's layers with CPC_audio's paddings.
     /// Frame t sees samples from `t * hop - lead` up to `t * hop - lead + receptive_field`.
     pub fn lead(&self) -> usize {
+        if self.causal {
+            return self.zeros_before();
+        }
         let (mut lead, mut jump) = (0, 1);
         for (padding, stride) in self.paddings.iter().zip(&self.strides) {
             lead += padding * jump;
@@ -109,8 +120,9 @@ impl ConvEncoderConfig {
 
     /// The number of frames that `samples` samples produce.
     pub fn frames(&self, samples: usize) -> usize {
-        self.kernels.iter().zip(&self.strides).zip(&self.paddings).fold(samples, |time, ((kernel, stride), padding)| {
-            (time + 2 * padding).checked_sub(*kernel).map_or(0, |room| room / stride + 1)
+        let layers = self.kernels.iter().zip(&self.strides).zip(&self.paddings);
+        layers.fold(samples.saturating_add(self.zeros_before()), |time, ((kernel, stride), padding)| {
+            time.saturating_add(2 * padding).checked_sub(*kernel).map_or(0, |room| room / stride + 1)
         })
     }
 
@@ -140,6 +152,9 @@ impl ConvEncoderConfig {
         }
         if self.kernels.iter().zip(&self.paddings).any(|(kernel, padding)| padding >= kernel) {
             faults.push(Problem::new("encoder.paddings", "a padding must be less than its kernel"));
+        }
+        if self.causal && self.paddings.iter().any(|&padding| padding > 0) {
+            faults.push(Problem::new("encoder.paddings", "must be 0 with encoder.causal = true"));
         }
         if self.channels.len() >= n.max(1) {
             faults.push(Problem::new(

@@ -1,12 +1,13 @@
 //! Frames of a signal, and their times.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The timing of frames.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
     /// The sample rate of the signal, in Hz.
-    pub sample_rate: u32,
+    #[serde(serialize_with = "whole_if_it_is")]
+    pub sample_rate: f64,
     /// Samples from one frame to the next.
     pub hop: usize,
     /// The receptive field of a frame, in samples.
@@ -17,6 +18,14 @@ pub struct Timing {
     pub first_frame_seconds: f64,
     /// The time from the first sample of a frame's hop (sample `t * hop`) until the frame is final, in milliseconds.
     pub delay_ms: f64,
+}
+
+/// A number without a fraction is written without a decimal point.
+fn whole_if_it_is<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+    match value.fract() {
+        0.0 => to.serialize_u64(*value as u64),
+        _ => to.serialize_f64(*value),
+    }
 }
 
 impl Timing {

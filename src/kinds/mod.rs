@@ -15,15 +15,16 @@ mod kind;
 mod model;
 #[cfg(feature = "images")]
 mod plain;
+mod recorded;
 mod run_config;
 #[cfg(feature = "text")]
 pub mod text;
 
 pub use crate::config::Preset;
-pub use crate::options::Options;
+pub use crate::options::{Options, each_once};
 pub use described::{Described, word};
 pub use kind::{Conclude, Inspected, Job, Kind, Prepared, ProbeRequest, Probed, Probing, Scheme, Steps};
-pub use model::{Convert, ExtractRequest, Extracted, Live, LiveStream, Model, Source, each_once, not_for};
+pub use model::{Convert, ExtractRequest, Extracted, Live, LiveStream, Model, Source, not_for};
 pub use run_config::RunConfig;
 
 /// The kinds of this crate, in the order in which they are asked whether DATA is for them. The first is asked last, and is used

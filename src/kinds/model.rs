@@ -12,7 +12,6 @@ use crate::options::Options;
 use crate::report::model_card::Details;
 use std::any::Any;
 use std::collections::HashSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
@@ -97,18 +96,6 @@ pub fn not_for(model: &dyn Model, what: &str) -> Error {
         ),
         "`cpc info` shows what a model is, and `--help` shows which kinds a command is for",
     )
-}
-
-/// The layers of a request, each of them once.
-///
-/// # Errors
-/// One is named twice.
-pub fn each_once<L: PartialEq + fmt::Display>(layers: Vec<L>) -> Result<Vec<L>> {
-    let twice = layers.iter().enumerate().find(|(i, layer)| layers[..*i].contains(layer));
-    match twice {
-        Some((_, layer)) => Err(Error::usage(format!("--layer: {layer} is named twice"), "name each layer once")),
-        None => Ok(layers),
-    }
 }
 
 /// The source of the input of an extraction.

@@ -18,6 +18,9 @@ pub struct ConvEncoder {
     layers: Vec<Layer>,
     running: Vec<Running>,
     norm: NormKind,
+    /// Zero samples before the signal.
+    zeros: usize,
+    channels_in: usize,
 }
 
 impl ConvEncoder {
@@ -56,11 +59,13 @@ impl ConvEncoder {
             layers.push(Layer { weight, bias, affine, norm, stride, padding });
             inputs = c;
         }
-        Ok(ConvEncoder { front, layers, running, norm: cfg.norm })
+        Ok(ConvEncoder { front, layers, running, norm: cfg.norm, zeros: cfg.zeros_before(), channels_in })
     }
 
     /// Returns z (B, T', D) for `x` (B, T, C_in). In training, the running statistics of batch norm are updated.
     pub fn forward(&self, x: &Tensor, phase: Phase) -> Result<Tensor> {
+        let padded = (self.zeros > 0).then(|| x.pad_with_zeros(1, self.zeros, 0)).transpose()?;
+        let x = padded.as_ref().unwrap_or(x);
         let bands = self.front.as_ref().map(|front| front.forward(x)).transpose()?;
         let x = bands.as_ref().unwrap_or(x);
         if self.norm == NormKind::Batch && phase == Phase::Eval {
@@ -90,7 +95,8 @@ impl ConvEncoder {
             layer.affine = layer.affine.as_ref().map(|(gain, shift)| (gain.detach(), shift.detach()));
         }
         let front = self.front.as_ref().map(Filterbank::stream);
-        Ok(ConvEncoderStream { front, layers: EncoderStream::new(&layers)? })
+        let zeros = self.zeros * self.channels_in;
+        Ok(ConvEncoderStream { front, layers: EncoderStream::new(&layers)?, zeros, before: zeros })
     }
 }
 
@@ -99,11 +105,20 @@ impl ConvEncoder {
 pub struct ConvEncoderStream {
     front: Option<FilterbankStream>,
     layers: EncoderStream,
+    /// Zeros before the signal, as values.
+    zeros: usize,
+    /// Those of them that have not been pushed yet.
+    before: usize,
 }
 
 impl ConvEncoderStream {
     /// Takes samples and returns the latents (m, D) that they complete; on this thread if `alone`, else on all threads.
     pub fn push(&mut self, samples: &[f32], alone: bool) -> Result<Vec<f32>> {
+        let before = std::mem::take(&mut self.before);
+        if before > 0 && !samples.is_empty() {
+            return self.push(&[vec![0.0; before].as_slice(), samples].concat(), alone);
+        }
+        self.before = before;
         match &mut self.front {
             Some(front) => self.layers.push(&front.push(samples), alone),
             None => self.layers.push(samples, alone),
@@ -117,6 +132,7 @@ impl ConvEncoderStream {
             None => Vec::new(),
         };
         latents.extend(self.layers.finish(alone)?);
+        self.before = self.zeros;
         Ok(latents)
     }
 
@@ -126,6 +142,7 @@ impl ConvEncoderStream {
             front.reset();
         }
         self.layers.reset();
+        self.before = self.zeros;
     }
 }
 
@@ -167,7 +184,7 @@ mod tests {
     use crate::ops::check::{device, random, single};
     use candle_core::{DType, Device};
 
-    fn configs() -> [ConvEncoderConfig; 3] {
+    fn configs() -> [ConvEncoderConfig; 4] {
         let few = |kind| ConvEncoderConfig {
             kind,
             hidden_dim: 6,
@@ -177,7 +194,9 @@ mod tests {
             paddings: vec![24, 1, 1],
             ..Default::default()
         };
-        [EncoderKind::Conv, EncoderKind::Gabor, EncoderKind::Mel].map(few)
+        let [conv, gabor, mel] = [EncoderKind::Conv, EncoderKind::Gabor, EncoderKind::Mel].map(few);
+        let causal = ConvEncoderConfig { causal: true, paddings: vec![0; 3], ..conv.clone() };
+        [conv, gabor, mel, causal]
     }
 
     #[test]
@@ -201,8 +220,24 @@ mod tests {
     }
 
     #[test]
+    fn a_causal_frame_ends_with_its_hop() {
+        let [.., cfg] = configs();
+        let encoder = ConvEncoder::new(&cfg, 2, 100, ParamStore::new(1, &device()).frozen()).unwrap();
+        let x = random(&[1, 330, 2], 2);
+        let frames = |x: &Tensor| encoder.forward(&single(x), Phase::Eval).unwrap().squeeze(0).unwrap();
+        let whole = frames(&x);
+        assert_eq!((whole.dims()[0], cfg.frames(330), cfg.hop()), (10, 10, 32));
+        for t in [0, 1, 6, 9] {
+            let part = frames(&x.narrow(1, 0, 32 * (t + 1)).unwrap());
+            assert_eq!(part.dims()[0], t + 1);
+            let far = (part - whole.narrow(0, 0, t + 1).unwrap()).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(far.to_scalar::<f32>().unwrap() < 1e-5);
+        }
+    }
+
+    #[test]
     fn log_mel_bands_have_no_parameters_and_the_layers_after_them_keep_their_numbers() {
-        let [_, _, mel] = configs();
+        let [_, _, mel, _] = configs();
         let store = ParamStore::new(1, &Device::Cpu);
         ConvEncoder::new(&mel, 1, 16_000, store.builder()).unwrap();
         let names: Vec<String> = store.tensors().into_keys().collect();

@@ -73,12 +73,7 @@ impl Corpus {
     /// As [`Corpus::inspect`]. With `on_bad_file = fail`, also every file that cannot be used, as far as the headers show;
     /// with `skip`, only if no file can be used.
     pub fn open(data: &Path, cfg: &RecordingsConfig, progress: &(dyn Fn(usize) + Sync)) -> Result<Corpus> {
-        let corpus = Corpus::inspect_columns(data, &cfg.columns, cfg.sample_rate, progress)?;
-        let fatal = cfg.on_bad_file == OnBadFile::Fail && !corpus.problems.is_empty();
-        if fatal || corpus.utterances.is_empty() {
-            return Err(Error::BadFiles(corpus.problems));
-        }
-        Ok(corpus)
+        Corpus::inspect_columns(data, &cfg.columns, cfg.sample_rate, progress)?.usable(cfg.on_bad_file)
     }
 
     /// Inspects a directory, a manifest, a single recording or parquet files; recordings that cannot be used are problems of
@@ -161,34 +156,20 @@ impl Corpus {
                 }
             };
             match section(found, info, sample_rate) {
-                Ok((start, samples)) => utterances.push((&found.speaker, id, &found.place, *info, start, samples)),
+                Ok((start, samples)) => {
+                    let place = found.place.clone();
+                    let utterance = Utterance { id, speaker: 0, place, info: *info, start, samples };
+                    utterances.push((found.speaker.as_str(), utterance));
+                }
                 Err(what) => {
                     let place = found.line.clone().unwrap_or_else(|| found.place.to_string());
                     problems.push(Problem::new(place, what));
                 }
             }
         }
-        utterances.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        problems.sort_by(|a, b| (&a.at, &a.what).cmp(&(&b.at, &b.what)));
-        repeated(&utterances.iter().map(|u| (u.1.as_str(), u.2)).collect::<Vec<_>>())?;
-        let mut corpus = Corpus {
-            utterances: Vec::with_capacity(utterances.len()),
-            remarks: remarks(utterances.iter().map(|u| (u.2, &u.3))),
-            speakers: vec![],
-            problems,
-            unused,
-            sample_rate,
-            width: 1,
-            root,
-        };
-        for (speaker, id, place, info, start, samples) in utterances {
-            if corpus.speakers.last() != Some(speaker) {
-                corpus.speakers.push(speaker.clone());
-            }
-            let speaker = (corpus.speakers.len() - 1) as u32;
-            corpus.utterances.push(Utterance { id, speaker, place: place.clone(), info, start, samples });
-        }
-        Ok(corpus)
+        let remarks = remarks(utterances.iter().map(|(_, u)| (&u.place, &u.info)));
+        let corpus = Corpus::new(sample_rate, 1, root).filled(utterances)?;
+        Ok(Corpus { remarks, unused, ..corpus.with_problems(problems) })
     }
 
     /// The recordings whose samples are all equal, such as digital silence, among at most `most` of all, evenly spread. A usual recording costs
@@ -217,6 +198,47 @@ impl Corpus {
 }
 
 impl<M: Medium> Corpus<M> {
+    /// A corpus without utterances.
+    pub(super) fn new(sample_rate: M::Rate, width: usize, root: PathBuf) -> Self {
+        let (remarks, unused) = (vec![], Unused::default());
+        Corpus { utterances: vec![], speakers: vec![], problems: vec![], remarks, unused, sample_rate, width, root }
+    }
+
+    /// The same with these utterances, each with the name of its speaker, whatever number it has been given.
+    ///
+    /// # Errors
+    /// Two of them share an id.
+    pub(super) fn filled(mut self, mut utterances: Vec<(&str, Utterance<M>)>) -> Result<Self> {
+        utterances.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
+        repeated(&utterances.iter().map(|(_, u)| (u.id.as_str(), &u.place)).collect::<Vec<_>>())?;
+        self.utterances.reserve_exact(utterances.len());
+        for (speaker, utterance) in utterances {
+            if self.speakers.last().is_none_or(|last| last != speaker) {
+                self.speakers.push(speaker.to_string());
+            }
+            self.utterances.push(Utterance { speaker: (self.speakers.len() - 1) as u32, ..utterance });
+        }
+        Ok(self)
+    }
+
+    /// The same with these problems, sorted by place.
+    pub(super) fn with_problems(self, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by(|a, b| (&a.at, &a.what).cmp(&(&b.at, &b.what)));
+        Corpus { problems, ..self }
+    }
+
+    /// The same if it can be used.
+    ///
+    /// # Errors
+    /// With `on_bad_file = fail`, it has problems; else, it has nothing but problems.
+    pub fn usable(self, on_bad_file: OnBadFile) -> Result<Self> {
+        let fatal = on_bad_file == OnBadFile::Fail && !self.problems.is_empty();
+        if fatal || self.utterances.is_empty() {
+            return Err(Error::BadFiles(self.problems));
+        }
+        Ok(self)
+    }
+
     /// SHA-256 of the list of utterances: their ids, speakers, lengths and sections, but not of their samples.
     pub fn digest(&self) -> Vec<u8> {
         let mut sum = Sha256::new();
@@ -256,7 +278,7 @@ impl<M: Medium> Corpus<M> {
 
     /// A corpus of some of the utterances, in the same order; speakers without utterances are omitted.
     pub(super) fn part(&self, keep: impl Fn(usize) -> bool) -> Corpus<M> {
-        let mut part = self.without_lists();
+        let mut part = Corpus::new(self.sample_rate, self.width, self.root.clone());
         let mut last = None;
         for (i, utterance) in self.utterances.iter().enumerate().filter(|(i, _)| keep(*i)) {
             if last != Some(utterance.speaker) {
@@ -267,12 +289,6 @@ impl<M: Medium> Corpus<M> {
             part.utterances.push(Utterance { speaker, ..self.utterances[i].clone() });
         }
         part
-    }
-
-    fn without_lists(&self) -> Corpus<M> {
-        let (sample_rate, width, root) = (self.sample_rate, self.width, self.root.clone());
-        let (remarks, unused) = (vec![], Unused::default());
-        Corpus { utterances: vec![], speakers: vec![], problems: vec![], remarks, unused, sample_rate, width, root }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::audio::{AudioInfo, Reader};
 use crate::error::Problem;
-use crate::recordings::Place;
+use crate::recordings::{Place, digest};
 use std::fmt::Debug;
 
 /// A kind of recording: what its header says, and how its frames are read.
@@ -26,6 +26,19 @@ pub trait Medium: Debug + Clone + Copy + Send + Sync + 'static {
         rate: Self::Rate,
         out: &mut [f32],
     ) -> Result<(), Problem>;
+
+    /// The frame of the file, at `rate`, that what is read begins with.
+    fn first(_info: &Self::Info, _rate: Self::Rate) -> u64 {
+        0
+    }
+
+    /// SHA-256 of the bytes of a recording, in hexadecimal.
+    ///
+    /// # Errors
+    /// What is wrong with it, as the rest of a sentence that begins with its place.
+    fn digest(place: &Place, _info: &Self::Info) -> Result<String, String> {
+        digest(place)
+    }
 }
 
 /// Audio: one value a frame, resampled to the rate of the corpus.

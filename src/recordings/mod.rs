@@ -20,7 +20,7 @@ mod place;
 mod plan;
 mod scan;
 mod sensors;
-mod split;
+pub mod split;
 mod summary;
 #[cfg(not(feature = "parquet"))]
 #[path = "no_table.rs"]

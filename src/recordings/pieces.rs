@@ -1,22 +1,23 @@
 //! Reads an utterance piece by piece, for uses that need no windows, only the samples in order.
 
-use crate::audio::Reader;
 use crate::error::{Error, Result};
-use crate::recordings::Utterance;
+use crate::recordings::{Corpus, Medium, Sound, Utterance};
 
-/// The samples of an utterance, a fixed number of seconds at a time.
-pub struct Pieces<'a> {
-    utterance: &'a Utterance,
-    rate: u32,
+/// The samples of an utterance, a fixed number at a time.
+pub struct Pieces<'a, M: Medium = Sound> {
+    utterance: &'a Utterance<M>,
+    rate: M::Rate,
+    width: usize,
     length: u64,
     at: u64,
-    reader: Reader,
+    reader: M::Reader,
 }
 
-impl<'a> Pieces<'a> {
-    /// Pieces of `seconds` seconds, at the rate that the utterance's length is counted in.
-    pub fn new(utterance: &'a Utterance, rate: u32, seconds: u64) -> Self {
-        Pieces { utterance, rate, length: seconds * u64::from(rate), at: 0, reader: Reader::new() }
+impl<'a, M: Medium> Pieces<'a, M> {
+    /// Pieces of `length` samples of an utterance of a corpus.
+    pub fn new(corpus: &Corpus<M>, utterance: &'a Utterance<M>, length: u64) -> Self {
+        let (rate, width) = (corpus.sample_rate, corpus.width);
+        Pieces { utterance, rate, width, length: length.max(1), at: 0, reader: M::Reader::default() }
     }
 
     /// The next piece; empty at the end.
@@ -26,8 +27,8 @@ impl<'a> Pieces<'a> {
     pub fn read(&mut self) -> Result<Vec<f32>> {
         let Utterance { place, info, start, samples, .. } = self.utterance;
         let n = (samples - self.at).min(self.length);
-        let mut piece = vec![0.0; n as usize];
-        let read = self.reader.read(place, info, start + self.at, self.rate, &mut piece);
+        let mut piece = vec![0.0; n as usize * self.width];
+        let read = M::read(&mut self.reader, place, info, start + self.at, self.rate, &mut piece);
         read.map_err(|problem| Error::BadFiles(vec![problem]))?;
         self.at += n;
         Ok(piece)

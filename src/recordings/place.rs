@@ -43,12 +43,17 @@ impl Place {
 /// # Errors
 /// What is wrong with it, as the rest of a sentence that begins with its place.
 pub fn digest(place: &Place) -> Result<String, String> {
-    let mut input = place.open()?;
     let mut hash = Sha256::new();
+    hash_all(place.open()?, &mut hash)?;
+    Ok(hex(&hash.finalize()))
+}
+
+/// Adds all bytes of an input to a digest.
+pub(super) fn hash_all(mut input: impl Read, hash: &mut Sha256) -> Result<(), String> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match input.read(&mut buffer).map_err(|e| format!("cannot be read: {e}"))? {
-            0 => return Ok(hex(&hash.finalize())),
+            0 => return Ok(()),
             n => hash.update(&buffer[..n]),
         }
     }

@@ -4,7 +4,7 @@ use crate::data::plain;
 use crate::error::{Error, Problem, Result};
 use crate::recordings::names::{stem, without_ending};
 use crate::recordings::scan::relative;
-use crate::recordings::{Corpus, Medium, Place};
+use crate::recordings::{Corpus, Medium, Place, Utterance};
 use crate::seed::stream;
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,14 +15,21 @@ impl<M: Medium> Corpus<M> {
     /// A list has one id per line: an id of the corpus, or a path below the directory of the corpus with or without
     /// extension; `#` begins a comment. With both lists, utterances in neither are omitted. With `train` alone, a share of
     /// it is kept for validation; with `valid` alone, the rest is trained on; without lists, a share of everything is kept.
-    /// The share is a share of utterances, rounded, but at least one of two or more (unless `share` is 0), and depends only
-    /// on ids and seed. Problems stay with the training set.
+    /// The share is a share of the units that utterances belong to, rounded, but at least one of two or more (unless `share` is 0), and depends
+    /// only on their names and the seed. Problems stay with the training set.
     ///
     /// # Errors
     ///
     /// A list cannot be read, contains a name that the corpus does not have or that several utterances share, lists nothing, or
     /// both lists contain the same utterance.
-    pub fn split(self, train: Option<&Path>, valid: Option<&Path>, share: f64, seed: u64) -> Result<(Self, Self)> {
+    pub fn split(
+        self,
+        train: Option<&Path>,
+        valid: Option<&Path>,
+        share: f64,
+        unit: Unit<M>,
+        seed: u64,
+    ) -> Result<(Self, Self)> {
         // 0: omitted, 1: trained on, 2: validated on.
         let mut role = vec![0u8; self.utterances.len()];
         let index = if train.is_some() || valid.is_some() { Some(Index::new(&self)) } else { None };
@@ -44,7 +51,7 @@ impl<M: Medium> Corpus<M> {
             }
             chosen.into_iter().for_each(|i| role[i] = 2);
         } else {
-            for i in self.share(&role, share, seed) {
+            for i in self.share(&role, share, unit, seed) {
                 role[i] = 2;
             }
         }
@@ -61,17 +68,35 @@ impl<M: Medium> Corpus<M> {
         Ok((train, valid))
     }
 
-    /// A seeded share of the utterances with role 1.
-    fn share(&self, role: &[u8], share: f64, seed: u64) -> Vec<usize> {
+    /// The utterances with role 1 in a seeded share of the units.
+    fn share(&self, role: &[u8], share: f64, unit: Unit<M>, seed: u64) -> Vec<usize> {
         let mut keyed: Vec<(u64, usize)> = (0..role.len())
             .filter(|&i| role[i] == 1)
-            .map(|i| (stream(seed, &self.utterances[i].id, 0).next_u64(), i))
+            .map(|i| (stream(seed, &unit(self, &self.utterances[i]), 0).next_u64(), i))
             .collect();
-        let n = keyed.len();
-        let count = if share > 0.0 && n >= 2 { ((share * n as f64).round() as usize).clamp(1, n - 1) } else { 0 };
         keyed.sort_unstable();
-        keyed.into_iter().take(count).map(|(_, i)| i).collect()
+        let n = keyed.chunk_by(|a, b| a.0 == b.0).count();
+        let count = if share > 0.0 && n >= 2 { ((share * n as f64).round() as usize).clamp(1, n - 1) } else { 0 };
+        keyed.chunk_by(|a, b| a.0 == b.0).take(count).flatten().map(|(_, i)| *i).collect()
     }
+}
+
+/// What is either trained on or validated on as a whole: the name of what an utterance belongs to.
+pub type Unit<M> = fn(&Corpus<M>, &Utterance<M>) -> String;
+
+/// Every utterance by itself.
+pub fn utterance<M: Medium>(_: &Corpus<M>, utterance: &Utterance<M>) -> String {
+    utterance.id.clone()
+}
+
+/// All utterances of a file, or the one of a row of a table.
+pub fn recording<M: Medium>(corpus: &Corpus<M>, utterance: &Utterance<M>) -> String {
+    corpus.tree_name(utterance)
+}
+
+/// All utterances of a speaker, or of a subject.
+pub fn speaker<M: Medium>(corpus: &Corpus<M>, utterance: &Utterance<M>) -> String {
+    corpus.speakers.get(utterance.speaker as usize).cloned().unwrap_or_default()
 }
 
 /// Utterances indexed by every name that a list may use for them.
@@ -165,18 +190,27 @@ mod tests {
     fn a_share_is_seeded_and_complete() {
         let dir = tempfile::tempdir().unwrap();
         let all = corpus(dir.path());
-        let (train, valid) = all.clone().split(None, None, 0.1, 5).unwrap();
+        let (train, valid) = all.clone().split(None, None, 0.1, utterance, 5).unwrap();
         assert_eq!((train.utterances.len(), valid.utterances.len()), (18, 2));
         let mut both = [ids(&train), ids(&valid)].concat();
         both.sort();
         assert_eq!(both, ids(&all));
-        assert_eq!(ids(&all.clone().split(None, None, 0.1, 5).unwrap().1), ids(&valid));
-        assert_ne!(ids(&all.clone().split(None, None, 0.1, 6).unwrap().1), ids(&valid));
-        let count = |share| all.clone().split(None, None, share, 5).unwrap().1.utterances.len();
+        assert_eq!(ids(&all.clone().split(None, None, 0.1, utterance, 5).unwrap().1), ids(&valid));
+        assert_ne!(ids(&all.clone().split(None, None, 0.1, utterance, 6).unwrap().1), ids(&valid));
+        let count = |share| all.clone().split(None, None, share, utterance, 5).unwrap().1.utterances.len();
         assert_eq!([count(0.0), count(0.001), count(0.5), count(0.999)], [0, 1, 10, 19]);
         let speakers: Vec<&str> =
             valid.utterances.iter().map(|u| valid.speakers[u.speaker as usize].as_str()).collect();
         assert!(valid.utterances.iter().zip(speakers).all(|(u, s)| u.place.to_string().contains(s)));
+    }
+
+    #[test]
+    fn a_share_of_speakers_divides_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let (train, valid) = corpus(dir.path()).split(None, None, 0.4, speaker, 5).unwrap();
+        assert_eq!((train.speakers.len(), valid.speakers.len()), (2, 1));
+        assert!(valid.speakers.iter().all(|speaker| !train.speakers.contains(speaker)));
+        assert_eq!(train.utterances.len() + valid.utterances.len(), 20);
     }
 
     #[test]
@@ -186,14 +220,14 @@ mod tests {
         let (a, b) = (dir.path().join("train.txt"), dir.path().join("valid.txt"));
         std::fs::write(&a, "# some\nu0\n\ns1/u1 # a path\r\n./s2/u2.wav\nu0\n").unwrap();
         std::fs::write(&b, "u3\n").unwrap();
-        let (train, valid) = all.clone().split(Some(&a), Some(&b), 0.5, 1).unwrap();
+        let (train, valid) = all.clone().split(Some(&a), Some(&b), 0.5, utterance, 1).unwrap();
         assert_eq!((ids(&train), ids(&valid)), (vec!["u0".into(), "u1".into(), "u2".into()], vec!["u3".to_string()]));
-        let (train, valid) = all.clone().split(None, Some(&b), 0.5, 1).unwrap();
+        let (train, valid) = all.clone().split(None, Some(&b), 0.5, utterance, 1).unwrap();
         assert_eq!((train.utterances.len(), ids(&valid)), (19, vec!["u3".to_string()]));
-        let (train, valid) = all.clone().split(Some(&a), None, 0.3, 1).unwrap();
+        let (train, valid) = all.clone().split(Some(&a), None, 0.3, utterance, 1).unwrap();
         assert_eq!((train.utterances.len(), valid.utterances.len()), (2, 1));
         std::fs::write(&b, "u1\nu3\n").unwrap();
-        let error = all.split(Some(&a), Some(&b), 0.5, 1).unwrap_err().to_string();
+        let error = all.split(Some(&a), Some(&b), 0.5, utterance, 1).unwrap_err().to_string();
         assert!(error.contains("valid.txt: u1: also in"), "{error}");
     }
 
@@ -203,13 +237,15 @@ mod tests {
         let all = corpus(dir.path());
         let list = dir.path().join("train.txt");
         std::fs::write(&list, "u0\nnobody\n").unwrap();
-        let error = all.clone().split(Some(&list), None, 0.1, 1).unwrap_err();
+        let error = all.clone().split(Some(&list), None, 0.1, utterance, 1).unwrap_err();
         assert!(error.to_string().ends_with("train.txt: line 2: no utterance is called `nobody`"), "{error}");
         assert!(error.remedy().contains("`u0`"), "{}", error.remedy());
         std::fs::write(&list, (0..30).map(|i| format!("no{i}\n")).collect::<String>()).unwrap();
-        let error = all.clone().split(Some(&list), None, 0.1, 1).unwrap_err().to_string();
+        let error = all.clone().split(Some(&list), None, 0.1, utterance, 1).unwrap_err().to_string();
         assert!(error.lines().count() == 21 && error.ends_with("... and 10 more"), "{error}");
         std::fs::write(&list, "# nothing\n").unwrap();
-        assert!(all.split(Some(&list), None, 0.1, 1).unwrap_err().to_string().contains("names no utterances"));
+        assert!(
+            all.split(Some(&list), None, 0.1, utterance, 1).unwrap_err().to_string().contains("names no utterances")
+        );
     }
 }

@@ -11,7 +11,7 @@ mod wfdb;
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Endings of the names of recordings, in lower case.
 pub const EXTENSIONS: [&str; 7] = ["npy", "csv", "tsv", "edf", "bdf", "rec", "hea"];
@@ -115,6 +115,15 @@ impl SeriesInfo {
             Way::Edf(edf) => edf.per_record(channel) as u64,
             _ => 1,
         }
+    }
+
+    /// The files that a recording consists of, its header first.
+    pub fn files(&self, path: &Path) -> Vec<PathBuf> {
+        let mut files = vec![path.to_path_buf()];
+        if let Way::Wfdb(wfdb) = &self.way {
+            files.extend(wfdb.files());
+        }
+        files
     }
 
     /// The channels of these names, in this order; all channels if there are none.

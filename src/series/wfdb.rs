@@ -303,6 +303,18 @@ fn number<T: std::str::FromStr>(text: &str, line: usize, what: &str) -> Result<T
 }
 
 impl Wfdb {
+    /// The files of samples, each once, in their order.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let signals = self.segments.iter().flat_map(|segment| segment.signals.iter().flatten());
+        let mut files = Vec::new();
+        for signal in signals {
+            if !files.contains(&signal.file) {
+                files.push(signal.file.clone());
+            }
+        }
+        files
+    }
+
     /// Fills `out` with samples of some channels, frame by frame from `first` on; NaN where there is none.
     ///
     /// # Errors

@@ -4,8 +4,9 @@ use super::place::{Place, recording, wav};
 use candle_core::{Device, Tensor};
 use cpc::config::NormKind;
 use cpc::features::{FeatureSet, Frames};
-use cpc::kinds::audio::{AudioConfig, AudioExtractor, AudioLayer, AudioModelConfig, CpcAudio};
+use cpc::kinds::audio::{AudioConfig, AudioModelConfig};
 use cpc::nn::{ContextKind, ParamStore, Phase};
+use cpc::signal::{Extractor, Layer, Network};
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -23,7 +24,7 @@ fn model(norm: NormKind, kind: ContextKind) -> (AudioModelConfig, ParamStore) {
     (config.context.hidden_dim, config.context.kind, config.context.num_layers) = (24, kind, 2);
     let config = AudioModelConfig::audio(&config);
     let store = ParamStore::new(5, &Device::Cpu);
-    let model = CpcAudio::new(&config, &store.builder()).unwrap();
+    let model = Network::new(&config.sizes(), &store.builder()).unwrap();
     for _ in 0..3 {
         model.forward(&Tensor::from_vec(sound(8_000), (1, 8_000), &Device::Cpu).unwrap(), Phase::Train).unwrap();
     }
@@ -36,7 +37,7 @@ fn sound(n: usize) -> Vec<f32> {
         .collect()
 }
 
-const LAYERS: [AudioLayer; 3] = [AudioLayer::Z, AudioLayer::Context(1), AudioLayer::C];
+const LAYERS: [Layer; 3] = [Layer::Z, Layer::Context(1), Layer::C];
 
 fn far(a: &Frames, b: &Frames) -> f32 {
     assert_eq!(a.count, b.count);
@@ -56,11 +57,11 @@ proptest! {
         for (norm, kind) in [NormKind::Batch, NormKind::Channel, NormKind::Channel].into_iter().zip(kinds) {
             let (config, store) = model(norm, kind);
             let samples = sound(length);
-            let offline = CpcAudio::new(&config, &store.frozen()).unwrap();
+            let offline = Network::new(&config.sizes(), &store.frozen()).unwrap();
             let x = Tensor::from_slice(&samples, (1, length), &Device::Cpu).unwrap();
             let latents = offline.forward(&x, Phase::Eval).unwrap();
             let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            let extractor = AudioExtractor::new(&config, &store, &LAYERS).unwrap();
+            let extractor = Extractor::new(&config.sizes(), &store, &LAYERS).unwrap();
             let mut stream = extractor.stream();
             stream.push(&sound(1_000)).unwrap();
             stream.reset();

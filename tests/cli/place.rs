@@ -2,8 +2,9 @@
 
 use assert_cmd::Command;
 use candle_core::Device;
-use cpc::kinds::audio::{AudioConfig, AudioModelConfig, AudioModelDir, CpcAudio};
+use cpc::kinds::audio::{AudioConfig, AudioModelConfig, AudioModelDir};
 use cpc::nn::ParamStore;
+use cpc::signal::Network;
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::fs;
@@ -148,7 +149,7 @@ impl Place {
         (config.encoder.hidden_dim, config.context.hidden_dim, config.heads.steps) = (12, 10, 4);
         let config = AudioModelConfig::audio(&config);
         let store = ParamStore::new(3, &Device::Cpu);
-        CpcAudio::new(&config, &store.builder()).unwrap();
+        Network::new(&config.sizes(), &store.builder()).unwrap();
         fs::create_dir(place.at("model")).unwrap();
         AudioModelDir::write(&place.at("model"), &config, &store.tensors()).unwrap();
         place

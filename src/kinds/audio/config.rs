@@ -1,10 +1,11 @@
 //! The configuration of CPC on audio.
 
 use crate::config::layers::Sections;
-use crate::config::{ConvEncoderConfig, HeadsConfig, NegativesFrom, ObjectiveConfig, TrainConfig};
+use crate::config::{ConvEncoderConfig, HeadsConfig, ObjectiveConfig, TrainConfig};
 use crate::error::Problem;
 use crate::nn::ContextConfig;
 use crate::recordings::RecordingsConfig;
+use crate::signal::relate;
 use serde::{Deserialize, Serialize};
 
 /// The complete configuration of a run.
@@ -39,29 +40,8 @@ impl Sections for AudioConfig {
         if faults.len() > before {
             return; // the checks below relate sections to each other, and need each of them to be valid
         }
-        let (frames, steps) = (self.encoder.frames(self.data.window), self.heads.steps);
-        if frames <= steps {
-            faults.push(Problem::new(
-                "data.window",
-                format!(
-                    "{} samples give {frames} frames, but heads.steps = {steps} needs at least {}",
-                    self.data.window,
-                    steps + 1
-                ),
-            ));
-        }
-        if self.objective.mask_duplicates {
-            faults.push(Problem::new("objective.mask_duplicates", "is for text; no two frames of audio are the same"));
-        }
-        self.heads.validate_sizes(self.encoder.hidden_dim, self.context.hidden_dim, faults);
-        let same = self.objective.negatives_from == NegativesFrom::SameSequence && self.objective.exclude_positive;
-        if same && frames <= steps + 1 && self.objective.num_negatives > 0 {
-            faults.push(Problem::new("objective.exclude_positive", "leaves no frame of the window to draw from"));
-        }
-        if self.objective.negatives_from == NegativesFrom::OtherSequences && self.train.batch_size < 2 {
-            faults
-                .push(Problem::new("objective.negatives_from", "other-sequences needs train.batch_size of at least 2"));
-        }
+        let AudioConfig { encoder, context, heads, objective, train, data, .. } = self;
+        relate(encoder, context, heads, objective, train, data.window, faults);
     }
 }
 

@@ -14,7 +14,8 @@ use candle_core::{Device, Tensor};
 use std::collections::{BTreeMap, HashMap};
 
 /// Prefix of the prediction heads' names.
-pub const HEADS: &str = "wPrediction.";
+pub use crate::signal::HEADS;
+use crate::signal::rescaled;
 
 /// A model read from a PyTorch checkpoint.
 #[derive(Debug, Clone)]
@@ -333,7 +334,7 @@ pub fn write(config: &AudioModelConfig, tensors: &HashMap<String, Tensor>, from:
     let ordered: BTreeMap<&String, &Tensor> = tensors.iter().collect();
     for (name, tensor) in ordered {
         let is_head = name.starts_with(HEADS);
-        let tensor = rescaled(name, tensor, config, ScoreKind::Mean)?;
+        let tensor = rescaled(name, tensor, &config.heads, config.encoder.hidden_dim, ScoreKind::Mean)?;
         let flat = tensor.flatten_all()?;
         let tensor = Value::Tensor(match tensor.dtype() {
             candle_core::DType::I64 => TorchTensor::from_i64(tensor.dims().to_vec(), &flat.to_vec1()?),
@@ -369,25 +370,6 @@ pub fn write(config: &AudioModelConfig, tensors: &HashMap<String, Tensor>, from:
         whole.push((text("cpcCriterion"), Value::Dict(heads)));
     }
     Ok(Value::Dict(whole))
-}
-
-/// A tensor of `config`'s model, rescaled so that the scores stay the same when they are computed as `to`.
-///
-/// Scores are linear in the last operation of a head: its matrix, or the gain and shift of a transformer's last norm. All other tensors are
-/// unchanged.
-///
-/// # Errors
-/// A tensor operation fails.
-pub fn rescaled(name: &str, tensor: &Tensor, config: &AudioModelConfig, to: ScoreKind) -> Result<Tensor> {
-    let last = match config.heads.kind {
-        HeadsKind::Linear => name.starts_with(HEADS),
-        HeadsKind::Transformer => name.starts_with(HEADS) && name.contains(".ln_ffnetwork."),
-    };
-    let dim = config.encoder.hidden_dim;
-    match last && config.heads.score != to {
-        true => Ok((tensor * (config.heads.score.scale(dim) / to.scale(dim)))?),
-        false => Ok(tensor.clone()),
-    }
 }
 
 /// The arguments of CPC_audio that a model determines; CPC_audio has defaults for all others.

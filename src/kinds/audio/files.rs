@@ -5,6 +5,7 @@ use crate::durable;
 use crate::error::Result;
 use crate::kinds::audio::AudioConfig;
 use crate::nn::ContextConfig;
+use crate::signal::Sizes;
 use crate::weights::model_dir::{Origin, place, read_config};
 use crate::weights::{read_tensors, write_tensors};
 use candle_core::Tensor;
@@ -37,6 +38,17 @@ pub struct AudioModelConfig {
 impl AudioModelConfig {
     /// The name of this kind of model.
     pub const KIND: &'static str = "cpc-audio";
+
+    /// The sizes of the network.
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            channels: 1,
+            rate: f64::from(self.sample_rate),
+            encoder: self.encoder.clone(),
+            context: self.context.clone(),
+            heads: self.heads.clone(),
+        }
+    }
 
     /// The audio model of a run.
     pub fn audio(cfg: &AudioConfig) -> Self {

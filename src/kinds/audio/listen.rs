@@ -9,6 +9,7 @@ use crate::recordings::RecordingLoader;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Windows that are written.
 const WINDOWS: usize = 8;
@@ -19,7 +20,8 @@ const WINDOWS: usize = 8;
 /// The data or the directory cannot be used.
 pub(super) fn listen(config: &AudioConfig, job: &Job) -> Result<Described> {
     let (train, dir) = (datasets(config, job)?.train, job.out);
-    let mut loader = RecordingLoader::start(train, config.train.batch_size, config.seed, Position::default(), 1)?;
+    let mut loader =
+        RecordingLoader::start(Arc::new(train), config.train.batch_size, config.seed, Position::default(), 1)?;
     std::fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
     let (mut files, mut text, mut number) = (Vec::new(), String::new(), 0);
     while number < WINDOWS {

@@ -3,32 +3,17 @@
 use super::card::Record;
 use super::pretrained::open;
 use super::remarks::{remark, silence};
-use super::{AudioConfig, AudioModelConfig, AudioModelDir, AudioTask, Training, Validation, begin};
-use crate::config::OnBadFile;
+use super::{AudioConfig, AudioModelConfig, AudioModelDir, Training, Validation};
 use crate::error::Result;
 use crate::hub;
 use crate::kinds::{Job, Kind, Prepared, RunConfig, Steps};
 use crate::observer::Session;
-use crate::recordings::{Corpus, NoiseCorpus, Windows};
+use crate::recordings::{Corpus, NoiseCorpus, split};
+use crate::signal::{self, Amount, Datasets, Initial, SignalTask, begin};
 use crate::train::{Finished, Start, Task};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// The data to train and validate on.
-pub(super) struct Datasets {
-    pub(super) train: Arc<Windows>,
-    valid: Option<Arc<Windows>>,
-    /// The amount of training data.
-    amount: Amount,
-}
-
-/// The amount of training data.
-struct Amount {
-    hours: f64,
-    utterances: usize,
-    speakers: usize,
-}
 
 pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     let session = job.session;
@@ -44,7 +29,18 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         audio.train.init.clone_from(&init.origin.reference);
     }
     let Datasets { train, valid, amount } = datasets(&audio, job)?;
-    let task = AudioTask::new(&audio, train, valid, job.course(), session)?;
+    let model = AudioModelConfig::audio(&audio);
+    let sizes = model.sizes();
+    let training = signal::Training {
+        objective: audio.objective.clone(),
+        batch_size: audio.train.batch_size,
+        seed: audio.seed,
+        unit: "audio_seconds",
+        amount: audio.data.window as f64 / sizes.rate,
+        write: Box::new(move |dir, tensors| AudioModelDir::write(dir, &model, tensors)),
+        sizes,
+    };
+    let task = SignalTask::new(training, train, valid, job.course(), session)?;
     let start = match (&init, job.from) {
         (_, Some((path, state))) => {
             AudioModelDir::read_config(path)?;
@@ -54,7 +50,9 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
             if !init.has_heads() {
                 job.note("the initial weights have no prediction heads: the heads start from random weights");
             }
-            begin(init, task.params(), &audio.heads, &audio.train)?
+            let (tensors, reference) = (&init.tensors, init.origin.reference.as_str());
+            let initial = Initial { sizes: init.config.sizes(), tensors, reference };
+            begin(&initial, || init.moments(), task.params(), &audio.heads, &audio.train)?
         }
         (None, None) => Start::Fresh,
     };
@@ -139,9 +137,6 @@ pub(super) fn datasets(config: &AudioConfig, job: &Job) -> Result<Datasets> {
     let observer = job.session.observer;
     let corpus = Corpus::open(job.data, &config.data, &|_| {})?;
     job.same_data(|| Ok(corpus.digest()))?;
-    for problem in &corpus.problems {
-        observer.warning(&format!("left out: {problem}"));
-    }
     remark(&corpus, observer);
     silence(&corpus, observer);
     let hours = corpus.seconds() / 3600.0;
@@ -152,39 +147,7 @@ pub(super) fn datasets(config: &AudioConfig, job: &Job) -> Result<Datasets> {
         corpus.speakers.len(),
         if hours < 1.0 { format!("{:.1} minutes", hours * 60.0) } else { format!("{hours:.1} hours") }
     ));
-    if config.data.on_bad_file == OnBadFile::Skip && !corpus.problems.is_empty() {
-        observer.warning(&format!("{} files are left out", corpus.problems.len()));
-    }
-    let list = |name: &str| if name.is_empty() { None } else { Some(PathBuf::from(name)) };
-    let (train_list, valid_list) = (list(&config.data.train), list(&config.data.valid));
-    let (train, valid) =
-        corpus.split(train_list.as_deref(), valid_list.as_deref(), config.data.valid_share, config.seed)?;
-    let held = valid.utterances.len();
-    let amount =
-        Amount { hours: train.seconds() / 3600.0, utterances: train.utterances.len(), speakers: train.speakers.len() };
-    let train = Arc::new(Windows::new(Arc::new(train), &config.data)?.with_noise(noise(config, job)?));
-    job.note(&format!("training on {} windows; {}", train.len(), train.dropped()));
-    let valid = if held == 0 {
-        job.note("no validation: no utterances are held out; model/ will be the model of the last step");
-        None
-    } else {
-        match Windows::new(Arc::new(valid), &config.data) {
-            Ok(valid) => {
-                job.note(&format!(
-                    "validating on {} of {} windows from {held} utterances",
-                    valid.len().min(config.data.valid_windows as u64),
-                    valid.len()
-                ));
-                Some(Arc::new(valid))
-            }
-            Err(e) if valid_list.is_some() => return Err(e),
-            Err(_) => {
-                observer.warning(&format!(
-                    "no validation: the {held} held-out utterances are shorter than a window; name longer ones with --valid"
-                ));
-                None
-            }
-        }
-    };
-    Ok(Datasets { train, valid, amount })
+    let datasets = Datasets::of(corpus, &config.data, split::utterance, config.seed, "utterances", observer)?;
+    let train = datasets.train.with_noise(noise(config, job)?);
+    Ok(Datasets { train, ..datasets })
 }

@@ -7,9 +7,10 @@ use crate::error::{Error, Result};
 use crate::kinds::audio::cpc_audio::{self, Foreign};
 use crate::nn::Moments;
 use crate::observer::Session;
+use crate::signal::{self, Extractor, Layer, has_heads};
 use crate::weights::torch::{is_torch_file, read_torch};
 use crate::weights::{Origin, check_finite, ordered, read_tensors, sha256_of};
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -104,7 +105,15 @@ impl AudioModel {
 
     /// Whether it has prediction heads, which are needed for training but not for features.
     pub fn has_heads(&self) -> bool {
-        self.tensors.keys().any(|name| name.starts_with(cpc_audio::HEADS))
+        has_heads(&self.tensors)
+    }
+
+    /// Its features of signals, on a device.
+    ///
+    /// # Errors
+    /// The weights do not match the model; it does not have a requested layer.
+    pub fn extractor(&self, layers: &[Layer], device: &Device) -> Result<Extractor> {
+        Extractor::open(&self.config.sizes(), &self.tensors, &self.origin.reference, layers, device)
     }
 
     /// Adam's moments, from a checkpoint of this crate or of CPC_audio.
@@ -116,17 +125,7 @@ impl AudioModel {
             check_finite(&moments.tensors, &self.path.display().to_string())?;
             return Ok(moments.clone());
         }
-        let (file, state) = (self.path.join("optimizer.safetensors"), self.path.join("state.json"));
-        if !file.exists() || !state.exists() {
-            return Err(Error::usage(
-                format!("--resume-optimizer: {} has no optimizer state", self.origin.reference),
-                "give --init a checkpoint (RUN/checkpoints/step-N, or CPC_audio's checkpoint_N.pt), or omit --resume-optimizer",
-            ));
-        }
-        let text = std::fs::read_to_string(&state).map_err(Error::io(&state, "read"))?;
-        let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| Error::bad_file(&state, e))?;
-        let count = |key: &str| json[key].as_u64().unwrap_or(0);
-        Ok(Moments { tensors: read_tensors(&file)?, steps: count("step") + count("updates_before") })
+        signal::moments(&self.path, &self.origin.reference)
     }
 
     /// SHA-256 of the tensors in the format of `model.safetensors`, in hexadecimal. It is the same for a checkpoint and for the model converted

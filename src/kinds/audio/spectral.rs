@@ -3,11 +3,11 @@
 //! With an untrained model of the same shape ([`Model::untrained`](crate::kinds::Model::untrained)) these are the
 //! rows of Table 1 of van den Oord et al. 2018, for any corpus.
 
-use super::extract::indexed;
 use crate::audio::mel::{FRAME_RATE, MelFrames, MelKind};
 use crate::error::{Error, Result};
 use crate::features::{Format, Frames, Index, Indexed, LayerInfo, Made, Normalize, Timing, UtteranceFiles, file_names};
 use crate::recordings::{Corpus, Pieces, Utterance};
+use crate::signal::indexed;
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path, normalize: Normal
     let per_second = f64::from(FRAME_RATE);
     let hop = f64::from(rate) / per_second;
     let timing = Timing {
-        sample_rate: rate,
+        sample_rate: f64::from(rate),
         hop: hop as usize,
         receptive_field: (2.5 * hop) as usize, // 25 ms
         frame_rate: per_second,
@@ -55,7 +55,7 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path, normalize: Normal
     let one = |((corpus, utterance), file): (&(&Corpus, &Utterance), &String)| -> Result<Indexed> {
         let mut files = UtteranceFiles::create(&[dir.to_path_buf()], file, &[dim])?;
         let mut frames = MelFrames::new(rate, kind)?;
-        let mut pieces = Pieces::new(utterance, rate, PIECE_SECONDS);
+        let mut pieces = Pieces::new(corpus, utterance, PIECE_SECONDS * u64::from(rate));
         let mut ended = false;
         while !ended {
             let (piece, mut rows) = (pieces.read()?, Vec::new());
@@ -68,7 +68,7 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path, normalize: Normal
             files.take(&utterance.id, &Frames { count: rows.len() / dim, layers: vec![rows] })?;
         }
         let frames = files.finish(normalize)?;
-        Ok(indexed(utterance, &corpus.speakers[utterance.speaker as usize], frames, rate, file.clone()))
+        Ok(indexed(utterance, &corpus.speakers[utterance.speaker as usize], frames, f64::from(rate), file.clone()))
     };
     index.utterances = all.par_iter().zip(&files).map(one).collect::<Result<_>>()?;
     index.complete = true;

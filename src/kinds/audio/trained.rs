@@ -3,24 +3,19 @@
 
 use super::card::card;
 use super::columns::columns;
-use super::extract::made;
 use super::remarks::remark;
-use super::{
-    AudioExtractor, AudioLayer, AudioModel, AudioModelConfig, AudioModelDir, CpcAudio, FeatureStream, cpc_audio,
-    extract, extract_samples, info, spectral,
-};
+use super::{AudioModel, AudioModelConfig, AudioModelDir, cpc_audio, info, spectral};
 use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
 use crate::error::{Error, Result};
-use crate::features::{Destination, Format, Frames, Index, Normalize, Timing};
-use crate::group::Share;
-use crate::kinds::{
-    Convert, Described, ExtractRequest, Extracted, Live, LiveStream, Model, Options, Source, each_once,
-};
+use crate::features::Format;
+use crate::kinds::recorded::{self, Words};
+use crate::kinds::{Convert, Described, ExtractRequest, Extracted, Live, LiveStream, Model, Source};
 use crate::nn::ParamStore;
-use crate::observer::{Progress, Session};
+use crate::observer::Session;
 use crate::recordings::Corpus;
 use crate::report::model_card::Details;
+use crate::signal::{Network, layers, made};
 use crate::weights::Origin;
 use crate::weights::torch::write_torch;
 use crate::{durable, hub};
@@ -28,24 +23,13 @@ use candle_core::Device;
 use serde_json::json;
 use std::any::Any;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The sample rate for spectral features, in Hz.
 const SPECTRAL_RATE: u32 = 16_000;
 
-/// Layers by their names; the default layer if none is named.
-fn layers(names: &[String]) -> Result<Vec<AudioLayer>> {
-    if names.is_empty() {
-        return Ok(vec![AudioLayer::C]);
-    }
-    let parse = |name: &String| {
-        name.parse().map_err(|what: String| {
-            Error::usage(format!("--layer: {what}"), "choose c, z, or c:N of a deep context network")
-        })
-    };
-    each_once(names.iter().map(parse).collect::<Result<_>>()?)
-}
+/// The words for what a corpus of audio consists of.
+const AUDIO_WORDS: Words = Words { many: "utterances", seconds: "s of audio" };
 
 impl Model for AudioModel {
     fn kind(&self) -> &'static str {
@@ -79,45 +63,22 @@ impl Model for AudioModel {
     }
 
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
-        let began = Instant::now();
-        let extractor = AudioExtractor::open(self, &layers(&request.layers)?, &session.device)?;
-        let made = made(self, &extractor, request.format, normalize(&request.options)?)?;
-        let shard: Option<Share> = request.options.get("shard")?;
-        let mut input = request.source()?;
-        let index = match &mut *input {
-            Source::Samples(_) if shard.is_some() => {
-                return Err(Error::usage("--shard: standard input is one recording", "leave it out"));
-            }
-            Source::Samples(next) => extract_samples(&extractor, &made, "stdin", &request.out, next)?,
-            Source::Paths(paths) => {
-                let corpora = corpora(paths, extractor.config().sample_rate, request, session)?;
-                let of: f64 = corpora.iter().map(Corpus::seconds).sum();
-                let count: usize = corpora.iter().map(|c| c.utterances.len()).sum();
-                session.observer.note(&format!("{count} utterances, {:.2} hours", of / 3600.0));
-                let to = Destination { dir: &request.out, shard };
-                let of = of / shard.map_or(1.0, |shard| shard.ranks as f64);
-                let done = Mutex::new(0.0);
-                let progress = |seconds: f64| {
-                    if let Ok(mut done) = done.lock() {
-                        *done += seconds;
-                        session.observer.progress(&Progress { what: "", unit: "s of audio", done: *done, of });
-                    }
-                };
-                let bad = on_bad_file(&request.options)?;
-                let watch = session.watch();
-                let index = extract(&extractor, &made, &corpora, bad, to, &progress, &session.stop);
-                drop(watch);
-                session.observer.done();
-                index?
-            }
-        };
-        let described = extracted(&index, &request.out, began.elapsed(), session)?;
-        Ok(if let Some(shard) = shard { described.of_shard(shard) } else { described })
+        let extractor = self.extractor(&layers(&request.layers)?, &session.device)?;
+        let made = made(
+            &self.origin.reference,
+            self.sha256()?,
+            &extractor,
+            request.format,
+            recorded::normalize(&request.options)?,
+        );
+        let rate = self.config.sample_rate;
+        let corpora = |paths: &[PathBuf]| corpora(paths, rate, request, session);
+        recorded::extract(&extractor, &made, AUDIO_WORDS, corpora, request, session)
     }
 
     fn untrained(&self, seed: u64) -> Result<Option<Box<dyn Model>>> {
         let store = ParamStore::new(seed, &Device::Cpu);
-        CpcAudio::begin(&self.config, &store)?;
+        Network::begin(&self.config.sizes(), &store)?;
         let origin = Origin { reference: "random".into(), layout: "untrained".into() };
         let tensors = store.tensors().into_iter().collect();
         Ok(Some(Box::new(AudioModel::new(self.config.clone(), tensors, self.path.clone(), origin))))
@@ -158,34 +119,7 @@ impl Live for AudioModel {
     }
 
     fn stream(&self, names: &[String], session: &Session) -> Result<Box<dyn LiveStream>> {
-        let extractor = AudioExtractor::open(self, &layers(names)?, &session.device)?;
-        let stream = extractor.stream();
-        Ok(Box::new(AudioLive { extractor, stream }))
-    }
-}
-
-/// A stream along with its extractor settings.
-struct AudioLive {
-    extractor: AudioExtractor,
-    stream: FeatureStream,
-}
-
-impl LiveStream for AudioLive {
-    fn layers(&self) -> Vec<(String, usize)> {
-        let names = self.extractor.layers().iter().map(ToString::to_string);
-        names.zip(self.extractor.dims().iter().copied()).collect()
-    }
-
-    fn timing(&self) -> Timing {
-        self.extractor.timing()
-    }
-
-    fn push(&mut self, samples: &[f32]) -> Result<Frames> {
-        self.stream.push(samples)
-    }
-
-    fn finish(&mut self) -> Result<Frames> {
-        self.stream.finish()
+        Ok(Box::new(recorded::Live::new(self.extractor(&layers(names)?, &session.device)?)))
     }
 }
 
@@ -283,24 +217,17 @@ impl Model for Spectral {
         let began = Instant::now();
         let corpora = corpora(paths, SPECTRAL_RATE, request, session)?;
         let problems: Vec<_> = corpora.iter().flat_map(|c| c.problems.iter().cloned()).collect();
-        if !problems.is_empty() && on_bad_file(&request.options)? == OnBadFile::Fail {
+        if !problems.is_empty() && recorded::on_bad_file(&request.options)? == OnBadFile::Fail {
             return Err(Error::BadFiles(problems));
         }
-        let normalize = normalize(&request.options)?;
-        extracted(&spectral(self.0, &corpora, &request.out, normalize)?, &request.out, began.elapsed(), session)
+        let normalize = recorded::normalize(&request.options)?;
+        let index = spectral(self.0, &corpora, &request.out, normalize)?;
+        recorded::extracted(&index, &request.out, AUDIO_WORDS, began.elapsed(), session)
     }
 
     fn directory(&self, _: &Path) -> Result<Option<PathBuf>> {
         Ok(None)
     }
-}
-
-fn normalize(options: &Options) -> Result<Normalize> {
-    Ok(options.get("normalize")?.unwrap_or(Normalize::None))
-}
-
-fn on_bad_file(options: &Options) -> Result<OnBadFile> {
-    Ok(options.get("on-bad-file")?.unwrap_or(OnBadFile::Fail))
 }
 
 /// The contents of every input. Problems are collected, to be handled together.
@@ -322,37 +249,6 @@ fn corpora(paths: &[PathBuf], rate: u32, request: &ExtractRequest, session: &Ses
     paths.iter().map(inspect).collect()
 }
 
-/// The result that an extraction prints when it is done.
-fn extracted(index: &Index, out: &Path, took: Duration, session: &Session) -> Result<Extracted> {
-    let frames: usize = index.utterances.iter().map(|u| u.frames).sum();
-    let seconds: f64 = index.utterances.iter().map(|u| u.seconds).sum();
-    if !index.left_out.is_empty() {
-        session.observer.warning(&format!("{} files were left out; index.json names them", index.left_out.len()));
-    }
-    let named: Vec<String> = index.made.layers.iter().map(|l| format!("{} ({})", l.name, l.dim)).collect();
-    let speed = seconds / took.as_secs_f64().max(1e-3);
-    let text = format!(
-        "{} utterances, {frames} frames, {:.1} per second; layers: {}; {:.1} s, {speed:.0}x real time\nfeatures: {}\n",
-        index.utterances.len(),
-        index.made.timing.frame_rate,
-        named.join(", "),
-        took.as_secs_f64(),
-        out.display()
-    );
-    let result = json!({
-        "out": out,
-        "utterances": index.utterances.len(),
-        "frames": frames,
-        "seconds": seconds,
-        "layers": index.made.layers,
-        "frame_rate": index.made.timing.frame_rate,
-        "left_out": index.left_out,
-        "audio_seconds_per_second": speed,
-    });
-    let layers = index.made.layers.iter().map(|layer| layer.name.clone()).collect();
-    Ok(Extracted { described: Described::new(&result, text)?, layers })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,7 +266,7 @@ mod tests {
         let untrained = trained.untrained(3).unwrap().unwrap();
         let tensors = &untrained.as_any().downcast_ref::<AudioModel>().unwrap().tensors;
         let store = ParamStore::new(3, &Device::Cpu);
-        CpcAudio::begin(&config, &store).unwrap();
+        Network::begin(&config.sizes(), &store).unwrap();
         let values = |t: &candle_core::Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(tensors.len(), store.tensors().len());
         assert!(store.tensors().iter().all(|(name, t)| values(t) == values(&tensors[name])));

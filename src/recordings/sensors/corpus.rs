@@ -3,7 +3,6 @@
 use super::reader::{SensorInfo, Sensors, frames_at, ratio};
 use super::survey::{Moments, Survey, survey};
 use super::{Gaps, Scale, SensorsConfig};
-use crate::config::OnBadFile;
 use crate::error::{Error, Problem, Result};
 use crate::recordings::corpus::names;
 use crate::recordings::{Corpus, FoundRecording, Unused, Utterance, scan};
@@ -43,8 +42,7 @@ impl Corpus<Sensors> {
     /// `progress` is called with the number of recordings looked at so far, from several threads.
     ///
     /// # Errors
-    /// With `on_bad_file = fail`, every recording that cannot be used; with `skip`, only if none can. The recordings have different channels or
-    /// rates, and nothing says which are wanted.
+    /// No recording can be used. The recordings have different rates, and nothing says which is wanted.
     pub fn sensors(
         cfg: &SensorsConfig,
         data: &Path,
@@ -81,7 +79,7 @@ impl Corpus<Sensors> {
             _ => None,
         };
         let ids = names(&found);
-        let mut utterances: Vec<(String, Utterance<Sensors>)> = Vec::new();
+        let mut utterances: Vec<(&str, Utterance<Sensors>)> = Vec::new();
         for ((found, id), looked) in found.iter().zip(ids).zip(fitted) {
             let looked = match looked {
                 Ok(looked) => looked,
@@ -120,33 +118,11 @@ impl Corpus<Sensors> {
                 let id = if whole { id.clone() } else { id.clone() + &times };
                 let samples = frames_at(run.frames, own, rate);
                 let utterance = Utterance { id, speaker: 0, place: found.place.clone(), info, start: 0, samples };
-                utterances.push((found.speaker.clone(), utterance));
+                utterances.push((found.speaker.as_str(), utterance));
             }
         }
-        utterances.sort_by(|a, b| (&a.0, &a.1.id).cmp(&(&b.0, &b.1.id)));
-        problems.sort_by(|a, b| (&a.at, &a.what).cmp(&(&b.at, &b.what)));
-        if cfg.on_bad_file == OnBadFile::Fail && !problems.is_empty() || utterances.is_empty() {
-            return Err(Error::BadFiles(problems));
-        }
-        let mut speakers: Vec<String> = Vec::new();
-        let mut numbered = Vec::with_capacity(utterances.len());
-        for (speaker, utterance) in utterances {
-            if speakers.last() != Some(&speaker) {
-                speakers.push(speaker);
-            }
-            numbered.push(Utterance { speaker: (speakers.len() - 1) as u32, ..utterance });
-        }
-        let width = channels.len();
-        let corpus = Corpus {
-            utterances: numbered,
-            speakers,
-            problems,
-            remarks: Vec::new(),
-            unused,
-            sample_rate: rate,
-            width,
-            root,
-        };
+        let corpus = Corpus::new(rate, channels.len(), root).filled(utterances)?;
+        let corpus = Corpus { unused, ..corpus.with_problems(problems) };
         Ok((corpus, Expected { channels, rate, scale }))
     }
 }
@@ -263,7 +239,8 @@ mod tests {
     use crate::recordings::{Medium, RecordingLoader, SensorReader, Windows, validation_batches};
 
     fn open(root: &Path, cfg: &SensorsConfig) -> Result<(Corpus<Sensors>, Expected)> {
-        Corpus::sensors(cfg, root, None, &|_| {})
+        let (corpus, expected) = Corpus::sensors(cfg, root, None, &|_| {})?;
+        Ok((corpus.usable(cfg.on_bad_file)?, expected))
     }
 
     /// A table with times at `rate`, and one column for each function of the time.

@@ -1,9 +1,13 @@
 //! Reads frames of several channels, scaled and at any rate.
 
 use crate::audio::resample::Designs;
+use crate::digest::hex;
 use crate::error::Problem;
+use crate::recordings::place::hash_all;
 use crate::recordings::{Medium, Place};
 use crate::series::{Run, Selection, SeriesInfo};
+use sha2::{Digest, Sha256};
+use std::fs::File;
 use std::sync::Arc;
 
 /// Recordings of several channels.
@@ -69,6 +73,20 @@ impl Medium for Sensors {
         out: &mut [f32],
     ) -> Result<(), Problem> {
         reader.fill(place, info, first, rate, out).map_err(|what| Problem::new(place, what))
+    }
+
+    fn first(info: &SensorInfo, rate: f64) -> u64 {
+        frames_at(info.run.first, info.rate, rate)
+    }
+
+    /// Of all files that the recording consists of.
+    fn digest(place: &Place, info: &SensorInfo) -> Result<String, String> {
+        let mut hash = Sha256::new();
+        for path in info.series.files(place.file()) {
+            let input = File::open(&path).map_err(|e| format!("{} cannot be opened: {e}", path.display()))?;
+            hash_all(input, &mut hash)?;
+        }
+        Ok(hex(&hash.finalize()))
     }
 }
 

@@ -10,6 +10,7 @@ pub use training::{Training, Validation};
 use super::AudioModelConfig;
 use crate::config::{EncoderKind, HeadsKind, NormKind};
 use crate::report::model_card::{CITATION, called, facts, percent, plain, repository, short, table, yaml};
+use crate::signal::pytorch;
 use evaluation::Evaluation;
 use serde_json::Value;
 use std::fmt::Write;
@@ -42,9 +43,6 @@ pub struct AudioCard<'a> {
 /// Tags for searches on the hub.
 const TAGS: [&str; 6] =
     ["cpc", "contrastive-predictive-coding", "self-supervised", "speech", "audio", "feature-extraction"];
-
-const PYTORCH: &str = include_str!("model.py.txt");
-const CHANNEL_NORM: &str = include_str!("channel_norm.py.txt");
 
 impl AudioCard<'_> {
     /// The card as Markdown.
@@ -275,40 +273,7 @@ impl AudioCard<'_> {
 
     /// A program that loads exactly this architecture. `None` if PyTorch has no such context network.
     fn pytorch(&self, repo: Option<&str>) -> Option<String> {
-        let (e, c) = (&self.config.encoder, &self.config.context);
-        if e.kind == EncoderKind::Mel {
-            return None; // its first layer is not one of PyTorch's
-        }
-        let (norm, class) = match e.norm {
-            NormKind::Channel => (CHANNEL_NORM, "ChannelNorm"),
-            NormKind::Batch => ("", "nn.BatchNorm1d"),
-            NormKind::None => ("", "nn.Identity"),
-        };
-        let rnn = c.kind.torch_class()?;
-        let (import, file) = match repo {
-            Some(repo) => (
-                "from huggingface_hub import hf_hub_download\n",
-                format!("hf_hub_download(\"{repo}\", \"model.safetensors\")"),
-            ),
-            None => ("", "\"model.safetensors\"".into()),
-        };
-        let marks = [
-            ("<<import>>\n", format!("{import}\n")),
-            ("<<norm>>", norm.into()),
-            ("<<Norm>>", class.into()),
-            ("<<channels>>", format!("{:?}", e.all_channels())),
-            ("<<kernels>>", format!("{:?}", e.kernels)),
-            ("<<strides>>", format!("{:?}", e.strides)),
-            ("<<paddings>>", format!("{:?}", e.paddings)),
-            ("<<convolutions>>", e.kernels.len().to_string()),
-            ("<<D>>", e.hidden_dim.to_string()),
-            ("<<H>>", c.hidden_dim.to_string()),
-            ("<<RNN>>", rnn.into()),
-            ("<<layers>>", c.num_layers.to_string()),
-            ("<<rate>>", self.config.sample_rate.to_string()),
-            ("<<file>>", file),
-        ];
-        Some(marks.iter().fold(PYTORCH.to_string(), |program, (mark, text)| program.replace(mark, text)))
+        pytorch(&self.config.sizes(), "from -1 to 1", repo)
     }
 
     fn limits(&self, evaluation: &Evaluation) -> String {

@@ -4,15 +4,14 @@
 //! utterances are distributed among threads; a long one uses all threads. Each finished utterance is a finished file with the digest of its
 //! recording, so an interrupted extraction resumes where it stopped, and a recording that has changed is extracted again.
 
-use super::AudioExtractor;
 use crate::config::OnBadFile;
 use crate::error::{Error, Problem, Result};
 use crate::features::{
     Destination, FeatureDirectory, Format, Index, Indexed, LayerInfo, Made, Normalize, Source, UtteranceFiles, Wanted,
     file_names, file_size,
 };
-use crate::kinds::audio::AudioModel;
-use crate::recordings::{Corpus, Pieces, Place, Utterance, digest};
+use crate::recordings::{Corpus, Medium, Pieces, Place, Utterance};
+use crate::signal::Extractor;
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -21,16 +20,19 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// Seconds of audio per piece: the activations of a piece take a few megabytes.
-const PIECE_SECONDS: u64 = 2;
+/// Values of the signal per piece, 2 s of audio: the activations of a piece take a few megabytes.
+const PIECE: usize = 32_000;
+
+/// The pieces from which on an utterance is long: 30 s of audio.
+const LONG: u64 = 15;
 
 /// The place of samples from standard input.
 const PIPE: &str = "-";
 
 /// One utterance to extract: its source and the destination of its features.
-#[derive(Debug)]
-struct Job<'a> {
-    utterance: &'a Utterance,
+struct Job<'a, M: Medium> {
+    corpus: &'a Corpus<M>,
+    utterance: &'a Utterance<M>,
     speaker: &'a str,
     /// Relative to the layer's folder, with `/` as separator.
     file: String,
@@ -41,15 +43,15 @@ struct Job<'a> {
 
 /// Extracts the features of corpora to a directory, or a shard of them: utterances are dealt out by their place in the corpora.
 ///
-/// `progress` is called from several threads with the seconds of audio that are done. `stop` ends the work after the current pieces.
+/// `progress` is called from several threads with the seconds of signal that are done. `stop` ends the work after the current pieces.
 ///
 /// # Errors
 /// Two utterances share an id. Utterances are shorter than the receptive field of a frame, or files cannot be read; the error lists them
 /// all by name, unless they are to be skipped. The directory holds other features. [`Error::Interrupted`] after `stop`.
-pub fn extract(
-    extractor: &AudioExtractor,
+pub fn extract<M: Medium>(
+    extractor: &Extractor,
     made: &Made,
-    corpora: &[Corpus],
+    corpora: &[Corpus<M>],
     on_bad_file: OnBadFile,
     to: Destination,
     progress: &(dyn Fn(f64) + Sync),
@@ -63,7 +65,7 @@ pub fn extract(
     let mut directory = FeatureDirectory::begin(to, made)?;
     let digests = Digests::default();
     let wanted: Vec<Wanted> = jobs.iter().map(Job::wanted).collect();
-    let before = directory.claim(&wanted, &mut |i| digests.of(&jobs[i].utterance.place))?;
+    let before = directory.claim(&wanted, &mut |i| digests.of(jobs[i].utterance))?;
     let work = Work { extractor, made, directory: &directory, digests: &digests, progress, stop };
     let mine: Vec<usize> = (0..jobs.len()).filter(|&i| to.has(i)).collect();
     if directory.has_all(&before) && work.all_same(&jobs, &mine, &before)? {
@@ -79,8 +81,8 @@ pub fn extract(
     directory.open(&before)?;
     let threads = rayon::current_num_threads();
     let total: u64 = mine.iter().map(|&i| jobs[i].utterance.samples).sum();
-    let rate = u64::from(extractor.config().sample_rate);
-    let long = |job: &Job| job.utterance.samples > (30 * rate).max(total / (4 * threads as u64));
+    let least = LONG * PIECE as u64 / extractor.sizes().channels as u64;
+    let long = |job: &Job<M>| job.utterance.samples > least.max(total / (4 * threads as u64));
     let failed = Mutex::new(Vec::new());
     let finished = Mutex::new(vec![None; jobs.len()]);
     let each = |i: usize, alone: bool| -> Result<()> {
@@ -111,7 +113,7 @@ pub fn extract(
 /// # Errors
 /// The errors of `next`; too few samples for a frame; a directory that holds other features.
 pub fn extract_samples(
-    extractor: &AudioExtractor,
+    extractor: &Extractor,
     made: &Made,
     id: &str,
     dir: &Path,
@@ -121,10 +123,10 @@ pub fn extract_samples(
     let file = format!("{id}.npy");
     directory.claim(&[Wanted { id, file: &file, recording: PIPE, section: (0, 0) }], &mut |_| Ok(String::new()))?;
     directory.open(&[])?;
-    let mut samples = 0;
+    let (width, mut samples) = (extractor.sizes().channels, 0);
     let counted = || {
         let piece = next()?;
-        samples += piece.len();
+        samples += piece.len() / width;
         Ok(piece)
     };
     let mut files = UtteranceFiles::create(directory.parts(), &file, extractor.dims())?;
@@ -133,10 +135,10 @@ pub fn extract_samples(
     if frames == 0 {
         return Err(Error::failed(
             format!("{id}: {samples} samples are too few for one frame"),
-            format!("give at least {} samples", extractor.config().encoder.receptive_field()),
+            format!("give at least {} samples", extractor.sizes().encoder.receptive_field()),
         ));
     }
-    let seconds = samples as f64 / f64::from(extractor.config().sample_rate);
+    let seconds = samples as f64 / extractor.sizes().rate;
     let source = Source { recording: PIPE.into(), sha256: String::new(), start: 0, samples: samples as u64 };
     let utterance =
         Indexed { id: id.into(), speaker: "-".into(), frames, seconds, file: Some(file), source: Some(source) };
@@ -144,9 +146,8 @@ pub fn extract_samples(
 }
 
 /// The utterances to extract, and the problems of those that cannot be extracted.
-fn jobs<'a>(extractor: &AudioExtractor, corpora: &'a [Corpus]) -> Result<(Vec<Job<'a>>, Vec<Problem>)> {
-    let encoder = &extractor.config().encoder;
-    let rate = f64::from(extractor.config().sample_rate);
+fn jobs<'a, M: Medium>(extractor: &Extractor, corpora: &'a [Corpus<M>]) -> Result<(Vec<Job<'a, M>>, Vec<Problem>)> {
+    let (encoder, rate) = (&extractor.sizes().encoder, extractor.sizes().rate);
     let field = encoder.receptive_field() as u64;
     let (mut jobs, mut problems) = (Vec::new(), Vec::new());
     let mut seen: HashMap<&str, &Place> = HashMap::new();
@@ -159,7 +160,7 @@ fn jobs<'a>(extractor: &AudioExtractor, corpora: &'a [Corpus]) -> Result<(Vec<Jo
                     "extract them to separate directories, or give a manifest with an `id` for each",
                 ));
             }
-            if utterance.samples < field {
+            if utterance.samples + (encoder.zeros_before() as u64) < field {
                 let what = format!(
                     "is {:.3} s long, shorter than the {:.3} s that a frame sees",
                     utterance.samples as f64 / rate,
@@ -171,18 +172,24 @@ fn jobs<'a>(extractor: &AudioExtractor, corpora: &'a [Corpus]) -> Result<(Vec<Jo
             let frames = encoder.frames(usize::try_from(utterance.samples).unwrap_or(usize::MAX)) as u64;
             let speaker = &corpus.speakers[utterance.speaker as usize];
             let recording = utterance.place.absolute();
-            jobs.push(Job { utterance, speaker, file: corpus.tree_name(utterance), frames, recording });
+            jobs.push(Job { corpus, utterance, speaker, file: corpus.tree_name(utterance), frames, recording });
         }
     }
-    let names = file_names(jobs.iter().map(|job: &Job| (job.file.as_str(), job.utterance.id.as_str())));
+    let names = file_names(jobs.iter().map(|job: &Job<M>| (job.file.as_str(), job.utterance.id.as_str())));
     jobs.iter_mut().zip(names).for_each(|(job, name)| job.file = name);
     Ok((jobs, problems))
 }
 
-impl Job<'_> {
+impl<M: Medium> Job<'_, M> {
     fn wanted(&self) -> Wanted<'_> {
-        let Utterance { id, start, samples, .. } = self.utterance;
-        Wanted { id, file: &self.file, recording: &self.recording, section: (*start, *samples) }
+        let id = &self.utterance.id;
+        Wanted { id, file: &self.file, recording: &self.recording, section: self.section() }
+    }
+
+    /// The first sample of the utterance in its file, and its length.
+    fn section(&self) -> (u64, u64) {
+        let Utterance { info, start, samples, .. } = self.utterance;
+        (M::first(info, self.corpus.sample_rate) + start, *samples)
     }
 }
 
@@ -191,8 +198,8 @@ impl Job<'_> {
 struct Digests(Mutex<HashMap<PathBuf, Arc<OnceLock<String>>>>);
 
 impl Digests {
-    fn of(&self, place: &Place) -> Result<String> {
-        let compute = || digest(place).map_err(|what| Error::BadFiles(vec![Problem::new(place, what)]));
+    fn of<M: Medium>(&self, Utterance { place, info, .. }: &Utterance<M>) -> Result<String> {
+        let compute = || M::digest(place, info).map_err(|what| Error::BadFiles(vec![Problem::new(place, what)]));
         let Place::File(path) = place else { return compute() };
         let cell = Arc::clone(self.0.lock().entry(path.clone()).or_default());
         match cell.get() {
@@ -206,7 +213,7 @@ impl Digests {
 }
 
 struct Work<'a> {
-    extractor: &'a AudioExtractor,
+    extractor: &'a Extractor,
     made: &'a Made,
     directory: &'a FeatureDirectory,
     digests: &'a Digests,
@@ -224,19 +231,18 @@ impl Work<'_> {
         }
     }
 
-    fn source(&self, job: &Job) -> Result<Source> {
-        let Utterance { place, start, samples, .. } = job.utterance;
-        let sha256 = self.digests.of(place)?;
-        Ok(Source { recording: job.recording.clone(), sha256, start: *start, samples: *samples })
+    fn source<M: Medium>(&self, job: &Job<M>) -> Result<Source> {
+        let (start, samples) = job.section();
+        Ok(Source { recording: job.recording.clone(), sha256: self.digests.of(job.utterance)?, start, samples })
     }
 
-    fn indexed(&self, job: &Job, source: Source) -> Indexed {
-        let rate = self.extractor.config().sample_rate;
+    fn indexed<M: Medium>(&self, job: &Job<M>, source: Source) -> Indexed {
+        let rate = self.extractor.sizes().rate;
         Indexed { source: Some(source), ..indexed(job.utterance, job.speaker, job.frames, rate, job.file.clone()) }
     }
 
     /// Whether some utterances were made of the same recordings before.
-    fn all_same(&self, jobs: &[Job], some: &[usize], before: &[Option<Indexed>]) -> Result<bool> {
+    fn all_same<M: Medium>(&self, jobs: &[Job<M>], some: &[usize], before: &[Option<Indexed>]) -> Result<bool> {
         let same = |&i: &usize| -> Result<bool> {
             let (job, before) = (&jobs[i], &before[i]);
             self.go_on()?;
@@ -250,21 +256,21 @@ impl Work<'_> {
     }
 
     /// Whether some utterances were made of the same recordings before, and their files are there.
-    fn all_there(&self, jobs: &[Job], some: &[usize], before: &[Option<Indexed>]) -> Result<bool> {
+    fn all_there<M: Medium>(&self, jobs: &[Job<M>], some: &[usize], before: &[Option<Indexed>]) -> Result<bool> {
         Ok(some.iter().all(|&i| self.is_there(&jobs[i])) && self.all_same(jobs, some, before)?)
     }
 
     /// Whether the files of an utterance are there, and whole.
-    fn is_there(&self, job: &Job) -> bool {
+    fn is_there<M: Medium>(&self, job: &Job<M>) -> bool {
         let there = |(folder, dim): (&PathBuf, &usize)| {
             fs::metadata(folder.join(&job.file)).is_ok_and(|m| m.len() == file_size(job.frames, *dim))
         };
         self.directory.parts().iter().zip(self.extractor.dims()).all(there)
     }
 
-    fn utterance(&self, job: &Job, before: Option<&Indexed>, alone: bool) -> Result<Indexed> {
+    fn utterance<M: Medium>(&self, job: &Job<M>, before: Option<&Indexed>, alone: bool) -> Result<Indexed> {
         self.go_on()?;
-        let rate = self.extractor.config().sample_rate;
+        let (rate, width) = (self.extractor.sizes().rate, job.corpus.width);
         let Utterance { id, place, samples, .. } = job.utterance;
         let folders = self.directory.parts();
         let source = self.source(job)?;
@@ -273,16 +279,16 @@ impl Work<'_> {
         });
         let indexed = self.indexed(job, source);
         if finished && self.is_there(job) {
-            (self.progress)(*samples as f64 / f64::from(rate));
+            (self.progress)(*samples as f64 / rate);
             return Ok(indexed);
         }
         self.directory.forget(&job.file)?;
         let mut files = UtteranceFiles::create(folders, &job.file, self.extractor.dims())?;
-        let mut pieces = Pieces::new(job.utterance, rate, PIECE_SECONDS);
+        let mut pieces = Pieces::new(job.corpus, job.utterance, (PIECE / width) as u64);
         let next = || {
             self.go_on()?;
             let piece = pieces.read()?;
-            (self.progress)(piece.len() as f64 / f64::from(rate));
+            (self.progress)((piece.len() / width) as f64 / rate);
             Ok(piece)
         };
         self.extractor.stream().run(alone, next, |frames| files.take(id, &frames))?;
@@ -297,30 +303,27 @@ impl Work<'_> {
 }
 
 /// An utterance of a corpus whose features are in `file`. Its length is in samples at `rate`.
-pub(super) fn indexed(utterance: &Utterance, speaker: &str, frames: u64, rate: u32, file: String) -> Indexed {
+pub fn indexed<M: Medium>(utterance: &Utterance<M>, speaker: &str, frames: u64, rate: f64, file: String) -> Indexed {
     Indexed {
         id: utterance.id.clone(),
         speaker: speaker.to_string(),
         frames: frames as usize,
-        seconds: utterance.samples as f64 / f64::from(rate),
+        seconds: utterance.samples as f64 / rate,
         file: Some(file),
         source: None,
     }
 }
 
-/// The settings that a model's features are computed with. `extractor` must be the extractor of `model`.
-///
-/// # Errors
-/// A tensor operation fails.
-pub fn made(model: &AudioModel, extractor: &AudioExtractor, format: Format, normalize: Normalize) -> Result<Made> {
+/// The settings that features are computed with. `model` and `sha256` are the model's name and the hash of its weights.
+pub fn made(model: &str, sha256: String, extractor: &Extractor, format: Format, normalize: Normalize) -> Made {
     let many = extractor.layers().len() > 1;
     let layers = extractor.layers().iter().zip(extractor.dims());
-    Ok(Made {
-        model: model.origin.reference.clone(),
-        model_sha256: model.sha256()?,
+    Made {
+        model: model.into(),
+        model_sha256: sha256,
         layers: layers.map(|(layer, &dim)| LayerInfo::new(&layer.to_string(), dim, format, many)).collect(),
         format,
         normalize,
         timing: extractor.timing(),
-    })
+    }
 }

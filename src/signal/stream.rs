@@ -5,18 +5,22 @@
 
 use crate::error::{Error, Result};
 use crate::features::{Frames, Timing};
-use crate::kinds::audio::cpc_audio::HEADS;
-use crate::kinds::audio::{AudioLayer, AudioModel, AudioModelConfig, CpcAudio};
 use crate::nn::{ContextStream, ConvEncoderStream, ParamStore};
-use candle_core::Device;
+use crate::signal::{HEADS, Layer, Network, Sizes};
+use candle_core::{Device, Tensor};
+use std::collections::HashMap;
+
+/// Whether tensors include prediction heads, which are needed for training but not for features.
+pub fn has_heads(tensors: &HashMap<String, Tensor>) -> bool {
+    tensors.keys().any(|name| name.starts_with(HEADS))
+}
 
 /// The timing of a model's frames.
-pub fn timing(model: &AudioModelConfig) -> Timing {
-    let encoder = &model.encoder;
-    let rate = f64::from(model.sample_rate.max(1));
+pub fn timing(model: &Sizes) -> Timing {
+    let (encoder, rate) = (&model.encoder, model.rate);
     let (field, lead) = (encoder.receptive_field() as f64, encoder.lead() as f64);
     Timing {
-        sample_rate: model.sample_rate,
+        sample_rate: rate,
         hop: encoder.hop(),
         receptive_field: encoder.receptive_field(),
         frame_rate: rate / encoder.hop() as f64,
@@ -27,31 +31,38 @@ pub fn timing(model: &AudioModelConfig) -> Timing {
 
 /// A model and the requested layers.
 #[derive(Debug, Clone)]
-pub struct AudioExtractor {
-    config: AudioModelConfig,
+pub struct Extractor {
+    sizes: Sizes,
     start: FeatureStream,
 }
 
-impl AudioExtractor {
-    /// A trained model, on a device. It may lack prediction heads.
+impl Extractor {
+    /// A trained model, on a device. It may lack prediction heads. `reference` is its name in errors.
     ///
     /// # Errors
     /// The weights do not match the model; it does not have a requested layer.
-    pub fn open(model: &AudioModel, layers: &[AudioLayer], device: &Device) -> Result<Self> {
+    pub fn open(
+        sizes: &Sizes,
+        tensors: &HashMap<String, Tensor>,
+        reference: &str,
+        layers: &[Layer],
+        device: &Device,
+    ) -> Result<Self> {
         let store = ParamStore::new(0, device);
-        CpcAudio::new(&model.config, &store.builder())?;
-        store.load(&model.tensors, (!model.has_heads()).then_some(HEADS), &model.origin.reference)?;
-        AudioExtractor::new(&model.config, &store, layers)
+        Network::new(sizes, &store.builder())?;
+        store.load(tensors, (!has_heads(tensors)).then_some(HEADS), reference)?;
+        Extractor::new(sizes, &store, layers)
     }
 
     /// A model with the parameters of a store, which initializes those that are missing.
-    pub fn new(config: &AudioModelConfig, store: &ParamStore, layers: &[AudioLayer]) -> Result<Self> {
-        let (encoder, context) = CpcAudio::new(config, &store.frozen())?.stream()?;
-        let dims = layers.iter().map(|l| l.dim(config)).collect::<Result<Vec<_>>>()?;
-        let deep = layers.iter().any(AudioLayer::is_context);
-        let latent = config.encoder.hidden_dim;
-        let start = FeatureStream { encoder, context: deep.then_some(context), latent, layers: layers.to_vec(), dims };
-        Ok(AudioExtractor { config: config.clone(), start })
+    pub fn new(sizes: &Sizes, store: &ParamStore, layers: &[Layer]) -> Result<Self> {
+        let (encoder, context) = Network::new(sizes, &store.frozen())?.stream()?;
+        let dims = layers.iter().map(|l| l.dim(sizes)).collect::<Result<Vec<_>>>()?;
+        let deep = layers.iter().any(Layer::is_context);
+        let (width, latent) = (sizes.channels, sizes.encoder.hidden_dim);
+        let context = deep.then_some(context);
+        let start = FeatureStream { encoder, context, width, latent, layers: layers.to_vec(), dims };
+        Ok(Extractor { sizes: sizes.clone(), start })
     }
 
     /// A stream before its first sample. Streams share the weights, and may be used from different threads.
@@ -59,13 +70,13 @@ impl AudioExtractor {
         self.start.clone()
     }
 
-    /// The configuration of the model.
-    pub fn config(&self) -> &AudioModelConfig {
-        &self.config
+    /// The sizes of the model.
+    pub fn sizes(&self) -> &Sizes {
+        &self.sizes
     }
 
     /// The requested layers.
-    pub fn layers(&self) -> &[AudioLayer] {
+    pub fn layers(&self) -> &[Layer] {
         &self.start.layers
     }
 
@@ -76,7 +87,7 @@ impl AudioExtractor {
 
     /// The timing of frames.
     pub fn timing(&self) -> Timing {
-        timing(&self.config)
+        timing(&self.sizes)
     }
 }
 
@@ -84,10 +95,11 @@ impl AudioExtractor {
 ///
 /// ```no_run
 /// # fn main() -> cpc::error::Result<()> {
-/// use cpc::kinds::audio::{AudioExtractor, AudioLayer, AudioModel};
+/// use cpc::kinds::audio::AudioModel;
+/// use cpc::signal::Layer;
 ///
 /// let model = AudioModel::open("runs/demo".as_ref())?;
-/// let extractor = AudioExtractor::open(&model, &[AudioLayer::C], &candle_core::Device::Cpu)?;
+/// let extractor = model.extractor(&[Layer::C], &candle_core::Device::Cpu)?;
 /// let mut stream = extractor.stream();
 /// for piece in [[0.0; 160], [0.1; 160], [0.0; 160]] {
 ///     let frames = stream.push(&piece)?; // the frames that became final: 0, 1 or more
@@ -101,16 +113,19 @@ impl AudioExtractor {
 pub struct FeatureStream {
     encoder: ConvEncoderStream,
     context: Option<Box<dyn ContextStream>>,
+    /// Values in a frame of the signal.
+    width: usize,
     latent: usize,
-    layers: Vec<AudioLayer>,
+    layers: Vec<Layer>,
     dims: Vec<usize>,
 }
 
 impl FeatureStream {
-    /// Accepts any number of samples in [-1, 1] at the model's rate, and returns the frames that they make final.
+    /// Accepts any number of samples at the model's rate, and returns the frames that they make final. Samples of audio are in [-1, 1]; of a
+    /// signal with several channels, a sample has a value for each of them.
     ///
     /// # Errors
-    /// A sample is not finite; in that case no part of the piece is processed.
+    /// A value is not finite, or the last sample is not whole; in that case no part of the piece is processed.
     pub fn push(&mut self, samples: &[f32]) -> Result<Frames> {
         let z = self.encode(samples, true)?;
         self.context(z)
@@ -143,7 +158,7 @@ impl FeatureStream {
         mut take: impl FnMut(Frames) -> Result<()>,
     ) -> Result<()> {
         self.reset();
-        let FeatureStream { encoder, context, latent, layers, .. } = self;
+        let FeatureStream { encoder, context, width, latent, layers, .. } = self;
         let mut frames = |z: Vec<f32>| frames(context.as_mut(), layers, z, *latent);
         let mut z = Vec::new();
         let mut ended = false;
@@ -152,7 +167,7 @@ impl FeatureStream {
                 let samples = next()?;
                 match samples.is_empty() {
                     true => Ok((encoder.finish(alone)?, true)),
-                    false => Ok((encode(encoder, &samples, alone)?, false)),
+                    false => Ok((encode(encoder, *width, &samples, alone)?, false)),
                 }
             };
             let before = std::mem::take(&mut z);
@@ -167,7 +182,7 @@ impl FeatureStream {
     }
 
     fn encode(&mut self, samples: &[f32], alone: bool) -> Result<Vec<f32>> {
-        encode(&mut self.encoder, samples, alone)
+        encode(&mut self.encoder, self.width, samples, alone)
     }
 
     fn context(&mut self, z: Vec<f32>) -> Result<Frames> {
@@ -175,11 +190,17 @@ impl FeatureStream {
     }
 }
 
-fn encode(encoder: &mut ConvEncoderStream, samples: &[f32], alone: bool) -> Result<Vec<f32>> {
+fn encode(encoder: &mut ConvEncoderStream, width: usize, samples: &[f32], alone: bool) -> Result<Vec<f32>> {
+    if !samples.len().is_multiple_of(width) {
+        return Err(Error::failed(
+            format!("{} values are not a whole number of samples of {width} channels", samples.len()),
+            "give whole samples",
+        ));
+    }
     match samples.iter().position(|s| !s.is_finite()) {
         Some(at) => Err(Error::failed(
-            format!("sample {at} of the piece is {}, not a finite number", samples[at]),
-            "give samples between -1 and 1",
+            format!("sample {} of the piece is {}, not a finite number", at / width, samples[at]),
+            "give finite values; samples of audio are between -1 and 1",
         )),
         None => encoder.push(samples, alone),
     }
@@ -188,7 +209,7 @@ fn encode(encoder: &mut ConvEncoderStream, samples: &[f32], alone: bool) -> Resu
 /// The requested layers of frames with these latents (T, D).
 fn frames(
     context: Option<&mut Box<dyn ContextStream>>,
-    layers: &[AudioLayer],
+    layers: &[Layer],
     z: Vec<f32>,
     latent: usize,
 ) -> Result<Frames> {
