@@ -13,7 +13,7 @@ use cpc::config::{HeadsConfig, Layers, ObjectiveConfig, Preset, Sections, TrainC
 use cpc::data::{Course, Position};
 use cpc::error::{Error, Problem, Result};
 use cpc::features::{
-    Format, Frames, Index, Indexed, LayerInfo, Made, Normalize, NpyFile, NpyWriter, Timing, UtteranceFiles,
+    Format, Frames, Index, Indexed, LayerInfo, Made, Normalize, NpyFile, NpyWriter, Pool, Timing, UtteranceFiles,
 };
 use cpc::group::Share;
 use cpc::hub::{Hub, RepoKind, RepoRef, Settings};
@@ -376,6 +376,7 @@ impl Model for SeriesModel {
             layers: vec![LayerInfo::new("c", dim, Format::default(), false)],
             format: Format::default(),
             normalize: Normalize::None,
+            pool: Pool::None,
             timing: Timing {
                 sample_rate: 1.0,
                 hop: 1,

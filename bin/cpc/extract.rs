@@ -79,6 +79,10 @@ pub(crate) struct Extract {
     /// Normalization of each utterance over its frames [default: none]
     #[arg(long, value_name = "HOW", conflicts_with = "stream", value_parser = word(&NORMALIZE))]
     normalize: Option<String>,
+    /// One row for each recording in place of its frames: mean, mean+deviation (twice as many numbers) or last; or windows:SECONDS[/HOP], the mean of
+    /// each window, such as windows:2/1 for 2 s every second [default: none]
+    #[arg(long, value_name = "HOW", conflicts_with = "stream")]
+    pool: Option<String>,
     /// What to do about a file that cannot be read [default: fail]
     #[arg(long, value_name = "WHAT", value_parser = word(&ON_BAD_FILE))]
     on_bad_file: Option<String>,
@@ -90,9 +94,9 @@ pub(crate) struct Extract {
     /// Write frames to standard output as they become final; INPUT must be `-`
     #[arg(long, conflicts_with = "out")]
     stream: bool,
-    /// Sample rate of standard input in Hz [default: the model's]
-    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
-    rate: Option<u32>,
+    /// Sample rate in Hz: of standard input [default: the model's], or of series whose files do not say
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
     /// The encoding of samples on standard input [default: s16]
     #[arg(long, value_enum)]
     encoding: Option<Encoding>,
@@ -113,17 +117,21 @@ impl Extract {
                 if self.stream { "--stream reads only standard input" } else { "`-` is given along with other inputs" };
             return Err(Error::usage(what, "give `-` as the only INPUT"));
         }
-        for (flag, given) in [("--rate", self.rate.is_some()), ("--encoding", self.encoding.is_some())] {
-            if given && !piped {
-                return Err(Error::usage(
-                    format!("{flag} is for standard input"),
-                    "leave it out: files state their own rate and encoding",
-                ));
-            }
-        }
         let console = Console::new(terminal);
         let session = session(&console, &self.device)?;
         let model = Toolkit::standard().open(&self.model, &session)?;
+        let of_audio = |flag: &str| {
+            Error::usage(
+                format!("{flag} is for standard input"),
+                "leave it out: files state their own rate and encoding",
+            )
+        };
+        if !piped && self.encoding.is_some() {
+            return Err(of_audio("--encoding"));
+        }
+        if !piped && self.rate.is_some() && !model.extract_options().contains(&"rate") {
+            return Err(of_audio("--rate"));
+        }
         let whose = format!("{} ({})", model.reference(), model.kind());
         self.options().accept(model.extract_options(), &whose)?;
         if self.stream {
@@ -145,7 +153,7 @@ impl Extract {
         };
         let extracted = if piped {
             let Some(live) = model.live() else { return Err(not_for(&*model, "standard input")) };
-            let mut input = Input::new(self, live.sample_rate())?;
+            let mut input = Input::new(self, live.signal()?)?;
             let mut next = || input.next();
             model.extract(&request(Source::Samples(&mut next))?, &session)
         } else {
@@ -158,9 +166,14 @@ impl Extract {
     fn options(&self) -> Options {
         let options = Options::new()
             .with_some("normalize", self.normalize.as_ref())
+            .with_some("pool", self.pool.as_ref())
             .with_some("on-bad-file", self.on_bad_file.as_ref())
             .with_some("split", self.split.as_ref())
-            .with_some("shard", self.shard.as_ref());
+            .with_some("shard", self.shard.as_ref())
+            .with_some(
+                "rate",
+                self.rate.filter(|_| !self.input.iter().any(|i| i == Path::new("-"))).map(|r| r.to_string()),
+            );
         self.columns.add(options)
     }
 }

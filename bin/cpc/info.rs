@@ -24,9 +24,9 @@ pub(crate) struct Info {
     /// Recordings (a directory, a manifest, parquet files, hf://datasets/owner/name), text or images; a model (a directory, hf:owner/name, a
     /// CPC_audio checkpoint); or a run directory
     what: PathBuf,
-    /// The rate in Hz that recordings would be resampled to [default: 16000]
-    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=192_000))]
-    rate: Option<u32>,
+    /// The rate in Hz: that audio would be resampled to [default: 16000], or of series whose files do not say
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
     #[command(flatten)]
     columns: ColumnArgs,
 }

@@ -88,6 +88,9 @@ pub(crate) struct Pretrain {
     on_bad_file: Option<String>,
     #[command(flatten)]
     columns: ColumnArgs,
+    /// Series: samples per second of recordings that do not say (data.rate)
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
     /// Text: what counts as a sentence (data.split)
     #[arg(long, value_name = "HOW", value_parser = word(&SPLIT))]
     split: Option<String>,
@@ -156,6 +159,7 @@ impl Pretrain {
                 flags.push((key, Value::Integer(n)));
             }
         }
+        flags.extend(self.rate.map(|rate| ("data.rate", Value::Float(rate))));
         let words = [("data.split", &self.split), ("data.on_bad_file", &self.on_bad_file)];
         flags.extend(words.iter().filter_map(|(key, word)| Some((*key, Value::String((*word).clone()?)))));
         for (key, text) in [("data.tokenizer", &self.tokenizer), ("train.init", &self.init)] {

@@ -89,6 +89,12 @@ pub(crate) struct Probe {
     /// The layers to probe, if the features have several
     #[arg(long, value_name = "LAYER", value_delimiter = ',')]
     layer: Vec<String>,
+    /// How the frames of a recording of --data are pooled before they are classified: mean+deviation, last or windows:SECONDS[/HOP], as in `cpc extract`
+    #[arg(long, value_name = "HOW")]
+    pool: Option<String>,
+    /// Series: samples per second of recordings of --data that do not say
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
     /// Baseline features of --data to compare with
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = baselines())]
     baselines: Vec<String>,
@@ -149,6 +155,8 @@ impl Probe {
             .with_some("l2", self.l2.as_ref())
             .with_some("names", self.names.as_ref())
             .with_some("label-rate", self.label_rate.map(text))
+            .with_some("pool", self.pool.as_ref())
+            .with_some("rate", self.rate.map(text))
             .with_some("frame-rate", self.frame_rate.map(text))
             .with_some("seed", self.seed.map(|seed| seed.to_string()));
         for layer in &self.layer {

@@ -29,6 +29,12 @@ fn whole_if_it_is<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> 
 }
 
 impl Timing {
+    /// The timing of one frame for a whole recording of a signal at `sample_rate`.
+    pub fn of_whole(sample_rate: f64) -> Timing {
+        let [frame_rate, first_frame_seconds, delay_ms] = [0.0; 3];
+        Timing { sample_rate, hop: 0, receptive_field: 0, frame_rate, first_frame_seconds, delay_ms }
+    }
+
     /// The center of the receptive field of frame `t`, in seconds.
     pub fn seconds(&self, t: u64) -> f64 {
         self.first_frame_seconds + t as f64 / self.frame_rate

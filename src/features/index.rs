@@ -1,6 +1,6 @@
 //! `index.json`: the contents of a feature directory, and what produced it.
 
-use super::{Format, Timing};
+use super::{Format, Pool, Timing};
 use crate::config::from_word;
 use crate::durable::{self, Lock};
 use crate::error::{Error, Result};
@@ -44,12 +44,20 @@ pub struct Made {
     pub format: Format,
     /// The normalization of each utterance.
     pub normalize: Normalize,
+    /// What the frames of each utterance were pooled to.
+    #[serde(default, skip_serializing_if = "Pool::is_none")]
+    pub pool: Pool,
     /// The timing of the frames.
     #[serde(flatten)]
     pub timing: Timing,
 }
 
 impl Made {
+    /// The dimensions of the layers.
+    pub fn dims(&self) -> Vec<usize> {
+        self.layers.iter().map(|layer| layer.dim).collect()
+    }
+
     /// Whether both give the same features; the location of the model is ignored.
     pub fn same(&self, other: &Made) -> bool {
         *self == Made { model: self.model.clone(), ..other.clone() }

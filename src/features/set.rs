@@ -97,7 +97,7 @@ impl FeatureSet {
 
     /// The frame rate in frames per second, if the index states it.
     pub fn frame_rate(&self) -> Option<f64> {
-        self.frame_rate
+        self.frame_rate.filter(|rate| *rate > 0.0)
     }
 
     /// Reads the frames of an utterance, (T, D) row-major, and replaces the contents of `rows` with them.

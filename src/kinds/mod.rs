@@ -17,6 +17,7 @@ mod model;
 mod plain;
 mod recorded;
 mod run_config;
+pub mod series;
 #[cfg(feature = "text")]
 pub mod text;
 
@@ -24,13 +25,14 @@ pub use crate::config::Preset;
 pub use crate::options::{Options, each_once};
 pub use described::{Described, word};
 pub use kind::{Conclude, Inspected, Job, Kind, Prepared, ProbeRequest, Probed, Probing, Scheme, Steps};
-pub use model::{Convert, ExtractRequest, Extracted, Live, LiveStream, Model, Source, not_for};
+pub use model::{Convert, ExtractRequest, Extracted, Live, LiveSignal, LiveStream, Model, Source, not_for};
 pub use run_config::RunConfig;
 
 /// The kinds of this crate, in the order in which they are asked whether DATA is for them. The first is asked last, and is used
 /// where nothing decides.
 pub static STANDARD: &[&dyn Kind] = &[
     &audio::AUDIO,
+    &series::SERIES,
     #[cfg(feature = "text")]
     &text::TEXT,
     #[cfg(feature = "images")]

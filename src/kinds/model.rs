@@ -169,14 +169,31 @@ impl Extracted {
 
 /// A model that extracts features from a signal that arrives in pieces.
 pub trait Live {
-    /// Samples per second of the signal.
-    fn sample_rate(&self) -> u32;
+    /// The signal that it takes.
+    ///
+    /// # Errors
+    /// The model needs to know the whole signal first.
+    fn signal(&self) -> Result<LiveSignal>;
 
     /// A stream before its first sample, for some layers.
     ///
     /// # Errors
     /// There is no such layer.
     fn stream(&self, layers: &[String], session: &Session) -> Result<Box<dyn LiveStream>>;
+}
+
+/// A signal that arrives in pieces.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LiveSignal {
+    /// Mono audio at this rate in Hz.
+    Audio(u32),
+    /// Series of several channels.
+    Series {
+        /// Samples per second.
+        rate: f64,
+        /// Of each channel, what is subtracted from a value, and what the difference is multiplied by, before it is pushed.
+        scale: Vec<(f32, f32)>,
+    },
 }
 
 /// The state of one signal that is being processed by a model.
@@ -187,7 +204,7 @@ pub trait LiveStream: Send {
     /// The timing of frames.
     fn timing(&self) -> Timing;
 
-    /// Accepts samples in [-1, 1], and returns the frames that they make final.
+    /// Accepts samples, and returns the frames that they make final.
     ///
     /// # Errors
     /// A sample is not finite.

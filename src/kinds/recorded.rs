@@ -4,12 +4,13 @@ use super::described::Described;
 use super::model::{ExtractRequest, Extracted, LiveStream, Source};
 use crate::config::OnBadFile;
 use crate::error::{Error, Result};
-use crate::features::{Destination, Frames, Index, Made, Normalize, Timing};
+use crate::features::{Destination, Frames, Index, Indexed, Made, Normalize, Pool, Timing, UtteranceFiles, file_names};
 use crate::group::Share;
 use crate::observer::{Progress, Session};
 use crate::options::Options;
-use crate::recordings::{Corpus, Medium};
+use crate::recordings::{Corpus, Medium, Utterance};
 use crate::signal::{self, Extractor, FeatureStream};
+use rayon::prelude::*;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -70,9 +71,67 @@ pub(super) fn extract<M: Medium>(
     Ok(if let Some(shard) = shard { described.of_shard(shard) } else { described })
 }
 
+/// The layers of a model with a context network of `deep` layers: c, z, and those below c.
+pub(super) fn layers(deep: usize) -> Vec<String> {
+    let below = if deep > 1 { (1..=deep).map(|n| format!("c:{n}")).collect() } else { Vec::new() };
+    ["c", "z"].map(String::from).into_iter().chain(below).collect()
+}
+
+/// Writes features that are computed without a model to a new directory, in the format of `cpc extract`. `make` computes those of an
+/// utterance.
+///
+/// # Errors
+/// A recording cannot be read to its end; the directory is not empty, or cannot be written to.
+pub(super) fn computed<M: Medium>(
+    made: Made,
+    corpora: &[Corpus<M>],
+    dir: &Path,
+    make: impl Fn(&Corpus<M>, &Utterance<M>, &mut UtteranceFiles) -> Result<()> + Sync,
+) -> Result<Index> {
+    if dir.exists() && std::fs::read_dir(dir).map_err(Error::io(dir, "read"))?.next().is_some() {
+        let what = format!("{} is not empty", dir.display());
+        return Err(Error::usage(what, "choose an empty or new directory for --out"));
+    }
+    std::fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
+    let all: Vec<(&Corpus<M>, &Utterance<M>)> =
+        corpora.iter().flat_map(|c| c.utterances.iter().map(move |u| (c, u))).collect();
+    let trees: Vec<String> = all.iter().map(|(corpus, utterance)| corpus.tree_name(utterance)).collect();
+    let files = file_names(trees.iter().zip(&all).map(|(tree, (_, u))| (tree.as_str(), u.id.as_str())));
+    // The index marks the directory as incomplete until everything is written.
+    let mut index = Index { complete: false, made, left_out: Vec::new(), utterances: Vec::new() };
+    index.write(dir)?;
+    let (dims, normalize) = (index.made.layers.iter().map(|l| l.dim).collect::<Vec<_>>(), index.made.normalize);
+    let one = |((corpus, utterance), file): (&(&Corpus<M>, &Utterance<M>), &String)| -> Result<Indexed> {
+        let mut files = UtteranceFiles::create(&[dir.to_path_buf()], file, &dims)?;
+        make(corpus, utterance, &mut files)?;
+        let frames = files.finish(normalize)?;
+        let speaker = &corpus.speakers[utterance.speaker as usize];
+        Ok(signal::indexed(utterance, speaker, frames, corpus.rate(), file.clone()))
+    };
+    index.utterances = all.par_iter().zip(&files).map(one).collect::<Result<_>>()?;
+    index.complete = true;
+    index.write(dir)?;
+    Ok(index)
+}
+
 /// How utterances are normalized.
 pub(super) fn normalize(options: &Options) -> Result<Normalize> {
     Ok(options.get("normalize")?.unwrap_or(Normalize::None))
+}
+
+/// What the frames of a recording are pooled to.
+///
+/// # Errors
+/// They are to be normalized too, which would undo it.
+pub(super) fn pool(options: &Options) -> Result<Pool> {
+    let pool: Pool = options.get("pool")?.unwrap_or_default();
+    if !pool.is_none() && normalize(options)? != Normalize::None {
+        return Err(Error::usage(
+            "--normalize: the mean of normalized frames is 0, and --pool pools them",
+            "leave out --normalize or --pool",
+        ));
+    }
+    Ok(pool)
 }
 
 /// What is done about a file that cannot be read.
@@ -96,10 +155,13 @@ pub(super) fn extracted(
     let named: Vec<String> = index.made.layers.iter().map(|l| format!("{} ({})", l.name, l.dim)).collect();
     let speed = seconds / took.as_secs_f64().max(1e-3);
     let text = format!(
-        "{} {}, {frames} frames, {:.1} per second; layers: {}; {:.1} s, {speed:.0}x real time\nfeatures: {}\n",
+        "{} {}, {frames} {}; layers: {}; {:.1} s, {speed:.0}x real time\nfeatures: {}\n",
         index.utterances.len(),
         words.many,
-        index.made.timing.frame_rate,
+        match (&index.made.pool, index.made.timing.frame_rate) {
+            (Pool::None, rate) if rate > 0.0 => format!("frames, {rate:.1} per second"),
+            (pool, _) => format!("rows ({pool})"),
+        },
         named.join(", "),
         took.as_secs_f64(),
         out.display()

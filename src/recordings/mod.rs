@@ -40,7 +40,9 @@ pub use noise::NoiseCorpus;
 pub use pieces::Pieces;
 pub use place::{Place, digest};
 pub use plan::Plan;
-pub use sensors::{Expected, Gaps, Moments, Scale, SensorInfo, SensorReader, Sensors, SensorsConfig};
+pub use sensors::{
+    Division, Expected, Gaps, Moments, Overview, Scale, SensorInfo, SensorReader, Sensors, SensorsConfig,
+};
 pub use summary::{Bin, Fault, Lengths, Summary};
 pub use table::{Row, labels};
 pub use unused::Unused;

@@ -94,7 +94,7 @@ impl Summary {
             rates: BTreeMap::new(),
             formats: BTreeMap::new(),
             channels: BTreeMap::new(),
-            lengths: Lengths::new(corpus),
+            lengths: Lengths::of(corpus.utterances.iter().map(|u| u.samples as f64 / corpus.rate()).collect()),
             unused: corpus.unused.clone(),
             remarks: corpus.remarks.iter().map(Fault::from).collect(),
             problems: corpus.problems.iter().map(Fault::from).collect(),
@@ -109,9 +109,8 @@ impl Summary {
 }
 
 impl Lengths {
-    fn new(corpus: &Corpus) -> Option<Lengths> {
-        let rate = f64::from(corpus.sample_rate.max(1));
-        let mut seconds: Vec<f64> = corpus.utterances.iter().map(|u| u.samples as f64 / rate).collect();
+    /// Summarizes lengths in seconds.
+    pub(super) fn of(mut seconds: Vec<f64>) -> Option<Lengths> {
         seconds.sort_by(f64::total_cmp);
         let at = |share: f64| seconds.get(((seconds.len() as f64 * share).ceil() as usize).saturating_sub(1)).copied();
         let mut histogram = Vec::with_capacity(BOUNDS.len() + 1);
@@ -135,13 +134,22 @@ impl Lengths {
 }
 
 /// `16000 Hz (1834), 8000 Hz (12)`: the most frequent first; counts are given only if there is more than one kind.
-fn counts<K: Copy>(map: &BTreeMap<K, usize>, name: impl Fn(K) -> String) -> String {
-    let mut entries: Vec<(K, usize)> = map.iter().map(|(k, n)| (*k, *n)).collect();
-    entries.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+pub(super) fn counts<K>(map: &BTreeMap<K, usize>, name: impl Fn(&K) -> String) -> String {
+    let mut entries: Vec<(&K, &usize)> = map.iter().collect();
+    entries.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
     if let [(only, _)] = entries[..] {
         return name(only);
     }
     entries.into_iter().map(|(k, n)| format!("{} ({n})", name(k))).collect::<Vec<_>>().join(", ")
+}
+
+/// The line about the length of a corpus.
+pub(super) fn length(f: &mut fmt::Formatter<'_>, hours: f64) -> fmt::Result {
+    match hours {
+        hours if hours >= 1.0 => writeln!(f, "length     {hours:.2} hours"),
+        hours if hours >= 1.0 / 60.0 => writeln!(f, "length     {:.1} minutes", hours * 60.0),
+        hours => writeln!(f, "length     {:.1} seconds", hours * 3600.0),
+    }
 }
 
 impl fmt::Display for Summary {
@@ -150,16 +158,12 @@ impl fmt::Display for Summary {
         if self.utterances != self.files {
             writeln!(f, "utterances {}", self.utterances)?;
         }
-        match self.hours {
-            hours if hours >= 1.0 => writeln!(f, "length     {hours:.2} hours")?,
-            hours if hours >= 1.0 / 60.0 => writeln!(f, "length     {:.1} minutes", hours * 60.0)?,
-            hours => writeln!(f, "length     {:.1} seconds", hours * 3600.0)?,
-        }
+        length(f, self.hours)?;
         writeln!(f, "speakers   {}", self.speakers)?;
         if !self.rates.is_empty() {
             writeln!(f, "rates      {}", counts(&self.rates, |r| format!("{r} Hz")))?;
             writeln!(f, "formats    {}", counts(&self.formats, |k| k.to_string()))?;
-            let name = |n| match n {
+            let name = |n: &u16| match n {
                 1 => "mono".to_string(),
                 2 => "stereo".to_string(),
                 n => format!("{n} channels"),
@@ -187,7 +191,7 @@ impl fmt::Display for Summary {
 }
 
 /// The number of faults, and the first of them.
-fn list(f: &mut fmt::Formatter<'_>, title: &str, faults: &[Fault]) -> fmt::Result {
+pub(super) fn list(f: &mut fmt::Formatter<'_>, title: &str, faults: &[Fault]) -> fmt::Result {
     write!(f, "{title}   {}", faults.len())?;
     faults.iter().take(LISTED).try_for_each(|p| write!(f, "\n  {}: {}", p.at, p.what))?;
     match faults.len().saturating_sub(LISTED) {

@@ -6,4 +6,5 @@ pub mod plot;
 pub mod probe_page;
 #[cfg(feature = "images")]
 pub mod sheet;
+pub mod spans;
 pub mod tensorboard;

@@ -9,12 +9,19 @@ mod edf;
 mod npy;
 mod wfdb;
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Endings of the names of recordings, in lower case.
 pub const EXTENSIONS: [&str; 7] = ["npy", "csv", "tsv", "edf", "bdf", "rec", "hea"];
+
+/// Whether a file has the name of a recording.
+pub fn is_name(path: &Path) -> bool {
+    let ending = path.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
+    ending.is_some_and(|ending| EXTENSIONS.contains(&ending.as_str()))
+}
 
 /// One channel of a recording.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +54,17 @@ pub enum Format {
     Edf,
     /// A record of WFDB.
     Wfdb,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Format::Npy => "NumPy",
+            Format::Table => "CSV",
+            Format::Edf => "EDF",
+            Format::Wfdb => "WFDB",
+        })
+    }
 }
 
 /// What the header of a file says.
@@ -146,6 +164,25 @@ impl SeriesInfo {
             [] => (0..self.channels.len()).collect(),
             names => names.iter().map(find).collect::<Result<_, _>>()?,
         };
+        self.of(channels)
+    }
+
+    /// The channels in groups of one rate, each in the order of the file.
+    pub fn groups(&self) -> Vec<Selection> {
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        let same =
+            |a: usize, b: usize| self.channels[a].rate == self.channels[b].rate && self.per_unit(a) == self.per_unit(b);
+        for i in 0..self.channels.len() {
+            match groups.iter_mut().find(|group| same(group[0], i)) {
+                Some(group) => group.push(i),
+                None => groups.push(vec![i]),
+            }
+        }
+        groups.into_iter().filter_map(|group| self.of(group).ok()).collect()
+    }
+
+    /// The channels at these places.
+    fn of(&self, channels: Vec<usize>) -> Result<Selection, String> {
         let Some(&first) = channels.first() else { return Err("has no channels".into()) };
         let rate = self.channels[first].rate;
         if let Some(&other) =

@@ -7,8 +7,8 @@
 use crate::config::OnBadFile;
 use crate::error::{Error, Problem, Result};
 use crate::features::{
-    Destination, FeatureDirectory, Format, Index, Indexed, LayerInfo, Made, Normalize, Source, UtteranceFiles, Wanted,
-    file_names, file_size,
+    Destination, FeatureDirectory, Format, Index, Indexed, LayerInfo, Made, Normalize, Pool, Source, UtteranceFiles,
+    Wanted, file_names, file_size,
 };
 use crate::recordings::{Corpus, Medium, Pieces, Place, Utterance};
 use crate::signal::Extractor;
@@ -57,7 +57,7 @@ pub fn extract<M: Medium>(
     progress: &(dyn Fn(f64) + Sync),
     stop: &AtomicBool,
 ) -> Result<Index> {
-    let (jobs, mut problems) = jobs(extractor, corpora)?;
+    let (jobs, mut problems) = jobs(extractor, made, corpora)?;
     problems.extend(corpora.iter().flat_map(|c| c.problems.iter().cloned()));
     if !problems.is_empty() && (on_bad_file == OnBadFile::Fail || jobs.is_empty()) {
         return Err(Error::BadFiles(problems));
@@ -129,8 +129,11 @@ pub fn extract_samples(
         samples += piece.len() / width;
         Ok(piece)
     };
-    let mut files = UtteranceFiles::create(directory.parts(), &file, extractor.dims())?;
-    extractor.stream().run(rayon::current_num_threads() == 1, counted, |frames| files.take(id, &frames))?;
+    let mut files = UtteranceFiles::create(directory.parts(), &file, &made.dims())?;
+    let mut pooling = made.pool.start(extractor.dims(), extractor.timing().frame_rate);
+    let take = |frames| files.take(id, &pooling.take(frames));
+    extractor.stream().run(rayon::current_num_threads() == 1, counted, take)?;
+    files.take(id, &pooling.finish())?;
     let frames = files.finish(made.normalize)? as usize;
     if frames == 0 {
         return Err(Error::failed(
@@ -146,7 +149,11 @@ pub fn extract_samples(
 }
 
 /// The utterances to extract, and the problems of those that cannot be extracted.
-fn jobs<'a, M: Medium>(extractor: &Extractor, corpora: &'a [Corpus<M>]) -> Result<(Vec<Job<'a, M>>, Vec<Problem>)> {
+fn jobs<'a, M: Medium>(
+    extractor: &Extractor,
+    made: &Made,
+    corpora: &'a [Corpus<M>],
+) -> Result<(Vec<Job<'a, M>>, Vec<Problem>)> {
     let (encoder, rate) = (&extractor.sizes().encoder, extractor.sizes().rate);
     let field = encoder.receptive_field() as u64;
     let (mut jobs, mut problems) = (Vec::new(), Vec::new());
@@ -170,6 +177,7 @@ fn jobs<'a, M: Medium>(extractor: &Extractor, corpora: &'a [Corpus<M>]) -> Resul
                 continue;
             }
             let frames = encoder.frames(usize::try_from(utterance.samples).unwrap_or(usize::MAX)) as u64;
+            let frames = made.pool.rows(frames, extractor.timing().frame_rate);
             let speaker = &corpus.speakers[utterance.speaker as usize];
             let recording = utterance.place.absolute();
             jobs.push(Job { corpus, utterance, speaker, file: corpus.tree_name(utterance), frames, recording });
@@ -265,7 +273,7 @@ impl Work<'_> {
         let there = |(folder, dim): (&PathBuf, &usize)| {
             fs::metadata(folder.join(&job.file)).is_ok_and(|m| m.len() == file_size(job.frames, *dim))
         };
-        self.directory.parts().iter().zip(self.extractor.dims()).all(there)
+        self.directory.parts().iter().zip(&self.made.dims()).all(there)
     }
 
     fn utterance<M: Medium>(&self, job: &Job<M>, before: Option<&Indexed>, alone: bool) -> Result<Indexed> {
@@ -283,7 +291,8 @@ impl Work<'_> {
             return Ok(indexed);
         }
         self.directory.forget(&job.file)?;
-        let mut files = UtteranceFiles::create(folders, &job.file, self.extractor.dims())?;
+        let mut files = UtteranceFiles::create(folders, &job.file, &self.made.dims())?;
+        let mut pooling = self.made.pool.start(self.extractor.dims(), self.extractor.timing().frame_rate);
         let mut pieces = Pieces::new(job.corpus, job.utterance, (PIECE / width) as u64);
         let next = || {
             self.go_on()?;
@@ -291,7 +300,8 @@ impl Work<'_> {
             (self.progress)((piece.len() / width) as f64 / rate);
             Ok(piece)
         };
-        self.extractor.stream().run(alone, next, |frames| files.take(id, &frames))?;
+        self.extractor.stream().run(alone, next, |frames| files.take(id, &pooling.take(frames)))?;
+        files.take(id, &pooling.finish())?;
         let frames = files.finish(self.made.normalize)?;
         if frames != job.frames {
             let what = format!("{samples} samples gave {frames} frames instead of {}", job.frames);
@@ -315,15 +325,23 @@ pub fn indexed<M: Medium>(utterance: &Utterance<M>, speaker: &str, frames: u64, 
 }
 
 /// The settings that features are computed with. `model` and `sha256` are the model's name and the hash of its weights.
-pub fn made(model: &str, sha256: String, extractor: &Extractor, format: Format, normalize: Normalize) -> Made {
+pub fn made(
+    model: &str,
+    sha256: String,
+    extractor: &Extractor,
+    format: Format,
+    normalize: Normalize,
+    pool: Pool,
+) -> Made {
     let many = extractor.layers().len() > 1;
     let layers = extractor.layers().iter().zip(extractor.dims());
     Made {
         model: model.into(),
         model_sha256: sha256,
-        layers: layers.map(|(layer, &dim)| LayerInfo::new(&layer.to_string(), dim, format, many)).collect(),
+        layers: layers.map(|(layer, &dim)| LayerInfo::new(&layer.to_string(), pool.dim(dim), format, many)).collect(),
         format,
         normalize,
-        timing: extractor.timing(),
+        pool,
+        timing: pool.timing(extractor.timing()),
     }
 }

@@ -29,6 +29,8 @@ const OPTIONS: &[&str] = &[
     "names",
     "label-rate",
     "frame-rate",
+    "pool",
+    "rate",
     "layer",
     "baselines",
     "seed",
@@ -122,7 +124,11 @@ impl<'a> Probing<'a> {
         for (path, model) in given {
             let name = path.display().to_string();
             match model {
-                Some(model) => rows.extend(self.extracted(&name, &**model, &layers)?),
+                Some(model) => {
+                    let whose = format!("{} ({})", model.reference(), model.kind());
+                    self.passed(|_| true)?.accept(model.extract_options(), &whose)?;
+                    rows.extend(self.extracted(&name, &**model, &layers)?);
+                }
                 None if layers.is_empty() => rows.push((name, FeatureSet::open(path, None)?)),
                 None => {
                     for layer in &layers {
@@ -166,6 +172,17 @@ impl<'a> Probing<'a> {
         Error::usage(what, format!("choose one of {}", names.join(", ")))
     }
 
+    /// The options that are passed on to the extraction.
+    fn passed(&self, accepted: impl Fn(&str) -> bool) -> Result<Options> {
+        let mut options = Options::new();
+        for name in ["column", "pool", "rate"].into_iter().filter(|name| accepted(name)) {
+            for value in self.request.options.all::<String>(name)? {
+                options = options.with(name, value);
+            }
+        }
+        Ok(options)
+    }
+
     /// The features that a model extracts from the data, one set per layer.
     fn extracted(&mut self, name: &str, model: &dyn Model, layers: &[String]) -> Result<Vec<(String, FeatureSet)>> {
         let Some(data) = &self.data else {
@@ -177,10 +194,8 @@ impl<'a> Probing<'a> {
         self.made += 1;
         let dir = self.dir.path().join(self.made.to_string());
         self.session.observer.note(&format!("{name}: extracting features"));
-        let mut options = Options::new();
-        for column in self.request.options.all::<String>("column")? {
-            options = options.with("column", column);
-        }
+        // A baseline with one row for each recording has nothing to pool.
+        let options = self.passed(|name| model.extract_options().contains(&name))?;
         let request = ExtractRequest {
             layers: layers.to_vec(),
             only: self.wanted.clone(),

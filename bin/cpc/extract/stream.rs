@@ -5,20 +5,20 @@ use crate::terminal::Terminal;
 use cpc::audio::{LiveResampler, recognized};
 use cpc::error::{Error, Result};
 use cpc::features::{Frames, Timing};
-use cpc::kinds::Live;
+use cpc::kinds::{Live, LiveSignal};
 use cpc::observer::Session;
 use serde_json::json;
 use std::io::{ErrorKind, Read, Write};
 
 pub(super) fn run(args: &Extract, live: &dyn Live, terminal: &Terminal, session: &Session) -> Result<()> {
-    let mut input = Input::new(args, live.sample_rate())?;
+    let mut input = Input::new(args, live.signal()?)?;
     let mut stream = live.stream(&args.layer, session)?;
     let (timing, layers) = (stream.timing(), stream.layers());
     terminal.note(&format!(
         "a frame of {} numbers every {:.1} ms, final {:.1} ms after it starts",
         layers.iter().map(|(_, dim)| dim).sum::<usize>(),
         1e3 / timing.frame_rate,
-        timing.delay_ms + input.resampler.delay_ms()
+        timing.delay_ms + input.delay_ms()
     ));
     let mut out = Rows { terminal, timing, layers, next: 0 };
     loop {
@@ -36,19 +36,56 @@ const FIRST: usize = 12;
 /// Samples from standard input, at the model's rate.
 pub(super) struct Input {
     encoding: Encoding,
-    rate: u32,
+    rate: f64,
     checked: bool, // that the input is raw samples
-    resampler: LiveResampler,
+    way: Way,
     bytes: Vec<u8>, // of a sample that has not arrived completely
     ended: bool,
 }
 
+/// How samples are brought to the model.
+enum Way {
+    /// Resampled.
+    Audio(LiveResampler),
+    /// Scaled: of each channel, what is subtracted, and what the difference is multiplied by.
+    Series(Vec<(f32, f32)>),
+}
+
 impl Input {
-    pub(super) fn new(args: &Extract, rate: u32) -> Result<Self> {
-        let given = args.rate.unwrap_or(rate);
-        let resampler = LiveResampler::new(given, rate)?;
-        let encoding = args.encoding.unwrap_or(Encoding::S16);
-        Ok(Input { encoding, rate: given, checked: false, resampler, bytes: Vec::new(), ended: false })
+    pub(super) fn new(args: &Extract, signal: LiveSignal) -> Result<Self> {
+        let (encoding, rate, way) = match signal {
+            LiveSignal::Audio(rate) => {
+                let given = args.rate.unwrap_or(f64::from(rate));
+                if given.fract() != 0.0 || !(1000.0..=192_000.0).contains(&given) {
+                    return Err(Error::usage(
+                        format!("--rate {given}: not a rate of audio"),
+                        "give a whole number from 1000 to 192000",
+                    ));
+                }
+                let resampler = LiveResampler::new(given as u32, rate)?;
+                (args.encoding.unwrap_or(Encoding::S16), given, Way::Audio(resampler))
+            }
+            LiveSignal::Series { rate, scale } => {
+                if args.rate.is_some_and(|given| given != rate) || args.encoding == Some(Encoding::S16) {
+                    return Err(Error::usage(
+                        format!(
+                            "standard input is read as 32-bit floats at the model's rate, {rate} samples per second"
+                        ),
+                        "leave out --rate and --encoding, and send the values of all channels of a sample after each other",
+                    ));
+                }
+                (Encoding::F32, rate, Way::Series(scale))
+            }
+        };
+        Ok(Input { encoding, rate, checked: false, way, bytes: Vec::new(), ended: false })
+    }
+
+    /// The delay of the resampler.
+    fn delay_ms(&self) -> f64 {
+        match &self.way {
+            Way::Audio(resampler) => resampler.delay_ms(),
+            Way::Series(_) => 0.0,
+        }
     }
 
     /// Refuses a file whose header would be taken for samples.
@@ -83,11 +120,25 @@ impl Input {
             } else if !self.checked {
                 continue;
             }
-            let samples = self.decode();
-            let mut samples = self.resampler.push(&samples)?;
+            let mut samples = self.decode();
             if n == 0 {
                 self.ended = true;
-                samples.extend(self.resampler.finish()?);
+            }
+            match &mut self.way {
+                Way::Audio(resampler) => {
+                    samples = resampler.push(&samples)?;
+                    if n == 0 {
+                        samples.extend(resampler.finish()?);
+                    }
+                }
+                Way::Series(scale) => {
+                    for sample in samples.chunks_exact_mut(scale.len()) {
+                        let each = sample.iter_mut().zip(scale.iter());
+                        each.for_each(|(value, (mean, factor))| *value = (*value - mean) * factor);
+                    }
+                }
+            }
+            if n == 0 {
                 if !self.bytes.is_empty() {
                     let what = format!("standard input ends within a sample, after {} of its bytes", self.bytes.len());
                     return Err(Error::failed(what, "check --encoding, and check that the sender was not cut off"));
@@ -105,7 +156,11 @@ impl Input {
             Encoding::S16 => 2,
             Encoding::F32 => 4,
         };
-        let whole = self.bytes.len() / size * size;
+        let channels = match &self.way {
+            Way::Audio(_) => 1,
+            Way::Series(scale) => scale.len(),
+        };
+        let whole = self.bytes.len() / (size * channels) * (size * channels);
         let samples = self.bytes[..whole].chunks_exact(size).map(|b| match self.encoding {
             Encoding::S16 => f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0,
             Encoding::F32 => f32::from_le_bytes([b[0], b[1], b[2], b[3]]),

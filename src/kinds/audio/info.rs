@@ -3,7 +3,7 @@
 use super::columns::columns;
 use super::{AudioModel, AudioModelConfig};
 use crate::config::{EncoderKind, HeadsKind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kinds::{Described, Inspected, Options, word};
 use crate::observer::Session;
 use crate::recordings::{Corpus, Summary};
@@ -18,6 +18,10 @@ const RATE: u32 = 16_000;
 pub(super) fn inspect(data: &Path, options: &Options, _: &Session) -> Result<Inspected> {
     options.accept(&["rate", "column"], "recordings")?;
     let rate = options.get("rate")?.unwrap_or(RATE);
+    if !(1000..=192_000).contains(&rate) {
+        let what = format!("--rate {rate}: not a rate of audio");
+        return Err(Error::usage(what, "give a whole number from 1000 to 192000"));
+    }
     let mut corpus = Corpus::inspect_columns(data, &columns(options)?, rate, &|_| {})?;
     corpus.remarks.extend(corpus.constant(usize::MAX));
     let summary = Summary::new(&corpus);

@@ -9,6 +9,7 @@ use crate::hub;
 use crate::kinds::{Job, Kind, Prepared, RunConfig, Steps};
 use crate::observer::Session;
 use crate::recordings::{Corpus, NoiseCorpus, split};
+use crate::report::spans;
 use crate::signal::{self, Amount, Datasets, Initial, SignalTask, begin};
 use crate::train::{Finished, Start, Task};
 use std::collections::BTreeMap;
@@ -139,13 +140,12 @@ pub(super) fn datasets(config: &AudioConfig, job: &Job) -> Result<Datasets> {
     job.same_data(|| Ok(corpus.digest()))?;
     remark(&corpus, observer);
     silence(&corpus, observer);
-    let hours = corpus.seconds() / 3600.0;
     job.note(&format!(
         "{}: {} utterances, {} speakers, {}",
         config.data.path,
         corpus.utterances.len(),
         corpus.speakers.len(),
-        if hours < 1.0 { format!("{:.1} minutes", hours * 60.0) } else { format!("{hours:.1} hours") }
+        spans::hours(corpus.seconds() / 3600.0)
     ));
     let datasets = Datasets::of(corpus, &config.data, split::utterance, config.seed, "utterances", observer)?;
     let train = datasets.train.with_noise(noise(config, job)?);

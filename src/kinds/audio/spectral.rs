@@ -4,33 +4,23 @@
 //! rows of Table 1 of van den Oord et al. 2018, for any corpus.
 
 use crate::audio::mel::{FRAME_RATE, MelFrames, MelKind};
-use crate::error::{Error, Result};
-use crate::features::{Format, Frames, Index, Indexed, LayerInfo, Made, Normalize, Timing, UtteranceFiles, file_names};
-use crate::recordings::{Corpus, Pieces, Utterance};
-use crate::signal::indexed;
-use rayon::prelude::*;
+use crate::error::Result;
+use crate::features::{Format, Frames, Index, LayerInfo, Made, Normalize, Pool, Timing};
+use crate::kinds::recorded;
+use crate::recordings::{Corpus, Pieces};
 use std::path::Path;
 
 /// Seconds of audio read at once.
 const PIECE_SECONDS: u64 = 20;
 
 /// Writes log-mels or MFCCs of corpora that share one sampling rate to a new directory, at 100 frames per second and in the format of `cpc
-/// extract`; `normalize` is by utterance.
+/// extract`; `normalize` and `pool` are by utterance.
 ///
 /// # Errors
 /// A recording cannot be read to its end; the rate is too low for the filters; the directory is not empty, or cannot be written to.
-pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path, normalize: Normalize) -> Result<Index> {
-    if dir.exists() && std::fs::read_dir(dir).map_err(Error::io(dir, "read"))?.next().is_some() {
-        let what = format!("{} is not empty", dir.display());
-        return Err(Error::usage(what, "choose an empty or new directory for --out"));
-    }
-    std::fs::create_dir_all(dir).map_err(Error::io(dir, "create"))?;
+pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path, normalize: Normalize, pool: Pool) -> Result<Index> {
     let rate = corpora.first().map_or(16_000, |c| c.sample_rate);
     let dim = kind.dim();
-    let all: Vec<(&Corpus, &Utterance)> =
-        corpora.iter().flat_map(|c| c.utterances.iter().map(move |u| (c, u))).collect();
-    let trees: Vec<String> = all.iter().map(|(corpus, utterance)| corpus.tree_name(utterance)).collect();
-    let files = file_names(trees.iter().zip(&all).map(|(tree, (_, u))| (tree.as_str(), u.id.as_str())));
     let per_second = f64::from(FRAME_RATE);
     let hop = f64::from(rate) / per_second;
     let timing = Timing {
@@ -44,18 +34,16 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path, normalize: Normal
     let made = Made {
         model: kind.name().into(),
         model_sha256: String::new(),
-        layers: vec![LayerInfo { name: kind.name().into(), dim, path: ".".into() }],
+        layers: vec![LayerInfo { name: kind.name().into(), dim: pool.dim(dim), path: ".".into() }],
         format: Format::default(),
         normalize,
-        timing,
+        pool,
+        timing: pool.timing(timing),
     };
-    // The index marks the directory as incomplete until everything is written.
-    let mut index = Index { complete: false, made, left_out: Vec::new(), utterances: Vec::new() };
-    index.write(dir)?;
-    let one = |((corpus, utterance), file): (&(&Corpus, &Utterance), &String)| -> Result<Indexed> {
-        let mut files = UtteranceFiles::create(&[dir.to_path_buf()], file, &[dim])?;
+    recorded::computed(made, corpora, dir, |corpus, utterance, files| {
         let mut frames = MelFrames::new(rate, kind)?;
         let mut pieces = Pieces::new(corpus, utterance, PIECE_SECONDS * u64::from(rate));
+        let mut pooling = pool.start(&[dim], per_second);
         let mut ended = false;
         while !ended {
             let (piece, mut rows) = (pieces.read()?, Vec::new());
@@ -65,15 +53,10 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path, normalize: Normal
             } else {
                 frames.push(&piece, &mut rows)
             }
-            files.take(&utterance.id, &Frames { count: rows.len() / dim, layers: vec![rows] })?;
+            files.take(&utterance.id, &pooling.take(Frames { count: rows.len() / dim, layers: vec![rows] }))?;
         }
-        let frames = files.finish(normalize)?;
-        Ok(indexed(utterance, &corpus.speakers[utterance.speaker as usize], frames, f64::from(rate), file.clone()))
-    };
-    index.utterances = all.par_iter().zip(&files).map(one).collect::<Result<_>>()?;
-    index.complete = true;
-    index.write(dir)?;
-    Ok(index)
+        files.take(&utterance.id, &pooling.finish())
+    })
 }
 
 #[cfg(test)]
@@ -92,8 +75,8 @@ mod tests {
         let corpus = Corpus::inspect(&dir.path().join("audio"), 16_000, &|_| {}).unwrap();
         for kind in [MelKind::LogMel, MelKind::Mfcc] {
             let to = dir.path().join(kind.name());
-            spectral(kind, std::slice::from_ref(&corpus), &to, Normalize::None).unwrap();
-            assert!(spectral(kind, std::slice::from_ref(&corpus), &to, Normalize::None).is_err(), "twice");
+            spectral(kind, std::slice::from_ref(&corpus), &to, Normalize::None, Pool::None).unwrap();
+            assert!(spectral(kind, std::slice::from_ref(&corpus), &to, Normalize::None, Pool::None).is_err(), "twice");
             assert!(to.join("s1/a.npy").is_file());
             let set = FeatureSet::open(&to, None).unwrap();
             assert_eq!((set.dim(), set.frame_rate()), (kind.dim(), Some(100.0)));

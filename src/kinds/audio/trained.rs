@@ -10,7 +10,7 @@ use crate::config::OnBadFile;
 use crate::error::{Error, Result};
 use crate::features::Format;
 use crate::kinds::recorded::{self, Words};
-use crate::kinds::{Convert, Described, ExtractRequest, Extracted, Live, LiveStream, Model, Source};
+use crate::kinds::{Convert, Described, ExtractRequest, Extracted, Live, LiveSignal, LiveStream, Model, Source};
 use crate::nn::ParamStore;
 use crate::observer::Session;
 use crate::recordings::Corpus;
@@ -53,24 +53,17 @@ impl Model for AudioModel {
     }
 
     fn layers(&self) -> Vec<String> {
-        let deep = self.config.context.num_layers;
-        let below = if deep > 1 { (1..=deep).map(|n| format!("c:{n}")).collect() } else { Vec::new() };
-        ["c", "z"].map(String::from).into_iter().chain(below).collect()
+        recorded::layers(self.config.context.num_layers)
     }
 
     fn extract_options(&self) -> &'static [&'static str] {
-        &["layer", "format", "normalize", "on-bad-file", "column", "rate", "encoding", "shard"]
+        &["layer", "format", "normalize", "pool", "on-bad-file", "column", "shard"]
     }
 
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
         let extractor = self.extractor(&layers(&request.layers)?, &session.device)?;
-        let made = made(
-            &self.origin.reference,
-            self.sha256()?,
-            &extractor,
-            request.format,
-            recorded::normalize(&request.options)?,
-        );
+        let (normalize, pool) = (recorded::normalize(&request.options)?, recorded::pool(&request.options)?);
+        let made = made(&self.origin.reference, self.sha256()?, &extractor, request.format, normalize, pool);
         let rate = self.config.sample_rate;
         let corpora = |paths: &[PathBuf]| corpora(paths, rate, request, session);
         recorded::extract(&extractor, &made, AUDIO_WORDS, corpora, request, session)
@@ -114,8 +107,8 @@ impl Model for AudioModel {
 }
 
 impl Live for AudioModel {
-    fn sample_rate(&self) -> u32 {
-        self.config.sample_rate
+    fn signal(&self) -> Result<LiveSignal> {
+        Ok(LiveSignal::Audio(self.config.sample_rate))
     }
 
     fn stream(&self, names: &[String], session: &Session) -> Result<Box<dyn LiveStream>> {
@@ -199,7 +192,7 @@ impl Model for Spectral {
     }
 
     fn extract_options(&self) -> &'static [&'static str] {
-        &["format", "normalize", "on-bad-file", "column"]
+        &["format", "normalize", "pool", "on-bad-file", "column"]
     }
 
     fn extract(&self, request: &ExtractRequest, session: &Session) -> Result<Extracted> {
@@ -220,8 +213,8 @@ impl Model for Spectral {
         if !problems.is_empty() && recorded::on_bad_file(&request.options)? == OnBadFile::Fail {
             return Err(Error::BadFiles(problems));
         }
-        let normalize = recorded::normalize(&request.options)?;
-        let index = spectral(self.0, &corpora, &request.out, normalize)?;
+        let (normalize, pool) = (recorded::normalize(&request.options)?, recorded::pool(&request.options)?);
+        let index = spectral(self.0, &corpora, &request.out, normalize, pool)?;
         recorded::extracted(&index, &request.out, AUDIO_WORDS, began.elapsed(), session)
     }
 

@@ -29,6 +29,16 @@ pub enum Gaps {
     Fail,
 }
 
+/// What is either trained on or validated on as a whole, if no list names what to validate on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Division {
+    /// All recordings of a subject.
+    Subject,
+    /// A recording: others of the same subject may be on the other side.
+    Recording,
+}
+
 /// The `[data]` section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -51,14 +61,16 @@ pub struct SensorsConfig {
     pub scale: Scale,
     /// What becomes of frames in which a channel has no value.
     pub gaps: Gaps,
-    /// Frames per window.
+    /// Frames per window; 0 for half of what nine of ten recordings have, or all of it if they are short; at most 256.
     pub window: usize,
     /// Which windows share a batch; a speaker is a subject here.
     pub sampler: Sampler,
     /// The unit that windows are cut from.
     pub cut: WindowCut,
-    /// The fraction of subjects held out for validation if no list names recordings.
+    /// The fraction of subjects or recordings held out for validation if no list names recordings.
     pub valid_share: f64,
+    /// What is held out as a whole: a subject, or a recording.
+    pub division: Division,
     /// The maximum number of validation windows, spread evenly over the validation set.
     pub valid_windows: usize,
     /// What to do about a file that cannot be read.
@@ -80,10 +92,11 @@ impl Default for SensorsConfig {
             time: String::new(),
             scale: Scale::Recording,
             gaps: Gaps::Cut,
-            window: 256,
+            window: 0,
             sampler: Sampler::Uniform,
             cut: WindowCut::Utterance,
             valid_share: 0.1,
+            division: Division::Subject,
             valid_windows: usual.valid_windows,
             on_bad_file: usual.on_bad_file,
             prefetch: usual.prefetch,
@@ -95,6 +108,9 @@ impl SensorsConfig {
     /// How windows are cut and batches formed.
     pub fn windows(&self) -> RecordingsConfig {
         RecordingsConfig {
+            train: self.train.clone(),
+            valid: self.valid.clone(),
+            valid_share: self.valid_share,
             window: self.window,
             sampler: self.sampler,
             cut: self.cut,
@@ -107,15 +123,16 @@ impl SensorsConfig {
 
     /// Adds every value out of range to `faults`.
     pub fn validate(&self, faults: &mut Vec<Problem>) {
-        self.windows().validate(faults);
+        // A window of 0 is chosen when the recordings are known.
+        RecordingsConfig { window: self.window.max(1), ..self.windows() }.validate(faults);
         for (key, rate) in [("rate", self.rate), ("sample_rate", self.sample_rate)] {
             if !(0.0..=1e9).contains(&rate) {
                 faults.push(Problem::new(format!("data.{key}"), format!("{rate} is not between 0 and 1e9")));
             }
         }
-        if !(0.0..1.0).contains(&self.valid_share) {
-            let what = format!("{} is not at least 0 and less than 1", self.valid_share);
-            faults.push(Problem::new("data.valid_share", what));
+        if self.gaps == Gaps::Mean && self.scale == Scale::None {
+            let what = "mean needs scaled values, whose mean is 0; use scale = recording or corpus, or gaps = cut";
+            faults.push(Problem::new("data.gaps", what));
         }
         for (i, name) in self.channels.iter().enumerate() {
             if self.channels[..i].contains(name) {

@@ -8,7 +8,7 @@ use crate::recordings::corpus::names;
 use crate::recordings::{Corpus, FoundRecording, Unused, Utterance, scan};
 use crate::series::{self, EXTENSIONS, Selection, SeriesInfo};
 use rayon::prelude::*;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -31,12 +31,6 @@ struct Looked {
     survey: Option<Survey>,
 }
 
-/// Whether a file has the name of a recording.
-fn is_recording(path: &Path) -> bool {
-    let ending = path.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
-    ending.is_some_and(|ending| EXTENSIONS.contains(&ending.as_str()))
-}
-
 impl Corpus<Sensors> {
     /// Opens a directory of recordings, or a single one: the first folder is the subject. Returns what the model has to keep besides.
     /// `progress` is called with the number of recordings looked at so far, from several threads.
@@ -49,25 +43,7 @@ impl Corpus<Sensors> {
         expected: Option<&Expected>,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<(Corpus<Sensors>, Expected)> {
-        let metadata = std::fs::metadata(data).map_err(Error::io(data, "open"))?;
-        let (mut found, mut problems, unused, root) = match metadata.is_dir() {
-            true => {
-                let (found, problems, unused) = scan::files(data, &is_recording)?;
-                (found, problems, unused, data.to_path_buf())
-            }
-            false => {
-                let root = data.parent().unwrap_or(Path::new("")).to_path_buf();
-                (vec![scan::file(data, &root)], Vec::new(), Unused::default(), root)
-            }
-        };
-        if found.is_empty() && problems.is_empty() {
-            let wanted: Vec<String> = EXTENSIONS.iter().map(|e| format!(".{e}")).collect();
-            return Err(Error::failed(
-                format!("{}: no file in it is a recording (looked for {})", data.display(), wanted.join(", ")),
-                "pass the directory that contains one folder of recordings per subject",
-            ));
-        }
-        found.sort_by(|a, b| a.relative.cmp(&b.relative));
+        let Found { found, mut problems, unused, root } = find(data)?;
         let channels = expected.map_or(&cfg.channels, |expected| &expected.channels);
         let looked = look(&found, cfg, channels, progress);
         let (channels, rate) = agreed(&found, &looked, cfg, channels, expected.map(|expected| expected.rate))?;
@@ -109,7 +85,7 @@ impl Corpus<Sensors> {
             };
             let factor = |(mean, deviation): (f32, f32)| (mean, if deviation > 0.0 { 1.0 / deviation } else { 1.0 });
             let scale: Arc<[(f32, f32)]> = figures.into_iter().map(factor).collect();
-            let whole = runs.len() == 1 && missing == 0;
+            let whole = runs.len() == 1 && (missing == 0 || cfg.gaps == Gaps::Mean);
             for run in runs {
                 let second = |frame: u64| (frame as f64 / own * 1000.0).round() / 1000.0;
                 let times = format!(":{}-{}", second(run.first), second(run.first + run.frames));
@@ -125,6 +101,42 @@ impl Corpus<Sensors> {
         let corpus = Corpus { unused, ..corpus.with_problems(problems) };
         Ok((corpus, Expected { channels, rate, scale }))
     }
+}
+
+/// The recordings at a path.
+pub(super) struct Found {
+    /// Sorted by path.
+    pub(super) found: Vec<FoundRecording>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) unused: Unused,
+    pub(super) root: PathBuf,
+}
+
+/// The recordings in a directory, or a single one.
+///
+/// # Errors
+/// There are none, or the path cannot be read.
+pub(super) fn find(data: &Path) -> Result<Found> {
+    let metadata = std::fs::metadata(data).map_err(Error::io(data, "open"))?;
+    let (mut found, problems, unused, root) = match metadata.is_dir() {
+        true => {
+            let (found, problems, unused) = scan::files(data, &series::is_name)?;
+            (found, problems, unused, data.to_path_buf())
+        }
+        false => {
+            let root = data.parent().unwrap_or(Path::new("")).to_path_buf();
+            (vec![scan::file(data, &root)], Vec::new(), Unused::default(), root)
+        }
+    };
+    if found.is_empty() && problems.is_empty() {
+        let wanted: Vec<String> = EXTENSIONS.iter().map(|e| format!(".{e}")).collect();
+        return Err(Error::failed(
+            format!("{}: no file in it is a recording (looked for {})", data.display(), wanted.join(", ")),
+            "pass the directory that contains one folder of recordings per subject",
+        ));
+    }
+    found.sort_by(|a, b| a.relative.cmp(&b.relative));
+    Ok(Found { found, problems, unused, root })
 }
 
 /// Reads the headers of all recordings, and their values if they are needed to scale them or to find gaps.
@@ -331,7 +343,14 @@ mod tests {
         table(&dir.path().join("s/a.csv"), 100.0, 300, &[("x", &holed), ("y", &|t| t)]);
         table(&dir.path().join("s/b.csv"), 100.0, 300, &[("x", &|t| t), ("y", &|t| t)]);
         let ids = |gaps: Gaps| {
-            let (corpus, _) = open(dir.path(), &SensorsConfig { gaps, ..plain() })?;
+            let (corpus, _) = open(
+                dir.path(),
+                &SensorsConfig {
+                    gaps,
+                    scale: if gaps == Gaps::Mean { Scale::Recording } else { Scale::None },
+                    ..plain()
+                },
+            )?;
             Ok::<_, Error>(corpus.utterances.iter().map(|u| (u.id.clone(), u.samples)).collect::<Vec<_>>())
         };
         let cut = [("a:0-1".to_string(), 100), ("a:1.5-3".into(), 150), ("b".into(), 300)];

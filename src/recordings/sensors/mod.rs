@@ -2,10 +2,12 @@
 
 mod config;
 mod corpus;
+mod overview;
 mod reader;
 mod survey;
 
-pub use config::{Gaps, Scale, SensorsConfig};
+pub use config::{Division, Gaps, Scale, SensorsConfig};
 pub use corpus::Expected;
+pub use overview::Overview;
 pub use reader::{SensorInfo, SensorReader, Sensors};
 pub use survey::Moments;
