@@ -7,12 +7,14 @@ mod columns;
 mod console;
 mod convert;
 mod extract;
+mod finetune;
 #[cfg(feature = "hub")]
 mod hub;
 mod info;
 mod interrupt;
 mod man;
 mod mi;
+mod predict;
 mod pretrain;
 mod probe;
 mod terminal;
@@ -90,6 +92,8 @@ enum Command {
     Pretrain(Box<pretrain::Pretrain>),
     Extract(extract::Extract),
     Probe(Box<probe::Probe>),
+    Finetune(Box<finetune::Finetune>),
+    Predict(predict::Predict),
     Abx(abx::Abx),
     Convert(convert::Convert),
     Info(info::Info),
@@ -113,6 +117,8 @@ impl Cli {
             Command::Pretrain(pretrain) => pretrain.run(&terminal),
             Command::Extract(extract) => extract.run(&terminal),
             Command::Probe(probe) => probe.run(&terminal),
+            Command::Finetune(finetune) => finetune.run(&terminal),
+            Command::Predict(predict) => predict.run(&terminal),
             Command::Abx(abx) => abx.run(&terminal),
             Command::Convert(convert) => convert.run(&terminal),
             Command::Info(info) => info.run(&terminal),

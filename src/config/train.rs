@@ -138,6 +138,8 @@ pub struct TrainConfig {
     pub log_every: u64,
     /// Steps between two validations; 0 validates only at the end.
     pub valid_every: u64,
+    /// Validations without a better model after which training ends; 0 never ends it before the last step.
+    pub patience: u64,
     /// Steps between two checkpoints; 0 writes one only at the end.
     pub checkpoint_every: u64,
     /// The number of most recent checkpoints to keep (the best model is kept separately, in model/).
@@ -165,6 +167,7 @@ impl Default for TrainConfig {
             clip_norm: 0.0,
             log_every: 10,
             valid_every: 1_000,
+            patience: 0,
             checkpoint_every: 1_000,
             keep_last: 2,
         }
@@ -209,6 +212,11 @@ impl TrainConfig {
             (0.0..=1.0).contains(&self.decay_factor),
             "decay_factor",
             format!("{} is not between 0 and 1", self.decay_factor),
+        );
+        check(
+            self.patience == 0 || self.valid_every > 0,
+            "patience",
+            "counts validations; set train.valid_every".into(),
         );
         check(self.log_every > 0, "log_every", "must be at least 1".into());
         check(self.keep_last > 0, "keep_last", "must be at least 1".into());

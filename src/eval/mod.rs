@@ -4,5 +4,6 @@
 pub mod abx;
 pub mod frames;
 pub mod probe;
+pub mod ranking;
 #[cfg(feature = "text")]
 pub mod sentences;

@@ -11,6 +11,7 @@ mod index;
 mod npy;
 mod pool;
 mod set;
+mod table;
 mod whole;
 mod writing;
 
@@ -23,6 +24,7 @@ pub(crate) use npy::file_size;
 pub use npy::{NpyFile, NpyWriter};
 pub use pool::{Pool, Pooling};
 pub use set::{FeatureSet, FeatureUtterance};
+pub use table::TextTable;
 pub use whole::{begin, inputs};
 pub use writing::{UtteranceFiles, file_names};
 

@@ -6,6 +6,7 @@
 pub mod audio;
 #[cfg(feature = "images")]
 pub mod bottleneck;
+pub mod classifier;
 mod described;
 #[cfg(feature = "images")]
 pub mod dim;
@@ -25,7 +26,10 @@ pub use crate::config::Preset;
 pub use crate::options::{Options, each_once};
 pub use described::{Described, word};
 pub use kind::{Conclude, Inspected, Job, Kind, Prepared, ProbeRequest, Probed, Probing, Scheme, Steps};
-pub use model::{Convert, ExtractRequest, Extracted, Live, LiveSignal, LiveStream, Model, Source, not_for};
+pub use model::{
+    Classes, Convert, ExtractRequest, Extracted, Live, LiveSignal, LiveStream, Model, Prediction, Predictions, Source,
+    not_for,
+};
 pub use run_config::RunConfig;
 
 /// The kinds of this crate, in the order in which they are asked whether DATA is for them. The first is asked last, and is used
@@ -33,6 +37,7 @@ pub use run_config::RunConfig;
 pub static STANDARD: &[&dyn Kind] = &[
     &audio::AUDIO,
     &series::SERIES,
+    &classifier::CLASSIFIER,
     #[cfg(feature = "text")]
     &text::TEXT,
     #[cfg(feature = "images")]

@@ -10,6 +10,7 @@ use crate::group::Share;
 use crate::observer::Session;
 use crate::options::Options;
 use crate::report::model_card::Details;
+use serde::Serialize;
 use std::any::Any;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -76,6 +77,11 @@ pub trait Model: Send + Sync {
 
     /// Features of a signal that arrives in pieces.
     fn live(&self) -> Option<&dyn Live> {
+        None
+    }
+
+    /// The classes that it tells apart.
+    fn classes(&self) -> Option<&dyn Classes> {
         None
     }
 
@@ -180,6 +186,48 @@ pub trait Live {
     /// # Errors
     /// There is no such layer.
     fn stream(&self, layers: &[String], session: &Session) -> Result<Box<dyn LiveStream>>;
+}
+
+/// A model that tells classes apart.
+pub trait Classes {
+    /// The probabilities of the classes of every recording in `inputs`. `options` are those of `cpc predict`.
+    ///
+    /// # Errors
+    /// A recording cannot be read.
+    fn predict(&self, inputs: &[PathBuf], options: &Options, session: &Session) -> Result<Predictions>;
+}
+
+/// The probabilities of classes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Predictions {
+    /// The classes.
+    pub classes: Vec<String>,
+    /// Whether a recording may have several of them; then their probabilities need not add up to 1.
+    pub multi_label: bool,
+    /// A row for each recording.
+    pub rows: Vec<Prediction>,
+}
+
+/// The probabilities of the classes of a recording.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The id of the recording.
+    pub recording: String,
+    /// Its subject or speaker.
+    pub subject: String,
+    /// The probability of each class (K).
+    pub probabilities: Vec<f64>,
+}
+
+impl Predictions {
+    /// The most probable class of a row; of several labels, all that are more probable than not, joined by commas.
+    pub fn predicted(&self, row: &Prediction) -> String {
+        let each = self.classes.iter().zip(&row.probabilities);
+        match self.multi_label {
+            true => each.filter(|(_, p)| **p > 0.5).map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(","),
+            false => each.max_by(|a, b| a.1.total_cmp(b.1)).map_or(String::new(), |(name, _)| name.clone()),
+        }
+    }
 }
 
 /// A signal that arrives in pieces.

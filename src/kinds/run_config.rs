@@ -16,8 +16,15 @@ pub struct RunConfig {
 }
 
 /// Keys that any resumed run may change. They affect how long it trains and what it writes, not what it computes.
-const FREE: [&str; 6] =
-    ["train.steps", "train.log_every", "train.valid_every", "train.checkpoint_every", "train.keep_last", "data.path"];
+const FREE: [&str; 7] = [
+    "train.steps",
+    "train.patience",
+    "train.log_every",
+    "train.valid_every",
+    "train.checkpoint_every",
+    "train.keep_last",
+    "data.path",
+];
 
 impl RunConfig {
     /// The layers, applied on top of the defaults of a kind, and checked.

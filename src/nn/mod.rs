@@ -1,6 +1,7 @@
 //! Modules with parameters, the store that holds them, and their optimizer.
 
 mod batch_norm;
+mod classifier;
 mod context;
 mod conv2d;
 mod critic;
@@ -22,6 +23,7 @@ pub(crate) mod taken;
 mod transformer;
 
 pub use batch_norm::BatchNorm;
+pub use classifier::{Classifier, ClassifierKind, ClassifierSize};
 pub use context::{CONTEXTS, Context, ContextConfig, ContextDesign, ContextKind, ContextStream};
 pub use conv2d::Conv2d;
 pub use critic::{Baseline, Critic, CriticKind, CriticSize};

@@ -18,6 +18,8 @@ struct Slot {
     param: Var,
     m: Var,
     v: Var,
+    /// The learning rate of the parameter, as a fraction of that of the step.
+    rate: f64,
 }
 
 /// What Adam remembers: moments as `m.<name>` and `v.<name>`.
@@ -41,9 +43,15 @@ impl Optimizer {
     pub fn new(store: &ParamStore) -> Result<Self> {
         let slot = |(name, param): (String, Var)| -> Result<Slot> {
             let zeros = || Var::zeros(param.shape(), param.dtype(), param.device());
-            Ok(Slot { m: zeros()?, v: zeros()?, name, param })
+            Ok(Slot { m: zeros()?, v: zeros()?, name, param, rate: 1.0 })
         };
         Ok(Optimizer { slots: store.trainable().into_iter().map(slot).collect::<Result<_>>()?, steps: 0, before: 0 })
+    }
+
+    /// The same, with the learning rate of each parameter multiplied by the `rate` of its name.
+    pub fn with_rates(mut self, rate: impl Fn(&str) -> f64) -> Self {
+        self.slots.iter_mut().for_each(|slot| slot.rate = rate(&slot.name));
+        self
     }
 
     /// The gradients of the parameters from a backward pass, detached; `rows` are those that the batch looked up.
@@ -81,17 +89,26 @@ impl Optimizer {
             decay: if cfg.optimizer == OptimizerKind::Adamw { cfg.weight_decay } else { 0.0 },
             step: self.before + self.steps,
         };
-        let mut whole = Vec::new();
-        for (slot, grad) in self.slots.iter().zip(&grads.0) {
-            match grad {
-                Some(Grad::Whole(grad)) => {
-                    whole.push((adam::Slot { param: &slot.param, m: &slot.m, v: &slot.v }, grad));
+        let mut rates: Vec<f64> = self.slots.iter().map(|slot| slot.rate).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        for rate in rates {
+            let adam = AdamStep { lr: lr * rate, ..adam };
+            let mut whole = Vec::new();
+            for (slot, grad) in self.slots.iter().zip(&grads.0).filter(|(slot, _)| slot.rate == rate) {
+                match grad {
+                    Some(Grad::Whole(grad)) => {
+                        whole.push((adam::Slot { param: &slot.param, m: &slot.m, v: &slot.v }, grad));
+                    }
+                    Some(Grad::Rows(ids, grad)) => {
+                        adam.apply_rows(&slot.param, &slot.m, &slot.v, ids, grad, &factor)?
+                    }
+                    None => {}
                 }
-                Some(Grad::Rows(ids, grad)) => adam.apply_rows(&slot.param, &slot.m, &slot.v, ids, grad, &factor)?,
-                None => {}
             }
+            adam.apply_all(&whole, &factor)?;
         }
-        adam.apply_all(&whole, &factor)
+        Ok(())
     }
 
     /// The state: moments as `m.<name>` and `v.<name>`.
@@ -159,6 +176,21 @@ mod tests {
         assert!(close(&stepped(0.0), [-30.0, -40.0]));
         assert!(close(&stepped(5.0), [-3.0, -4.0]));
         assert!(close(&stepped(500.0), [-30.0, -40.0]));
+    }
+
+    #[test]
+    fn a_parameter_with_a_rate_of_its_own_moves_by_that_fraction() {
+        let moved = |rate: f64| {
+            let store = ParamStore::new(1, &Device::Cpu);
+            let [a, b] = ["a", "b"].map(|name| store.builder().get_with_hints(1, name, Init::Const(0.0)).unwrap());
+            let mut optimizer = Optimizer::new(&store).unwrap().with_rates(|name| if name == "b" { rate } else { 1.0 });
+            let loss = (a + b).unwrap().sum_all().unwrap();
+            let grads = optimizer.collect(loss.backward().unwrap(), &[]).unwrap();
+            optimizer.step(&grads, 1.0, 0.5, &TrainConfig::default()).unwrap();
+            ["a", "b"].map(|name| store.tensors()[name].to_vec1::<f32>().unwrap()[0])
+        };
+        assert!(moved(0.1).iter().zip([-0.5, -0.05]).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert_eq!(moved(0.0)[1], 0.0);
     }
 
     /// A 30 x 4 table and an ordinary weight. The loss weights the looked-up rows by random values with the seed `weights`, and the weight by 3.

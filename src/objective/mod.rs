@@ -3,6 +3,7 @@
 mod all_pairs;
 pub mod bounds;
 mod info_nce;
+pub mod labels;
 mod negatives;
 
 pub use all_pairs::all_scores;

@@ -8,6 +8,7 @@
 //! Randomness is a pure function of the seed and the [`Position`](crate::data::Position): a run that resumes from a position gets the
 //! batches that an uninterrupted run would have received.
 
+mod any;
 mod config;
 mod corpus;
 mod loader;
@@ -31,6 +32,7 @@ mod unused;
 mod validation;
 mod windows;
 
+pub use any::{AnyCorpus, Shelf};
 pub use config::{Columns, RecordingsConfig, Sampler, WindowCut};
 pub use corpus::{Corpus, Utterance};
 pub use loader::{RecordingLoader, WindowBatch};

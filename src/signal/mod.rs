@@ -16,7 +16,7 @@ pub use datasets::{Amount, Datasets};
 pub use extract::{extract, extract_samples, indexed, made};
 pub use init::{Initial, begin, moments, rescaled};
 pub use layer::{Layer, layers};
-pub use network::{HEADS, Network, Sizes};
+pub use network::{HEADS, Network, Sizes, Trunk};
 pub use pytorch::pytorch;
 pub use sections::relate;
 pub use stream::{Extractor, FeatureStream, has_heads, timing};

@@ -37,9 +37,49 @@ pub struct Sizes {
 /// Encoder, context network and heads, under CPC_audio's parameter names.
 #[derive(Debug, Clone)]
 pub struct Network {
+    trunk: Trunk,
+    contrast: Contrast,
+}
+
+/// Encoder and context network: what is left of a network when its prediction heads are not needed.
+#[derive(Debug, Clone)]
+pub struct Trunk {
     encoder: ConvEncoder,
     context: Arc<dyn Context>,
-    contrast: Contrast,
+}
+
+impl Trunk {
+    /// The trunk of these sizes, with parameters from `vb`.
+    ///
+    /// # Errors
+    /// The parameters have other shapes.
+    pub fn new(cfg: &Sizes, vb: &VarBuilder) -> Result<Self> {
+        Ok(Trunk {
+            encoder: ConvEncoder::new(&cfg.encoder, cfg.channels, hertz(cfg), vb.pp("gEncoder"))?,
+            context: cfg.context.kind.build(&cfg.context, cfg.encoder.hidden_dim, vb.pp("gAR.baseNet"))?,
+        })
+    }
+
+    /// Gives the first layer of a new trunk in `store` the filters that training begins with, if they are not random.
+    ///
+    /// # Errors
+    /// The store has no such layer.
+    pub fn begin(cfg: &Sizes, store: &ParamStore) -> Result<()> {
+        match gabor(&cfg.encoder, hertz(cfg)) {
+            Some(filters) => store.set("gEncoder.conv0.weight", filters),
+            None => Ok(()),
+        }
+    }
+
+    /// z and c of `samples` (B, T, C), or (B, T) of one channel, with zero initial states.
+    ///
+    /// # Errors
+    /// There are too few samples for a frame.
+    pub fn forward(&self, samples: &Tensor, phase: Phase) -> Result<Latents> {
+        let z = self.encoder.forward(&with_channels(samples)?, phase)?;
+        let c = self.context.forward(&z)?;
+        Ok(Latents { z, c })
+    }
 }
 
 impl Network {
@@ -47,8 +87,7 @@ impl Network {
     pub fn new(cfg: &Sizes, vb: &VarBuilder) -> Result<Self> {
         let (latent, context) = (cfg.encoder.hidden_dim, cfg.context.hidden_dim);
         Ok(Network {
-            encoder: ConvEncoder::new(&cfg.encoder, cfg.channels, hertz(cfg), vb.pp("gEncoder"))?,
-            context: cfg.context.kind.build(&cfg.context, latent, vb.pp("gAR.baseNet"))?,
+            trunk: Trunk::new(cfg, vb)?,
             contrast: Contrast::new(&cfg.heads, context, latent, vb.pp("wPrediction.predictors"))?,
         })
     }
@@ -56,30 +95,27 @@ impl Network {
     /// A new network whose parameters `store` creates, trainable, at the values that training begins with.
     pub fn begin(cfg: &Sizes, store: &ParamStore) -> Result<Self> {
         let model = Network::new(cfg, &store.builder())?;
-        if let Some(filters) = gabor(&cfg.encoder, hertz(cfg)) {
-            store.set("gEncoder.conv0.weight", filters)?;
-        }
+        Trunk::begin(cfg, store)?;
         Ok(model)
     }
 
     /// z and c of `samples` (B, T, C), or (B, T) of one channel, with zero initial states.
     pub fn forward(&self, samples: &Tensor, phase: Phase) -> Result<Latents> {
-        let z = self.encoder.forward(&with_channels(samples)?, phase)?;
-        let c = self.context.forward(&z)?;
-        Ok(Latents { z, c })
+        self.trunk.forward(samples, phase)
     }
 
     /// z of `future`, and c of `past`: two views of the same windows, shaped as in [`Network::forward`]. Both pass the encoder in one batch.
     pub fn forward_views(&self, past: &Tensor, future: &Tensor, phase: Phase) -> Result<Latents> {
         let rows = past.dim(0)?;
-        let z = self.encoder.forward(&with_channels(&Tensor::cat(&[past, future], 0)?)?, phase)?;
-        let c = self.context.forward(&z.narrow(0, 0, rows)?)?;
+        let Trunk { encoder, context } = &self.trunk;
+        let z = encoder.forward(&with_channels(&Tensor::cat(&[past, future], 0)?)?, phase)?;
+        let c = context.forward(&z.narrow(0, 0, rows)?)?;
         Ok(Latents { z: z.narrow(0, rows, rows)?, c })
     }
 
     /// Encoder and context network for a signal that arrives in pieces, for inference with a trained model.
     pub fn stream(&self) -> Result<(ConvEncoderStream, Box<dyn ContextStream>)> {
-        Ok((self.encoder.stream()?, self.context.stream()?))
+        Ok((self.trunk.encoder.stream()?, self.trunk.context.stream()?))
     }
 
     /// The same with negatives from the windows of all processes of a group in training.

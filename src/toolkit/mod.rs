@@ -3,12 +3,14 @@
 //! A [`Toolkit`] has a list of kinds. [`Toolkit::standard`] has those of this crate. [`Toolkit::with`] adds one from elsewhere, which every
 //! function here then treats like the others.
 
+mod finetune;
 mod info;
 mod pretrain;
 mod probe;
 #[cfg(feature = "hub")]
 mod push;
 
+pub use finetune::{Finetune, FinetuneReport, Reached, ShareRow};
 pub use info::RunInfo;
 pub use pretrain::{Pretrain, Report};
 #[cfg(feature = "hub")]

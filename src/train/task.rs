@@ -100,6 +100,11 @@ pub trait Task {
     /// The parameters.
     fn params(&self) -> &ParamStore;
 
+    /// The learning rate of a parameter, as a fraction of that of the step.
+    fn rate(&self, _name: &str) -> f64 {
+        1.0
+    }
+
     /// Waits for the next training batch of this process and returns it.
     fn next_batch(&mut self) -> Result<Self::Batch>;
 

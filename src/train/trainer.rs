@@ -131,7 +131,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// # Errors
     /// The state to start from cannot be read, or is of another model; the run directory cannot be written to.
     pub fn new(task: T, lap: &'a Lap<'a>) -> Result<Self> {
-        let mut optimizer = Optimizer::new(task.params())?;
+        let mut optimizer = Optimizer::new(task.params())?.with_rates(|name| task.rate(name));
         let mut best = None;
         match lap.start {
             Start::Fresh => {}
@@ -160,7 +160,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let every = |n: u64, step: u64| n > 0 && step.is_multiple_of(n);
         let mut clock = Clock::start();
         let mut line = None;
-        while self.optimizer.steps() < config.steps {
+        while self.optimizer.steps() < config.steps && !self.has_stalled() {
             let (grads, stopped) = self.update(&mut clock, stop).map_err(|e| self.explained(e))?;
             let step = self.optimizer.steps();
             let last = step == config.steps;
@@ -174,6 +174,7 @@ impl<'a, T: Task> Trainer<'a, T> {
                 self.validate()?;
                 clock.restart();
             }
+            let last = last || self.has_stalled();
             let stopped = stopped && !last;
             if every(config.checkpoint_every, step) || last || stopped {
                 let kept = self.checkpoint()?;
@@ -200,6 +201,13 @@ impl<'a, T: Task> Trainer<'a, T> {
             model,
             skipped: std::mem::take(&mut self.skipped),
         })
+    }
+
+    /// Whether the last validations, as many as `train.patience`, have brought no better model.
+    fn has_stalled(&self) -> bool {
+        let TrainConfig { patience, valid_every, .. } = self.lap.config;
+        let since = |best: Best| self.optimizer.steps() >= best.step + patience * valid_every;
+        *patience > 0 && self.best.is_some_and(since)
     }
 
     /// One update: forward and backward passes on `accumulate` batches, this process's share of them here, then an optimizer step. Nothing

@@ -5,6 +5,8 @@ mod npy;
 mod parquet;
 mod safetensors;
 
+#[cfg(feature = "parquet")]
+pub(super) use self::parquet::write_table;
 pub(super) use self::safetensors::tensors;
 
 use super::index::{Index, Indexed, LayerInfo};

@@ -227,3 +227,41 @@ impl RowWriter for SentenceTable {
         file.sync_all().map_err(Error::io(&self.path, "write"))
     }
 }
+
+/// Writes columns of texts and of numbers, as the only row group.
+pub(in crate::features) fn write_table(path: &Path, table: &crate::features::TextTable) -> Result<()> {
+    let fault = full_disk(path);
+    let schema = || -> std::result::Result<Schema, ParquetError> {
+        let mut fields = Vec::new();
+        for (name, _) in &table.texts {
+            fields.push(Arc::new(text_column(name)?));
+        }
+        for (name, _) in &table.numbers {
+            fields.push(Arc::new(column(name, Type::DOUBLE).build()?));
+        }
+        Schema::group_type_builder("table").with_fields(fields).build()
+    };
+    let write = || -> std::result::Result<(), ParquetError> {
+        let file = File::create(path)?;
+        let mut out = SerializedFileWriter::new(file, Arc::new(schema()?), Arc::new(properties()))?;
+        let mut group = out.next_row_group()?;
+        let (mut texts, mut numbers) = (table.texts.iter(), table.numbers.iter());
+        while let Some(mut column) = group.next_column()? {
+            match column.untyped() {
+                ColumnWriter::ByteArrayColumnWriter(writer) => {
+                    let cells = texts.next().map_or(&[][..], |(_, cells)| cells);
+                    let cells: Vec<ByteArray> = cells.iter().map(|cell| cell.as_str().into()).collect();
+                    writer.write_batch(&cells, None, None)?;
+                }
+                ColumnWriter::DoubleColumnWriter(writer) => {
+                    writer.write_batch(numbers.next().map_or(&[][..], |(_, cells)| cells), None, None)?;
+                }
+                _ => {}
+            }
+            column.close()?;
+        }
+        group.close()?;
+        out.close().map(drop)
+    };
+    write().map_err(fault)
+}

@@ -1,0 +1,77 @@
+//! `cpc predict`: the classes of recordings, by a classifier.
+
+use crate::choices::{ON_BAD_FILE, word};
+use crate::console::Console;
+use crate::session;
+use crate::terminal::Terminal;
+use clap::Args;
+use cpc::error::Result;
+use cpc::features::TextTable;
+use cpc::kinds::not_for;
+use cpc::options::Options;
+use cpc::toolkit::Toolkit;
+use std::path::PathBuf;
+
+/// Options of `cpc predict`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Apply a classifier that `cpc finetune` trained to recordings",
+    long_about = "Apply a classifier that `cpc finetune` trained: the probability of each class for each recording. A recording that is longer than the \
+        classifier's window is cut into windows, and the mean of their probabilities is written.",
+    after_help = "Examples:\n  cpc predict runs/tuned new-recordings/\n  cpc predict runs/tuned new-recordings/ --out predictions.parquet"
+)]
+pub(crate) struct Predict {
+    /// A classifier: a run directory of `cpc finetune`, its model/, or hf:owner/name
+    model: String,
+    /// Recordings, or directories of recordings, in any form that the model's kind reads
+    #[arg(required = true)]
+    input: Vec<PathBuf>,
+    /// The file to write, .csv, .tsv, .parquet or .npy (the probabilities alone) [default: a table on standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Series: samples per second of recordings that do not say
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
+    /// What to do about a file that cannot be read [default: fail]
+    #[arg(long, value_name = "WHAT", value_parser = word(&ON_BAD_FILE))]
+    on_bad_file: Option<String>,
+    /// Where to compute: auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: String,
+}
+
+impl Predict {
+    pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
+        let console = Console::new(terminal);
+        let session = session(&console, &self.device)?;
+        let model = Toolkit::standard().open(&self.model, &session)?;
+        let Some(classes) = model.classes() else { return Err(not_for(&*model, "cpc predict")) };
+        let options = Options::new()
+            .with_some("rate", self.rate.map(|rate| rate.to_string()))
+            .with_some("on-bad-file", self.on_bad_file.as_ref());
+        let predictions = classes.predict(&self.input, &options, &session)?;
+        let (rows, names) = (&predictions.rows, &predictions.classes);
+        let predicted: Vec<String> = rows.iter().map(|row| predictions.predicted(row)).collect();
+        let Some(out) = &self.out else {
+            let width = rows.iter().map(|row| row.recording.chars().count()).max().unwrap_or(0).max(9);
+            let mut text = format!("{:<width$}  {}\n", "recording", "predicted");
+            for (row, predicted) in rows.iter().zip(&predicted) {
+                let share = row.probabilities.iter().fold(0.0f64, |most, p| most.max(*p));
+                let name = if predicted.is_empty() { "-" } else { predicted };
+                text += &format!("{:<width$}  {name}  {:.1} %\n", row.recording, 100.0 * share);
+            }
+            return terminal.result_or_json(&predictions, &text);
+        };
+        let column = |k: usize| rows.iter().map(|row| row.probabilities[k]).collect();
+        let table = TextTable {
+            texts: vec![
+                ("recording".into(), rows.iter().map(|row| row.recording.clone()).collect()),
+                ("subject".into(), rows.iter().map(|row| row.subject.clone()).collect()),
+                ("predicted".into(), predicted),
+            ],
+            numbers: names.iter().enumerate().map(|(k, name)| (format!("p({name})"), column(k))).collect(),
+        };
+        table.write(out)?;
+        terminal.result(&format!("{} recordings, {} classes: {}\n", rows.len(), names.len(), out.display()))
+    }
+}

@@ -1,0 +1,139 @@
+//! Windows of recordings, with their targets.
+
+use super::targets::Targets;
+use crate::data::{Course, Permutation, Position};
+use crate::error::{Error, Problem, Result};
+use crate::recordings::AnyCorpus;
+use crate::seed::stream;
+use rayon::prelude::*;
+use std::sync::{Arc, OnceLock};
+
+/// Values of recordings that are kept in memory, of 4 bytes each.
+const KEPT: u64 = 1 << 26;
+
+/// Windows of several recordings.
+pub(super) struct Examples {
+    /// (B, T, C), row after row; 0 after the end of a recording.
+    pub(super) samples: Vec<f32>,
+    /// The samples of each row that are of the recording.
+    pub(super) lengths: Vec<usize>,
+    /// (B, K).
+    pub(super) targets: Vec<f32>,
+    /// The recordings.
+    pub(super) recordings: Vec<usize>,
+}
+
+/// Reads windows of a corpus.
+pub(super) struct Shop {
+    pub(super) corpus: Arc<dyn AnyCorpus>,
+    pub(super) targets: Targets,
+    /// Samples in a window.
+    pub(super) window: usize,
+    seed: u64,
+    /// Whole recordings that were read, if there is room for all.
+    kept: Option<Vec<OnceLock<Vec<f32>>>>,
+}
+
+impl Shop {
+    pub(super) fn new(corpus: Arc<dyn AnyCorpus>, targets: Targets, window: usize, seed: u64) -> Shop {
+        let used = [&targets.train, &targets.valid];
+        let values: u64 = used.into_iter().flatten().map(|&i| corpus.samples(i)).sum::<u64>() * corpus.width() as u64;
+        let kept = (values <= KEPT).then(|| (0..corpus.count()).map(|_| OnceLock::new()).collect());
+        Shop { corpus, targets, window, seed, kept }
+    }
+
+    /// Fills `out` with samples of a recording from `first` on.
+    fn read(&self, i: usize, first: u64, out: &mut [f32]) -> std::result::Result<(), Problem> {
+        let Some(kept) = &self.kept else { return self.corpus.read(i, first, out) };
+        let width = self.corpus.width();
+        if kept[i].get().is_none() {
+            let mut whole = vec![0.0; self.corpus.samples(i) as usize * width];
+            self.corpus.read(i, 0, &mut whole)?;
+            let _ = kept[i].set(whole);
+        }
+        if let Some(whole) = kept[i].get() {
+            out.copy_from_slice(&whole[first as usize * width..][..out.len()]);
+        }
+        Ok(())
+    }
+
+    /// Windows that begin at these samples of recordings.
+    pub(super) fn at(&self, rows: &[(usize, u64)]) -> Result<Examples> {
+        let width = self.corpus.width();
+        let mut samples = vec![0.0; rows.len() * self.window * width];
+        let read = |((i, first), out): (&(usize, u64), &mut [f32])| -> std::result::Result<usize, Problem> {
+            let n = (self.corpus.samples(*i) - first).min(self.window as u64) as usize;
+            self.read(*i, *first, &mut out[..n * width])?;
+            Ok(n)
+        };
+        let lengths: Vec<_> = rows.par_iter().zip(samples.par_chunks_mut(self.window * width)).map(read).collect();
+        let lengths = lengths.into_iter().collect::<std::result::Result<Vec<usize>, Problem>>();
+        let lengths = lengths.map_err(|problem| Error::BadFiles(vec![problem]))?;
+        let targets = rows.iter().flat_map(|(i, _)| self.targets.row(*i)).collect();
+        Ok(Examples { samples, lengths, targets, recordings: rows.iter().map(|(i, _)| *i).collect() })
+    }
+
+    /// A window of each recording, at a place drawn for the epoch.
+    pub(super) fn drawn(&self, recordings: &[usize], epoch: u64) -> Result<Examples> {
+        let place = |&i: &usize| {
+            let room = self.corpus.samples(i).saturating_sub(self.window as u64);
+            let drawn = stream(self.seed, &format!("window/{}", self.corpus.id(i)), epoch).next_u64();
+            (i, if room == 0 { 0 } else { drawn % (room + 1) })
+        };
+        self.at(&recordings.iter().map(place).collect::<Vec<_>>())
+    }
+
+    /// The window in the middle of each recording.
+    pub(super) fn middle(&self, recordings: &[usize]) -> Result<Examples> {
+        let place = |&i: &usize| (i, self.corpus.samples(i).saturating_sub(self.window as u64) / 2);
+        self.at(&recordings.iter().map(place).collect::<Vec<_>>())
+    }
+
+    /// The windows that cover a recording: side by side, the last one at its end.
+    pub(super) fn covering(&self, i: usize) -> Vec<(usize, u64)> {
+        let (n, window) = (self.corpus.samples(i), self.window as u64);
+        let mut starts: Vec<u64> = (0..n / window).map(|k| k * window).collect();
+        if n % window > 0 {
+            starts.push(n.saturating_sub(window));
+        }
+        starts.into_iter().map(|first| (i, first)).collect()
+    }
+}
+
+/// Deals the training recordings to batches, in another order in each epoch.
+pub(super) struct Dealer {
+    train: usize,
+    batch: usize,
+    seed: u64,
+    /// The position of the next batch of this process.
+    pub(super) at: Position,
+    /// Batches of other processes between two of this one.
+    others: u64,
+}
+
+impl Dealer {
+    /// The batches along `course`. Of fewer recordings than a batch, each batch has all.
+    pub(super) fn new(train: usize, batch: usize, seed: u64, course: Course) -> Dealer {
+        let mut dealer =
+            Dealer { train, batch: batch.min(train.max(1)), seed, at: course.at, others: course.share.ranks - 1 };
+        (0..course.share.rank).for_each(|_| dealer.pass());
+        dealer
+    }
+
+    fn pass(&mut self) {
+        self.at.batch += 1;
+        if self.at.batch >= (self.train / self.batch) as u64 {
+            self.at = Position { epoch: self.at.epoch + 1, batch: 0 };
+        }
+    }
+
+    /// The places of the next batch's recordings in the training part, and its epoch.
+    pub(super) fn next(&mut self) -> (Vec<usize>, u64) {
+        let Position { epoch, batch } = self.at;
+        let order = Permutation::new(self.train as u64, &mut stream(self.seed, "example order", epoch));
+        let first = batch * self.batch as u64;
+        let places = (first..first + self.batch as u64).map(|i| order.at(i) as usize).collect();
+        (0..=self.others).for_each(|_| self.pass());
+        (places, epoch)
+    }
+}

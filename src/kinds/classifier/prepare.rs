@@ -1,0 +1,187 @@
+//! Turns a configuration into a run that is ready to train.
+
+use super::body::Body;
+use super::examples::Shop;
+use super::files::{ClassifierModel, ClassifierModelConfig};
+use super::measure::{Measured, figures, probabilities, truth};
+use super::targets::Targets;
+use super::task::ClassifierTask;
+use super::{ClassifierConfig, TuneConfig};
+use crate::durable;
+use crate::error::{Error, Result};
+use crate::kinds::{Job, Prepared, RunConfig};
+use crate::recordings::{AnyCorpus, Division};
+use crate::report::spans::seconds;
+use crate::train::{Finished, Start, Task};
+use candle_core::Device;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// Frames of the longest window that is chosen.
+const LONGEST: usize = 512;
+
+/// What a run measures of its classifier, in its directory.
+pub(super) const MEASURED: &str = "test.json";
+
+pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
+    let (session, observer) = (job.session, job.session.observer);
+    let mut cfg: ClassifierConfig = config.sections()?;
+    for (value, key, flag) in
+        [(&cfg.finetune.model, "finetune.model", "MODEL"), (&cfg.data.labels, "data.labels", "--labels")]
+    {
+        if value.is_empty() {
+            return Err(Error::usage(format!("{key} is not given"), format!("give {flag}; `cpc finetune` does")));
+        }
+    }
+    // A run that goes on has its own weights, whatever became of the model that it started from.
+    let before = job.from.map(|(path, _)| ClassifierModelConfig::read(path)).transpose()?;
+    let (body, tensors) = match &before {
+        Some(model) => (model.parts()?.0, None),
+        None => {
+            let open = || Body::open(&cfg.finetune.model, session);
+            let (body, tensors, name) = session.group.first_then_others(open)?;
+            cfg.finetune.model = name;
+            (body, (!cfg.finetune.scratch).then_some(tensors))
+        }
+    };
+    let corpus = body.recordings(job.data, cfg.data.rate)?;
+    if !corpus.problems().is_empty() {
+        match cfg.data.on_bad_file {
+            crate::config::OnBadFile::Fail => return Err(Error::BadFiles(corpus.problems().to_vec())),
+            crate::config::OnBadFile::Skip => {
+                corpus.problems().iter().for_each(|problem| observer.warning(&format!("left out: {problem}")));
+            }
+        }
+    }
+    job.same_data(|| Ok(corpus.digest()))?;
+    let targets = Targets::read(&cfg, &*corpus, &|text| job.note(text))?;
+    let sizes = body.sizes();
+    if cfg.data.window == 0 {
+        cfg.data.window = window(&*corpus, &sizes.encoder);
+    }
+    if sizes.encoder.frames(cfg.data.window) == 0 {
+        return Err(Error::usage(
+            format!("data.window: {} samples give no frame", cfg.data.window),
+            format!("choose at least {} samples", sizes.encoder.receptive_field()),
+        ));
+    }
+    let short = targets.train.iter().filter(|&&i| sizes.encoder.frames(corpus.samples(i) as usize) == 0).count();
+    if short > 0 {
+        observer.warning(&format!("{short} training recordings are shorter than a frame, and are padded with zeros"));
+    }
+    describe(&cfg, &targets, &*corpus, job);
+    let TuneConfig { layer, multi_label, .. } = &cfg.finetune;
+    let model = ClassifierModelConfig {
+        kind: ClassifierModelConfig::KIND.into(),
+        format: 1,
+        body: body.to_json()?,
+        layer: layer.clone(),
+        head: cfg.finetune.size(),
+        classes: targets.classes.clone(),
+        multi_label: *multi_label,
+        window: cfg.data.window,
+    };
+    let shop = Arc::new(Shop::new(corpus, targets, cfg.data.window, cfg.seed));
+    let task = ClassifierTask::new(&cfg, model, tensors.as_ref(), shop.clone(), job.course(), &session.device)?;
+    let trained = match cfg.finetune.body_lr {
+        0.0 => "the head alone is trained".to_string(),
+        rate => format!("the model's learning rate is {rate} of the head's"),
+    };
+    let about = format!(
+        "classifier: {:.2} M parameters on {} of {}, windows of {}; {trained}",
+        task.params().num_trainable() as f64 / 1e6,
+        cfg.finetune.layer,
+        if cfg.finetune.scratch { "a new network" } else { cfg.finetune.model.as_str() },
+        seconds(cfg.data.window as f64 / sizes.rate),
+    );
+    let (device, patience) = (session.device.clone(), cfg.clone());
+    Ok(Prepared {
+        config: config.with(&cfg)?,
+        task: Box::new(task),
+        start: job.from.map_or(Start::Fresh, |(path, state)| Start::Checkpoint(path.clone(), state.clone())),
+        about,
+        steps: None,
+        conclude: Box::new(move |finished, _| conclude(finished, &patience, &shop, &device)),
+    })
+}
+
+/// The length of most recordings, in samples.
+fn window(corpus: &dyn AnyCorpus, encoder: &crate::config::ConvEncoderConfig) -> usize {
+    let mut lengths: Vec<u64> = (0..corpus.count()).map(|i| corpus.samples(i)).collect();
+    lengths.sort_unstable();
+    let most = lengths.get(lengths.len() * 9 / 10).copied().unwrap_or(0);
+    let longest = LONGEST * encoder.hop();
+    let least = encoder.receptive_field().max(encoder.hop());
+    usize::try_from(most).unwrap_or(longest).min(longest).max(least)
+}
+
+/// Tells what is trained on.
+fn describe(cfg: &ClassifierConfig, targets: &Targets, corpus: &dyn AnyCorpus, job: &Job) {
+    let subjects = |of: &[usize]| of.iter().map(|&i| corpus.subject(i)).collect::<HashSet<_>>().len();
+    let Targets { classes, train, valid, test, unlabeled, .. } = targets;
+    let each: Vec<String> =
+        classes.iter().zip(targets.counts(train)).take(12).map(|(name, n)| format!("{name} {n}")).collect();
+    let more = if classes.len() > 12 { format!(" and {} more", classes.len() - 12) } else { String::new() };
+    job.note(&format!(
+        "{} classes; training on {} recordings of {} subjects ({}{more}), validating on {}, testing {} of {} subjects",
+        classes.len(),
+        train.len(),
+        subjects(train),
+        each.join(", "),
+        valid.len(),
+        test.len(),
+        subjects(test)
+    ));
+    if *unlabeled > 0 {
+        job.note(&format!("{unlabeled} recordings have no label, and are not used"));
+    }
+    if valid.is_empty() {
+        job.note(
+            "no validation: there are too few labels to keep some back; model/ will be the model of the last step",
+        );
+    }
+    let shared = |part: &[usize]| {
+        let trained: HashSet<&str> = train.iter().map(|&i| corpus.subject(i)).collect();
+        part.iter().any(|&i| trained.contains(corpus.subject(i)))
+    };
+    if cfg.data.division == Division::Subject && cfg.data.labels != "speaker" && subjects(train) > 1 && shared(test) {
+        job.session.observer.warning("subjects that are tested are also trained on: the figures are of known subjects");
+    }
+}
+
+/// Tests the best model of a run, and writes what it does to the run directory.
+fn conclude(
+    finished: &Finished,
+    cfg: &ClassifierConfig,
+    shop: &Shop,
+    device: &Device,
+) -> Result<BTreeMap<&'static str, f64>> {
+    let model = ClassifierModel::open(&finished.model, &finished.model.display().to_string())?;
+    let network = model.network(device)?;
+    let Targets { classes, train, valid, test, .. } = &shop.targets;
+    if test.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let found = probabilities(&network, &model.config, shop, test, device, &|_| {})?;
+    let subjects: HashSet<&str> = test.iter().map(|&i| shop.corpus.subject(i)).collect();
+    let by_subject = cfg.data.division == Division::Subject && cfg.data.labels != "speaker" && subjects.len() > 1;
+    let unit = |&i: &usize| if by_subject { shop.corpus.subject(i).to_string() } else { shop.corpus.file(i) };
+    let units: Vec<String> = test.iter().map(unit).collect();
+    let measured = Measured {
+        recordings: test.len(),
+        trained_on: train.len() + valid.len(),
+        classes: classes.clone(),
+        figures: figures(&found, &truth(shop, test), &units, cfg.finetune.multi_label, cfg.seed),
+    };
+    durable::write_json(&finished.run().join(MEASURED), &measured)?;
+    // Lists of the recordings, in the form that `cpc probe` and `cpc finetune` read.
+    for (name, parts) in [("train", vec![train, valid]), ("test", vec![test])] {
+        let ids: String = parts.into_iter().flatten().map(|&i| format!("{}\n", shop.corpus.id(i))).collect();
+        durable::write(&finished.run().join(format!("{name}.txt")), ids.as_bytes())?;
+    }
+    let names = [("accuracy", "test_accuracy"), ("macro_f1", "test_macro_f1"), ("macro_auroc", "test_macro_auroc")];
+    let named = |(name, shown): (&str, &'static str)| {
+        measured.figures.iter().find(|figure| figure.name == name).map(|figure| (shown, figure.value))
+    };
+    Ok(names.into_iter().filter_map(named).collect())
+}

@@ -1,0 +1,326 @@
+//! Which recordings have which labels, and which of them are trained on, validated on and tested.
+
+use super::ClassifierConfig;
+use crate::error::{Error, Problem, Result};
+use crate::eval::probe::labels::Labels;
+use crate::eval::probe::split::read_list;
+use crate::recordings::{AnyCorpus, Division};
+use crate::seed::stream;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+
+/// Recordings of a class in the training part, from which on some are kept for validation.
+const ENOUGH: usize = 5;
+
+/// The labeled recordings of a corpus.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Targets {
+    /// The names of the classes, sorted.
+    pub(super) classes: Vec<String>,
+    /// Of each recording in the corpus, the classes that it has, if its label is known.
+    pub(super) of: Vec<Option<Vec<usize>>>,
+    /// Recordings to train on.
+    pub(super) train: Vec<usize>,
+    /// Recordings to validate on.
+    pub(super) valid: Vec<usize>,
+    /// Recordings to test on.
+    pub(super) test: Vec<usize>,
+    /// Recordings without a label.
+    pub(super) unlabeled: usize,
+}
+
+/// The id of the recording that a stretch between gaps is a part of: `a` of `a:1.5-3`.
+fn whole(id: &str) -> &str {
+    id.rsplit_once(':').map_or(id, |(whole, _)| whole)
+}
+
+/// The names by which a recording may be called in lists and tables of labels.
+fn names(corpus: &dyn AnyCorpus, i: usize) -> [String; 4] {
+    let id = corpus.id(i);
+    let file = corpus.place(i).file();
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    [id.to_string(), whole(id).to_string(), corpus.file(i), name]
+}
+
+impl Targets {
+    /// The labels of recordings, divided as the configuration says. `note` is told how.
+    ///
+    /// # Errors
+    /// The labels or the lists cannot be read; they name recordings that are not there; there are fewer than two classes to learn, or a class
+    /// is tested that no training recording has.
+    pub(super) fn read(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus, note: &dyn Fn(&str)) -> Result<Targets> {
+        let labels = labels(cfg, corpus)?;
+        let of: Vec<Option<Vec<String>>> = labels;
+        let labeled: Vec<usize> = (0..corpus.count()).filter(|&i| of[i].is_some()).collect();
+        let unlabeled = corpus.count() - labeled.len();
+        if labeled.is_empty() {
+            return Err(Error::failed(
+                format!("{}: no recording of {} has a label in it", cfg.data.labels, cfg.data.path),
+                format!(
+                    "use the names of the recordings, such as `{}`",
+                    (0..corpus.count()).next().map_or("", |i| corpus.id(i))
+                ),
+            ));
+        }
+        let (train, test) = divide(cfg, corpus, &labeled, note)?;
+        let classes: BTreeSet<&String> = train.iter().flat_map(|&i| of[i].iter().flatten()).collect();
+        let classes: Vec<String> = classes.into_iter().cloned().collect();
+        if classes.len() < 2 && !(cfg.finetune.multi_label && classes.len() == 1) {
+            return Err(Error::failed(
+                format!(
+                    "{}: the training recordings are all of {}",
+                    cfg.data.labels,
+                    classes.first().map_or("no class".into(), |class| format!("one class, `{class}`"))
+                ),
+                "give recordings of at least two classes to train on",
+            ));
+        }
+        let unknown: BTreeMap<&String, usize> = test
+            .iter()
+            .flat_map(|&i| of[i].iter().flatten().filter(|label| !classes.contains(label)).map(move |label| (label, i)))
+            .collect();
+        if !unknown.is_empty() {
+            let problems = unknown.into_iter().map(|(class, i)| {
+                Problem::new(corpus.place(i), format!("is of the class `{class}`, which no training recording has"))
+            });
+            return Err(Error::problems(
+                problems.collect(),
+                "train on recordings of every class that is tested, or leave the others out of the labels",
+            ));
+        }
+        let place: HashMap<&str, usize> = classes.iter().enumerate().map(|(k, name)| (name.as_str(), k)).collect();
+        let numbered: Vec<Option<Vec<usize>>> = of
+            .iter()
+            .map(|labels| {
+                labels.as_ref().map(|labels| labels.iter().filter_map(|l| place.get(l.as_str()).copied()).collect())
+            })
+            .collect();
+        let train = share(&train, &numbered, cfg.finetune.fraction, classes.len(), cfg.seed, corpus);
+        let (train, valid) = hold_out(&train, &numbered, cfg, corpus);
+        Ok(Targets { classes, of: numbered, train, valid, test, unlabeled })
+    }
+
+    /// A recording's target: 1 for each class that it has (K).
+    pub(super) fn row(&self, i: usize) -> Vec<f32> {
+        let mut row = vec![0.0; self.classes.len()];
+        self.of[i].iter().flatten().for_each(|&k| row[k] = 1.0);
+        row
+    }
+
+    /// How many of these recordings have each class (K).
+    pub(super) fn counts(&self, of: &[usize]) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        of.iter().flat_map(|&i| self.of[i].iter().flatten()).for_each(|&k| counts[k] += 1);
+        counts
+    }
+}
+
+/// The labels of each recording, if they are known.
+fn labels(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus) -> Result<Vec<Option<Vec<String>>>> {
+    if cfg.data.labels == "speaker" {
+        return Ok((0..corpus.count()).map(|i| Some(vec![corpus.subject(i).to_string()])).collect());
+    }
+    let path = Path::new(&cfg.data.labels);
+    let Labels::Utterances { labels, .. } = Labels::read(path)? else {
+        return Err(Error::failed(
+            format!("{}: holds labels of frames", path.display()),
+            "give one label for each recording: lines of a name, a tab and a label",
+        ));
+    };
+    let mut used: HashSet<&str> = HashSet::new();
+    let mut of = Vec::with_capacity(corpus.count());
+    for i in 0..corpus.count() {
+        let found = names(corpus, i).into_iter().find_map(|name| labels.get_key_value(&name));
+        of.push(found.map(|(name, label)| {
+            used.insert(name);
+            match cfg.finetune.multi_label {
+                true => several(label),
+                false => vec![label.clone()],
+            }
+        }));
+    }
+    let mut missing: Vec<&String> = labels.keys().filter(|name| !used.contains(name.as_str())).collect();
+    missing.sort();
+    if !missing.is_empty() {
+        let problems = missing.iter().map(|name| {
+            Problem::new(
+                path.display(),
+                format!("labels `{name}`, and no recording of {} has that name", cfg.data.path),
+            )
+        });
+        return Err(Error::problems(
+            problems.collect(),
+            "take them out of the labels, or check that DATA is where these recordings are",
+        ));
+    }
+    Ok(of)
+}
+
+/// Several labels in one cell; `-` is none.
+fn several(cell: &str) -> Vec<String> {
+    let each = cell.split([',', ';', '|']).map(str::trim).filter(|label| !label.is_empty() && *label != "-");
+    let set: BTreeSet<&str> = each.collect();
+    set.into_iter().map(String::from).collect()
+}
+
+/// The recordings that a list names.
+fn listed(list: &str, corpus: &dyn AnyCorpus, among: &[usize]) -> Result<Vec<usize>> {
+    let wanted: HashSet<String> = read_list(Path::new(list))?.into_iter().collect();
+    let mut met: HashSet<&String> = HashSet::new();
+    let mut chosen = Vec::new();
+    for &i in among {
+        let found: Vec<&String> = names(corpus, i).iter().filter_map(|name| wanted.get(name)).collect();
+        if !found.is_empty() {
+            met.extend(found);
+            chosen.push(i);
+        }
+    }
+    let mut missing: Vec<&String> = wanted.iter().filter(|name| !met.contains(name)).collect();
+    missing.sort();
+    match missing.is_empty() {
+        true => Ok(chosen),
+        false => Err(Error::problems(
+            missing.iter().map(|name| Problem::new(list, format!("no labeled recording is called `{name}`"))).collect(),
+            "take them out of the list, or give them labels",
+        )),
+    }
+}
+
+/// What is held out together.
+fn unit(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus, i: usize, by_subject: bool) -> String {
+    match by_subject && cfg.data.labels != "speaker" {
+        true => corpus.subject(i).to_string(),
+        false => corpus.file(i),
+    }
+}
+
+/// Whether subjects are held out as a whole: there are several, and they are not what is to be told apart.
+fn by_subject(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus, among: &[usize]) -> bool {
+    let mut subjects = among.iter().map(|&i| corpus.subject(i));
+    let first = subjects.next();
+    cfg.data.division == Division::Subject && cfg.data.labels != "speaker" && subjects.any(|s| Some(s) != first)
+}
+
+/// The recordings to train on (validation included), and those to test.
+fn divide(
+    cfg: &ClassifierConfig,
+    corpus: &dyn AnyCorpus,
+    labeled: &[usize],
+    note: &dyn Fn(&str),
+) -> Result<(Vec<usize>, Vec<usize>)> {
+    let test = match cfg.data.test.is_empty() {
+        false => listed(&cfg.data.test, corpus, labeled)?,
+        true => {
+            let subjects = by_subject(cfg, corpus, labeled);
+            let test = drawn(labeled, cfg.data.test_share, "test", cfg, corpus, subjects);
+            let what = if subjects { "subjects" } else { "recordings" };
+            note(&format!(
+                "{} of {} recordings are tested: a share of {} of the {what}, drawn with the seed (--test names others)",
+                test.len(),
+                labeled.len(),
+                cfg.data.test_share
+            ));
+            test
+        }
+    };
+    let held: HashSet<usize> = test.iter().copied().collect();
+    let train = match cfg.data.train.is_empty() {
+        true => labeled.iter().copied().filter(|i| !held.contains(i)).collect(),
+        false => listed(&cfg.data.train, corpus, labeled)?,
+    };
+    if let Some(&both) = train.iter().find(|i| held.contains(i)) {
+        return Err(Error::usage(
+            format!("{} is in {} and in {}", corpus.id(both), cfg.data.train, cfg.data.test),
+            "a recording is either trained on or tested: take it out of one of the lists",
+        ));
+    }
+    if train.is_empty() {
+        return Err(Error::usage("no recordings remain to train on", "name fewer in --test"));
+    }
+    Ok((train, test))
+}
+
+/// The recordings of a seeded share of the units, at least one of two or more.
+fn drawn(
+    among: &[usize],
+    share: f64,
+    purpose: &str,
+    cfg: &ClassifierConfig,
+    corpus: &dyn AnyCorpus,
+    subjects: bool,
+) -> Vec<usize> {
+    let key =
+        |&i: &usize| (stream(cfg.seed, &format!("{purpose}/{}", unit(cfg, corpus, i, subjects)), 0).next_u64(), i);
+    let mut keyed: Vec<(u64, usize)> = among.iter().map(key).collect();
+    keyed.sort_unstable();
+    let units = keyed.chunk_by(|a, b| a.0 == b.0).count();
+    let count = match share > 0.0 && units >= 2 {
+        true => ((share * units as f64).round() as usize).clamp(1, units - 1),
+        false => 0,
+    };
+    let mut chosen: Vec<usize> = keyed.chunk_by(|a, b| a.0 == b.0).take(count).flatten().map(|(_, i)| *i).collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+/// A share of the recordings of every class, at least one, in a seeded order: a smaller share is a part of a larger one. A recording of several
+/// labels counts for the rarest of them, one without labels for a class of its own.
+fn share(
+    among: &[usize],
+    of: &[Option<Vec<usize>>],
+    fraction: f64,
+    classes: usize,
+    seed: u64,
+    corpus: &dyn AnyCorpus,
+) -> Vec<usize> {
+    let mut counts = vec![0usize; classes];
+    among.iter().flat_map(|&i| of[i].iter().flatten()).for_each(|&k| counts[k] += 1);
+    let mut by_class: BTreeMap<usize, Vec<(u64, usize)>> = BTreeMap::new();
+    for &i in among {
+        let rarest = of[i].iter().flatten().min_by_key(|&&k| (counts[k], k)).copied().unwrap_or(classes);
+        let key = stream(seed, &format!("labels/{}", corpus.id(i)), 0).next_u64();
+        by_class.entry(rarest).or_default().push((key, i));
+    }
+    let mut chosen = Vec::new();
+    for mut members in by_class.into_values() {
+        members.sort_unstable();
+        let n = ((fraction * members.len() as f64).round() as usize).clamp(1, members.len());
+        chosen.extend(members.into_iter().take(n).map(|(_, i)| i));
+    }
+    chosen.sort_unstable();
+    chosen
+}
+
+/// Keeps some of the training recordings for validation: subjects where there are at least three, else recordings of every class that has
+/// enough.
+fn hold_out(
+    train: &[usize],
+    of: &[Option<Vec<usize>>],
+    cfg: &ClassifierConfig,
+    corpus: &dyn AnyCorpus,
+) -> (Vec<usize>, Vec<usize>) {
+    let subjects: BTreeSet<&str> = train.iter().map(|&i| corpus.subject(i)).collect();
+    let classes: BTreeSet<usize> = train.iter().flat_map(|&i| of[i].iter().flatten().copied()).collect();
+    let mut valid: Vec<usize> = Vec::new();
+    if by_subject(cfg, corpus, train) && subjects.len() >= 3 {
+        valid = drawn(train, cfg.data.valid_share, "validation", cfg, corpus, true);
+        // What is validated must not be the only example of a class.
+        let left: BTreeSet<usize> =
+            train.iter().filter(|i| !valid.contains(i)).flat_map(|&i| of[i].iter().flatten().copied()).collect();
+        if left != classes {
+            valid.clear();
+        }
+    }
+    if valid.is_empty() {
+        for k in classes {
+            let members: Vec<usize> =
+                train.iter().copied().filter(|&i| of[i].as_ref().is_some_and(|of| of.first() == Some(&k))).collect();
+            if members.len() >= ENOUGH {
+                valid.extend(drawn(&members, cfg.data.valid_share, "validation", cfg, corpus, false));
+            }
+        }
+        valid.sort_unstable();
+    }
+    let held: HashSet<usize> = valid.iter().copied().collect();
+    (train.iter().copied().filter(|i| !held.contains(i)).collect(), valid)
+}

@@ -1,0 +1,162 @@
+//! A classifier as a training task.
+
+use super::examples::{Dealer, Examples, Shop};
+use super::files::{ClassifierModelConfig, Trained};
+use super::network::ClassifierNetwork;
+use super::{ClassifierConfig, config::ClassWeights};
+use crate::data::{Course, Position};
+use crate::error::{Problem, Result};
+use crate::group::Share;
+use crate::model::Descent;
+use crate::nn::{ParamStore, Phase};
+use crate::objective::labels::{binary_cross_entropy, cross_entropy};
+use crate::seed::Stream;
+use crate::signal::Trunk;
+use crate::train::{Batch, Outcome, Task};
+use crate::weights::write_model;
+use candle_core::{D, DType, Device, Tensor};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A classifier, its graph-free twin for validation, and its examples.
+pub(super) struct ClassifierTask {
+    config: ClassifierConfig,
+    model: ClassifierModelConfig,
+    store: ParamStore,
+    network: ClassifierNetwork,
+    twin: ClassifierNetwork,
+    shop: Arc<Shop>,
+    dealer: Dealer,
+    weights: Tensor,
+}
+
+impl ClassifierTask {
+    /// A classifier on a device, whose body has these weights, or random ones.
+    pub(super) fn new(
+        config: &ClassifierConfig,
+        model: ClassifierModelConfig,
+        body: Option<&HashMap<String, Tensor>>,
+        shop: Arc<Shop>,
+        course: Course,
+        device: &Device,
+    ) -> Result<Self> {
+        let store = ParamStore::new(config.seed, device);
+        let trained = if config.finetune.body_lr > 0.0 { Trained::All } else { Trained::Head };
+        let network = model.network(&store, trained)?;
+        let twin = model.network(&store, Trained::Nothing)?;
+        let sizes = model.parts()?.0.sizes();
+        Trunk::begin(&sizes, &store)?;
+        if let Some(tensors) = body {
+            store.load(tensors, Some(HEAD), &config.finetune.model)?;
+        }
+        let counts = shop.targets.counts(&shop.targets.train);
+        let weights: Vec<f32> = match config.finetune.class_weights {
+            ClassWeights::None => vec![1.0; counts.len()],
+            ClassWeights::Balanced => {
+                let (n, k) = (shop.targets.train.len() as f32, counts.len() as f32);
+                let multi = model.multi_label;
+                let of = |&count: &usize| match multi {
+                    // As many rows with a label as without count the same.
+                    true => (n - count as f32).max(1.0) / (count as f32).max(1.0),
+                    false => n / (k * (count as f32).max(1.0)),
+                };
+                counts.iter().map(of).collect()
+            }
+        };
+        let weights = Tensor::from_vec(weights, counts.len(), device)?;
+        let dealer = Dealer::new(shop.targets.train.len(), config.train.batch_size, config.seed, course);
+        Ok(ClassifierTask { config: config.clone(), model, store, network, twin, shop, dealer, weights })
+    }
+}
+
+/// The prefix of the names of the head's parameters.
+const HEAD: &str = "classifier.";
+
+/// Examples in a batch, and where they came from.
+pub(super) struct ExampleBatch {
+    examples: Examples,
+    sources: Vec<String>,
+}
+
+impl Batch for ExampleBatch {
+    fn rows(&self) -> usize {
+        self.examples.lengths.len()
+    }
+
+    fn amount(&self) -> f64 {
+        self.examples.lengths.len() as f64
+    }
+
+    fn sources(&self) -> Vec<String> {
+        self.sources.clone()
+    }
+
+    fn skipped(&self) -> &[Problem] {
+        &[]
+    }
+}
+
+impl ExampleBatch {
+    fn new(examples: Examples, shop: &Shop) -> Self {
+        let sources = examples.recordings.iter().map(|&i| shop.corpus.place(i).to_string()).collect();
+        ExampleBatch { examples, sources }
+    }
+}
+
+impl Task for ClassifierTask {
+    type Batch = ExampleBatch;
+
+    fn unit(&self) -> &'static str {
+        "recordings"
+    }
+
+    fn params(&self) -> &ParamStore {
+        &self.store
+    }
+
+    fn rate(&self, name: &str) -> f64 {
+        if name.starts_with(HEAD) { 1.0 } else { self.config.finetune.body_lr }
+    }
+
+    fn next_batch(&mut self) -> Result<ExampleBatch> {
+        let (places, epoch) = self.dealer.next();
+        let recordings: Vec<usize> = places.into_iter().map(|p| self.shop.targets.train[p]).collect();
+        Ok(ExampleBatch::new(self.shop.drawn(&recordings, epoch)?, &self.shop))
+    }
+
+    fn position(&self) -> Position {
+        self.dealer.at
+    }
+
+    fn validation(&self, share: Share) -> Result<Box<dyn Iterator<Item = Result<ExampleBatch>>>> {
+        let (shop, batch) = (self.shop.clone(), self.config.train.batch_size);
+        let batches = shop.targets.valid.chunks(batch).map(<[usize]>::to_vec).collect::<Vec<_>>().into_iter();
+        let mine = batches.enumerate().filter(move |(i, _)| share.has(*i as u64));
+        Ok(Box::new(mine.map(move |(_, recordings)| Ok(ExampleBatch::new(shop.middle(&recordings)?, &shop)))))
+    }
+
+    fn outcome(&self, batch: &ExampleBatch, phase: Phase, _: &mut Stream) -> Result<Outcome> {
+        let (device, examples) = (self.store.device(), &batch.examples);
+        let (rows, classes) = (examples.lengths.len(), self.model.classes.len());
+        let network = if phase == Phase::Train { &self.network } else { &self.twin };
+        let scores = network.scores(examples, phase, device)?;
+        let targets = Tensor::from_slice(&examples.targets, (rows, classes), device)?;
+        let (objective, right) = match self.model.multi_label {
+            true => {
+                let said = scores.detach().gt(0.0)?.to_dtype(DType::F32)?;
+                (binary_cross_entropy(&scores, &targets, &self.weights)?, said.eq(&targets)?.to_dtype(DType::F32)?)
+            }
+            false => {
+                let (said, truth) = (scores.detach().argmax(D::Minus1)?, targets.argmax(D::Minus1)?);
+                (cross_entropy(&scores, &targets, &self.weights)?, said.eq(&truth)?.to_dtype(DType::F32)?)
+            }
+        };
+        let figures = vec![("loss", objective.detach()), ("accuracy", right.mean_all()?)];
+        Outcome::of_descent(Descent { objective, figures, z: scores.detach() })
+    }
+
+    fn write_model(&self, dir: &Path) -> Result<()> {
+        write_model(dir, &self.model, &self.store.tensors())
+    }
+}

@@ -1,0 +1,176 @@
+//! What a trained classifier does for the toolkit.
+
+use super::examples::Shop;
+use super::files::{ClassifierModel, ClassifierModelConfig};
+use super::measure::{Measured, probabilities};
+use super::prepare::MEASURED;
+use super::targets::Targets;
+use super::{body::Body, card};
+use crate::config::OnBadFile;
+use crate::error::{Error, Problem, Result};
+use crate::hub;
+use crate::kinds::{
+    Classes, Described, ExtractRequest, Extracted, Model, Options, Prediction, Predictions, not_for, word,
+};
+use crate::observer::{Progress, Session};
+use crate::report::model_card::{About, Details};
+use crate::report::spans::seconds;
+use serde_json::json;
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+impl ClassifierModel {
+    /// The model below the head.
+    fn body(&self) -> Option<Body> {
+        Body::from_json(&self.config.body).ok()
+    }
+
+    /// What the run measured, if this is the model of a run.
+    fn measured(&self) -> Option<Measured> {
+        let text = std::fs::read_to_string(self.path.parent()?.join(MEASURED)).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+}
+
+impl Model for ClassifierModel {
+    fn kind(&self) -> &'static str {
+        ClassifierModelConfig::KIND
+    }
+
+    fn subject(&self) -> &'static str {
+        self.body().map_or("recordings", |body| body.subject())
+    }
+
+    fn reference(&self) -> &str {
+        &self.origin.reference
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn describe(&self) -> Result<Described> {
+        let (c, sha256) = (&self.config, self.sha256()?);
+        let (body, _) = c.parts()?;
+        let sizes = body.sizes();
+        let trained = |name: &&String| !name.contains("running_") && !name.ends_with("num_batches_tracked");
+        let parameters: usize = self.tensors.iter().filter(|(n, _)| trained(n)).map(|(_, t)| t.elem_count()).sum();
+        let measured = self.measured();
+        let mut text = format!(
+            "model            {} (format {}), {parameters} parameters, float32\n\
+             from             {} ({})\n\
+             sha256           {sha256}\n\
+             input            {}, {} channel{}, {} samples per second\n\
+             classes          {}{}\n\
+             head             {} on {}\n\
+             window           {} samples ({})\n",
+            c.kind,
+            c.format,
+            self.origin.reference,
+            self.origin.layout,
+            body.subject(),
+            sizes.channels,
+            if sizes.channels == 1 { "" } else { "s" },
+            sizes.rate,
+            c.classes.join(", "),
+            if c.multi_label { " (any number of them)" } else { "" },
+            word(&c.head.kind),
+            c.layer,
+            c.window,
+            seconds(c.window as f64 / sizes.rate),
+        );
+        for figure in measured.iter().flat_map(|measured| &measured.figures) {
+            let shown = super::Shown(figure.value, figure.ci95);
+            text += &format!("{:<16} {shown} on test recordings\n", figure.name.replace('_', " "));
+        }
+        let info = json!({
+            "path": self.path, "config": c, "sha256": sha256, "dtype": "float32", "parameters": parameters, "test": measured,
+        });
+        Described::new(&info, text)
+    }
+
+    fn layers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn extract_options(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn extract(&self, _: &ExtractRequest, _: &Session) -> Result<Extracted> {
+        Err(not_for(self, "extraction of features"))
+    }
+
+    fn directory(&self, _: &Path) -> Result<Option<PathBuf>> {
+        Ok(Some(self.path.clone()))
+    }
+
+    fn card(&self, dir: &Path, details: &Details) -> Result<Option<Vec<u8>>> {
+        let measured = self.measured();
+        let make = |about: About| card::markdown(about, &self.config, self.subject(), measured.as_ref());
+        details.card("classifiers", dir, make).map(Some)
+    }
+
+    fn classes(&self) -> Option<&dyn Classes> {
+        Some(self)
+    }
+}
+
+impl Classes for ClassifierModel {
+    fn predict(&self, inputs: &[PathBuf], options: &Options, session: &Session) -> Result<Predictions> {
+        options.accept(&["rate", "on-bad-file"], "classifiers")?;
+        let (body, _) = self.config.parts()?;
+        let network = self.network(&session.device)?;
+        let on_bad_file: OnBadFile = options.get("on-bad-file")?.unwrap_or(OnBadFile::Fail);
+        let (mut rows, mut problems) = (Vec::new(), Vec::<Problem>::new());
+        let _watch = session.watch();
+        for input in inputs {
+            let here = hub::data(input, session)?;
+            let corpus = body.recordings(&here.path, options.get("rate")?.unwrap_or(0.0))?;
+            problems.extend_from_slice(corpus.problems());
+            if !problems.is_empty() && on_bad_file == OnBadFile::Fail {
+                return Err(Error::BadFiles(problems));
+            }
+            let all: Vec<usize> = (0..corpus.count()).collect();
+            let (count, classes) = (all.len(), self.config.classes.clone());
+            let targets = Targets {
+                classes,
+                of: vec![None; count],
+                train: Vec::new(),
+                valid: Vec::new(),
+                test: Vec::new(),
+                unlabeled: count,
+            };
+            let shop = Shop::new(corpus, targets, self.config.window, 0);
+            let progress = |done: usize| {
+                session.observer.progress(&Progress {
+                    what: "",
+                    unit: "recordings",
+                    done: done as f64,
+                    of: count as f64,
+                });
+            };
+            // In parts, so that an interrupt ends it.
+            for part in all.chunks(256) {
+                if session.stop.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted { kept: "nothing was written".into() });
+                }
+                let found = probabilities(&network, &self.config, &shop, part, &session.device, &|n| {
+                    progress(part.first().map_or(0, |first| first + n));
+                })?;
+                rows.extend(part.iter().zip(found).map(|(&i, probabilities)| Prediction {
+                    recording: shop.corpus.id(i).to_string(),
+                    subject: shop.corpus.subject(i).to_string(),
+                    probabilities,
+                }));
+            }
+            session.observer.done();
+        }
+        if rows.is_empty() {
+            return Err(Error::BadFiles(problems));
+        }
+        problems.iter().for_each(|problem| session.observer.warning(&format!("left out: {problem}")));
+        Ok(Predictions { classes: self.config.classes.clone(), multi_label: self.config.multi_label, rows })
+    }
+}
