@@ -17,6 +17,7 @@ mod pretrain;
 mod probe;
 mod recordings;
 mod remote;
+mod series;
 mod shards;
 mod text;
 mod together;

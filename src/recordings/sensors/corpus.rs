@@ -191,7 +191,7 @@ fn agreed(
     };
     let rate = match rate.or((cfg.sample_rate > 0.0).then_some(cfg.sample_rate)) {
         Some(rate) => rate,
-        None => match good().find(|(_, other)| other.rate != first.rate) {
+        None => match good().find(|(_, other)| !same(other.rate, first.rate)) {
             None => first.rate,
             Some((file, other)) => {
                 return Err(Error::failed(
@@ -202,6 +202,11 @@ fn agreed(
         },
     };
     Ok((channels, rate))
+}
+
+/// Whether two rates differ by no more than one in a thousand.
+fn same(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-3 * b
 }
 
 /// The recording with the channels of the model, in its order, if it has them.
@@ -217,8 +222,10 @@ fn fits(looked: Looked, channels: &[String], rate: f64) -> std::result::Result<L
         ));
     }
     let selection = looked.info.select(channels)?;
-    if looked.rate != rate {
-        ratio(looked.rate, rate)?;
+    // The rates of tables are those of their times, which may be rounded.
+    let own = if same(looked.rate, rate) { rate } else { looked.rate };
+    if own != rate {
+        ratio(own, rate)?;
     }
     // The values were looked at in the order of the file.
     let place = |i: &usize| looked.selection.channels.iter().position(|own| own == i).unwrap_or(0);
@@ -231,7 +238,7 @@ fn fits(looked: Looked, channels: &[String], rate: f64) -> std::result::Result<L
     {
         return Err("is constant: no channel changes".into());
     }
-    Ok(Looked { selection: Arc::new(selection), survey, ..looked })
+    Ok(Looked { selection: Arc::new(selection), rate: own, survey, ..looked })
 }
 
 /// Mean and standard deviation of each channel over all recordings.
