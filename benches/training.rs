@@ -9,8 +9,10 @@ mod common;
 
 use candle_core::{Device, Tensor};
 use common::{CPU, backward, random};
-use cpc::config::{ObjectiveConfig, TrainConfig};
+use cpc::config::{Layers, ObjectiveConfig, TrainConfig};
+use cpc::kinds::RunConfig;
 use cpc::kinds::audio::{AudioConfig, AudioModelConfig};
+use cpc::kinds::series::{SERIES, SeriesConfig};
 use cpc::nn::{Optimizer, ParamStore, Phase};
 use cpc::objective::draw_negatives;
 use cpc::ops::adam::AdamStep;
@@ -23,7 +25,7 @@ use cpc::ops::recurrent::{self, Cell, State};
 use cpc::ops::state_space::StateSpaceStream;
 use cpc::ops::{cross_entropy, scores};
 use cpc::seed::stream;
-use cpc::signal::Network;
+use cpc::signal::{Network, Sizes};
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
@@ -142,6 +144,35 @@ fn step(c: &mut Criterion) {
             optimizer.step(&grads, 1.0, 2e-4, &train).unwrap();
         })
     });
+    group.finish();
+    ecg_step(c);
+}
+
+/// The preset ecg-cpc with crops of 12 leads: 8 of them, and the 64 of the preset. `benches/torch_series.py` is the same in PyTorch.
+fn ecg_step(c: &mut Criterion) {
+    let mut group = c.benchmark_group("step");
+    group.sample_size(10);
+    let layers = Layers { preset: Some("ecg-cpc".into()), ..Layers::default() };
+    let cfg: SeriesConfig = RunConfig::resolve(&SERIES, &layers).unwrap().sections().unwrap();
+    let (encoder, context, heads) = (cfg.encoder.clone(), cfg.context.clone(), cfg.heads.clone());
+    let sizes = Sizes { channels: 12, rate: 240.0, encoder, context, heads };
+    for rows in [8, 64] {
+        let store = ParamStore::new(1, &CPU);
+        let model = Network::new(&sizes, &store.builder()).unwrap();
+        let mut optimizer = Optimizer::new(&store).unwrap();
+        let samples = random(&[rows, 600, 12]).detach();
+        let mut index = 0;
+        group.bench_function(format!("ecg-cpc/{rows}"), |b| {
+            b.iter(|| {
+                index += 1;
+                let latents = model.forward(&samples, Phase::Train).unwrap();
+                let mut negatives = stream(1, "negatives", index);
+                let (out, _) = model.contrast(&latents, &cfg.objective, Phase::Train, &mut negatives).unwrap();
+                let grads = optimizer.collect(out.loss.sum_all().unwrap().backward().unwrap(), &[]).unwrap();
+                optimizer.step(&grads, 1.0, 3e-3, &cfg.train).unwrap();
+            })
+        });
+    }
     group.finish();
 }
 

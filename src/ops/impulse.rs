@@ -7,6 +7,7 @@
 
 use crate::error::Result;
 use crate::ops::function::{Floats, Form, function};
+use crate::ops::simd::kernel;
 use candle_core::{D, DType, Device, Tensor};
 use rayon::prelude::*;
 
@@ -48,12 +49,9 @@ pub fn fused(z: &Tensor, c: &Tensor, len: usize) -> Result<Tensor> {
         let (z, c) = (Floats::of(&z)?, Floats::of(&c)?);
         if len > 0 {
             k.par_chunks_mut(len).zip(z.par_chunks(2 * modes).zip(c.par_chunks(2 * modes))).for_each(|(k, (z, c))| {
-                let mut sums = vec![0.0f64; len];
+                let mut sums = vec![0.0f64; len.next_multiple_of(LANES)];
                 for (z, c) in z.chunks_exact(2).zip(c.chunks_exact(2)) {
-                    let (real, imaginary) = (f64::from(c[0]), f64::from(c[1]));
-                    for (sum, (w_real, w_imaginary)) in sums.iter_mut().zip(powers(z)) {
-                        *sum += real * w_real - imaginary * w_imaginary;
-                    }
+                    add_mode(&mut sums, Powers::of(z), f64::from(c[0]), f64::from(c[1]));
                 }
                 k.iter_mut().zip(&sums).for_each(|(k, sum)| *k = (2.0 * sum) as f32);
             });
@@ -71,13 +69,9 @@ pub fn fused(z: &Tensor, c: &Tensor, len: usize) -> Result<Tensor> {
                     let each = dz.chunks_exact_mut(2).zip(dc.chunks_exact_mut(2));
                     for ((dz, dc), (z, c)) in each.zip(z.chunks_exact(2).zip(c.chunks_exact(2))) {
                         // The sums of g_l e^(l z) and of l g_l e^(l z).
-                        let (mut s, mut m) = ([0.0f64; 2], [0.0f64; 2]);
-                        for (l, (g, (real, imaginary))) in g.iter().zip(powers(z)).enumerate() {
-                            let (g, l) = (f64::from(*g), l as f64);
-                            let (real, imaginary) = (g * real, g * imaginary);
-                            s = [s[0] + real, s[1] + imaginary];
-                            m = [m[0] + l * real, m[1] + l * imaginary];
-                        }
+                        let mut sums = [0.0f64; 4];
+                        sum_modes(g, Powers::of(z), &mut sums);
+                        let [s, m] = [[sums[0], sums[1]], [sums[2], sums[3]]];
                         let (real, imaginary) = (f64::from(c[0]), f64::from(c[1]));
                         (dc[0], dc[1]) = ((2.0 * s[0]) as f32, (-2.0 * s[1]) as f32);
                         dz[0] = (2.0 * (real * m[0] - imaginary * m[1])) as f32;
@@ -92,12 +86,81 @@ pub fn fused(z: &Tensor, c: &Tensor, len: usize) -> Result<Tensor> {
     function([&z, &c, &c], Tensor::from_vec(k, (channels, len), &Device::Cpu)?, backward)
 }
 
-/// The powers of e^z, from the 0th on: real and imaginary part.
-fn powers(z: &[f32]) -> impl Iterator<Item = (f64, f64)> + use<> {
-    let (decay, phase) = (f64::from(z[0]).exp(), f64::from(z[1]));
-    let (real, imaginary) = (decay * phase.cos(), decay * phase.sin());
-    let next = move |&(a, b): &(f64, f64)| Some((a * real - b * imaginary, a * imaginary + b * real));
-    std::iter::successors(Some((1.0, 0.0)), next)
+/// Powers that are computed side by side: each lane goes on from its last one, so that they do not wait for each other.
+const LANES: usize = 8;
+
+/// Powers of e^z: the first ones, and the factor from one block of them to the next.
+#[derive(Clone, Copy)]
+struct Powers {
+    real: [f64; LANES],
+    imaginary: [f64; LANES],
+    next: (f64, f64),
+}
+
+impl Powers {
+    fn of(z: &[f32]) -> Powers {
+        let (decay, phase) = (f64::from(z[0]), f64::from(z[1]));
+        let power = |l: usize| {
+            let size = (decay * l as f64).exp();
+            (size * (phase * l as f64).cos(), size * (phase * l as f64).sin())
+        };
+        let first: [(f64, f64); LANES] = std::array::from_fn(power);
+        Powers { real: first.map(|w| w.0), imaginary: first.map(|w| w.1), next: power(LANES) }
+    }
+
+    /// Goes on to the next block.
+    #[inline(always)]
+    fn step(&mut self) {
+        let (real, imaginary) = self.next;
+        for i in 0..LANES {
+            let (a, b) = (self.real[i], self.imaginary[i]);
+            (self.real[i], self.imaginary[i]) = (a * real - b * imaginary, a * imaginary + b * real);
+        }
+    }
+}
+
+kernel! {
+    /// Adds `Re c e^(l z)` to the l-th sum.
+    fn add_mode<'a>(sums: &'a mut [f64], powers: Powers, real: f64, imaginary: f64) {
+        let mut powers = powers;
+        for sums in sums.chunks_exact_mut(LANES) {
+            for i in 0..LANES {
+                sums[i] += real * powers.real[i] - imaginary * powers.imaginary[i];
+            }
+            powers.step();
+        }
+    }
+}
+
+kernel! {
+    /// The sums of g_l e^(l z) and of l g_l e^(l z), real and imaginary parts.
+    fn sum_modes<'a>(g: &'a [f32], powers: Powers, sums: &'a mut [f64; 4]) {
+        let mut powers = powers;
+        let mut lanes = [[0.0f64; LANES]; 4];
+        let mut at: [f64; LANES] = std::array::from_fn(|i| i as f64);
+        let mut block = |g: &[f32; LANES], powers: &Powers| {
+            for i in 0..LANES {
+                let g = f64::from(g[i]);
+                let (real, imaginary) = (g * powers.real[i], g * powers.imaginary[i]);
+                lanes[0][i] += real;
+                lanes[1][i] += imaginary;
+                lanes[2][i] += at[i] * real;
+                lanes[3][i] += at[i] * imaginary;
+                at[i] += LANES as f64;
+            }
+        };
+        let (whole, rest) = g.as_chunks::<LANES>();
+        for g in whole {
+            block(g, &powers);
+            powers.step();
+        }
+        let mut last = [0.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        block(&last, &powers);
+        for (sum, lanes) in sums.iter_mut().zip(lanes) {
+            *sum = lanes.iter().sum();
+        }
+    }
 }
 
 #[cfg(test)]

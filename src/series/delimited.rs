@@ -85,7 +85,7 @@ pub(super) fn header(path: &Path, time: &str) -> Result<Header, String> {
     let (columns, text): (Vec<usize>, Vec<usize>) =
         (0..names.len()).filter(|&i| Some(i) != clock).partition(|&i| numbers(i));
     if columns.is_empty() {
-        return Err("has no column of numbers".into());
+        return Err(super::NO_NUMBERS.into());
     }
     let comma =
         columns.iter().any(|&i| cells(i).any(|cell| cell.parse::<f64>().is_err() && with_comma(cell).is_some()));

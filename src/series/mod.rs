@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// Endings of the names of recordings, in lower case.
 pub const EXTENSIONS: [&str; 7] = ["npy", "csv", "tsv", "edf", "bdf", "rec", "hea"];
 
+/// What is wrong with a table of texts, such as one of labels.
+pub const NO_NUMBERS: &str = "has no column of numbers";
+
 /// Whether a file has the name of a recording.
 pub fn is_name(path: &Path) -> bool {
     let ending = path.extension().and_then(|e| e.to_str()).map(str::to_lowercase);

@@ -18,6 +18,9 @@ pub static SERIES: Series = Series;
 #[derive(Debug, Clone, Copy)]
 pub struct Series;
 
+/// Files of a directory that are looked into to see whether they are series.
+const ASKED: usize = 20;
+
 const PRESETS: [Preset; 3] = [
     Preset { name: "series-small", toml: include_str!("../../../data/presets/series-small.toml") },
     Preset { name: "motion", toml: include_str!("../../../data/presets/motion.toml") },
@@ -66,16 +69,16 @@ impl Kind for Series {
         }
         let below = walkdir::WalkDir::new(data).follow_links(true).sort_by_file_name().into_iter().flatten();
         let files = below.into_iter().filter(|entry| !entry.file_type().is_dir()).map(walkdir::DirEntry::into_path);
-        let mut found = None;
+        let (mut found, mut asked) = (false, 0);
         for path in files {
             if is_audio_name(&path) {
                 return Ok(false);
             }
-            if found.is_none() && series::is_name(&path) {
-                found = Some(is_series(&path));
+            if !found && asked < ASKED && series::is_name(&path) {
+                (found, asked) = (is_series(&path), asked + 1);
             }
         }
-        Ok(found.unwrap_or(false))
+        Ok(found)
     }
 
     fn prepare(&self, config: RunConfig, job: &Job) -> Result<Prepared> {

@@ -43,9 +43,10 @@ impl Corpus<Sensors> {
         expected: Option<&Expected>,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<(Corpus<Sensors>, Expected)> {
-        let Found { found, mut problems, unused, root } = find(data)?;
+        let Found { mut found, mut problems, mut unused, root } = find(data)?;
         let channels = expected.map_or(&cfg.channels, |expected| &expected.channels);
-        let looked = look(&found, cfg, channels, progress);
+        let mut looked = look(&found, cfg, channels, progress);
+        leave_texts(&mut found, &mut looked, &mut unused);
         let (channels, rate) = agreed(&found, &looked, cfg, channels, expected.map(|expected| expected.rate))?;
 
         let fitted: Vec<_> = looked.into_iter().map(|looked| fits(looked?, &channels, rate)).collect();
@@ -137,6 +138,24 @@ pub(super) fn find(data: &Path) -> Result<Found> {
     }
     found.sort_by(|a, b| a.relative.cmp(&b.relative));
     Ok(Found { found, problems, unused, root })
+}
+
+/// Leaves out tables of texts, such as labels beside the recordings; they are not used.
+pub(super) fn leave_texts<T>(
+    found: &mut Vec<FoundRecording>,
+    looked: &mut Vec<std::result::Result<T, String>>,
+    unused: &mut Unused,
+) {
+    if found.len() < 2 {
+        return;
+    }
+    let texts: Vec<bool> =
+        looked.iter().map(|looked| looked.as_ref().is_err_and(|what| what == series::NO_NUMBERS)).collect();
+    found.iter().zip(&texts).filter(|(_, text)| **text).for_each(|(found, _)| unused.file(found.place.file()));
+    let mut keep = texts.iter();
+    found.retain(|_| keep.next() == Some(&false));
+    let mut keep = texts.iter();
+    looked.retain(|_| keep.next() == Some(&false));
 }
 
 /// Reads the headers of all recordings, and their values if they are needed to scale them or to find gaps.

@@ -1,6 +1,6 @@
 //! What `cpc info` prints about recordings of several channels, for people (`Display`) and programs (`Serialize`).
 
-use super::corpus::{Found, find};
+use super::corpus::{Found, find, leave_texts};
 use super::survey::{Moments, survey};
 use crate::error::{Problem, Result};
 use crate::recordings::summary::{Fault, Lengths, counts, length, list};
@@ -105,9 +105,9 @@ impl Overview {
     /// # Errors
     /// There are none, or the path cannot be read.
     pub fn of(data: &Path, rate: Option<f64>, time: &str, progress: &(dyn Fn(usize) + Sync)) -> Result<Overview> {
-        let Found { found, mut problems, unused, .. } = find(data)?;
+        let Found { mut found, mut problems, mut unused, .. } = find(data)?;
         let done = std::sync::atomic::AtomicUsize::new(0);
-        let looked: Vec<_> = found
+        let mut looked: Vec<_> = found
             .par_iter()
             .map(|found| {
                 let looked = look(found, rate, time);
@@ -115,6 +115,7 @@ impl Overview {
                 looked
             })
             .collect();
+        leave_texts(&mut found, &mut looked, &mut unused);
         let mut overview = Overview {
             recordings: 0,
             hours: 0.0,
