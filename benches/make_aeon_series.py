@@ -4,7 +4,7 @@
     pip download --no-deps aeon
     python3 make_aeon_series.py aeon-*.whl BasicMotions OUT
 
-OUT/recordings/NNN.csv has one row per sample, with a column of times where the rate is known; OUT/labels.tsv has the class of each recording,
+OUT/recordings/rNNNN.csv has one row per sample, with a column of times where the rate is known; OUT/labels.tsv has the class of each recording,
 OUT/train.txt and OUT/test.txt the division of the archive. The data sets are those of the UEA & UCR archive (timeseriesclassification.com).
 """
 
@@ -42,7 +42,7 @@ def main():
             text = wheel.read(f"aeon/datasets/data/{args.name}/{args.name}_{part}.ts").decode()
             ids = []
             for channels, label in cases(text):
-                name = f"{number:04}"
+                name = f"r{number:04}"
                 ids.append(name)
                 number += 1
                 labels.append(f"{name}\t{label}\n")

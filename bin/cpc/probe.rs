@@ -92,6 +92,9 @@ pub(crate) struct Probe {
     /// How the frames of a recording of --data are pooled before they are classified: mean+deviation, last or windows:SECONDS[/HOP], as in `cpc extract`
     #[arg(long, value_name = "HOW")]
     pool: Option<String>,
+    /// A recording may have several labels, separated by commas, semicolons or bars; `-` is none. The figure is the macro AUROC
+    #[arg(long, conflicts_with_all = ["folds", "level", "hidden", "report"])]
+    multi_label: bool,
     /// Series: samples per second of recordings of --data that do not say
     #[arg(long, value_name = "HZ")]
     rate: Option<f64>,
@@ -155,6 +158,7 @@ impl Probe {
             .with_some("l2", self.l2.as_ref())
             .with_some("names", self.names.as_ref())
             .with_some("label-rate", self.label_rate.map(text))
+            .with_some("multi-label", self.multi_label.then_some(""))
             .with_some("pool", self.pool.as_ref())
             .with_some("rate", self.rate.map(text))
             .with_some("frame-rate", self.frame_rate.map(text))

@@ -138,6 +138,12 @@ impl SeriesInfo {
         }
     }
 
+    /// Whether this is a table of texts and a few numbers, such as labels, rather than a recording: it has no times.
+    pub fn is_list(&self) -> bool {
+        let timed = self.channels.iter().any(|channel| channel.rate.is_some());
+        self.format == Format::Table && !timed && !self.left_out.is_empty()
+    }
+
     /// The files that a recording consists of, its header first.
     pub fn files(&self, path: &Path) -> Vec<PathBuf> {
         let mut files = vec![path.to_path_buf()];

@@ -145,13 +145,9 @@ impl Toolkit {
         Ok((measured, out.to_path_buf()))
     }
 
-    /// Linear probes on the recordings of a run: of the features of the model that it started from, and of baselines. None for several labels
-    /// a recording, and for labels that are the subjects.
+    /// Linear probes on the recordings of a run: of the features of the model that it started from, and of baselines.
     fn probed(&self, run: &Path, session: &Session) -> Result<BTreeMap<String, Reached>> {
         let config: ClassifierConfig = self.read_config(run)?.sections()?;
-        if config.finetune.multi_label {
-            return Ok(BTreeMap::new());
-        }
         let model = PathBuf::from(&config.finetune.model);
         let list = |name: &str| run.join(format!("{name}.txt"));
         let kind = self.kind(self.open(&model, session)?.kind())?;
@@ -166,6 +162,7 @@ impl Toolkit {
         }
         let baseline = kind.baselines().first().map(|(name, _)| *name);
         options = options.with_some("baselines", baseline);
+        options = options.with_some("multi-label", config.finetune.multi_label.then_some(""));
         let request =
             ProbeRequest { features: vec![model], data: Some(PathBuf::from(&config.data.path)), page: false, options };
         let probed = self.probe(&request, session)?;
@@ -178,7 +175,8 @@ impl Toolkit {
                 (_, baseline) => baseline.unwrap_or("baseline").to_string(),
             };
             let ci95 = row["ci95"].as_array().and_then(|ci| Some([ci.first()?.as_f64()?, ci.get(1)?.as_f64()?]));
-            found.insert(name, Reached { value: row["accuracy"].as_f64().unwrap_or(f64::NAN), ci95 });
+            let value = row["accuracy"].as_f64().or(row["macro_auroc"].as_f64()).unwrap_or(f64::NAN);
+            found.insert(name, Reached { value, ci95 });
         }
         Ok(found)
     }

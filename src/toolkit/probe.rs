@@ -4,6 +4,7 @@
 use super::Toolkit;
 use crate::error::{Error, Result};
 use crate::eval::probe::labels::{Labels, names_beside, read_names};
+use crate::eval::probe::several::probe_several;
 use crate::eval::probe::split::{Split, read_list};
 use crate::eval::probe::study::{ProbeTask, probe};
 use crate::features::FeatureSet;
@@ -29,6 +30,7 @@ const OPTIONS: &[&str] = &[
     "names",
     "label-rate",
     "frame-rate",
+    "multi-label",
     "pool",
     "rate",
     "layer",
@@ -157,6 +159,17 @@ impl<'a> Probing<'a> {
         }
         let observer = self.session.observer;
         let _watch = self.session.watch();
+        if self.request.options.has("multi-label") {
+            let Labels::Utterances { labels, .. } = &self.task.labels else {
+                return Err(Error::usage(
+                    "--multi-label is for a table of labels",
+                    "give lines of a name, a tab and labels that are separated by commas",
+                ));
+            };
+            let outcome = probe_several(&self.task, labels, &rows)?;
+            let described = Described::new(&outcome, outcome.to_string())?;
+            return Ok(Probed { described, accuracies: Vec::new(), page: None });
+        }
         let outcome = probe(&self.task, &rows, &|text| observer.detail(text))?;
         Ok(Probed {
             described: Described::new(&outcome, outcome.to_string())?,

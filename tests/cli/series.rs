@@ -329,3 +329,67 @@ fn what_cannot_be_used_is_named() {
     place.fails(&format!("{tune} --labels labels.tsv --fraction 2"), 2, &["--fraction 2: not a share"]);
     assert!(!place.at("y/model").exists() && !place.at("z").exists());
 }
+
+/// Files of the form of PTB-XL: WFDB records of 12 leads in format 16, and its table of statements and folds.
+fn ptbxl(place: &Place) {
+    let leads = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"];
+    let mut table = String::from("ecg_id,patient_id,age,scp_codes,strat_fold,filename_lr,filename_hr\n");
+    fs::create_dir_all(place.at("ptb-xl/records100/00000")).unwrap();
+    for n in 1..=30usize {
+        let name = format!("{n:05}_lr");
+        let mut header = format!("{name} 12 100 400\n");
+        for lead in leads {
+            header += &format!("{name}.dat 16 1000.0(0)/mV 16 0 0 0 0 {lead}\n");
+        }
+        fs::write(place.at(&format!("ptb-xl/records100/00000/{name}.hea")), header).unwrap();
+        let beat = if n % 3 == 0 { 8.0 } else { 3.0 };
+        let samples = (0..400usize).flat_map(|t| {
+            (0..12usize).map(move |lead| {
+                let wave = (TAU * t as f64 / 100.0 * beat + lead as f64 / 3.0 + n as f64).sin();
+                (800.0 * wave) as i16 + ((t * 7919 + lead * 31 + n * 104_729) % 100) as i16
+            })
+        });
+        let bytes: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+        fs::write(place.at(&format!("ptb-xl/records100/00000/{name}.dat")), bytes).unwrap();
+        let codes = if n % 3 == 0 { "{'NORM': 100.0, 'SR': 0.0}" } else { "{'IMI': 15.0, 'SR': 0.0}" };
+        let codes = if n % 4 == 0 { "{'AFIB': 0.0}" } else { codes };
+        let (fold, patient) = ((n - 1) % 10 + 1, 1000 + n);
+        table +=
+            &format!("{n},{patient}.0,56.0,\"{codes}\",{fold},records100/00000/{name},records500/00000/{n:05}_hr\n");
+    }
+    fs::write(place.at("ptb-xl/ptbxl_database.csv"), table).unwrap();
+}
+
+#[test]
+fn the_whole_path_runs_on_files_of_the_form_of_ptb_xl() {
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("not run: there is no python3");
+        return;
+    }
+    let place = Place::new();
+    ptbxl(&place);
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/ptbxl_labels.py");
+    let mut python = std::process::Command::new("python3");
+    let status = python.arg(script).args(["ptb-xl", "lists"]).current_dir(place.dir.path()).status().unwrap();
+    assert!(status.success());
+    assert!(fs::read_to_string(place.at("lists/labels.tsv")).unwrap().starts_with("00001_lr\tIMI,SR\n"));
+
+    let told = place.ok("info ptb-xl/records100");
+    for words in ["recordings 30", "100 Hz", "WFDB", "AVR      mV", "problems   none"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let small =
+        "--set encoder.hidden_dim=12 --set context.hidden_dim=10 --set context.num_layers=2 --set data.window=240";
+    place.ok(&format!(
+        "pretrain ptb-xl/records100 --preset ecg-cpc {small} --steps 6 --batch-size 4 --set data.sample_rate=240.0 --out ecg"
+    ));
+    let lists = "--labels lists/labels.tsv --train lists/train.txt --test lists/test.txt --multi-label";
+    let said = place.ok(&format!("probe ecg --data ptb-xl/records100 {lists} --baselines statistics"));
+    for words in ["macro AUROC", "ecg ", "statistics", "4 labels; 27 training and 3 test recordings", "  IMI  "] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let said = place.ok(&format!("finetune ecg --data ptb-xl/records100 {lists} --steps 10 --out tuned"));
+    assert!(said.contains("macro auroc on the test recordings"), "{said}");
+    place.ok("predict tuned ptb-xl/records100 --out diagnoses.csv");
+    assert!(fs::read_to_string(place.at("diagnoses.csv")).unwrap().contains("p(AFIB),p(IMI),p(NORM),p(SR)"));
+}

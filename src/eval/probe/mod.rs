@@ -19,6 +19,7 @@ pub mod penalty;
 pub mod precondition;
 pub mod projection;
 pub mod protocol;
+pub mod several;
 pub mod softmax;
 pub mod split;
 pub mod standard;

@@ -3,6 +3,7 @@
 use super::ClassifierConfig;
 use crate::error::{Error, Problem, Result};
 use crate::eval::probe::labels::Labels;
+use crate::eval::probe::several::several;
 use crate::eval::probe::split::read_list;
 use crate::recordings::{AnyCorpus, Division};
 use crate::seed::stream;
@@ -156,13 +157,6 @@ fn labels(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus) -> Result<Vec<Option<V
     Ok(of)
 }
 
-/// Several labels in one cell; `-` is none.
-fn several(cell: &str) -> Vec<String> {
-    let each = cell.split([',', ';', '|']).map(str::trim).filter(|label| !label.is_empty() && *label != "-");
-    let set: BTreeSet<&str> = each.collect();
-    set.into_iter().map(String::from).collect()
-}
-
 /// The recordings that a list names.
 fn listed(list: &str, corpus: &dyn AnyCorpus, among: &[usize]) -> Result<Vec<usize>> {
     let wanted: HashSet<String> = read_list(Path::new(list))?.into_iter().collect();
@@ -291,8 +285,8 @@ fn share(
     chosen
 }
 
-/// Keeps some of the training recordings for validation: subjects where there are at least three, else recordings of every class that has
-/// enough.
+/// Keeps some of the training recordings for validation: subjects where there are at least three, else recordings of the classes that have
+/// enough, if these are at least half of them.
 fn hold_out(
     train: &[usize],
     of: &[Option<Vec<usize>>],
@@ -312,12 +306,15 @@ fn hold_out(
         }
     }
     if valid.is_empty() {
-        for k in classes {
-            let members: Vec<usize> =
-                train.iter().copied().filter(|&i| of[i].as_ref().is_some_and(|of| of.first() == Some(&k))).collect();
-            if members.len() >= ENOUGH {
-                valid.extend(drawn(&members, cfg.data.valid_share, "validation", cfg, corpus, false));
-            }
+        let members = |k: usize| -> Vec<usize> {
+            train.iter().copied().filter(|&i| of[i].as_ref().is_some_and(|of| of.first() == Some(&k))).collect()
+        };
+        let enough: Vec<Vec<usize>> =
+            classes.iter().map(|&k| members(k)).filter(|members| members.len() >= ENOUGH).collect();
+        // A validation of few of the classes would choose a model that is good at these.
+        if 2 * enough.len() >= classes.len() {
+            let held = enough.iter().flat_map(|of| drawn(of, cfg.data.valid_share, "validation", cfg, corpus, false));
+            valid.extend(held);
         }
         valid.sort_unstable();
     }

@@ -105,6 +105,5 @@ impl Kind for Series {
 /// Whether a file is a recording of numbers, by its name; a table by what stands in it: it has a column of times, or numbers alone.
 fn is_series(path: &Path) -> bool {
     let table = ["csv", "tsv"].iter().any(|e| path.extension().is_some_and(|x| x.eq_ignore_ascii_case(e)));
-    let numbers = |info: series::SeriesInfo| info.left_out.is_empty() || info.channels.iter().all(|c| c.rate.is_some());
-    series::is_name(path) && (!table || series::probe(path, "").is_ok_and(numbers))
+    series::is_name(path) && (!table || series::probe(path, "").is_ok_and(|info| !info.is_list()))
 }

@@ -169,6 +169,9 @@ fn look(
     let one = |found: &FoundRecording| {
         let path = found.place.file();
         let info = series::probe(path, &cfg.time)?;
+        if cfg.rate == 0.0 && info.is_list() {
+            return Err(series::NO_NUMBERS.into());
+        }
         let selection = info.select(channels)?;
         let rate = selection.rate.or((cfg.rate > 0.0).then_some(cfg.rate));
         let rate = rate.ok_or("does not say how many frames per second it has; give --rate")?;

@@ -82,6 +82,9 @@ struct Looked {
 fn look(found: &FoundRecording, rate: Option<f64>, time: &str) -> std::result::Result<Looked, String> {
     let path = found.place.file();
     let info = series::probe(path, time)?;
+    if rate.is_none() && info.is_list() {
+        return Err(series::NO_NUMBERS.into());
+    }
     let (mut channels, mut seconds, mut interruptions, mut rates) = (Vec::new(), None::<f64>, 0, Vec::new());
     for selection in info.groups() {
         let surveyed = survey(path, &info, &selection)?;
