@@ -36,12 +36,16 @@ const NORMALIZE: [(&str, &str); 3] = [
 #[derive(Debug, Args)]
 #[command(
     about = "Write a model's features of recordings, sentences or images to files that other tools read, or stream them",
-    long_about = "Write a frozen model's features to files. An audio model reads recordings, a text model sentences, an image model images.\n\n\
+    long_about = "Write a frozen model's features to files. An audio model reads recordings, a series model recordings of several channels, a text model \
+        sentences, an image model images.\n\n\
         c is the output of the context network, which summarizes everything up to a frame. It is the usual choice. z is the output of the encoder for \
-        the samples around it. There is one frame per hop of the model, 10 ms for the presets. DIR/index.json lists the files and the times of \
+        the samples around it. There is one frame per hop of the model, 10 ms for the presets of audio. DIR/index.json lists the files and the times of \
         frames. If the command is stopped, run it again and it resumes.\n\n\
         With --stream, samples are read from standard input, and each frame is written to standard output as soon as it is final: rows of float32 \
         (the layers concatenated), or with --json one line of JSON per frame.\n\n\
+        --pool writes one row for each recording in place of its frames.\n\n\
+        With a series model, channels are found by their names, in any order, and brought to the model's rate and scale; a stream is 32-bit floats, all \
+        channels of a sample after each other.\n\n\
         With a text model, INPUT is text in any form that `cpc pretrain` reads. Each file becomes DIR/<name>.npy, with one row (z) per sentence in the \
         order of the file. With --format parquet it becomes a table of sentences and vectors. DIR/<name>-lines.tsv has the line of the file that each row's sentence \
         begins in.\n\n\

@@ -14,9 +14,10 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(
     about = "Describe a corpus, a model or a run",
-    long_about = "Describe a corpus, a text, a set of images, a model or a run.\n\n\
+    long_about = "Describe a corpus, sensor series, a text, a set of images, a model or a run.\n\n\
         For a corpus: files, hours, speakers, rates, a histogram of lengths, what is there and not used, headers that contradict their files, silence, \
-        and recordings that cannot be used (the first of them; --json lists all). The exit code is 1 if there are any of the last. For a text: its \
+        and recordings that cannot be used (the first of them; --json lists all). The exit code is 1 if there are any of the last. For series: channels with their \
+        units, ranges, missing values and flat lines, rates and lengths. For a text: its \
         lines, sentences and documents. For a model: sizes and, for audio, hop and receptive field. For a run: the steps so far and the metrics.",
     after_help = "Examples:\n  cpc info LibriSpeech/train-clean-100\n  cpc info runs/demo/model\n  cpc info hf:owner/name\n  cpc info runs/demo --json"
 )]

@@ -41,12 +41,12 @@ enum Color {
     Never,
 }
 
-/// Contrastive predictive coding and mutual information: audio, text, images
+/// Contrastive predictive coding and mutual information: audio, sensor series, text, images
 ///
-/// `cpc pretrain` trains an encoder on recordings, text or images without labels, by distinguishing true futures from false ones (InfoNCE,
+/// `cpc pretrain` trains an encoder on recordings, series, text or images without labels, by distinguishing true futures from false ones (InfoNCE,
 /// van den Oord et al. 2018) or by other bounds on mutual information. The result is a model directory, which every other command accepts:
-/// `extract` writes its features, `probe` and `abx` measure them, `hub` shares it. `mi` estimates the mutual information between any
-/// columns of numbers or labels.
+/// `extract` writes its features, `probe` and `abx` measure them, `finetune` makes a classifier of it from few labels, `hub` shares
+/// it. `mi` estimates the mutual information between any columns of numbers or labels.
 #[derive(Debug, Parser)]
 #[command(name = "cpc", version, max_term_width = 110, propagate_version = true)]
 #[command(

@@ -19,14 +19,16 @@ use toml::Value;
 /// Options of `cpc pretrain`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Train an encoder on recordings, text or images, without labels",
-    long_about = "Train an encoder on recordings, text or images, without labels.\n\n\
+    about = "Train an encoder on recordings, sensor series, text or images, without labels",
+    long_about = "Train an encoder on recordings, sensor series, text or images, without labels.\n\n\
         DATA is one of: a directory of recordings (the first folder level names the speaker, as in LibriSpeech); a fairseq .tsv manifest; a .jsonl, .csv or \
         .tsv file with path, speaker, and optional start and end in seconds (the names of NeMo, lhotse, Common Voice and SpeechBrain are \
         known too); Kaldi's wav.scp; or parquet files with the columns audio {bytes, path}, speaker_id and id, as in the \
         hub's data sets. Parquet is given as a file, a directory, or DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on. \
         hf://datasets/owner/name[@revision][/CONFIG[/SPLIT]] is such a data set on the Hugging Face hub, fetched once. WAV, FLAC, MP3, \
         Ogg Vorbis, M4A, AIFF, NIST SPHERE and others at any rate are resampled to 16 kHz.\n\n\
+        Series of several channels, such as ECG, EEG, motion and machines, are a directory of .npy (T, C), .csv or .tsv (a column of times says the rate, or \
+        --rate), EDF, BDF or WFDB (.hea); the first folder level names the subject. Their presets are series-small, motion and ecg-cpc.\n\n\
         Text is a .txt file (one sentence per line, with a blank line between documents; or prose with --split sentences), or a .jsonl file of documents. Its \
         presets are text-demo, text-small and text2018.\n\n\
         Images are a directory of MNIST's four IDX files, plain or gzipped, or of parquet files of images. Their presets are those of Deep \
@@ -43,6 +45,7 @@ use toml::Value;
     after_help = "Examples:\n  cpc pretrain data/demo --preset demo --out runs/demo\n  \
         cpc pretrain LibriSpeech/train-clean-100 --preset cpc2018 --out runs/ls100\n  \
         cpc pretrain hf://datasets/openslr/librispeech_asr/clean/train.100 --out runs/ls100\n  \
+        cpc pretrain recordings/ --preset motion --out runs/watch\n  \
         cpc pretrain books.txt --preset text-small --out runs/books\n  \
         cpc pretrain mnist --preset dim-local --out runs/digits\n  \
         cpc pretrain toy:25-gaussians --preset mine-gan --out runs/grid\n  \
@@ -52,14 +55,15 @@ use toml::Value;
         mpirun -n 4 cpc pretrain LibriSpeech --out runs/ls"
 )]
 pub(crate) struct Pretrain {
-    /// The corpus: a directory, a manifest, parquet files, hf://datasets/owner/name, text, or images (not needed with --resume)
+    /// The corpus: a directory, a manifest, parquet files, hf://datasets/owner/name, series, text, or images (not needed with --resume)
     #[arg(required_unless_present_any = ["resume", "print_config"])]
     data: Option<PathBuf>,
     /// The run directory to create
     #[arg(long, value_name = "RUN", required_unless_present_any = ["print_config", "listen"])]
     out: Option<PathBuf>,
-    /// A named configuration. Audio: demo, small (the default), mel-small, cpc-audio, cpc2018 or big. Text: text-demo, text-small (the default) or text2018.
-    /// Images: dim-local (the default), dim-global, dim-both, image-supervised or ib. toy: data: mine-gan. stacked: data: mine-gan-stacked
+    /// A named configuration. Audio: demo, small (the default), mel-small, cpc-audio, cpc2018 or big. Series:
+    /// series-small (the default), motion or ecg-cpc. Text: text-demo, text-small (the default) or text2018.
+    /// Images: dim-local (the default), dim-global, dim-both, image-supervised or ib. `finetune` is that of `cpc finetune`. toy: data: mine-gan. stacked: data: mine-gan-stacked
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// A TOML configuration file, such as the config.toml of another run

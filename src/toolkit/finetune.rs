@@ -225,13 +225,13 @@ impl fmt::Display for FinetuneReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.names();
         let mut table = format!("{:>9}  {:>10}", "labels", "recordings");
-        names.iter().for_each(|name| table += &format!("  {name:<22}"));
+        names.iter().for_each(|name| table += &format!("  {name:<24}"));
         writeln!(f, "{}", table.trim_end())?;
         for row in &self.rows {
             let mut line = format!("{:>9}  {:>10}", format!("{} %", 100.0 * row.fraction), row.recordings);
             for name in &names {
                 let cell = row.ways.get(*name).map_or("-".into(), |r| Shown(r.value, r.ci95).to_string());
-                write!(line, "  {cell:<22}")?;
+                write!(line, "  {cell:<24}")?;
             }
             writeln!(f, "{}", line.trim_end())?;
         }

@@ -34,10 +34,10 @@ const LEARNED: f64 = 0.1;
 /// A message that describes what is wrong with a model; none if it is healthy.
 pub fn complaint(line: &ValidLine) -> Option<String> {
     let Some(&first) = line.figures.accuracy_per_step.first() else {
-        let dead = line.spread < 1e-4;
+        let dead = line.windows > 1 && line.spread < 1e-4;
         return dead.then(|| {
             format!(
-                "collapse: the encoder's output is the same for all images (mean standard deviation {:.1e})",
+                "collapse: the model's output is the same for all inputs (mean standard deviation {:.1e})",
                 line.spread
             )
         });
