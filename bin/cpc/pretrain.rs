@@ -27,7 +27,7 @@ use toml::Value;
         hub's data sets. Parquet is given as a file, a directory, or DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on. \
         hf://datasets/owner/name[@revision][/CONFIG[/SPLIT]] is such a data set on the Hugging Face hub, fetched once. WAV, FLAC, MP3, \
         Ogg Vorbis, M4A, AIFF, NIST SPHERE and others at any rate are resampled to 16 kHz.\n\n\
-        Series of several channels, such as ECG, EEG, motion and machines, are a directory of .npy (T, C), .csv or .tsv (a column of times says the rate, or \
+        Series of several channels, such as ECG, EEG, motion and machines, are a directory of .npy (T, C), .csv, .tsv or .parquet (a column of times says the rate, or \
         --rate), EDF, BDF or WFDB (.hea); the first folder level names the subject. Their presets are series-small, motion and ecg-cpc.\n\n\
         Text is a .txt file (one sentence per line, with a blank line between documents; or prose with --split sentences), or a .jsonl file of documents. Its \
         presets are text-demo, text-small and text2018.\n\n\

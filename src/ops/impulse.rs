@@ -124,9 +124,8 @@ kernel! {
     fn add_mode<'a>(sums: &'a mut [f64], powers: Powers, real: f64, imaginary: f64) {
         let mut powers = powers;
         for sums in sums.chunks_exact_mut(LANES) {
-            for i in 0..LANES {
-                sums[i] += real * powers.real[i] - imaginary * powers.imaginary[i];
-            }
+            let each = sums.iter_mut().zip(powers.real.iter().zip(&powers.imaginary));
+            each.for_each(|(sum, (a, b))| *sum += real * a - imaginary * b);
             powers.step();
         }
     }

@@ -17,7 +17,8 @@ const STEP: u64 = 1024;
 const HEAD: u64 = 1 << 16;
 
 /// Names of a column of times, in lower case, if none is chosen.
-const TIMES: [&str; 8] = ["time", "timestamp", "timestamps", "datetime", "t", "time_s", "seconds", "time (s)"];
+pub(super) const TIMES: [&str; 8] =
+    ["time", "timestamp", "timestamps", "datetime", "t", "time_s", "seconds", "time (s)"];
 
 /// How a table is written, and where its rows are.
 #[derive(Debug, Clone, PartialEq)]

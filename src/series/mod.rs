@@ -7,6 +7,8 @@ mod clock;
 mod delimited;
 mod edf;
 mod npy;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod wfdb;
 
 use std::fmt;
@@ -15,7 +17,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Endings of the names of recordings, in lower case.
-pub const EXTENSIONS: [&str; 7] = ["npy", "csv", "tsv", "edf", "bdf", "rec", "hea"];
+pub const EXTENSIONS: &[&str] = &[
+    "npy",
+    "csv",
+    "tsv",
+    #[cfg(feature = "parquet")]
+    "parquet",
+    "edf",
+    "bdf",
+    "rec",
+    "hea",
+];
 
 /// What is wrong with a table of texts, such as one of labels.
 pub const NO_NUMBERS: &str = "has no column of numbers";
@@ -53,6 +65,8 @@ pub enum Format {
     Npy,
     /// A table in text.
     Table,
+    /// A table in parquet.
+    Parquet,
     /// EDF, EDF+ or BDF.
     Edf,
     /// A record of WFDB.
@@ -64,6 +78,7 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Format::Npy => "NumPy",
             Format::Table => "CSV",
+            Format::Parquet => "parquet",
             Format::Edf => "EDF",
             Format::Wfdb => "WFDB",
         })
@@ -88,6 +103,8 @@ pub struct SeriesInfo {
 enum Way {
     Npy(npy::Npy),
     Table(delimited::Delimited),
+    #[cfg(feature = "parquet")]
+    Parquet(parquet::Table),
     Edf(edf::Edf),
     Wfdb(wfdb::Wfdb),
 }
@@ -120,6 +137,12 @@ pub fn probe(path: &Path, time: &str) -> Result<SeriesInfo, String> {
         let npy::Header { channels, runs, npy } = npy::header(path)?;
         return Ok(SeriesInfo { format: Format::Npy, channels, left_out: Vec::new(), runs, way: Way::Npy(npy) });
     }
+    #[cfg(feature = "parquet")]
+    if parquet::recognized(&first) {
+        let parquet::Header { channels, runs, table, left_out } = parquet::header(path, time)?;
+        let left_out = left_out.into_iter().map(|name| format!("column {name}, which holds no numbers")).collect();
+        return Ok(SeriesInfo { format: Format::Parquet, channels, left_out, runs, way: Way::Parquet(table) });
+    }
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("hea")) {
         let wfdb::Header { channels, runs, wfdb } = wfdb::header(path)?;
         return Ok(SeriesInfo { format: Format::Wfdb, channels, left_out: Vec::new(), runs, way: Way::Wfdb(wfdb) });
@@ -141,7 +164,7 @@ impl SeriesInfo {
     /// Whether this is a table of texts and a few numbers, such as labels, rather than a recording: it has no times.
     pub fn is_list(&self) -> bool {
         let timed = self.channels.iter().any(|channel| channel.rate.is_some());
-        self.format == Format::Table && !timed && !self.left_out.is_empty()
+        matches!(self.format, Format::Table | Format::Parquet) && !timed && !self.left_out.is_empty()
     }
 
     /// The files that a recording consists of, its header first.
@@ -224,6 +247,8 @@ impl SeriesInfo {
         match &self.way {
             Way::Npy(npy) => npy.read(path, channels, first, out),
             Way::Table(table) => table.read(path, channels, first, out),
+            #[cfg(feature = "parquet")]
+            Way::Parquet(table) => table.read(path, channels, first, out),
             Way::Edf(edf) => edf.read(path, channels, first, out),
             Way::Wfdb(wfdb) => wfdb.read(channels, first, out),
         }

@@ -46,7 +46,7 @@ pub(super) struct Input {
 /// How samples are brought to the model.
 enum Way {
     /// Resampled.
-    Audio(LiveResampler),
+    Audio(Box<LiveResampler>),
     /// Scaled: of each channel, what is subtracted, and what the difference is multiplied by.
     Series(Vec<(f32, f32)>),
 }
@@ -63,7 +63,7 @@ impl Input {
                     ));
                 }
                 let resampler = LiveResampler::new(given as u32, rate)?;
-                (args.encoding.unwrap_or(Encoding::S16), given, Way::Audio(resampler))
+                (args.encoding.unwrap_or(Encoding::S16), given, Way::Audio(Box::new(resampler)))
             }
             LiveSignal::Series { rate, scale } => {
                 if args.rate.is_some_and(|given| given != rate) || args.encoding == Some(Encoding::S16) {
@@ -138,11 +138,9 @@ impl Input {
                     }
                 }
             }
-            if n == 0 {
-                if !self.bytes.is_empty() {
-                    let what = format!("standard input ends within a sample, after {} of its bytes", self.bytes.len());
-                    return Err(Error::failed(what, "check --encoding, and check that the sender was not cut off"));
-                }
+            if n == 0 && !self.bytes.is_empty() {
+                let what = format!("standard input ends within a sample, after {} of its bytes", self.bytes.len());
+                return Err(Error::failed(what, "check --encoding, and check that the sender was not cut off"));
             }
             if !samples.is_empty() {
                 return Ok(samples);

@@ -48,7 +48,7 @@ pub(super) fn markdown(about: About, config: &SeriesModelConfig) -> String {
          channels: it turns a recording into {} feature vectors per second, learned without labels by distinguishing the true future from false \
          ones. c ({} dimensions) summarizes everything that came before and is the usual choice; z ({} dimensions) sees the {} around its \
          frame.\n\n## Architecture\n\n{}\n## Use\n\nWith [cpc](https://crates.io/crates/cpc-toolkit), for recordings with these channels in any \
-         order (npy, csv, EDF, WFDB):\n\n```sh\n{command}\n```\n{program}\n## Intended use and limits\n\n- It is meant for features: the input of a \
+         order (npy, csv, parquet, EDF, WFDB):\n\n```sh\n{command}\n```\n{program}\n## Intended use and limits\n\n- It is meant for features: the input of a \
          classifier. It is not a medical device, and no diagnosis may rest on it alone.\n- Recordings of other sensors, or of other people than those \
          it was trained on, may give features of less use: measure with `cpc probe` on your own labels.\n{CITATION}",
         about.header(&TAGS, "feature-extraction"),

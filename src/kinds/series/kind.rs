@@ -104,6 +104,6 @@ impl Kind for Series {
 
 /// Whether a file is a recording of numbers, by its name; a table by what stands in it: it has a column of times, or numbers alone.
 fn is_series(path: &Path) -> bool {
-    let table = ["csv", "tsv"].iter().any(|e| path.extension().is_some_and(|x| x.eq_ignore_ascii_case(e)));
+    let table = ["csv", "tsv", "parquet"].iter().any(|e| path.extension().is_some_and(|x| x.eq_ignore_ascii_case(e)));
     series::is_name(path) && (!table || series::probe(path, "").is_ok_and(|info| !info.is_list()))
 }
