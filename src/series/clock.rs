@@ -68,9 +68,11 @@ impl Clock {
                  an even spacing of {step:.6} s"
             ));
         }
-        // Nine digits: sums of times leave an error in the last ones.
-        let digits = 10f64.powf(8.0 - (1.0 / step).log10().floor());
-        Ok((Some((digits / step).round() / digits), runs))
+        // Dates in seconds have seven decimals: a rate that is whole but for them is whole. Of others, nine digits are kept.
+        let rate = 1.0 / step;
+        let digits = 10f64.powf(8.0 - rate.log10().floor());
+        let near = (rate - rate.round()).abs() < 1e-6 * rate;
+        Ok((Some(if near { rate.round() } else { (digits * rate).round() / digits }), runs))
     }
 }
 
@@ -129,6 +131,8 @@ mod tests {
         let (rate, found) = runs(&[0.0, 1.0, 2.0, 7.0, 8.0, 9.0, 20.0]).unwrap();
         let want = [(0, 3), (3, 3), (6, 1)].map(|(first, frames)| Run { first, frames });
         assert_eq!((rate, found.as_slice()), (Some(1.0), &want[..]));
+        let dated: Vec<f64> = (0..50).map(|i| 1.7e9 + f64::from(i) / 50.0).collect();
+        assert_eq!(runs(&dated).unwrap().0, Some(50.0));
         assert_eq!(runs(&[5.0]).unwrap(), (None, vec![Run { first: 0, frames: 1 }]));
         assert_eq!(runs(&[]).unwrap(), (None, vec![]));
     }
