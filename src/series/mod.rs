@@ -143,6 +143,9 @@ pub fn probe(path: &Path, time: &str) -> Result<SeriesInfo, String> {
         let left_out = left_out.into_iter().map(|name| format!("column {name}, which holds no numbers")).collect();
         return Ok(SeriesInfo { format: Format::Parquet, channels, left_out, runs, way: Way::Parquet(table) });
     }
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
+        return Err("is not a parquet file".into());
+    }
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("hea")) {
         let wfdb::Header { channels, runs, wfdb } = wfdb::header(path)?;
         return Ok(SeriesInfo { format: Format::Wfdb, channels, left_out: Vec::new(), runs, way: Way::Wfdb(wfdb) });

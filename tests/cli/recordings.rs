@@ -304,7 +304,7 @@ fn the_manifests_of_other_tools_are_read() {
     // SpeechBrain.
     fs::write(place.at("sb.csv"), "ID,duration,wav,spk_id,wrd\nu1,1.3,corpus/s1/s1-0.wav,ann,\"a, b\"\n").unwrap();
     assert_eq!(names("sb.csv"), [named("u1", "ann", 0, 20_800)]);
-    fs::write(place.at("none.csv"), "a,b\n1,2\n").unwrap();
+    fs::write(place.at("none.csv"), "a,b\nx,y\n").unwrap();
     place.fails(
         "info none.csv",
         1,
