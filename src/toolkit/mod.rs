@@ -36,9 +36,9 @@ impl Toolkit {
         Toolkit { kinds: STANDARD.to_vec() }
     }
 
-    /// The same toolkit with one more kind.
+    /// The same toolkit with one more kind. It is asked before the others whether data are for it.
     pub fn with(mut self, kind: &'static dyn Kind) -> Toolkit {
-        self.kinds.push(kind);
+        self.kinds.insert(self.kinds.len().min(1), kind);
         self
     }
 
