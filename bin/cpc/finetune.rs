@@ -2,6 +2,7 @@
 
 use crate::choices::{ON_BAD_FILE, word};
 use crate::console::Console;
+use crate::pretrain::{absolute, kept};
 use crate::session;
 use crate::terminal::Terminal;
 use clap::Args;
@@ -93,17 +94,8 @@ pub(crate) struct Finetune {
     device: String,
 }
 
-fn absolute(path: &Path) -> Result<Value> {
-    let whole = std::path::absolute(path).map_err(Error::io(path, "find"))?;
-    Ok(Value::String(whole.display().to_string()))
-}
-
 impl Finetune {
     fn layers(&self, toolkit: &Toolkit) -> Result<Layers> {
-        let kept = |text: &str| match Path::new(text).exists() {
-            true => absolute(Path::new(text)),
-            false => Ok(Value::String(text.into())),
-        };
         let labels = match self.labels.as_str() {
             "speaker" => Value::String("speaker".into()),
             file => absolute(Path::new(file))?,

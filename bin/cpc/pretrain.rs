@@ -128,13 +128,13 @@ pub(crate) struct Pretrain {
 }
 
 /// A path as stored in the configuration: absolute, so that a run can be resumed from any directory.
-fn absolute(path: &Path) -> Result<Value> {
+pub(crate) fn absolute(path: &Path) -> Result<Value> {
     let whole = std::path::absolute(path).map_err(Error::io(path, "find"))?;
     Ok(Value::String(whole.display().to_string()))
 }
 
 /// A path that exists, as stored in the configuration. Anything else, such as a reference to the hub, is left unchanged.
-fn kept(text: &str) -> Result<Value> {
+pub(crate) fn kept(text: &str) -> Result<Value> {
     let path = Path::new(text);
     if path.exists() { absolute(path) } else { Ok(Value::String(text.into())) }
 }

@@ -6,6 +6,7 @@ use crate::config::OnBadFile;
 use crate::error::{Error, Result};
 use crate::features::{Destination, Frames, Index, Indexed, Made, Normalize, Pool, Timing, UtteranceFiles, file_names};
 use crate::group::Share;
+use crate::hub;
 use crate::observer::{Progress, Session};
 use crate::options::Options;
 use crate::recordings::{Corpus, Medium, Utterance};
@@ -23,6 +24,32 @@ pub(super) struct Words {
     pub many: &'static str,
     /// The seconds of them, such as `s of audio`.
     pub seconds: &'static str,
+    /// Which names stand in lists of them: what to do where none fits.
+    pub names: &'static str,
+}
+
+/// The contents of every path, or what `request` asks for of them. `open` opens one that is on this machine.
+///
+/// # Errors
+/// A path cannot be opened, or holds nothing that is asked for.
+pub(super) fn corpora<M: Medium>(
+    paths: &[PathBuf],
+    words: Words,
+    request: &ExtractRequest,
+    session: &Session,
+    open: impl Fn(&Path) -> Result<Corpus<M>>,
+) -> Result<Vec<Corpus<M>>> {
+    let chosen = |input: &PathBuf| -> Result<Corpus<M>> {
+        let corpus = open(&hub::data(input, session)?.path)?;
+        let Some(only) = &request.only else { return Ok(corpus) };
+        let corpus = corpus.only(|id| only.contains(id));
+        if corpus.utterances.is_empty() {
+            let what = format!("{}: none of its {} is in the lists", input.display(), words.many);
+            return Err(Error::failed(what, words.names));
+        }
+        Ok(corpus)
+    };
+    paths.iter().map(chosen).collect()
 }
 
 /// Writes the features that `request` asks for. `corpora` opens its paths.

@@ -43,7 +43,7 @@ pub use pieces::Pieces;
 pub use place::{Place, digest};
 pub use plan::Plan;
 pub use sensors::{
-    Division, Expected, Gaps, Moments, Overview, Scale, SensorInfo, SensorReader, Sensors, SensorsConfig,
+    Division, Expected, Gaps, Moments, Overview, Scale, SensorInfo, SensorReader, Sensors, SensorsConfig, scaling,
 };
 pub use summary::{Bin, Fault, Lengths, Summary};
 pub use table::{Row, labels};

@@ -41,6 +41,28 @@ pub fn interval(utterances: &[(u64, u64)], seed: u64) -> Option<[f64; 2]> {
     Some([percentile(0.025), percentile(0.975)])
 }
 
+/// The interval of a figure over samples of `n` units drawn with replacement, `draws` times. `figure` is of the numbers of the units that were
+/// drawn, and `None` where it is not defined. None of fewer than two units. `purpose` names the random stream.
+pub fn interval_of(
+    n: usize,
+    draws: u64,
+    purpose: &str,
+    seed: u64,
+    figure: impl Fn(&[usize]) -> Option<f64>,
+) -> Option<[f64; 2]> {
+    if n < 2 {
+        return None;
+    }
+    let drawn = |draw: u64| {
+        let mut rng = stream(seed, purpose, draw);
+        figure(&(0..n).map(|_| rng.below(n as u32) as usize).collect::<Vec<_>>())
+    };
+    let mut values: Vec<f64> = (0..draws).filter_map(drawn).collect();
+    values.sort_by(f64::total_cmp);
+    let at = |q: f64| values.get((q * values.len().saturating_sub(1) as f64).round() as usize).copied();
+    at(0.025).zip(at(0.975)).map(|(low, high)| [low, high])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

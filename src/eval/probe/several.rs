@@ -2,6 +2,7 @@
 //! the figure is the mean of the areas under their ROC curves.
 
 use crate::error::{Error, Result};
+use crate::eval::probe::bootstrap::interval_of;
 use crate::eval::probe::lbfgs::Stop;
 use crate::eval::probe::linear::Linear;
 use crate::eval::probe::split::Split;
@@ -11,7 +12,6 @@ use crate::eval::probe::table::{CHUNK, Table};
 use crate::eval::probe::{logistic, penalty};
 use crate::eval::ranking::{auroc, macro_auroc};
 use crate::features::FeatureSet;
-use crate::seed::stream;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -169,14 +169,6 @@ fn row(
         macro_auroc(&scores, &has)
     };
     let all: Vec<usize> = (0..scores.len()).collect();
-    let mut drawn: Vec<f64> = (0..DRAWS)
-        .filter_map(|draw| {
-            let mut rng = stream(seed, "probe/bootstrap", draw);
-            area(&all.iter().map(|_| rng.below(all.len() as u32) as usize).collect::<Vec<_>>())
-        })
-        .collect();
-    drawn.sort_by(f64::total_cmp);
-    let at = |q: f64| drawn.get((q * drawn.len().saturating_sub(1) as f64).round() as usize).copied();
     let by_label = names.iter().enumerate().map(|(k, name)| {
         let column: Vec<f64> = scores.iter().map(|row| row[k]).collect();
         let has: Vec<bool> = truth.iter().map(|row| row[k]).collect();
@@ -186,7 +178,7 @@ fn row(
         features: features.into(),
         dim,
         macro_auroc: area(&all).unwrap_or(f64::NAN),
-        ci95: at(0.025).zip(at(0.975)).filter(|_| all.len() > 1).map(|(a, b)| [a, b]),
+        ci95: interval_of(all.len(), DRAWS, "probe/bootstrap", seed, area),
         by_label: by_label.collect(),
     }
 }

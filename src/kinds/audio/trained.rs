@@ -7,6 +7,7 @@ use super::remarks::remark;
 use super::{AudioModel, AudioModelConfig, AudioModelDir, cpc_audio, info, spectral};
 use crate::audio::mel::MelKind;
 use crate::config::OnBadFile;
+use crate::durable;
 use crate::error::{Error, Result};
 use crate::features::Format;
 use crate::kinds::recorded::{self, Words};
@@ -18,7 +19,6 @@ use crate::report::model_card::Details;
 use crate::signal::{Network, layers, made};
 use crate::weights::Origin;
 use crate::weights::torch::write_torch;
-use crate::{durable, hub};
 use candle_core::Device;
 use serde_json::json;
 use std::any::Any;
@@ -29,7 +29,11 @@ use std::time::Instant;
 const SPECTRAL_RATE: u32 = 16_000;
 
 /// The words for what a corpus of audio consists of.
-const AUDIO_WORDS: Words = Words { many: "utterances", seconds: "s of audio" };
+const AUDIO_WORDS: Words = Words {
+    many: "utterances",
+    seconds: "s of audio",
+    names: "use the ids of `cpc info DATA` and `cpc extract` in the lists: file names without their extensions",
+};
 
 impl Model for AudioModel {
     fn kind(&self) -> &'static str {
@@ -226,20 +230,11 @@ impl Model for Spectral {
 /// The contents of every input. Problems are collected, to be handled together.
 fn corpora(paths: &[PathBuf], rate: u32, request: &ExtractRequest, session: &Session) -> Result<Vec<Corpus>> {
     let columns = columns(&request.options)?;
-    let inspect = |input: &PathBuf| -> Result<Corpus> {
-        let corpus = Corpus::inspect_columns(&hub::data(input, session)?.path, &columns, rate, &|_| {})?;
+    recorded::corpora(paths, AUDIO_WORDS, request, session, |path| {
+        let corpus = Corpus::inspect_columns(path, &columns, rate, &|_| {})?;
         remark(&corpus, session.observer);
-        let Some(only) = &request.only else { return Ok(corpus) };
-        let corpus = corpus.only(|id| only.contains(id));
-        if corpus.utterances.is_empty() {
-            return Err(Error::failed(
-                format!("{}: none of its utterances is in the lists", input.display()),
-                "use the ids of `cpc info DATA` and `cpc extract` in the lists: file names without their extensions",
-            ));
-        }
         Ok(corpus)
-    };
-    paths.iter().map(inspect).collect()
+    })
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use super::examples::Shop;
 use super::files::ClassifierModelConfig;
 use super::network::ClassifierNetwork;
 use crate::error::Result;
+use crate::eval::probe::bootstrap::interval_of;
 use crate::eval::ranking::macro_auroc;
 use crate::nn::Phase;
-use crate::seed::stream;
 use candle_core::{D, DType, Device};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -122,20 +122,12 @@ pub(super) fn figures(
     let all: Vec<usize> = (0..probabilities.len()).collect();
     let figure = |(name, of): &(&str, Of)| {
         let value = of(&all, probabilities, truth)?;
-        let mut values: Vec<f64> = match by_unit.len() {
-            0 | 1 => Vec::new(),
-            n => (0..DRAWS)
-                .filter_map(|draw| {
-                    let mut rng = stream(seed, "finetune/bootstrap", draw);
-                    let rows: Vec<usize> =
-                        (0..n).flat_map(|_| by_unit[rng.below(n as u32) as usize].iter().copied()).collect();
-                    of(&rows, probabilities, truth)
-                })
-                .collect(),
+        let drawn = |units: &[usize]| {
+            let rows: Vec<usize> = units.iter().flat_map(|&unit| by_unit[unit].iter().copied()).collect();
+            of(&rows, probabilities, truth)
         };
-        values.sort_by(f64::total_cmp);
-        let at = |q: f64| values.get((q * (values.len().saturating_sub(1)) as f64).round() as usize).copied();
-        Some(Figure { name: (*name).into(), value, ci95: at(0.025).zip(at(0.975)).map(|(a, b)| [a, b]) })
+        let ci95 = interval_of(by_unit.len(), DRAWS, "finetune/bootstrap", seed, drawn);
+        Some(Figure { name: (*name).into(), value, ci95 })
     };
     wanted.iter().filter_map(figure).collect()
 }

@@ -4,7 +4,7 @@ use super::body::Body;
 use super::examples::Shop;
 use super::files::{ClassifierModel, ClassifierModelConfig};
 use super::measure::{Measured, figures, probabilities, truth};
-use super::targets::Targets;
+use super::targets::{Targets, by_subject, unit};
 use super::task::ClassifierTask;
 use super::{ClassifierConfig, TuneConfig};
 use crate::durable;
@@ -94,14 +94,14 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         if cfg.finetune.scratch { "a new network" } else { cfg.finetune.model.as_str() },
         seconds(cfg.data.window as f64 / sizes.rate),
     );
-    let (device, patience) = (session.device.clone(), cfg.clone());
+    let (device, asked) = (session.device.clone(), cfg.clone());
     Ok(Prepared {
         config: config.with(&cfg)?,
         task: Box::new(task),
         start: job.from.map_or(Start::Fresh, |(path, state)| Start::Checkpoint(path.clone(), state.clone())),
         about,
         steps: None,
-        conclude: Box::new(move |finished, _| conclude(finished, &patience, &shop, &device)),
+        conclude: Box::new(move |finished, _| conclude(finished, &asked, &shop, &device)),
     })
 }
 
@@ -163,10 +163,8 @@ fn conclude(
         return Ok(BTreeMap::new());
     }
     let found = probabilities(&network, &model.config, shop, test, device, &|_| {})?;
-    let subjects: HashSet<&str> = test.iter().map(|&i| shop.corpus.subject(i)).collect();
-    let by_subject = cfg.data.division == Division::Subject && cfg.data.labels != "speaker" && subjects.len() > 1;
-    let unit = |&i: &usize| if by_subject { shop.corpus.subject(i).to_string() } else { shop.corpus.file(i) };
-    let units: Vec<String> = test.iter().map(unit).collect();
+    let subjects = by_subject(cfg, &*shop.corpus, test);
+    let units: Vec<String> = test.iter().map(|&i| unit(&*shop.corpus, i, subjects)).collect();
     let measured = Measured {
         recordings: test.len(),
         trained_on: train.len() + valid.len(),

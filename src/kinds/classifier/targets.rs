@@ -50,8 +50,7 @@ impl Targets {
     /// The labels or the lists cannot be read; they name recordings that are not there; there are fewer than two classes to learn, or a class
     /// is tested that no training recording has.
     pub(super) fn read(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus, note: &dyn Fn(&str)) -> Result<Targets> {
-        let labels = labels(cfg, corpus)?;
-        let of: Vec<Option<Vec<String>>> = labels;
+        let of = labels(cfg, corpus)?;
         let labeled: Vec<usize> = (0..corpus.count()).filter(|&i| of[i].is_some()).collect();
         let unlabeled = corpus.count() - labeled.len();
         if labeled.is_empty() {
@@ -59,7 +58,7 @@ impl Targets {
                 format!("{}: no recording of {} has a label in it", cfg.data.labels, cfg.data.path),
                 format!(
                     "use the names of the recordings, such as `{}`",
-                    (0..corpus.count()).next().map_or("", |i| corpus.id(i))
+                    if corpus.count() > 0 { corpus.id(0) } else { "" }
                 ),
             ));
         }
@@ -180,16 +179,13 @@ fn listed(list: &str, corpus: &dyn AnyCorpus, among: &[usize]) -> Result<Vec<usi
     }
 }
 
-/// What is held out together.
-fn unit(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus, i: usize, by_subject: bool) -> String {
-    match by_subject && cfg.data.labels != "speaker" {
-        true => corpus.subject(i).to_string(),
-        false => corpus.file(i),
-    }
+/// What is held out together: a subject, or the recordings of a file.
+pub(super) fn unit(corpus: &dyn AnyCorpus, i: usize, by_subject: bool) -> String {
+    if by_subject { corpus.subject(i).to_string() } else { corpus.file(i) }
 }
 
 /// Whether subjects are held out as a whole: there are several, and they are not what is to be told apart.
-fn by_subject(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus, among: &[usize]) -> bool {
+pub(super) fn by_subject(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus, among: &[usize]) -> bool {
     let mut subjects = among.iter().map(|&i| corpus.subject(i));
     let first = subjects.next();
     cfg.data.division == Division::Subject && cfg.data.labels != "speaker" && subjects.any(|s| Some(s) != first)
@@ -243,8 +239,7 @@ fn drawn(
     corpus: &dyn AnyCorpus,
     subjects: bool,
 ) -> Vec<usize> {
-    let key =
-        |&i: &usize| (stream(cfg.seed, &format!("{purpose}/{}", unit(cfg, corpus, i, subjects)), 0).next_u64(), i);
+    let key = |&i: &usize| (stream(cfg.seed, &format!("{purpose}/{}", unit(corpus, i, subjects)), 0).next_u64(), i);
     let mut keyed: Vec<(u64, usize)> = among.iter().map(key).collect();
     keyed.sort_unstable();
     let units = keyed.chunk_by(|a, b| a.0 == b.0).count();

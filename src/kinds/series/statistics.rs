@@ -7,7 +7,7 @@ use crate::features::{Format, Frames, LayerInfo, Made, Pool, Timing};
 use crate::kinds::recorded;
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Source};
 use crate::observer::Session;
-use crate::recordings::{Corpus, Pieces, Scale, Sensors, SensorsConfig, Utterance};
+use crate::recordings::{Corpus, Moments, Pieces, Scale, Sensors, SensorsConfig, Utterance};
 use serde_json::json;
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -32,36 +32,26 @@ pub(super) struct Statistics;
 fn figures(corpus: &Corpus<Sensors>, utterance: &Utterance<Sensors>) -> Result<Vec<f32>> {
     let width = corpus.width;
     let mut pieces = Pieces::new(corpus, utterance, SAMPLES);
-    let mut sums = vec![[0.0f64, 0.0, f64::INFINITY, f64::NEG_INFINITY, 0.0]; width];
-    let (mut first, mut last): (Vec<f32>, Vec<f32>) = (Vec::new(), Vec::new());
+    let (mut moments, mut steps) = (vec![Moments::default(); width], vec![0.0f64; width]);
+    let mut last: Vec<f32> = Vec::new();
     loop {
         let piece = pieces.read()?;
         if piece.is_empty() {
             break;
         }
         for frame in piece.chunks_exact(width) {
-            if first.is_empty() {
-                first = frame.to_vec();
-            }
-            for (j, (&value, sums)) in frame.iter().zip(&mut sums).enumerate() {
-                // Differences from the first value: the square of a large mean would leave no digits for the deviation.
-                let x = f64::from(value) - f64::from(first[j]);
-                sums[0] += x;
-                sums[1] += x * x;
-                sums[2] = sums[2].min(f64::from(value));
-                sums[3] = sums[3].max(f64::from(value));
-                sums[4] += last.get(j).map_or(0.0, |before| (f64::from(value) - f64::from(*before)).abs());
-            }
-            last = frame.to_vec();
+            frame.iter().zip(&mut moments).for_each(|(value, moments)| moments.add(f64::from(*value)));
+            let moves = frame.iter().zip(&last).map(|(value, before)| (f64::from(*value) - f64::from(*before)).abs());
+            steps.iter_mut().zip(moves).for_each(|(sum, step)| *sum += step);
+            last.clear();
+            last.extend_from_slice(frame);
         }
     }
-    let n = utterance.samples.max(1) as f64;
-    let of = |(sums, first): (&[f64; FIGURES], &f32)| {
-        let mean = sums[0] / n;
-        let deviation = (sums[1] / n - mean * mean).max(0.0).sqrt();
-        [mean + f64::from(*first), deviation, sums[2], sums[3], sums[4] / (n - 1.0).max(1.0)].map(|v| v as f32)
+    let of = |(m, steps): (&Moments, &f64)| {
+        let step = steps / (m.count as f64 - 1.0).max(1.0);
+        [m.mean, m.deviation(), m.least, m.most, step].map(|figure| figure as f32)
     };
-    Ok(sums.iter().zip(&first).flat_map(of).collect())
+    Ok(moments.iter().zip(&steps).flat_map(of).collect())
 }
 
 impl Model for Statistics {

@@ -2,12 +2,11 @@
 
 use super::{SeriesModel, SeriesModelConfig, card, info};
 use crate::error::{Error, Result};
-use crate::hub;
 use crate::kinds::recorded::{self, Words};
 use crate::kinds::{Described, ExtractRequest, Extracted, Live, LiveSignal, LiveStream, Model};
 use crate::nn::ParamStore;
 use crate::observer::Session;
-use crate::recordings::{Corpus, Expected, Scale, Sensors, SensorsConfig};
+use crate::recordings::{Corpus, Expected, Scale, Sensors, SensorsConfig, scaling};
 use crate::report::model_card::Details;
 use crate::signal::{Network, layers, made};
 use crate::weights::Origin;
@@ -16,7 +15,11 @@ use std::any::Any;
 use std::path::{Path, PathBuf};
 
 /// The words for what a corpus of series consists of.
-pub(super) const WORDS: Words = Words { many: "recordings", seconds: "s of recordings" };
+pub(super) const WORDS: Words = Words {
+    many: "recordings",
+    seconds: "s of recordings",
+    names: "use the names of the recordings in the lists: file names without their extensions",
+};
 
 /// The contents of every input. Problems are collected, to be handled together.
 pub(super) fn corpora(
@@ -26,19 +29,7 @@ pub(super) fn corpora(
     request: &ExtractRequest,
     session: &Session,
 ) -> Result<Vec<Corpus<Sensors>>> {
-    let inspect = |input: &PathBuf| -> Result<Corpus<Sensors>> {
-        let (corpus, _) = Corpus::sensors(cfg, &hub::data(input, session)?.path, expected, &|_| {})?;
-        let Some(only) = &request.only else { return Ok(corpus) };
-        let corpus = corpus.only(|id| only.contains(id));
-        if corpus.utterances.is_empty() {
-            return Err(Error::failed(
-                format!("{}: none of its recordings is in the lists", input.display()),
-                "use the names of the recordings in the lists: file names without their extensions",
-            ));
-        }
-        Ok(corpus)
-    };
-    paths.iter().map(inspect).collect()
+    recorded::corpora(paths, WORDS, request, session, |path| Ok(Corpus::sensors(cfg, path, expected, &|_| {})?.0))
 }
 
 impl Model for SeriesModel {
@@ -105,9 +96,7 @@ impl Live for SeriesModel {
     fn signal(&self) -> Result<LiveSignal> {
         let scale = match (self.config.scale, &self.config.moments) {
             (Scale::None, _) => vec![(0.0, 1.0); self.config.channels.len()],
-            (Scale::Corpus, Some(moments)) => {
-                moments.iter().map(|&(mean, sd)| (mean, if sd > 0.0 { 1.0 / sd } else { 1.0 })).collect()
-            }
+            (Scale::Corpus, Some(moments)) => moments.iter().copied().map(scaling).collect(),
             _ => {
                 let what = "scales each recording by its own mean and deviation, which a stream does not have yet";
                 return Err(Error::failed(

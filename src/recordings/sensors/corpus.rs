@@ -1,6 +1,6 @@
 //! From a directory of recordings of several channels to a corpus.
 
-use super::reader::{SensorInfo, Sensors, frames_at, ratio};
+use super::reader::{SensorInfo, Sensors, frames_at, ratio, scaling};
 use super::survey::{Moments, Survey, survey};
 use super::{Gaps, Scale, SensorsConfig};
 use crate::error::{Error, Problem, Result};
@@ -84,8 +84,7 @@ impl Corpus<Sensors> {
                 (_, Some(scale)) => scale.clone(),
                 _ => of_recording(),
             };
-            let factor = |(mean, deviation): (f32, f32)| (mean, if deviation > 0.0 { 1.0 / deviation } else { 1.0 });
-            let scale: Arc<[(f32, f32)]> = figures.into_iter().map(factor).collect();
+            let scale: Arc<[(f32, f32)]> = figures.into_iter().map(scaling).collect();
             let whole = runs.len() == 1 && (missing == 0 || cfg.gaps == Gaps::Mean);
             for run in runs {
                 let second = |frame: u64| (frame as f64 / own * 1000.0).round() / 1000.0;

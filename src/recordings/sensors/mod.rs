@@ -9,5 +9,5 @@ mod survey;
 pub use config::{Division, Gaps, Scale, SensorsConfig};
 pub use corpus::Expected;
 pub use overview::Overview;
-pub use reader::{SensorInfo, SensorReader, Sensors};
+pub use reader::{SensorInfo, SensorReader, Sensors, scaling};
 pub use survey::Moments;

@@ -38,6 +38,12 @@ pub struct SensorReader {
     native: Vec<f32>,
 }
 
+/// What values with this mean and standard deviation are scaled by: what is subtracted, and what the difference is multiplied by. A flat line
+/// stays one.
+pub fn scaling((mean, deviation): (f32, f32)) -> (f32, f32) {
+    (mean, if deviation > 0.0 { 1.0 / deviation } else { 1.0 })
+}
+
 /// The number of frames at `target` per second of `frames` at `rate`.
 pub(super) fn frames_at(frames: u64, rate: f64, target: f64) -> u64 {
     if rate == target { frames } else { (frames as f64 * target / rate).floor() as u64 }

@@ -29,7 +29,7 @@ impl Default for Moments {
 
 impl Moments {
     /// One more value (Welford 1962).
-    fn add(&mut self, value: f64) {
+    pub fn add(&mut self, value: f64) {
         self.count += 1;
         let away = value - self.mean;
         self.mean += away / self.count as f64;
