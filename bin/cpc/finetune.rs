@@ -22,28 +22,32 @@ const HEADS: [(&str, &str); 3] = [
 /// Options of `cpc finetune`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Train a classifier from few labels, on top of a model of audio or series",
-    long_about = "Train a classifier of recordings from few labels, on top of a model that was trained without labels.\n\n\
+    about = "Train a classifier from few labels, on top of a model",
+    long_about = "Train a classifier of recordings, images or sentences from few labels, on top of a model that was trained without labels.\n\n\
         A head is put on the model, and both are trained together; the model's learning rate is a tenth of the head's (--body-lr). Training is validated on a \
         fifth of the training recordings, of other subjects where there are enough, and ends when ten validations have brought nothing better. The result is \
         tested once on the recordings of --test, or on a seeded fifth of the subjects. It is a model: `cpc predict` applies it.\n\n\
         --fraction 0.01,0.1,1 trains with these shares of the labels, drawn by class, and compares in one table: the fine-tuned model, a linear probe of its \
-        features before, the same network from random weights, and a baseline (MFCCs for audio; for series, statistics of each channel).\n\n\
+        features before, the same network from random weights, and a baseline (MFCCs for audio; for series, statistics of each channel; for images, 64 \
+        principal components; for text, random word vectors).\n\n\
+        Images have their labels with them. Sentences come with theirs, in a file with lines label<TAB>sentence, or in the files train.tsv and test.tsv of a \
+        directory.\n\n\
         The same command again goes on where it was interrupted.",
     after_help = "Examples:\n  cpc finetune runs/watch --data recordings/ --labels labels.tsv --out runs/tuned\n  \
         cpc finetune runs/watch --data recordings/ --labels labels.tsv --train train.txt --test test.txt --fraction 0.01,0.1,1 --out runs/curve\n  \
         cpc finetune runs/ecg --data ptbxl/ --labels diagnoses.csv --multi-label --head attention --out runs/diagnoses\n  \
+        cpc finetune runs/text --data reviews.tsv --out runs/reviews\n  \
         cpc predict runs/tuned new-recordings/ --out predictions.csv"
 )]
 pub(crate) struct Finetune {
     /// The model: a model or run directory, hf:owner/name, or a CPC_audio checkpoint
     model: String,
-    /// The recordings, in any form that the model's kind reads
+    /// The recordings, images or labeled sentences, in any form that the model's kind reads
     #[arg(long, value_name = "DATA")]
     data: PathBuf,
-    /// The labels: a table of recordings and labels (a name, a tab, a label; or CSV; or columns that the first line names), or `speaker`
+    /// Recordings: a table of recordings and labels (a name, a tab, a label; or CSV; or columns that the first line names), or `speaker`
     #[arg(long, value_name = "FILE|speaker")]
-    labels: String,
+    labels: Option<String>,
     /// The run directory
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
@@ -59,7 +63,7 @@ pub(crate) struct Finetune {
     /// The head (finetune.head)
     #[arg(long, value_name = "HEAD", value_parser = word(&HEADS))]
     head: Option<String>,
-    /// The output of the model that is classified: c, z or c+z [default: c] (finetune.layer)
+    /// The output of the model that is classified: c, z or c+z; of images y, fc or conv [default: the first] (finetune.layer)
     #[arg(long, value_name = "LAYER")]
     layer: Option<String>,
     /// The model's learning rate as a fraction of the head's; 0 leaves the model as it is [default: 0.1] (finetune.body_lr)
@@ -96,15 +100,13 @@ pub(crate) struct Finetune {
 
 impl Finetune {
     fn layers(&self, toolkit: &Toolkit) -> Result<Layers> {
-        let labels = match self.labels.as_str() {
-            "speaker" => Value::String("speaker".into()),
-            file => absolute(Path::new(file))?,
-        };
-        let mut flags = vec![
-            ("data.path", Value::String(toolkit.kept_data(&self.data)?)),
-            ("data.labels", labels),
-            ("finetune.model", kept(&self.model)?),
-        ];
+        let mut flags =
+            vec![("data.path", Value::String(toolkit.kept_data(&self.data)?)), ("finetune.model", kept(&self.model)?)];
+        match self.labels.as_deref() {
+            Some("speaker") => flags.push(("data.labels", Value::String("speaker".into()))),
+            Some(file) => flags.push(("data.labels", absolute(Path::new(file))?)),
+            None => (),
+        }
         for (key, list) in [("data.train", &self.train), ("data.test", &self.test)] {
             if let Some(list) = list {
                 flags.push((key, absolute(list)?));

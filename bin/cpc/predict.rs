@@ -15,15 +15,15 @@ use std::path::PathBuf;
 /// Options of `cpc predict`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Apply a classifier that `cpc finetune` trained to recordings",
-    long_about = "Apply a classifier that `cpc finetune` trained: the probability of each class for each recording. A recording that is longer than the \
-        classifier's window is cut into windows, and the mean of their probabilities is written.",
+    about = "Apply a classifier that `cpc finetune` trained to recordings, images or sentences",
+    long_about = "Apply a classifier that `cpc finetune` trained: the probability of each class for each recording, image or sentence. A recording that is \
+        longer than the classifier's window is cut into windows, and the mean of their probabilities is written. A sentence is called by its file and line.",
     after_help = "Examples:\n  cpc predict runs/tuned new-recordings/\n  cpc predict runs/tuned new-recordings/ --out predictions.parquet"
 )]
 pub(crate) struct Predict {
     /// A classifier: a run directory of `cpc finetune`, its model/, or hf:owner/name
     model: String,
-    /// Recordings, or directories of recordings, in any form that the model's kind reads
+    /// Recordings, directories of recordings, images, or texts, in any form that the model's kind reads
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// The file to write, .csv, .tsv, .parquet or .npy (the probabilities alone) [default: a table on standard output]
@@ -52,26 +52,29 @@ impl Predict {
         let predictions = classes.predict(&self.input, &options, &session)?;
         let (rows, names) = (&predictions.rows, &predictions.classes);
         let predicted: Vec<String> = rows.iter().map(|row| predictions.predicted(row)).collect();
+        let item = predictions.items.trim_end_matches('s');
         let Some(out) = &self.out else {
-            let width = rows.iter().map(|row| row.recording.chars().count()).max().unwrap_or(0).max(9);
-            let mut text = format!("{:<width$}  {}\n", "recording", "predicted");
+            let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(item.len());
+            let mut text = format!("{item:<width$}  predicted\n");
             for (row, predicted) in rows.iter().zip(&predicted) {
                 let share = row.probabilities.iter().fold(0.0f64, |most, p| most.max(*p));
                 let name = if predicted.is_empty() { "-" } else { predicted };
-                text += &format!("{:<width$}  {name}  {:.1} %\n", row.recording, 100.0 * share);
+                text += &format!("{:<width$}  {name}  {:.1} %\n", row.name, 100.0 * share);
             }
             return terminal.result_or_json(&predictions, &text);
         };
         let column = |k: usize| rows.iter().map(|row| row.probabilities[k]).collect();
+        let mut texts = vec![(item.to_string(), rows.iter().map(|row| row.name.clone()).collect())];
+        if predictions.items == "recordings" {
+            texts.push(("subject".into(), rows.iter().map(|row| row.subject.clone()).collect()));
+        }
+        texts.push(("predicted".into(), predicted));
         let table = TextTable {
-            texts: vec![
-                ("recording".into(), rows.iter().map(|row| row.recording.clone()).collect()),
-                ("subject".into(), rows.iter().map(|row| row.subject.clone()).collect()),
-                ("predicted".into(), predicted),
-            ],
+            texts,
             numbers: names.iter().enumerate().map(|(k, name)| (format!("p({name})"), column(k))).collect(),
         };
         table.write(out)?;
-        terminal.result(&format!("{} recordings, {} classes: {}\n", rows.len(), names.len(), out.display()))
+        let items = predictions.items;
+        terminal.result(&format!("{} {items}, {} classes: {}\n", rows.len(), names.len(), out.display()))
     }
 }

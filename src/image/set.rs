@@ -53,6 +53,17 @@ impl ImageSet {
     }
 }
 
+impl ImageSet {
+    fn empty(size: ImageSize) -> ImageSet {
+        ImageSet { size, pixels: Vec::new(), labels: Vec::new() }
+    }
+
+    fn add(&mut self, other: &ImageSet, i: usize) {
+        self.pixels.extend_from_slice(other.image(i));
+        self.labels.push(other.labels[i]);
+    }
+}
+
 /// A training and a test set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Images {
@@ -64,4 +75,30 @@ pub struct Images {
     pub classes: Vec<String>,
     /// What a user should know about the images.
     pub notes: Vec<String>,
+}
+
+impl Images {
+    /// The images that two lists name, as a training set and a test set: `train/3` is the fourth image of the training set.
+    ///
+    /// # Errors
+    /// A list names an image that is not there.
+    pub fn chosen(self, train: &[String], test: &[String]) -> Result<Images, String> {
+        let of = |names: &[String]| -> Result<ImageSet, String> {
+            let mut set = ImageSet::empty(self.train.size);
+            for name in names {
+                let (part, number) = name.split_once('/').unwrap_or(("", name));
+                let from = match part {
+                    "train" => Some(&self.train),
+                    "test" => Some(&self.test),
+                    _ => None,
+                };
+                let place = number.parse::<usize>().ok();
+                let (from, i) = from.zip(place).filter(|(from, i)| *i < from.len()).ok_or_else(|| format!("there is no image `{name}`"))?;
+                set.add(from, i);
+            }
+            Ok(set)
+        };
+        let (train, test) = (of(train)?, of(test)?);
+        Ok(Images { train, test, ..self })
+    }
 }

@@ -200,20 +200,22 @@ pub trait Classes {
 /// The probabilities of classes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Predictions {
+    /// What was classified: recordings, images or sentences.
+    pub items: &'static str,
     /// The classes.
     pub classes: Vec<String>,
     /// Whether a recording may have several of them; then their probabilities need not add up to 1.
     pub multi_label: bool,
-    /// A row for each recording.
+    /// A row for each of them.
     pub rows: Vec<Prediction>,
 }
 
-/// The probabilities of the classes of a recording.
+/// The probabilities of the classes of a recording, an image or a sentence.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The id of the recording.
-    pub recording: String,
-    /// Its subject or speaker.
+    /// The id of the recording, `test/17` of an image, `file:17` of a sentence in line 17.
+    pub name: String,
+    /// Its subject or speaker; empty for images and sentences.
     pub subject: String,
     /// The probability of each class (K).
     pub probabilities: Vec<f64>,

@@ -42,6 +42,22 @@ struct Sizes {
     conv: usize,
 }
 
+impl Sizes {
+    fn of(architecture: Architecture, size: ImageSize) -> Sizes {
+        let [kernel, stride, padding] = architecture.window();
+        let window = Window { kernel, stride, padding };
+        let (mut sizes, mut side) = (Sizes { local: [0, 0], conv: 0 }, size.height);
+        for (i, &channels) in architecture.channels().iter().enumerate() {
+            side = window.out(side);
+            if i == architecture.local() {
+                sizes.local = [side * side, channels];
+            }
+            sizes.conv = side * side * channels;
+        }
+        sizes
+    }
+}
+
 impl ImageEncoder {
     /// An encoder for images of the given size.
     ///
@@ -54,17 +70,13 @@ impl ImageEncoder {
         let architecture = Self::architecture(cfg, size)?;
         let [kernel, stride, padding] = architecture.window();
         let window = Window { kernel, stride, padding };
-        let (mut convs, mut sizes) = (Vec::new(), Sizes { local: [0, 0], conv: 0 });
-        let (mut channels, mut side) = (size.channels, size.height);
+        let (mut convs, mut channels) = (Vec::new(), size.channels);
         for (i, &outputs) in architecture.channels().iter().enumerate() {
             let conv = Conv2d::new(channels, outputs, window, &vb.pp(format!("conv{i}")))?;
             convs.push(if architecture.batch_norm() { conv.normed(&vb.pp(format!("norm{i}")))? } else { conv });
-            (channels, side) = (outputs, window.out(side));
-            if i == architecture.local() {
-                sizes.local = [side * side, channels];
-            }
-            sizes.conv = side * side * channels;
+            channels = outputs;
         }
+        let sizes = Sizes::of(architecture, size);
         let fc_norm = architecture.batch_norm().then(|| BatchNorm::new(cfg.fc_dim, &vb.pp("fc_norm"))).transpose()?;
         Ok(ImageEncoder {
             convs,
@@ -88,6 +100,14 @@ impl ImageEncoder {
                  encoder.architecture at auto",
             )
         })
+    }
+
+    /// F of an encoder for images of the given size.
+    ///
+    /// # Errors
+    /// If there is no architecture for this size.
+    pub fn conv_dim(cfg: &ImageEncoderConfig, size: ImageSize) -> Result<usize> {
+        Ok(Sizes::of(Self::architecture(cfg, size)?, size).conv)
     }
 
     /// Number of locations of the local features, and of features of each.

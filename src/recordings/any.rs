@@ -1,7 +1,7 @@
 //! Corpora of any medium behind one interface, for what reads whole recordings and does not care what they are of.
 
 use crate::error::Problem;
-use crate::recordings::{Corpus, Medium, Place};
+use crate::recordings::{Corpus, Medium};
 use std::sync::{Mutex, PoisonError};
 
 /// A corpus of any medium. Its recordings are numbered from 0.
@@ -18,17 +18,17 @@ pub trait AnyCorpus: Send + Sync {
     /// The name of the file that a recording is in, or a part of: its path below the root of the corpus, without extension.
     fn file(&self, i: usize) -> String;
 
-    /// The place of a recording.
-    fn place(&self, i: usize) -> &Place;
+    /// The names by which a recording may be called in lists and tables of labels; the first is its id.
+    fn names(&self, i: usize) -> Vec<String>;
+
+    /// The place of a recording, for messages.
+    fn place(&self, i: usize) -> String;
 
     /// The length of a recording, in samples.
     fn samples(&self, i: usize) -> u64;
 
     /// Values in a sample.
     fn width(&self) -> usize;
-
-    /// Samples per second.
-    fn rate(&self) -> f64;
 
     /// Recordings that cannot be used.
     fn problems(&self) -> &[Problem];
@@ -73,8 +73,16 @@ impl<M: Medium> AnyCorpus for Shelf<M> {
         self.corpus.tree_name(&self.corpus.utterances[i])
     }
 
-    fn place(&self, i: usize) -> &Place {
-        &self.corpus.utterances[i].place
+    fn names(&self, i: usize) -> Vec<String> {
+        let utterance = &self.corpus.utterances[i];
+        // A stretch between gaps, `a:1.5-3`, has the label of `a`.
+        let whole = utterance.id.rsplit_once(':').map_or(utterance.id.as_str(), |(whole, _)| whole);
+        let name = utterance.place.file().file_name().map(|name| name.to_string_lossy().into_owned());
+        vec![utterance.id.clone(), whole.to_string(), self.file(i), name.unwrap_or_default()]
+    }
+
+    fn place(&self, i: usize) -> String {
+        self.corpus.utterances[i].place.to_string()
     }
 
     fn samples(&self, i: usize) -> u64 {
@@ -83,10 +91,6 @@ impl<M: Medium> AnyCorpus for Shelf<M> {
 
     fn width(&self) -> usize {
         self.corpus.width
-    }
-
-    fn rate(&self) -> f64 {
-        self.corpus.rate()
     }
 
     fn problems(&self) -> &[Problem] {

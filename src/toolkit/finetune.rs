@@ -4,8 +4,8 @@ use super::{Pretrain, Toolkit};
 use crate::config::Layers;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::kinds::classifier::{ClassifierConfig, Figure, Measured, Shown};
-use crate::kinds::{Options, ProbeRequest};
+use crate::kinds::ProbeRequest;
+use crate::kinds::classifier::{ClassifierConfig, ClassifierModel, Figure, Measured, Shown};
 use crate::observer::Session;
 use crate::report::plot::{self, Panel, Series, Style};
 use serde::Serialize;
@@ -149,22 +149,15 @@ impl Toolkit {
     fn probed(&self, run: &Path, session: &Session) -> Result<BTreeMap<String, Reached>> {
         let config: ClassifierConfig = self.read_config(run)?.sections()?;
         let model = PathBuf::from(&config.finetune.model);
-        let list = |name: &str| run.join(format!("{name}.txt"));
+        let tuned = ClassifierModel::open(&run.join("model"), "")?;
+        let Some((data, options)) = tuned.probing(&config, run)? else {
+            session.observer.note("no linear probe: sentences with several labels cannot be probed");
+            return Ok(BTreeMap::new());
+        };
         let kind = self.kind(self.open(&model, session)?.kind())?;
-        let mut options = Options::new()
-            .with("labels", &config.data.labels)
-            .with("train", list("train"))
-            .with("test", list("test"))
-            .with("layer", &config.finetune.layer)
-            .with("seed", config.seed.to_string());
-        if config.data.rate > 0.0 {
-            options = options.with("rate", config.data.rate.to_string());
-        }
         let baseline = kind.baselines().first().map(|(name, _)| *name);
-        options = options.with_some("baselines", baseline);
-        options = options.with_some("multi-label", config.finetune.multi_label.then_some(""));
-        let request =
-            ProbeRequest { features: vec![model], data: Some(PathBuf::from(&config.data.path)), page: false, options };
+        let options = options.with_some("baselines", baseline);
+        let request = ProbeRequest { features: vec![model], data, page: false, options };
         let probed = self.probe(&request, session)?;
         let json: serde_json::Value = serde_json::from_str(&probed.described.json)
             .map_err(|e| Error::failed(format!("JSON: {e}"), "report this as a bug in cpc"))?;

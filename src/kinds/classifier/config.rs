@@ -5,7 +5,6 @@ use crate::config::{OnBadFile, TrainConfig};
 use crate::error::Problem;
 use crate::nn::{ClassifierKind, ClassifierSize};
 use crate::recordings::Division;
-use crate::signal::Layer;
 use serde::{Deserialize, Serialize};
 
 /// The complete configuration of a run.
@@ -40,7 +39,7 @@ pub struct TuneConfig {
     pub model: String,
     /// Start from random weights of the same sizes instead, as a baseline.
     pub scratch: bool,
-    /// The output of the model that is classified: c, z, or both as c+z.
+    /// The output of the model that is classified: c, z, or both as c+z; of images y, fc or conv. Empty for the first of these.
     pub layer: String,
     /// The head: linear, hidden or attention.
     pub head: ClassifierKind,
@@ -60,9 +59,9 @@ pub struct TuneConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LabeledConfig {
-    /// The recordings, in any form that the model's kind reads.
+    /// The recordings, images or labeled sentences, in any form that the model's kind reads.
     pub path: String,
-    /// The labels: a table of recordings and labels, or `speaker`, which is the first folder.
+    /// The labels: a table of recordings and labels, or `speaker`, which is the first folder. Empty for images and sentences, which have theirs.
     pub labels: String,
     /// A list of the recordings to train on; empty for all that are not tested.
     pub train: String,
@@ -74,7 +73,8 @@ pub struct LabeledConfig {
     pub valid_share: f64,
     /// What is held out as a whole: a subject, or a recording.
     pub division: Division,
-    /// Samples per window: training takes one of each recording, at a random place. 0 for the length of most recordings, at most 512 frames.
+    /// Samples, or tokens, per window: training takes one of each recording, at a random place. 0 for the length of most recordings, at most 512
+    /// frames; for sentences, the tokens that the model was trained on.
     pub window: usize,
     /// Samples per second of series that do not say; 0 if all say.
     pub rate: f64,
@@ -87,7 +87,7 @@ impl Default for TuneConfig {
         TuneConfig {
             model: String::new(),
             scratch: false,
-            layer: "c".into(),
+            layer: String::new(),
             head: ClassifierKind::Linear,
             hidden_dim: 128,
             body_lr: 0.1,
@@ -127,9 +127,6 @@ impl Sections for ClassifierConfig {
         let ClassifierConfig { finetune, data, train, .. } = self;
         train.validate(faults);
         finetune.size().validate("finetune", faults);
-        if let Err(what) = finetune.layer.parse::<Layer>() {
-            faults.push(Problem::new("finetune.layer", what));
-        }
         let mut check = |ok: bool, key: &str, what: String| {
             if !ok {
                 faults.push(Problem::new(key, what));

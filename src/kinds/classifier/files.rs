@@ -1,10 +1,12 @@
 //! The model directory of a classifier: `config.json` and `model.safetensors`.
 
-use super::body::Body;
+use super::ClassifierConfig;
+use super::body::{Body, Opened};
 use super::network::ClassifierNetwork;
 use crate::error::{Error, Problem, Result};
 use crate::nn::{ClassifierSize, ParamStore};
-use crate::signal::Layer;
+use crate::options::Options;
+use crate::text::Tokenizer;
 use crate::weights::model_dir::{Origin, place, read_config};
 use crate::weights::{read_tensors, sha256_of};
 use candle_core::{Device, Tensor};
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The contents of `config.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,17 +49,16 @@ impl ClassifierModelConfig {
     pub fn read(dir: &Path) -> Result<ClassifierModelConfig> {
         read_config(dir, ClassifierModelConfig::KIND, |config: &ClassifierModelConfig, faults| {
             config.head.validate("head", faults);
-            let layer = config.layer.parse::<Layer>();
-            match (Body::from_json(&config.body), layer) {
-                (Ok(body), Ok(layer)) => {
-                    if let Err(error) = body.dim(&layer) {
+            match Body::from_json(&config.body) {
+                Ok(body) => {
+                    if let Err(error) = body.dim(&config.layer) {
                         faults.push(Problem::new("layer", error));
                     }
-                    if body.sizes().encoder.frames(config.window) == 0 {
+                    if body.frames(config.window) == 0 {
                         faults.push(Problem::new("window", format!("{} samples give no frame", config.window)));
                     }
                 }
-                (Err(what), _) | (_, Err(what)) => faults.push(Problem::new("body", what)),
+                Err(what) => faults.push(Problem::new("body", what)),
             }
             if config.classes.is_empty() {
                 faults.push(Problem::new("classes", "must be at least one"));
@@ -64,25 +66,34 @@ impl ClassifierModelConfig {
         })
     }
 
-    /// The model below the head, and the layer that is classified.
+    /// The model below the head.
     ///
     /// # Errors
-    /// They are not what [`ClassifierModelConfig::read`] accepts.
-    pub(super) fn parts(&self) -> Result<(Body, Layer)> {
+    /// It is not what [`ClassifierModelConfig::read`] accepts.
+    pub(super) fn body(&self) -> Result<Body> {
         let wrong = |what: String| Error::failed(format!("config.json: {what}"), "copy or download the model again");
-        Ok((Body::from_json(&self.body).map_err(wrong)?, self.layer.parse().map_err(wrong)?))
+        Body::from_json(&self.body).map_err(wrong)
     }
 
     /// The network, with parameters from a store.
     pub(super) fn network(&self, store: &ParamStore, trained: Trained) -> Result<ClassifierNetwork> {
-        let (body, layer) = self.parts()?;
+        let body = self.body()?;
         let (below, above) = match trained {
             Trained::All => (store.builder(), store.builder()),
             Trained::Head => (store.frozen(), store.builder()),
             Trained::Nothing => (store.frozen(), store.frozen()),
         };
-        ClassifierNetwork::new(&body, &layer, &self.head, self.classes.len(), &below, &above)
+        ClassifierNetwork::new(&body, &self.layer, &self.head, self.classes.len(), &below, &above)
     }
+}
+
+/// The file of the tokenizer of a classifier of sentences.
+pub(super) const TOKENIZER: &str = "tokenizer.json";
+
+/// The tokenizer in a model directory, if its body is one of text.
+fn tokenizer(path: &Path, body: &Body) -> Result<Option<Arc<Tokenizer>>> {
+    let Body::Text(config) = body else { return Ok(None) };
+    config.tokenizer(path).map(Some)
 }
 
 /// Which parameters of a network are trained.
@@ -97,12 +108,14 @@ pub(super) enum Trained {
 }
 
 /// A trained classifier.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ClassifierModel {
     /// Its sizes and classes.
     pub config: ClassifierModelConfig,
     /// Every parameter and buffer by name, on the CPU.
     pub tensors: HashMap<String, Tensor>,
+    /// The tokenizer of a classifier of sentences.
+    pub tokenizer: Option<Arc<Tokenizer>>,
     /// The origin of the model.
     pub origin: Origin,
     /// The directory on this machine.
@@ -119,7 +132,18 @@ impl ClassifierModel {
         let origin = Origin { reference: reference.into(), layout: "model directory".into() };
         let config = ClassifierModelConfig::read(&path)?;
         let tensors = read_tensors(&path.join("model.safetensors"))?;
-        Ok(ClassifierModel { config, tensors, origin, path })
+        let tokenizer = tokenizer(&path, &config.body()?)?;
+        Ok(ClassifierModel { config, tensors, tokenizer, origin, path })
+    }
+
+    /// The model below the head of a checkpoint, without its weights, which the trainer reads.
+    ///
+    /// # Errors
+    /// A file is missing or damaged.
+    pub(super) fn resumed(path: &Path) -> Result<Opened> {
+        let body = ClassifierModelConfig::read(path)?.body()?;
+        let tokenizer = tokenizer(path, &body)?;
+        Ok(Opened { body, tensors: HashMap::new(), tokenizer, name: String::new() })
     }
 
     /// The network on a device.
@@ -131,6 +155,15 @@ impl ClassifierModel {
         let network = self.config.network(&store, Trained::Nothing)?;
         store.load(&self.tensors, None, &self.origin.reference)?;
         Ok(network)
+    }
+
+    /// What `cpc probe` is asked, to measure the model that a run started from on the recordings of the run: the data, and options. None if that
+    /// model cannot be probed.
+    ///
+    /// # Errors
+    /// The body is not what [`ClassifierModelConfig::read`] accepts.
+    pub fn probing(&self, cfg: &ClassifierConfig, run: &Path) -> Result<Option<(Option<PathBuf>, Options)>> {
+        Ok(self.config.body()?.probing(cfg, run))
     }
 
     /// SHA-256 of the tensors in the format of `model.safetensors`, in hexadecimal.

@@ -42,9 +42,9 @@ impl Kind for ClassifierKind {
         &["data.on_bad_file"]
     }
 
-    /// The recordings decide on the window.
+    /// The recordings decide on the window, and the model on the layer.
     fn settles(&self, key: &str, value: &str) -> bool {
-        key == "data.window" && value == "0"
+        (key == "data.window" && value == "0") || (key == "finetune.layer" && value.trim_matches('"').is_empty())
     }
 
     /// None: data are for the kind of the model that is fine-tuned.

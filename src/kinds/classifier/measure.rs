@@ -76,7 +76,7 @@ pub(super) fn probabilities(
             return Ok(());
         }
         let rows: Vec<(usize, u64)> = waiting.iter().map(|(_, row)| *row).collect();
-        let scores = network.scores(&shop.at(&rows)?, Phase::Eval, device)?;
+        let scores = network.scores(&shop.at(&rows)?, Phase::Eval, device)?.0;
         let shares = match model.multi_label {
             true => candle_nn::ops::sigmoid(&scores)?,
             false => candle_nn::ops::softmax(&scores, D::Minus1)?,

@@ -1,64 +1,41 @@
-//! A trunk with a head on its frames.
+//! A model with a head on its frames.
 
-use super::body::Body;
+use super::body::{Below, Body};
 use super::examples::Examples;
 use crate::error::Result;
-use crate::nn::{Classifier, ClassifierSize, Phase};
-use crate::signal::{Layer, Sizes, Trunk};
+use crate::nn::{Classifier, ClassifierSize, EmbeddingRows, Phase};
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
+use std::sync::Arc;
 
 /// The network of a classifier.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct ClassifierNetwork {
-    trunk: Trunk,
+    below: Arc<dyn Below>,
     head: Classifier,
-    layer: Layer,
-    sizes: Sizes,
 }
 
 impl ClassifierNetwork {
-    /// A network whose trunk has parameters from `body`, and whose head has parameters from `head`.
+    /// A network whose body has parameters from `below`, and whose head has parameters from `above`.
     pub(super) fn new(
-        model: &Body,
-        layer: &Layer,
+        body: &Body,
+        layer: &str,
         size: &ClassifierSize,
         classes: usize,
-        body: &VarBuilder,
-        head: &VarBuilder,
+        below: &VarBuilder,
+        above: &VarBuilder,
     ) -> Result<Self> {
-        let sizes = model.sizes();
-        let head = Classifier::new(size, model.dim(layer)?, classes, &head.pp("classifier"))?;
-        Ok(ClassifierNetwork { trunk: Trunk::new(&sizes, body)?, head, layer: layer.clone(), sizes })
+        let head = Classifier::new(size, body.dim(layer)?, classes, &above.pp("classifier"))?;
+        Ok(ClassifierNetwork { below: body.network(layer, below)?, head })
     }
 
-    /// The scores of the classes (B, K).
-    pub(super) fn scores(&self, examples: &Examples, phase: Phase, device: &Device) -> Result<Tensor> {
-        let (rows, width) = (examples.lengths.len(), self.sizes.channels);
-        let window = examples.samples.len() / (rows * width);
-        let samples = Tensor::from_slice(&examples.samples, (rows, window, width), device)?;
-        let latents = self.trunk.forward(&samples, phase)?;
-        let frames = self.frames(&self.layer, &latents.z, &latents.c)?;
-        let time = frames.dim(1)?;
-        let there: Vec<f32> = examples
-            .lengths
-            .iter()
-            .flat_map(|&n| {
-                let there = self.sizes.encoder.frames(n).clamp(1, time);
-                (0..time).map(move |t| if t < there { 1.0 } else { 0.0 })
-            })
-            .collect();
-        self.head.forward(&frames, &Tensor::from_vec(there, (rows, time), device)?)
-    }
-
-    fn frames(&self, layer: &Layer, z: &Tensor, c: &Tensor) -> Result<Tensor> {
-        match layer {
-            Layer::Z => Ok(z.clone()),
-            Layer::Concatenated(layers) => {
-                let each = layers.iter().map(|layer| self.frames(layer, z, c)).collect::<Result<Vec<_>>>()?;
-                Ok(Tensor::cat(&each, 2)?)
-            }
-            Layer::C | Layer::Context(_) => Ok(c.clone()),
-        }
+    /// The scores of the classes (B, K), and the rows of tables that the batch looked up.
+    pub(super) fn scores(&self, examples: &Examples, phase: Phase, device: &Device) -> Result<(Tensor, Vec<EmbeddingRows>)> {
+        let framed = self.below.frames(examples, phase, device)?;
+        let (rows, time, _) = framed.frames.dims3()?;
+        let there = |&n: &usize| (0..time).map(move |t| if t < n { 1.0f32 } else { 0.0 });
+        let there: Vec<f32> = framed.lengths.iter().flat_map(there).collect();
+        let scores = self.head.forward(&framed.frames, &Tensor::from_vec(there, (rows, time), device)?)?;
+        Ok((scores, framed.rows))
     }
 }

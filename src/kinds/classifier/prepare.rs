@@ -1,6 +1,6 @@
 //! Turns a configuration into a run that is ready to train.
 
-use super::body::Body;
+use super::body::{Body, Opened};
 use super::examples::Shop;
 use super::files::{ClassifierModel, ClassifierModelConfig};
 use super::measure::{Measured, figures, probabilities, truth};
@@ -11,14 +11,10 @@ use crate::durable;
 use crate::error::{Error, Result};
 use crate::kinds::{Job, Prepared, RunConfig};
 use crate::recordings::{AnyCorpus, Division};
-use crate::report::spans::seconds;
 use crate::train::{Finished, Start, Task};
 use candle_core::Device;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-
-/// Frames of the longest window that is chosen.
-const LONGEST: usize = 512;
 
 /// What a run measures of its classifier, in its directory.
 pub(super) const MEASURED: &str = "test.json";
@@ -26,25 +22,39 @@ pub(super) const MEASURED: &str = "test.json";
 pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     let (session, observer) = (job.session, job.session.observer);
     let mut cfg: ClassifierConfig = config.sections()?;
-    for (value, key, flag) in
-        [(&cfg.finetune.model, "finetune.model", "MODEL"), (&cfg.data.labels, "data.labels", "--labels")]
-    {
-        if value.is_empty() {
-            return Err(Error::usage(format!("{key} is not given"), format!("give {flag}; `cpc finetune` does")));
-        }
+    if cfg.finetune.model.is_empty() {
+        return Err(Error::usage("finetune.model is not given", "give MODEL; `cpc finetune` does"));
     }
     // A run that goes on has its own weights, whatever became of the model that it started from.
-    let before = job.from.map(|(path, _)| ClassifierModelConfig::read(path)).transpose()?;
-    let (body, tensors) = match &before {
-        Some(model) => (model.parts()?.0, None),
+    let opened = match job.from {
+        Some((path, _)) => ClassifierModel::resumed(path)?,
         None => {
-            let open = || Body::open(&cfg.finetune.model, session);
-            let (body, tensors, name) = session.group.first_then_others(open)?;
-            cfg.finetune.model = name;
-            (body, (!cfg.finetune.scratch).then_some(tensors))
+            let mut opened = session.group.first_then_others(|| Body::open(&cfg.finetune.model, session))?;
+            cfg.finetune.model = std::mem::take(&mut opened.name);
+            if cfg.finetune.scratch {
+                opened.tensors.clear();
+            }
+            opened
         }
     };
-    let corpus = body.recordings(job.data, cfg.data.rate)?;
+    let Opened { body, tokenizer, .. } = &opened;
+    if cfg.finetune.layer.is_empty() {
+        cfg.finetune.layer = body.default_layer().into();
+    }
+    body.dim(&cfg.finetune.layer)?;
+    let data = body.data(job.data, cfg.data.rate, tokenizer.as_ref(), true)?;
+    match (&data.labels, cfg.data.labels.is_empty()) {
+        (None, true) => return Err(Error::usage("there are no labels", "give them with --labels (data.labels)")),
+        (Some(_), false) => {
+            let what = format!("--labels is not for {}", body.items());
+            return Err(Error::usage(what, "leave it out: the data state the label of each (data.labels)"));
+        }
+        _ => (),
+    }
+    if cfg.finetune.multi_label && matches!(body, Body::Images(_)) {
+        return Err(Error::usage("--multi-label is not for images", "leave it out: an image has one label"));
+    }
+    let corpus = data.corpus.clone();
     if !corpus.problems().is_empty() {
         match cfg.data.on_bad_file {
             crate::config::OnBadFile::Fail => return Err(Error::BadFiles(corpus.problems().to_vec())),
@@ -54,22 +64,22 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         }
     }
     job.same_data(|| Ok(corpus.digest()))?;
-    let targets = Targets::read(&cfg, &*corpus, &|text| job.note(text))?;
-    let sizes = body.sizes();
+    let targets = Targets::read(&cfg, &data, body.items(), &|text| job.note(text))?;
+    let (window, least) = body.window((0..corpus.count()).map(|i| corpus.samples(i)).collect());
     if cfg.data.window == 0 {
-        cfg.data.window = window(&*corpus, &sizes.encoder);
+        cfg.data.window = window;
     }
-    if sizes.encoder.frames(cfg.data.window) == 0 {
+    if body.frames(cfg.data.window) == 0 {
         return Err(Error::usage(
             format!("data.window: {} samples give no frame", cfg.data.window),
-            format!("choose at least {} samples", sizes.encoder.receptive_field()),
+            format!("choose at least {least} samples"),
         ));
     }
-    let short = targets.train.iter().filter(|&&i| sizes.encoder.frames(corpus.samples(i) as usize) == 0).count();
+    let short = targets.train.iter().filter(|&&i| body.frames(corpus.samples(i) as usize) == 0).count();
     if short > 0 {
         observer.warning(&format!("{short} training recordings are shorter than a frame, and are padded with zeros"));
     }
-    describe(&cfg, &targets, &*corpus, job);
+    describe(&cfg, &targets, &*corpus, body.items(), job);
     let TuneConfig { layer, multi_label, .. } = &cfg.finetune;
     let model = ClassifierModelConfig {
         kind: ClassifierModelConfig::KIND.into(),
@@ -82,17 +92,18 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         window: cfg.data.window,
     };
     let shop = Arc::new(Shop::new(corpus, targets, cfg.data.window, cfg.seed));
-    let task = ClassifierTask::new(&cfg, model, tensors.as_ref(), shop.clone(), job.course(), &session.device)?;
+    let task = ClassifierTask::new(&cfg, model, &opened, shop.clone(), job.course(), &session.device)?;
     let trained = match cfg.finetune.body_lr {
         0.0 => "the head alone is trained".to_string(),
         rate => format!("the model's learning rate is {rate} of the head's"),
     };
+    let span = body.span(cfg.data.window);
     let about = format!(
-        "classifier: {:.2} M parameters on {} of {}, windows of {}; {trained}",
+        "classifier: {:.2} M parameters on {} of {}{}{span}; {trained}",
         task.params().num_trainable() as f64 / 1e6,
         cfg.finetune.layer,
         if cfg.finetune.scratch { "a new network" } else { cfg.finetune.model.as_str() },
-        seconds(cfg.data.window as f64 / sizes.rate),
+        if span.is_empty() { "" } else { ", " },
     );
     let (device, asked) = (session.device.clone(), cfg.clone());
     Ok(Prepared {
@@ -105,35 +116,29 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     })
 }
 
-/// The length of most recordings, in samples.
-fn window(corpus: &dyn AnyCorpus, encoder: &crate::config::ConvEncoderConfig) -> usize {
-    let mut lengths: Vec<u64> = (0..corpus.count()).map(|i| corpus.samples(i)).collect();
-    lengths.sort_unstable();
-    let most = lengths.get(lengths.len() * 9 / 10).copied().unwrap_or(0);
-    let longest = LONGEST * encoder.hop();
-    let least = encoder.receptive_field().max(encoder.hop());
-    usize::try_from(most).unwrap_or(longest).min(longest).max(least)
-}
-
 /// Tells what is trained on.
-fn describe(cfg: &ClassifierConfig, targets: &Targets, corpus: &dyn AnyCorpus, job: &Job) {
+fn describe(cfg: &ClassifierConfig, targets: &Targets, corpus: &dyn AnyCorpus, items: &str, job: &Job) {
     let subjects = |of: &[usize]| of.iter().map(|&i| corpus.subject(i)).collect::<HashSet<_>>().len();
     let Targets { classes, train, valid, test, unlabeled, .. } = targets;
     let each: Vec<String> =
         classes.iter().zip(targets.counts(train)).take(12).map(|(name, n)| format!("{name} {n}")).collect();
     let more = if classes.len() > 12 { format!(" and {} more", classes.len() - 12) } else { String::new() };
+    let of = |part: &[usize]| match items {
+        "recordings" => format!(" of {} subjects", subjects(part)),
+        _ => String::new(),
+    };
     job.note(&format!(
-        "{} classes; training on {} recordings of {} subjects ({}{more}), validating on {}, testing {} of {} subjects",
+        "{} classes; training on {} {items}{} ({}{more}), validating on {}, testing {}{}",
         classes.len(),
         train.len(),
-        subjects(train),
+        of(train),
         each.join(", "),
         valid.len(),
         test.len(),
-        subjects(test)
+        of(test)
     ));
     if *unlabeled > 0 {
-        job.note(&format!("{unlabeled} recordings have no label, and are not used"));
+        job.note(&format!("{unlabeled} {items} have no label, and are not used"));
     }
     if valid.is_empty() {
         job.note(
@@ -172,10 +177,13 @@ fn conclude(
         figures: figures(&found, &truth(shop, test), &units, cfg.finetune.multi_label, cfg.seed),
     };
     durable::write_json(&finished.run().join(MEASURED), &measured)?;
-    // Lists of the recordings, in the form that `cpc probe` and `cpc finetune` read.
-    for (name, parts) in [("train", vec![train, valid]), ("test", vec![test])] {
-        let ids: String = parts.into_iter().flatten().map(|&i| format!("{}\n", shop.corpus.id(i))).collect();
-        durable::write(&finished.run().join(format!("{name}.txt")), ids.as_bytes())?;
+    // Lists of the recordings, in the form that `cpc probe` reads.
+    let body = model.config.body()?;
+    for (name, parts) in body.lists().into_iter().zip([vec![train, valid], vec![test]]) {
+        let label = |i: usize| shop.targets.of[i].iter().flatten().map(|&k| classes[k].as_str()).collect::<Vec<_>>();
+        let line = |&i: &usize| body.listed(&*shop.corpus, i, &label(i).join(","));
+        let lines: String = parts.into_iter().flatten().map(line).collect();
+        durable::write(&finished.run().join(name), format!("{}{lines}", body.list_header()).as_bytes())?;
     }
     let names = [("accuracy", "test_accuracy"), ("macro_f1", "test_macro_f1"), ("macro_auroc", "test_macro_auroc")];
     let named = |(name, shown): (&str, &'static str)| {

@@ -1,6 +1,7 @@
 //! Which recordings have which labels, and which of them are trained on, validated on and tested.
 
 use super::ClassifierConfig;
+use super::body::Data;
 use crate::error::{Error, Problem, Result};
 use crate::eval::probe::labels::Labels;
 use crate::eval::probe::several::several;
@@ -30,27 +31,18 @@ pub(super) struct Targets {
     pub(super) unlabeled: usize,
 }
 
-/// The id of the recording that a stretch between gaps is a part of: `a` of `a:1.5-3`.
-fn whole(id: &str) -> &str {
-    id.rsplit_once(':').map_or(id, |(whole, _)| whole)
-}
-
-/// The names by which a recording may be called in lists and tables of labels.
-fn names(corpus: &dyn AnyCorpus, i: usize) -> [String; 4] {
-    let id = corpus.id(i);
-    let file = corpus.place(i).file();
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    [id.to_string(), whole(id).to_string(), corpus.file(i), name]
-}
-
 impl Targets {
     /// The labels of recordings, divided as the configuration says. `note` is told how.
     ///
     /// # Errors
     /// The labels or the lists cannot be read; they name recordings that are not there; there are fewer than two classes to learn, or a class
     /// is tested that no training recording has.
-    pub(super) fn read(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus, note: &dyn Fn(&str)) -> Result<Targets> {
-        let of = labels(cfg, corpus)?;
+    pub(super) fn read(cfg: &ClassifierConfig, data: &Data, items: &str, note: &dyn Fn(&str)) -> Result<Targets> {
+        let corpus = &*data.corpus;
+        let of = match &data.labels {
+            Some(labels) => labels.iter().map(|label| Some(each_label(cfg, label))).collect(),
+            None => labels(cfg, corpus)?,
+        };
         let labeled: Vec<usize> = (0..corpus.count()).filter(|&i| of[i].is_some()).collect();
         let unlabeled = corpus.count() - labeled.len();
         if labeled.is_empty() {
@@ -62,7 +54,7 @@ impl Targets {
                 ),
             ));
         }
-        let (train, test) = divide(cfg, corpus, &labeled, note)?;
+        let (train, test) = divide(cfg, data, &labeled, items, note)?;
         let classes: BTreeSet<&String> = train.iter().flat_map(|&i| of[i].iter().flatten()).collect();
         let classes: Vec<String> = classes.into_iter().cloned().collect();
         if classes.len() < 2 && !(cfg.finetune.multi_label && classes.len() == 1) {
@@ -115,6 +107,11 @@ impl Targets {
     }
 }
 
+/// The labels that a cell of a table states.
+fn each_label(cfg: &ClassifierConfig, label: &String) -> Vec<String> {
+    if cfg.finetune.multi_label { several(label) } else { vec![label.clone()] }
+}
+
 /// The labels of each recording, if they are known.
 fn labels(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus) -> Result<Vec<Option<Vec<String>>>> {
     if cfg.data.labels == "speaker" {
@@ -130,13 +127,10 @@ fn labels(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus) -> Result<Vec<Option<V
     let mut used: HashSet<&str> = HashSet::new();
     let mut of = Vec::with_capacity(corpus.count());
     for i in 0..corpus.count() {
-        let found = names(corpus, i).into_iter().find_map(|name| labels.get_key_value(&name));
+        let found = corpus.names(i).into_iter().find_map(|name| labels.get_key_value(&name));
         of.push(found.map(|(name, label)| {
             used.insert(name);
-            match cfg.finetune.multi_label {
-                true => several(label),
-                false => vec![label.clone()],
-            }
+            each_label(cfg, label)
         }));
     }
     let mut missing: Vec<&String> = labels.keys().filter(|name| !used.contains(name.as_str())).collect();
@@ -162,7 +156,7 @@ fn listed(list: &str, corpus: &dyn AnyCorpus, among: &[usize]) -> Result<Vec<usi
     let mut met: HashSet<&String> = HashSet::new();
     let mut chosen = Vec::new();
     for &i in among {
-        let found: Vec<&String> = names(corpus, i).iter().filter_map(|name| wanted.get(name)).collect();
+        let found: Vec<&String> = corpus.names(i).iter().filter_map(|name| wanted.get(name)).collect();
         if !found.is_empty() {
             met.extend(found);
             chosen.push(i);
@@ -194,18 +188,21 @@ pub(super) fn by_subject(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus, among: 
 /// The recordings to train on (validation included), and those to test.
 fn divide(
     cfg: &ClassifierConfig,
-    corpus: &dyn AnyCorpus,
+    data: &Data,
     labeled: &[usize],
+    items: &str,
     note: &dyn Fn(&str),
 ) -> Result<(Vec<usize>, Vec<usize>)> {
-    let test = match cfg.data.test.is_empty() {
-        false => listed(&cfg.data.test, corpus, labeled)?,
-        true => {
+    let corpus = &*data.corpus;
+    let test = match (cfg.data.test.is_empty(), &data.tested) {
+        (false, _) => listed(&cfg.data.test, corpus, labeled)?,
+        (true, Some(tested)) => labeled.iter().copied().filter(|&i| tested[i]).collect(),
+        (true, None) => {
             let subjects = by_subject(cfg, corpus, labeled);
             let test = drawn(labeled, cfg.data.test_share, "test", cfg, corpus, subjects);
-            let what = if subjects { "subjects" } else { "recordings" };
+            let what = if subjects { "subjects" } else { items };
             note(&format!(
-                "{} of {} recordings are tested: a share of {} of the {what}, drawn with the seed (--test names others)",
+                "{} of {} {items} are tested: a share of {} of the {what}, drawn with the seed (--test names others)",
                 test.len(),
                 labeled.len(),
                 cfg.data.test_share

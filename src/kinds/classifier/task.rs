@@ -1,7 +1,8 @@
 //! A classifier as a training task.
 
 use super::examples::{Dealer, Examples, Shop};
-use super::files::{ClassifierModelConfig, Trained};
+use super::body::Opened;
+use super::files::{ClassifierModelConfig, TOKENIZER, Trained};
 use super::network::ClassifierNetwork;
 use super::{ClassifierConfig, config::ClassWeights};
 use crate::data::{Course, Position};
@@ -11,11 +12,10 @@ use crate::model::Descent;
 use crate::nn::{ParamStore, Phase};
 use crate::objective::labels::{binary_cross_entropy, cross_entropy};
 use crate::seed::Stream;
-use crate::signal::Trunk;
+use crate::text::Tokenizer;
 use crate::train::{Batch, Outcome, Task};
 use crate::weights::write_model;
 use candle_core::{D, DType, Device, Tensor};
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,16 +27,18 @@ pub(super) struct ClassifierTask {
     network: ClassifierNetwork,
     twin: ClassifierNetwork,
     shop: Arc<Shop>,
+    tokenizer: Option<Arc<Tokenizer>>,
     dealer: Dealer,
     weights: Tensor,
+    unit: &'static str,
 }
 
 impl ClassifierTask {
-    /// A classifier on a device, whose body has these weights, or random ones.
+    /// A classifier on a device, whose body has the weights of `opened`; random ones if it has none.
     pub(super) fn new(
         config: &ClassifierConfig,
         model: ClassifierModelConfig,
-        body: Option<&HashMap<String, Tensor>>,
+        opened: &Opened,
         shop: Arc<Shop>,
         course: Course,
         device: &Device,
@@ -45,10 +47,9 @@ impl ClassifierTask {
         let trained = if config.finetune.body_lr > 0.0 { Trained::All } else { Trained::Head };
         let network = model.network(&store, trained)?;
         let twin = model.network(&store, Trained::Nothing)?;
-        let sizes = model.parts()?.0.sizes();
-        Trunk::begin(&sizes, &store)?;
-        if let Some(tensors) = body {
-            store.load(tensors, Some(HEAD), &config.finetune.model)?;
+        opened.body.begin(&store)?;
+        if !opened.tensors.is_empty() {
+            store.load(&opened.tensors, Some(HEAD), &config.finetune.model)?;
         }
         let counts = shop.targets.counts(&shop.targets.train);
         let weights: Vec<f32> = match config.finetune.class_weights {
@@ -66,7 +67,8 @@ impl ClassifierTask {
         };
         let weights = Tensor::from_vec(weights, counts.len(), device)?;
         let dealer = Dealer::new(shop.targets.train.len(), config.train.batch_size, config.seed, course);
-        Ok(ClassifierTask { config: config.clone(), model, store, network, twin, shop, dealer, weights })
+        let (config, tokenizer, unit) = (config.clone(), opened.tokenizer.clone(), opened.body.items());
+        Ok(ClassifierTask { config, model, store, network, twin, shop, tokenizer, dealer, weights, unit })
     }
 }
 
@@ -99,7 +101,7 @@ impl Batch for ExampleBatch {
 
 impl ExampleBatch {
     fn new(examples: Examples, shop: &Shop) -> Self {
-        let sources = examples.recordings.iter().map(|&i| shop.corpus.place(i).to_string()).collect();
+        let sources = examples.recordings.iter().map(|&i| shop.corpus.place(i)).collect();
         ExampleBatch { examples, sources }
     }
 }
@@ -108,7 +110,7 @@ impl Task for ClassifierTask {
     type Batch = ExampleBatch;
 
     fn unit(&self) -> &'static str {
-        "recordings"
+        self.unit
     }
 
     fn params(&self) -> &ParamStore {
@@ -140,7 +142,7 @@ impl Task for ClassifierTask {
         let (device, examples) = (self.store.device(), &batch.examples);
         let (rows, classes) = (examples.lengths.len(), self.model.classes.len());
         let network = if phase == Phase::Train { &self.network } else { &self.twin };
-        let scores = network.scores(examples, phase, device)?;
+        let (scores, looked_up) = network.scores(examples, phase, device)?;
         let targets = Tensor::from_slice(&examples.targets, (rows, classes), device)?;
         let (objective, right) = match self.model.multi_label {
             true => {
@@ -153,10 +155,14 @@ impl Task for ClassifierTask {
             }
         };
         let figures = vec![("loss", objective.detach()), ("accuracy", right.mean_all()?)];
-        Outcome::of_descent(Descent { objective, figures, z: scores.detach() })
+        let outcome = Outcome::of_descent(Descent { objective, figures, z: scores.detach() })?;
+        Ok(Outcome { rows: looked_up, ..outcome })
     }
 
     fn write_model(&self, dir: &Path) -> Result<()> {
+        if let Some(tokenizer) = &self.tokenizer {
+            tokenizer.save(&dir.join(TOKENIZER))?;
+        }
         write_model(dir, &self.model, &self.store.tensors())
     }
 }

@@ -1,7 +1,7 @@
 //! What a trained classifier does for the toolkit.
 
 use super::examples::Shop;
-use super::files::{ClassifierModel, ClassifierModelConfig};
+use super::files::{ClassifierModel, ClassifierModelConfig, TOKENIZER};
 use super::measure::{Measured, probabilities};
 use super::prepare::MEASURED;
 use super::targets::Targets;
@@ -14,7 +14,6 @@ use crate::kinds::{
 };
 use crate::observer::{Progress, Session};
 use crate::report::model_card::{About, Details};
-use crate::report::spans::seconds;
 use serde_json::json;
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -52,8 +51,7 @@ impl Model for ClassifierModel {
 
     fn describe(&self) -> Result<Described> {
         let (c, sha256) = (&self.config, self.sha256()?);
-        let (body, _) = c.parts()?;
-        let sizes = body.sizes();
+        let body = c.body()?;
         let trained = |name: &&String| !name.contains("running_") && !name.ends_with("num_batches_tracked");
         let parameters: usize = self.tensors.iter().filter(|(n, _)| trained(n)).map(|(_, t)| t.elem_count()).sum();
         let measured = self.measured();
@@ -61,25 +59,23 @@ impl Model for ClassifierModel {
             "model            {} (format {}), {parameters} parameters, float32\n\
              from             {} ({})\n\
              sha256           {sha256}\n\
-             input            {}, {} channel{}, {} samples per second\n\
+             input            {}\n\
              classes          {}{}\n\
-             head             {} on {}\n\
-             window           {} samples ({})\n",
+             head             {} on {}\n",
             c.kind,
             c.format,
             self.origin.reference,
             self.origin.layout,
-            body.subject(),
-            sizes.channels,
-            if sizes.channels == 1 { "" } else { "s" },
-            sizes.rate,
+            body.input(),
             c.classes.join(", "),
             if c.multi_label { " (any number of them)" } else { "" },
             word(&c.head.kind),
             c.layer,
-            c.window,
-            seconds(c.window as f64 / sizes.rate),
         );
+        let span = body.span(c.window);
+        if !span.is_empty() {
+            text += &format!("window           {} samples ({span})\n", c.window);
+        }
         for figure in measured.iter().flat_map(|measured| &measured.figures) {
             let shown = super::Shown(figure.value, figure.ci95);
             text += &format!("{:<16} {shown} on test recordings\n", figure.name.replace('_', " "));
@@ -102,6 +98,13 @@ impl Model for ClassifierModel {
         Err(not_for(self, "extraction of features"))
     }
 
+    fn files(&self) -> &'static [&'static str] {
+        match self.tokenizer {
+            Some(_) => &["config.json", TOKENIZER, "model.safetensors"],
+            None => &["config.json", "model.safetensors"],
+        }
+    }
+
     fn directory(&self, _: &Path) -> Result<Option<PathBuf>> {
         Ok(Some(self.path.clone()))
     }
@@ -120,14 +123,15 @@ impl Model for ClassifierModel {
 impl Classes for ClassifierModel {
     fn predict(&self, inputs: &[PathBuf], options: &Options, session: &Session) -> Result<Predictions> {
         options.accept(&["rate", "on-bad-file"], "classifiers")?;
-        let (body, _) = self.config.parts()?;
+        let body = self.config.body()?;
         let network = self.network(&session.device)?;
         let on_bad_file: OnBadFile = options.get("on-bad-file")?.unwrap_or(OnBadFile::Fail);
         let (mut rows, mut problems) = (Vec::new(), Vec::<Problem>::new());
         let _watch = session.watch();
         for input in inputs {
             let here = hub::data(input, session)?;
-            let corpus = body.recordings(&here.path, options.get("rate")?.unwrap_or(0.0))?;
+            let rate = options.get("rate")?.unwrap_or(0.0);
+            let corpus = body.data(&here.path, rate, self.tokenizer.as_ref(), false)?.corpus;
             problems.extend_from_slice(corpus.problems());
             if !problems.is_empty() && on_bad_file == OnBadFile::Fail {
                 return Err(Error::BadFiles(problems));
@@ -146,7 +150,7 @@ impl Classes for ClassifierModel {
             let progress = |done: usize| {
                 session.observer.progress(&Progress {
                     what: "",
-                    unit: "recordings",
+                    unit: body.items(),
                     done: done as f64,
                     of: count as f64,
                 });
@@ -160,7 +164,7 @@ impl Classes for ClassifierModel {
                     progress(part.first().map_or(0, |first| first + n));
                 })?;
                 rows.extend(part.iter().zip(found).map(|(&i, probabilities)| Prediction {
-                    recording: shop.corpus.id(i).to_string(),
+                    name: shop.corpus.id(i).to_string(),
                     subject: shop.corpus.subject(i).to_string(),
                     probabilities,
                 }));
@@ -171,6 +175,7 @@ impl Classes for ClassifierModel {
             return Err(Error::BadFiles(problems));
         }
         problems.iter().for_each(|problem| session.observer.warning(&format!("left out: {problem}")));
-        Ok(Predictions { classes: self.config.classes.clone(), multi_label: self.config.multi_label, rows })
+        let (classes, multi_label) = (self.config.classes.clone(), self.config.multi_label);
+        Ok(Predictions { items: body.items(), classes, multi_label, rows })
     }
 }

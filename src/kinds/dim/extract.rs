@@ -24,7 +24,8 @@ pub enum ImageLayer {
 }
 
 impl ImageLayer {
-    fn of(self, views: Views) -> Tensor {
+    /// The layer, of all outputs.
+    pub(crate) fn of(self, views: Views) -> Tensor {
         match self {
             ImageLayer::Conv => views.conv,
             ImageLayer::Fc => views.fc,

@@ -5,7 +5,7 @@ use super::{DimModel, ImageExtractor, ImageLayer};
 use crate::error::{Error, Result};
 use crate::eval::probe::labels::Labels;
 use crate::eval::probe::pca;
-use crate::eval::probe::split::Split;
+use crate::eval::probe::split::{Split, read_list};
 use crate::eval::probe::study::{FeatureRows, ProbeTask, probe_rows};
 use crate::hub;
 use crate::image::{self, ImageSet, Images};
@@ -25,7 +25,7 @@ pub(super) struct ImageProbing;
 
 impl Probing for ImageProbing {
     fn options(&self) -> &'static [&'static str] {
-        &["layer", "hidden", "l2", "baselines", "seed", "report"]
+        &["layer", "hidden", "l2", "baselines", "seed", "report", "train", "test"]
     }
 
     /// The data determine the images to train on and to test on, and their labels.
@@ -35,8 +35,13 @@ impl Probing for ImageProbing {
             return Err(Error::usage("no images to probe with", "name them with --data"));
         };
         let place = hub::data(data, session)?;
-        let images = image::open(&place.path)?;
+        let mut images = image::open(&place.path)?;
         images.notes.iter().for_each(|note| session.observer.warning(note));
+        if let Some((train, test)) = options.path("train").zip(options.path("test")) {
+            images = images.chosen(&read_list(&train)?, &read_list(&test)?).map_err(|what| {
+                Error::usage(what, "name images as train/0 and test/0 and so on: the part that they are in, and their number")
+            })?;
+        }
         if images.test.is_empty() {
             return Err(Error::failed(
                 format!("{}: has no images to test on", place.name),

@@ -55,6 +55,22 @@ impl TextModelConfig {
             origin: None,
         }
     }
+
+    /// The tokenizer in a directory of this model.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not the model's.
+    pub fn tokenizer(&self, dir: &Path) -> Result<Arc<Tokenizer>> {
+        let file = dir.join("tokenizer.json");
+        let tokenizer = Tokenizer::open(&file)?;
+        if tokenizer.sha256() != self.tokenizer_sha256 || tokenizer.size() > self.encoder.vocab_size {
+            return Err(Error::failed(
+                format!("{}: is not the tokenizer that the model was trained with", file.display()),
+                "use the tokenizer.json that came with the model: each id has to mean the same token",
+            ));
+        }
+        Ok(Arc::new(tokenizer))
+    }
 }
 
 /// A trained text model.
@@ -84,14 +100,7 @@ impl TextModel {
             config.context.validate(faults);
             config.heads.validate(faults);
         })?;
-        let file = dir.join("tokenizer.json");
-        let tokenizer = Arc::new(Tokenizer::open(&file)?);
-        if tokenizer.sha256() != config.tokenizer_sha256 || tokenizer.size() > config.encoder.vocab_size {
-            return Err(Error::failed(
-                format!("{}: is not the tokenizer that the model was trained with", file.display()),
-                "use the tokenizer.json that came with the model: each id has to mean the same token",
-            ));
-        }
+        let tokenizer = config.tokenizer(&dir)?;
         let tensors = read_tensors(&dir.join("model.safetensors"))?;
         Ok(TextModel { config, tensors, tokenizer, reference: path.display().to_string(), path: dir })
     }
