@@ -17,8 +17,8 @@ pub enum Pool {
     MeanDeviation,
     /// The last of them.
     Last,
-    /// The mean of each window of this many seconds, with a new window every `hop` seconds. A recording that is shorter than a window is one;
-    /// frames after the last whole window are in none.
+    /// The mean of each window of this many seconds, with a new window every `hop` seconds; of text, sentences in place of seconds. A recording
+    /// that is shorter than a window is one; frames after the last whole window are in none.
     Windows {
         /// Seconds in a window.
         seconds: f64,
@@ -90,6 +90,11 @@ impl Pool {
             Pool::Windows { seconds, hop } => (frames(*seconds), frames(*hop)),
             _ => (u64::MAX, 1),
         }
+    }
+
+    /// Frames from one window to the next; 1 if there are no windows.
+    pub fn hop(&self, frame_rate: f64) -> u64 {
+        self.window(frame_rate).1
     }
 
     /// The rows that `frames` frames give.

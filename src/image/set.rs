@@ -93,7 +93,10 @@ impl Images {
                     _ => None,
                 };
                 let place = number.parse::<usize>().ok();
-                let (from, i) = from.zip(place).filter(|(from, i)| *i < from.len()).ok_or_else(|| format!("there is no image `{name}`"))?;
+                let (from, i) = from
+                    .zip(place)
+                    .filter(|(from, i)| *i < from.len())
+                    .ok_or_else(|| format!("there is no image `{name}`"))?;
                 set.add(from, i);
             }
             Ok(set)

@@ -2,8 +2,9 @@
 
 use crate::data::decimal::{number, with_comma};
 use crate::data::dialect::{Dialect, FirstLine, MISSING, first_line, is_number, sample};
-use crate::series::clock::{Clock, seconds};
-use crate::series::{Channel, Run};
+use crate::series::clock::seconds;
+use crate::series::stretches::{Rows, Stretches};
+use crate::series::{Channel, TableColumns};
 use csv::ByteRecord;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -15,10 +16,6 @@ const STEP: u64 = 1024;
 
 /// Bytes of the beginning of a file from which its form is told.
 const HEAD: u64 = 1 << 16;
-
-/// Names of a column of times, in lower case, if none is chosen.
-pub(super) const TIMES: [&str; 8] =
-    ["time", "timestamp", "timestamps", "datetime", "t", "time_s", "seconds", "time (s)"];
 
 /// How a table is written, and where its rows are.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,17 +32,17 @@ pub(super) struct Delimited {
 /// What a table holds.
 pub(super) struct Header {
     pub(super) channels: Vec<Channel>,
-    pub(super) runs: Vec<Run>,
+    pub(super) rows: Rows,
     pub(super) delimited: Delimited,
     /// Columns of text, which are not read.
     pub(super) left_out: Vec<String>,
 }
 
-/// Reads the table once, to find its rows; `time` is the name of its column of times, empty for a usual one.
+/// Reads the table once, to find its rows.
 ///
 /// # Errors
 /// What is wrong, as the rest of a sentence that begins with the file.
-pub(super) fn header(path: &Path, time: &str) -> Result<Header, String> {
+pub(super) fn header(path: &Path, columns: TableColumns) -> Result<Header, String> {
     let read = |e: std::io::Error| format!("cannot be read: {e}");
     let mut file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
     let mut start = Vec::new();
@@ -71,20 +68,12 @@ pub(super) fn header(path: &Path, time: &str) -> Result<Header, String> {
         true => first.iter().map(str::to_string).collect(),
         false => (1..=first.len()).map(|i| i.to_string()).collect(),
     };
-    let clock = match time {
-        "" => named.then(|| names.iter().position(|name| TIMES.contains(&name.to_lowercase().as_str()))).flatten(),
-        _ => Some(
-            names
-                .iter()
-                .position(|name| name == time)
-                .ok_or_else(|| format!("has no column {time}; it has {}", names.join(", ")))?,
-        ),
-    };
+    let [clock, subject] = columns.places(&names)?;
     let body = &records[usize::from(named)..];
     let cells = |i: usize| body.iter().filter_map(move |record| record.get(i)).filter(|cell| !cell.is_empty());
     let numbers = |i: usize| cells(i).all(|cell| is_number(cell) || MISSING.contains(&cell));
     let (columns, text): (Vec<usize>, Vec<usize>) =
-        (0..names.len()).filter(|&i| Some(i) != clock).partition(|&i| numbers(i));
+        (0..names.len()).filter(|&i| Some(i) != clock && Some(i) != subject).partition(|&i| numbers(i));
     if columns.is_empty() {
         return Err(super::NO_NUMBERS.into());
     }
@@ -93,8 +82,8 @@ pub(super) fn header(path: &Path, time: &str) -> Result<Header, String> {
 
     file.seek(SeekFrom::Start(skip as u64)).map_err(read)?;
     let mut reader = reader(BufReader::with_capacity(1 << 18, file), dialect.separator);
-    let (mut record, mut rows, mut index) = (ByteRecord::new(), 0u64, Vec::new());
-    let mut time = Clock::default();
+    let (mut record, mut count, mut index) = (ByteRecord::new(), 0u64, Vec::new());
+    let mut rows = Stretches::new(clock.is_some());
     let mut skip_names = named;
     while reader.read_byte_record(&mut record).map_err(|e| format!("cannot be read: {e}"))? {
         let place = record.position().cloned().unwrap_or_else(csv::Position::new);
@@ -109,25 +98,23 @@ pub(super) fn header(path: &Path, time: &str) -> Result<Header, String> {
                 names.len()
             ));
         }
-        if rows % STEP == 0 {
+        if count % STEP == 0 {
             index.push((skip as u64 + place.byte(), place.line()));
         }
-        if let Some(i) = clock {
+        let time = |i: usize| {
             let cell = String::from_utf8_lossy(&record[i]);
-            let at =
-                seconds(cell.trim(), comma).ok_or_else(|| format!("line {}: `{cell}` is no time", place.line()))?;
-            time.next(at).map_err(|what| format!("line {}: {what}", place.line()))?;
-        }
-        rows += 1;
+            seconds(cell.trim(), comma).ok_or_else(|| format!("line {}: `{cell}` is no time", place.line()))
+        };
+        let subject = subject.map(|i| String::from_utf8_lossy(&record[i]));
+        rows.row(subject.as_deref(), clock.map(time).transpose()?)
+            .map_err(|what| format!("line {}: {what}", place.line()))?;
+        count += 1;
     }
-    let (rate, runs) = match clock {
-        Some(_) => time.runs()?,
-        None if rows == 0 => (None, Vec::new()),
-        None => (None, vec![Run { first: 0, frames: rows }]),
-    };
-    let channels = columns.iter().map(|&i| Channel { name: names[i].clone(), unit: String::new(), rate }).collect();
+    let rows = rows.finish()?;
+    let channel = |&i: &usize| Channel { name: names[i].clone(), unit: String::new(), rate: rows.rate };
+    let channels = columns.iter().map(channel).collect();
     let delimited = Delimited { separator: dialect.separator, comma, columns: columns.into(), index: index.into() };
-    Ok(Header { channels, runs, delimited, left_out: text.into_iter().map(|i| names[i].clone()).collect() })
+    Ok(Header { channels, rows, delimited, left_out: text.into_iter().map(|i| names[i].clone()).collect() })
 }
 
 /// Whether a line has nothing in it; such lines are no rows.
@@ -193,6 +180,7 @@ impl Delimited {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::series::Run;
 
     fn write(name: &str, text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let dir = tempfile::tempdir().unwrap();
@@ -204,11 +192,14 @@ mod tests {
     #[test]
     fn columns_of_numbers_are_channels_and_times_give_the_rate() {
         let (_dir, path) = write("a.csv", "\u{feff}Time,x,activity,y\n0,1,walk,2\n0.02,3,walk,\n0.04,5,run,NaN\n");
-        let header = header(&path, "").unwrap();
+        let header = header(&path, TableColumns::default()).unwrap();
         let of = |i: usize| (header.channels[i].name.as_str(), header.channels[i].rate.unwrap());
         assert_eq!((of(0).0, of(1).0, header.channels.len()), ("x", "y", 2));
         assert!((of(0).1 - 50.0).abs() < 1e-9);
-        assert_eq!((header.left_out, header.runs), (vec!["activity".to_string()], vec![Run { first: 0, frames: 3 }]));
+        assert_eq!(
+            (header.left_out, header.rows.runs),
+            (vec!["activity".to_string()], vec![Run { first: 0, frames: 3 }])
+        );
         let mut out = [0.0; 4];
         header.delimited.read(&path, &[1, 0], 0, &mut out).unwrap();
         assert!(out[..2] == [2.0, 1.0] && out[2].is_nan() && out[3] == 3.0);
@@ -218,9 +209,9 @@ mod tests {
     fn rows_are_found_anywhere_in_a_long_table_with_decimal_commas() {
         let text: String = (0..5000).map(|i| format!("{i},5;{}\n", -i)).collect();
         let (_dir, path) = write("a.csv", &text);
-        let header = header(&path, "").unwrap();
+        let header = header(&path, TableColumns::default()).unwrap();
         assert_eq!((header.channels.len(), header.channels[0].rate), (2, None));
-        assert_eq!(header.runs, [Run { first: 0, frames: 5000 }]);
+        assert_eq!(header.rows.runs, [Run { first: 0, frames: 5000 }]);
         for first in [0u64, 1023, 1024, 3000, 4998] {
             let mut out = [0.0; 4];
             header.delimited.read(&path, &[0, 1], first, &mut out).unwrap();
@@ -233,8 +224,8 @@ mod tests {
     #[test]
     fn blank_lines_are_no_rows_even_of_a_single_column() {
         let (_dir, path) = write("a.csv", "x\n1\n  \n2\n\"\"\n3\n");
-        let header = header(&path, "").unwrap();
-        assert_eq!(header.runs, [Run { first: 0, frames: 3 }]);
+        let header = header(&path, TableColumns::default()).unwrap();
+        assert_eq!(header.rows.runs, [Run { first: 0, frames: 3 }]);
         let mut out = [0.0; 3];
         header.delimited.read(&path, &[0], 0, &mut out).unwrap();
         assert_eq!(out, [1.0, 2.0, 3.0]);
@@ -251,11 +242,11 @@ mod tests {
             ("time,b\n1,2\n0,4\n", "", "line 3: "),
         ] {
             let (_dir, path) = write("a.csv", text);
-            let error = header(&path, time).err().unwrap_or_default();
+            let error = header(&path, TableColumns { time, subject: "" }).err().unwrap_or_default();
             assert!(error.contains(words), "{error}, not {words}");
         }
         let (_dir, path) = write("a.csv", &format!("a,b\n{}oops,4\n", "1,2\n".repeat(300)));
-        let header = header(&path, "").unwrap();
+        let header = header(&path, TableColumns::default()).unwrap();
         let error = header.delimited.read(&path, &[0], 300, &mut [0.0]).unwrap_err();
         assert_eq!(error, "line 302: `oops` is no number");
     }

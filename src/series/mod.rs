@@ -9,7 +9,10 @@ mod edf;
 mod npy;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod stretches;
 mod wfdb;
+
+pub use stretches::TableColumns;
 
 use std::fmt;
 use std::fs::File;
@@ -96,6 +99,8 @@ pub struct SeriesInfo {
     pub left_out: Vec<String>,
     /// In units of which each channel has [`SeriesInfo::per_unit`] frames.
     runs: Vec<Run>,
+    /// The subjects that a column of a table names, with their rows.
+    subjects: Vec<(String, Vec<Run>)>,
     way: Way,
 }
 
@@ -120,39 +125,44 @@ pub struct Selection {
     pub runs: Vec<Run>,
 }
 
-/// Reads the header of a recording; `time` is the name of the column of times of a table, empty for a usual one.
+/// Reads the header of a recording; `columns` are the names of the columns of a table that are no channels.
 ///
 /// # Errors
 /// What is wrong, as the rest of a sentence that begins with the file.
-pub fn probe(path: &Path, time: &str) -> Result<SeriesInfo, String> {
+pub fn probe(path: &Path, columns: TableColumns) -> Result<SeriesInfo, String> {
+    let subjects = Vec::new();
     let mut first = Vec::new();
     let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
     file.take(16).read_to_end(&mut first).map_err(|e| format!("cannot be read: {e}"))?;
     if edf::recognized(&first) {
         let edf::Header { channels, runs, annotations, edf } = edf::header(path)?;
         let left_out = if annotations > 0 { vec![format!("{annotations} signals of annotations")] } else { Vec::new() };
-        return Ok(SeriesInfo { format: Format::Edf, channels, left_out, runs, way: Way::Edf(edf) });
+        return Ok(SeriesInfo { format: Format::Edf, channels, left_out, runs, subjects, way: Way::Edf(edf) });
     }
     if npy::recognized(&first) {
         let npy::Header { channels, runs, npy } = npy::header(path)?;
-        return Ok(SeriesInfo { format: Format::Npy, channels, left_out: Vec::new(), runs, way: Way::Npy(npy) });
+        let (left_out, way) = (Vec::new(), Way::Npy(npy));
+        return Ok(SeriesInfo { format: Format::Npy, channels, left_out, runs, subjects, way });
     }
     #[cfg(feature = "parquet")]
     if parquet::recognized(&first) {
-        let parquet::Header { channels, runs, table, left_out } = parquet::header(path, time)?;
+        let parquet::Header { channels, rows, table, left_out } = parquet::header(path, columns)?;
         let left_out = left_out.into_iter().map(|name| format!("column {name}, which holds no numbers")).collect();
-        return Ok(SeriesInfo { format: Format::Parquet, channels, left_out, runs, way: Way::Parquet(table) });
+        let (runs, subjects, way) = (rows.runs, rows.subjects, Way::Parquet(table));
+        return Ok(SeriesInfo { format: Format::Parquet, channels, left_out, runs, subjects, way });
     }
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
         return Err("is not a parquet file".into());
     }
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("hea")) {
         let wfdb::Header { channels, runs, wfdb } = wfdb::header(path)?;
-        return Ok(SeriesInfo { format: Format::Wfdb, channels, left_out: Vec::new(), runs, way: Way::Wfdb(wfdb) });
+        let (left_out, way) = (Vec::new(), Way::Wfdb(wfdb));
+        return Ok(SeriesInfo { format: Format::Wfdb, channels, left_out, runs, subjects, way });
     }
-    let delimited::Header { channels, runs, delimited, left_out } = delimited::header(path, time)?;
+    let delimited::Header { channels, rows, delimited, left_out } = delimited::header(path, columns)?;
     let left_out = left_out.into_iter().map(|name| format!("column {name}, which holds text")).collect();
-    Ok(SeriesInfo { format: Format::Table, channels, left_out, runs, way: Way::Table(delimited) })
+    let (runs, subjects, way) = (rows.runs, rows.subjects, Way::Table(delimited));
+    Ok(SeriesInfo { format: Format::Table, channels, left_out, runs, subjects, way })
 }
 
 impl SeriesInfo {
@@ -168,6 +178,12 @@ impl SeriesInfo {
     pub fn is_list(&self) -> bool {
         let timed = self.channels.iter().any(|channel| channel.rate.is_some());
         matches!(self.format, Format::Table | Format::Parquet) && !timed && !self.left_out.is_empty()
+    }
+
+    /// The subjects that a column of a table names, in the order in which they come first, with the stretches of each; none if there is no such
+    /// column.
+    pub fn subjects(&self) -> &[(String, Vec<Run>)] {
+        &self.subjects
     }
 
     /// The files that a recording consists of, its header first.
@@ -262,12 +278,16 @@ impl SeriesInfo {
 mod tests {
     use super::*;
 
+    pub(super) fn usual(path: &Path) -> Result<SeriesInfo, String> {
+        probe(path, TableColumns::default())
+    }
+
     #[test]
     fn channels_are_chosen_by_name_in_any_order() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.csv");
         std::fs::write(&path, "time,x,y,z\n0,1,2,3\n0.1,4,5,6\n").unwrap();
-        let info = probe(&path, "").unwrap();
+        let info = usual(&path).unwrap();
         let chosen = info.select(&["z".into(), "x".into()]).unwrap();
         assert_eq!(
             (chosen.channels.as_slice(), chosen.runs.as_slice()),

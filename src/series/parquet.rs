@@ -1,9 +1,8 @@
 //! Recordings in parquet files: a column for each channel, a row for each frame.
 
-use super::clock::Clock;
-use super::delimited::TIMES;
+use super::stretches::{Rows, Stretches};
 use crate::data::columns::{damaged, open};
-use crate::series::{Channel, Run};
+use crate::series::{Channel, TableColumns};
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
@@ -28,7 +27,7 @@ pub(super) struct Table {
 /// What a file holds.
 pub(super) struct Header {
     pub(super) channels: Vec<Channel>,
-    pub(super) runs: Vec<Run>,
+    pub(super) rows: Rows,
     pub(super) table: Table,
     /// Columns that are not read.
     pub(super) left_out: Vec<String>,
@@ -53,29 +52,21 @@ fn unit(column: &ColumnDescriptor) -> f64 {
     }
 }
 
-/// Reads the footer and the times; `time` is the name of the column of times, empty for a usual one.
+/// Reads the footer, the times and the subjects.
 ///
 /// # Errors
 /// What is wrong, as the rest of a sentence that begins with the file.
-pub(super) fn header(path: &Path, time: &str) -> Result<Header, String> {
+pub(super) fn header(path: &Path, columns: TableColumns) -> Result<Header, String> {
     let file = open(path)?;
     let schema = file.metadata().file_metadata().schema_descr();
     let names: Vec<String> = schema.columns().iter().map(|column| column.path().string()).collect();
-    let clock = match time {
-        "" => names.iter().position(|name| TIMES.contains(&name.to_lowercase().as_str())),
-        _ => Some(
-            names
-                .iter()
-                .position(|name| name == time)
-                .ok_or_else(|| format!("has no column {time}; it has {}", names.join(", ")))?,
-        ),
-    };
+    let [clock, subject] = columns.places(&names)?;
     let number = |column: &ColumnDescriptor| {
         let numeric = matches!(column.physical_type(), Type::INT32 | Type::INT64 | Type::FLOAT | Type::DOUBLE);
         numeric && column.max_rep_level() == 0 && !matches!(column.logical_type_ref(), Some(LogicalType::Decimal(_)))
     };
     let (columns, others): (Vec<usize>, Vec<usize>) =
-        (0..names.len()).filter(|&i| Some(i) != clock).partition(|&i| number(&schema.column(i)));
+        (0..names.len()).filter(|&i| Some(i) != clock && Some(i) != subject).partition(|&i| number(&schema.column(i)));
     if columns.is_empty() {
         return Err(super::NO_NUMBERS.into());
     }
@@ -83,35 +74,33 @@ pub(super) fn header(path: &Path, time: &str) -> Result<Header, String> {
     for group in file.metadata().row_groups() {
         before.push(before[before.len() - 1] + u64::try_from(group.num_rows()).unwrap_or(0));
     }
-    let rows = before[before.len() - 1];
-    let (rate, runs) = match clock {
-        None => (None, if rows == 0 { Vec::new() } else { vec![Run { first: 0, frames: rows }] }),
-        Some(column) => {
-            let (mut clock, unit) = (Clock::default(), unit(&schema.column(column)));
-            for i in 0..file.num_row_groups() {
-                let group = file.get_row_group(i).map_err(damaged)?;
-                let rows = before[i + 1] - before[i];
-                let mut at = 0;
-                while at < rows {
-                    let n = ROWS.min((rows - at) as usize);
-                    let mut times = vec![0.0; n];
-                    values(&*group, column, at as usize, &mut times).map_err(damaged)?;
-                    for (time, row) in times.iter().zip(before[i] + at..) {
-                        if !time.is_finite() {
-                            return Err(format!("row {row}: has no time"));
-                        }
-                        clock.next(time * unit).map_err(|what| format!("row {row}: {what}"))?;
-                    }
-                    at += n as u64;
-                }
+    let mut rows = Stretches::new(clock.is_some());
+    for i in 0..file.num_row_groups() {
+        let group = file.get_row_group(i).map_err(damaged)?;
+        let (mut at, end) = (0, before[i + 1] - before[i]);
+        while at < end {
+            let n = ROWS.min((end - at) as usize);
+            let mut times = vec![0.0; if clock.is_some() { n } else { 0 }];
+            if let Some(column) = clock {
+                values(&*group, column, at as usize, &mut times).map_err(damaged)?;
             }
-            clock.runs()?
+            let names = subject.map(|column| texts(&*group, column, at as usize, n)).transpose()?;
+            for (j, row) in (before[i] + at..).enumerate().take(n) {
+                let time = clock.map(|column| times[j] * unit(&schema.column(column)));
+                if time.is_some_and(|time| !time.is_finite()) {
+                    return Err(format!("row {row}: has no time"));
+                }
+                let name = names.as_ref().map(|names| names[j].as_str());
+                rows.row(name, time).map_err(|what| format!("row {row}: {what}"))?;
+            }
+            at += n as u64;
         }
-    };
-    let channel = |&i: &usize| Channel { name: names[i].clone(), unit: String::new(), rate };
+    }
+    let rows = rows.finish()?;
+    let channel = |&i: &usize| Channel { name: names[i].clone(), unit: String::new(), rate: rows.rate };
     Ok(Header {
         channels: columns.iter().map(channel).collect(),
-        runs,
+        rows,
         left_out: others.iter().map(|&i| names[i].clone()).collect(),
         table: Table { columns: columns.into(), before: before.into() },
     })
@@ -137,6 +126,38 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// The cells of a column as text, from row `first` of its group on; nulls are empty.
+fn texts(group: &dyn RowGroupReader, column: usize, first: usize, rows: usize) -> Result<Vec<String>, String> {
+    let described = group.metadata().column(column).column_descr();
+    let ColumnReader::ByteArrayColumnReader(mut reader) = group.get_column_reader(column).map_err(damaged)? else {
+        let mut numbers = vec![0.0; rows];
+        values(group, column, first, &mut numbers).map_err(damaged)?;
+        return Ok(numbers.iter().map(|n| if n.is_nan() { String::new() } else { n.to_string() }).collect());
+    };
+    let mut skipped = 0;
+    while skipped < first {
+        match reader.skip_records(first - skipped).map_err(damaged)? {
+            0 => break,
+            n => skipped += n,
+        }
+    }
+    let mut out = Vec::with_capacity(rows);
+    while out.len() < rows {
+        let (mut levels, mut cells) = (Vec::new(), Vec::new());
+        let read = reader.read_records(rows - out.len(), Some(&mut levels), None, &mut cells).map_err(damaged)?;
+        if read.0 == 0 {
+            return Err("ends before its footer says".into());
+        }
+        let (present, mut cells) = (described.max_def_level(), cells.iter());
+        for i in 0..read.0 {
+            let there = present == 0 || levels.get(i) == Some(&present);
+            let cell = if there { cells.next() } else { None };
+            out.push(cell.map_or(String::new(), |cell| String::from_utf8_lossy(cell.data()).into_owned()));
+        }
+    }
+    Ok(out)
 }
 
 /// Fills `out` with the values of a column from row `first` of its group on; nulls are NaN.
@@ -191,8 +212,9 @@ fn values(group: &dyn RowGroupReader, column: usize, first: usize, out: &mut [f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::probe;
-    use parquet::data_type::{DoubleType, FloatType, Int64Type};
+    use crate::series::tests::usual;
+    use crate::series::{Run, probe};
+    use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
 
@@ -234,7 +256,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.parquet");
         written(&path, 13);
-        let info = probe(&path, "").unwrap();
+        let info = usual(&path).unwrap();
         let names: Vec<&str> = info.channels.iter().map(|c| c.name.as_str()).collect();
         assert_eq!((names, info.channels[0].rate), (vec!["x", "y"], Some(50.0)));
         let selection = info.select(&["y".into(), "x".into()]).unwrap();
@@ -245,9 +267,49 @@ mod tests {
             assert_eq!(frame[0], -(t as f32));
             assert!(if t % 4 == 3 { frame[1].is_nan() } else { frame[1] == t as f32 + 0.5 }, "{t}");
         }
-        assert!(probe(&path, "when").unwrap_err().contains("has no column when; it has timestamp, x, y"));
+        assert!(
+            probe(&path, TableColumns { time: "when", subject: "" })
+                .unwrap_err()
+                .contains("has no column when; it has timestamp, x, y")
+        );
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        assert!(probe(&path, "").unwrap_err().contains("is not a whole parquet file"));
+        assert!(usual(&path).unwrap_err().contains("is not a whole parquet file"));
+    }
+
+    #[test]
+    fn a_column_of_texts_or_numbers_names_subjects() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.parquet");
+        for text in [true, false] {
+            let kind = if text { "optional binary subject (UTF8)" } else { "optional int32 subject" };
+            let schema = Arc::new(parse_message_type(&format!("message m {{ {kind}; required double x; }}")).unwrap());
+            let file = std::fs::File::create(&path).unwrap();
+            let mut out = SerializedFileWriter::new(file, schema, Default::default()).unwrap();
+            for rows in [&[1, 1, 2][..], &[2, 0, 1][..]] {
+                let mut writer = out.next_row_group().unwrap();
+                let there: Vec<i16> = rows.iter().map(|row| i16::from(*row > 0)).collect();
+                let named = rows.iter().copied().filter(|row| *row > 0);
+                let mut column = writer.next_column().unwrap().unwrap();
+                if text {
+                    let cells: Vec<ByteArray> = named.map(|row| ByteArray::from(&*row.to_string())).collect();
+                    column.typed::<ByteArrayType>().write_batch(&cells, Some(&there), None).unwrap();
+                } else {
+                    let cells: Vec<i32> = named.collect();
+                    column.typed::<Int32Type>().write_batch(&cells, Some(&there), None).unwrap();
+                }
+                column.close().unwrap();
+                let mut column = writer.next_column().unwrap().unwrap();
+                column.typed::<DoubleType>().write_batch(&[1.0, 2.0, 3.0], None, None).unwrap();
+                column.close().unwrap();
+                writer.close().unwrap();
+            }
+            out.close().unwrap();
+            let info = usual(&path).unwrap();
+            let run = |first, frames| Run { first, frames };
+            let want = [("1", vec![run(0, 2), run(5, 1)]), ("2", vec![run(2, 2)]), ("", vec![run(4, 1)])];
+            assert_eq!(info.subjects(), want.map(|(name, runs)| (name.to_string(), runs)));
+            assert_eq!(info.channels.len(), 1);
+        }
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod abx;
+mod classify;
 mod convert;
 mod extract;
 mod hub;

@@ -30,7 +30,12 @@ impl ClassifierNetwork {
     }
 
     /// The scores of the classes (B, K), and the rows of tables that the batch looked up.
-    pub(super) fn scores(&self, examples: &Examples, phase: Phase, device: &Device) -> Result<(Tensor, Vec<EmbeddingRows>)> {
+    pub(super) fn scores(
+        &self,
+        examples: &Examples,
+        phase: Phase,
+        device: &Device,
+    ) -> Result<(Tensor, Vec<EmbeddingRows>)> {
         let framed = self.below.frames(examples, phase, device)?;
         let (rows, time, _) = framed.frames.dims3()?;
         let there = |&n: &usize| (0..time).map(move |t| if t < n { 1.0f32 } else { 0.0 });

@@ -1,7 +1,7 @@
 //! A classifier as a training task.
 
-use super::examples::{Dealer, Examples, Shop};
 use super::body::Opened;
+use super::examples::{Dealer, Examples, Shop};
 use super::files::{ClassifierModelConfig, TOKENIZER, Trained};
 use super::network::ClassifierNetwork;
 use super::{ClassifierConfig, config::ClassWeights};

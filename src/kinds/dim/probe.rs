@@ -39,7 +39,10 @@ impl Probing for ImageProbing {
         images.notes.iter().for_each(|note| session.observer.warning(note));
         if let Some((train, test)) = options.path("train").zip(options.path("test")) {
             images = images.chosen(&read_list(&train)?, &read_list(&test)?).map_err(|what| {
-                Error::usage(what, "name images as train/0 and test/0 and so on: the part that they are in, and their number")
+                Error::usage(
+                    what,
+                    "name images as train/0 and test/0 and so on: the part that they are in, and their number",
+                )
             })?;
         }
         if images.test.is_empty() {

@@ -32,6 +32,12 @@ pub struct SeriesModelConfig {
     pub moments: Option<Vec<(f32, f32)>>,
     /// What becomes of missing values.
     pub gaps: Gaps,
+    /// The column of times in tables, if it has no usual name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub time: String,
+    /// The column of subjects in tables, if it has no usual name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
     /// g_enc.
     pub encoder: ConvEncoderConfig,
     /// g_ar.
@@ -58,6 +64,8 @@ impl SeriesModelConfig {
             scale: cfg.data.scale,
             moments: expected.scale.clone(),
             gaps: cfg.data.gaps,
+            time: cfg.data.time.clone(),
+            subject: cfg.data.subject.clone(),
             encoder: cfg.encoder.clone(),
             context: cfg.context.clone(),
             heads,
@@ -105,7 +113,8 @@ impl SeriesModelConfig {
 
     /// How its input is read; `rate` is that of recordings that do not say theirs, or 0.
     pub fn input(&self, rate: f64) -> SensorsConfig {
-        SensorsConfig { rate, scale: self.scale, gaps: self.gaps, ..SensorsConfig::default() }
+        let (time, subject) = (self.time.clone(), self.subject.clone());
+        SensorsConfig { rate, scale: self.scale, gaps: self.gaps, time, subject, ..SensorsConfig::default() }
     }
 }
 

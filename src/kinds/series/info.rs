@@ -6,6 +6,7 @@ use crate::kinds::{Described, Inspected, Options, word};
 use crate::observer::{Progress, Session};
 use crate::recordings::{Overview, Scale};
 use crate::report::spans::seconds;
+use crate::series::TableColumns;
 use crate::signal::has_heads;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ pub(super) fn inspect(data: &Path, options: &Options, session: &Session) -> Resu
     let progress = |done: usize| {
         session.observer.progress(&Progress { what: "", unit: "recordings", done: done as f64, of: 0.0 });
     };
-    let overview = Overview::of(data, options.get("rate")?, "", &progress);
+    let overview = Overview::of(data, options.get("rate")?, TableColumns::default(), &progress);
     session.observer.done();
     let overview = overview?;
     let problems = overview.problems.iter().map(|fault| crate::error::Problem::new(&fault.at, &fault.what)).collect();

@@ -7,7 +7,7 @@ use crate::config::{Preset, layers};
 use crate::error::{Problem, Result};
 use crate::kinds::{Inspected, Job, Kind, Model, Options, Prepared, RunConfig};
 use crate::observer::Session;
-use crate::series;
+use crate::series::{self, TableColumns};
 use std::path::Path;
 use toml::Table;
 
@@ -105,5 +105,5 @@ impl Kind for Series {
 /// Whether a file is a recording of numbers, by its name; a table by what stands in it: it has a column of times, or numbers alone.
 fn is_series(path: &Path) -> bool {
     let table = ["csv", "tsv", "parquet"].iter().any(|e| path.extension().is_some_and(|x| x.eq_ignore_ascii_case(e)));
-    series::is_name(path) && (!table || series::probe(path, "").is_ok_and(|info| !info.is_list()))
+    series::is_name(path) && (!table || series::probe(path, TableColumns::default()).is_ok_and(|info| !info.is_list()))
 }

@@ -5,13 +5,14 @@
 
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::features::{Chunk, Chunks, Format, RowWriter};
+use crate::features::{Chunk, Chunks, Format, Frames, Pool, Pooling, RowWriter};
 use crate::kinds::text::{CpcText, TextModel};
 use crate::nn::ParamStore;
 use crate::ops::tokens::Sentences;
 use crate::text::{Counts, Piece, Place, Source, Tokenizer};
 use candle_core::{DType, Device};
 use rayon::prelude::*;
+use std::collections::VecDeque;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct Written {
     pub cut: u64,
     /// Number of sentences in which the tokenizer knows no word; they have the vector of the unknown word.
     pub unknown: u64,
+    /// Number of rows that were written: the sentences, or what they were pooled to.
+    pub rows: u64,
 }
 
 /// The vectors of some sentences.
@@ -130,6 +133,9 @@ impl SentenceExtractor {
     /// file, a tab, and a line of it from 1, or a row of a parquet file from 0. `progress` is called with the number of sentences done. In a
     /// shard, only its `chunks` are computed, and nothing is counted that is not in them.
     ///
+    /// With a `pool`, rows are of documents, or of windows of sentences in a document; `lines` says where the first sentence of each begins, and
+    /// parquet files have no column of sentences.
+    ///
     /// # Errors
     /// The text cannot be read, it contains no sentences, or a file cannot be written.
     pub fn write(
@@ -137,42 +143,44 @@ impl SentenceExtractor {
         source: &Source,
         [path, lines]: [&Path; 2],
         format: Format,
+        pool: Pool,
         chunks: (&Chunks, &str),
         progress: &dyn Fn(u64),
     ) -> Result<Written> {
         let (chunks, file) = chunks;
         let mut files = match chunks.is_shard() {
             true => None,
-            false => Some(Files::create(source, [path, lines], format, self.dim)?),
+            false => Some(Files::create(source, [path, lines], format, pool, self.dim)?),
         };
-        let (mut waiting, mut number, mut done) = (Vec::with_capacity(AT_ONCE), 0u64, 0u64);
+        let (mut waiting, mut number, mut done) = (Waiting::default(), 0u64, 0u64);
         let mut written = Written::default();
-        let mut flush = |waiting: &mut Vec<String>, files: &mut Option<Files>| -> Result<()> {
+        let mut flush = |waiting: &mut Waiting, files: &mut Option<Files>| -> Result<()> {
             let compute = || {
-                let Encoded { vectors, cut, unknown } = self.encoded(waiting)?;
+                let Encoded { vectors, cut, unknown } = self.encoded(&waiting.sentences)?;
                 Ok(Chunk { rows: vectors, counts: [cut, unknown] })
             };
             let chunk = chunks.get(file, number, compute)?;
             if let (Some(Chunk { rows, counts: [cut, unknown] }), Some(files)) = (chunk, files) {
-                files.out.write(waiting, &rows)?;
+                files.write(waiting, &rows, lines)?;
                 written.cut += cut;
                 written.unknown += unknown;
             }
             number += 1;
-            done += waiting.len() as u64;
+            done += waiting.sentences.len() as u64;
             progress(done);
-            waiting.clear();
+            *waiting = Waiting::default();
             Ok(())
         };
         let counts = source.read(&mut |piece| {
-            if let Piece::Sentence(sentence, place) = piece {
-                if let Some(files) = &mut files {
-                    files.places.add(place).map_err(Error::io(lines, "write"))?;
+            match piece {
+                Piece::Sentence(sentence, place) => {
+                    waiting.sentences.push(sentence.to_string());
+                    waiting.places.push(place);
                 }
-                waiting.push(sentence.to_string());
-                if waiting.len() == AT_ONCE {
-                    return flush(&mut waiting, &mut files);
-                }
+                Piece::End => waiting.ends.push(waiting.sentences.len()),
+            }
+            if waiting.sentences.len() == AT_ONCE {
+                return flush(&mut waiting, &mut files);
             }
             Ok(())
         })?;
@@ -181,10 +189,19 @@ impl SentenceExtractor {
             return Err(Error::bad_file(source.files().first().map_or(Path::new(""), |p| p), "contains no sentences"));
         }
         if let Some(files) = files {
-            files.finish([path, lines])?;
+            written.rows = files.finish([path, lines])?;
         }
         Ok(Written { counts, ..written })
     }
+}
+
+/// Sentences that are encoded together.
+#[derive(Default)]
+struct Waiting {
+    sentences: Vec<String>,
+    places: Vec<Place>,
+    /// Where documents end: the number of sentences here that come before the end.
+    ends: Vec<usize>,
 }
 
 /// The files of the vectors of a text, while they are written.
@@ -192,22 +209,94 @@ struct Files {
     unfinished: [TempPath; 2],
     out: Box<dyn RowWriter>,
     places: Places,
+    rows: u64,
+    dim: usize,
+    pool: Pool,
+    /// The document that is being read.
+    document: Document,
+}
+
+/// A document, of which rows are made.
+struct Document {
+    pooling: Pooling,
+    /// The places of the sentences that rows to come begin with.
+    places: VecDeque<Place>,
+}
+
+impl Document {
+    fn new(pool: Pool, dim: usize) -> Document {
+        Document { pooling: pool.start(&[dim], 1.0), places: VecDeque::new() }
+    }
 }
 
 impl Files {
-    fn create(source: &Source, [path, lines]: [&Path; 2], format: Format, dim: usize) -> Result<Self> {
+    fn create(source: &Source, [path, lines]: [&Path; 2], format: Format, pool: Pool, dim: usize) -> Result<Self> {
         let unfinished = [durable::unfinished(path)?, durable::unfinished(lines)?];
-        let out = format.rows(&unfinished[0], dim, true)?;
+        let out = format.rows(&unfinished[0], pool.dim(dim), pool.is_none())?;
         let places = Places::create(source, &unfinished[1]).map_err(Error::io(lines, "write"))?;
-        Ok(Files { unfinished, out, places })
+        Ok(Files { unfinished, out, places, rows: 0, dim, pool, document: Document::new(pool, dim) })
     }
 
-    fn finish(self, [path, lines]: [&Path; 2]) -> Result<()> {
+    /// Writes the vectors of some sentences, or the rows that they complete.
+    fn write(&mut self, waiting: &Waiting, vectors: &[f32], lines: &Path) -> Result<()> {
+        if self.pool.is_none() {
+            self.rows += waiting.sentences.len() as u64;
+            waiting.places.iter().try_for_each(|&place| self.places.add(place)).map_err(Error::io(lines, "write"))?;
+            return self.out.write(&waiting.sentences, vectors);
+        }
+        let mut from = 0;
+        for &end in waiting.ends.iter().chain([&waiting.sentences.len()]) {
+            self.document.places.extend(&waiting.places[from..end]);
+            let frames = Frames { count: end - from, layers: vec![vectors[from * self.dim..end * self.dim].to_vec()] };
+            let rows = self.document.pooling.take(frames);
+            self.add(&rows, lines)?;
+            from = end;
+            if waiting.ends.contains(&end) {
+                self.end(lines)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the document.
+    fn end(&mut self, lines: &Path) -> Result<()> {
+        let next = Document::new(self.pool, self.dim);
+        let Document { pooling, places } = std::mem::replace(&mut self.document, next);
+        self.document.places = places;
+        self.add(&pooling.finish(), lines)?;
+        self.document.places.clear();
+        Ok(())
+    }
+
+    /// Adds rows of the document.
+    fn add(&mut self, rows: &Frames, lines: &Path) -> Result<()> {
+        let hop = match self.pool {
+            Pool::Windows { .. } => self.pool.hop(1.0) as usize,
+            _ => usize::MAX,
+        };
+        for _ in 0..rows.count {
+            if let Some(&first) = self.document.places.front() {
+                self.places.add(first).map_err(Error::io(lines, "write"))?;
+            }
+            let past = hop.min(self.document.places.len());
+            self.document.places.drain(..past);
+        }
+        self.rows += rows.count as u64;
+        match rows.layers.first() {
+            Some(rows) if !rows.is_empty() => self.out.write(&[], rows),
+            _ => Ok(()),
+        }
+    }
+
+    /// Completes the files, and returns the number of rows.
+    fn finish(mut self, [path, lines]: [&Path; 2]) -> Result<u64> {
+        self.end(lines)?;
         self.out.finish()?;
         self.places.finish().map_err(Error::io(lines, "write"))?;
         let [unfinished, unfinished_lines] = self.unfinished;
         durable::keep(unfinished_lines, lines)?;
-        durable::keep(unfinished, path)
+        durable::keep(unfinished, path)?;
+        Ok(self.rows)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::config::OnBadFile;
 use crate::digest::hex;
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::features::{Chunks, begin, file_names, inputs};
+use crate::features::{Chunks, Pool, begin, file_names, inputs};
 use crate::group::Share;
 use crate::hub::{self, Here};
 use crate::kinds::{Described, ExtractRequest, Extracted, Model, Options, Source};
@@ -72,7 +72,7 @@ impl Model for TextModel {
     }
 
     fn extract_options(&self) -> &'static [&'static str] {
-        &["layer", "format", "split", "on-bad-file", "column", "shard"]
+        &["layer", "format", "split", "on-bad-file", "column", "shard", "pool"]
     }
 
     /// Each input becomes a file of vectors, one row per sentence.
@@ -95,7 +95,8 @@ impl Model for TextModel {
             let _ = std::fs::remove_file(out.join("index.json"));
             let _ = std::fs::remove_dir(out);
         }
-        let (files, sentences, remarks, chunks) = written?;
+        let (files, [sentences, rows], remarks, chunks) = written?;
+        let pool: Pool = request.options.get("pool")?.unwrap_or_default();
         if let Some(shard) = shard {
             chunks.end()?;
             let text = format!("{sentences} sentences in all; {:.1} s\n", began.elapsed().as_secs_f64());
@@ -104,18 +105,20 @@ impl Model for TextModel {
             return Ok(Extracted { described, layers: vec!["z".into()] }.of_shard(shard));
         }
         let index = json!({
-            "complete": true, "model": self.reference, "model_sha256": sha256, "dim": extractor.dim(), "inputs": given, "files": files,
+            "complete": true, "model": self.reference, "model_sha256": sha256, "dim": pool.dim(extractor.dim()), "pool": pool,
+            "inputs": given, "files": files,
         });
         durable::write(&out.join("index.json"), format!("{index:#}\n").as_bytes())?;
         chunks.end()?;
         let took = began.elapsed().as_secs_f64();
+        let pooled = if pool.is_none() { String::new() } else { format!(" in {rows} rows ({pool} of each document)") };
         let text = format!(
-            "{sentences} sentences, vectors of {}; {took:.1} s, {:.0} sentences per second\n{remarks}vectors: {}\n",
-            extractor.dim(),
+            "{sentences} sentences{pooled}, vectors of {}; {took:.1} s, {:.0} sentences per second\n{remarks}vectors: {}\n",
+            pool.dim(extractor.dim()),
             sentences as f64 / took.max(1e-3),
             out.display()
         );
-        let result = json!({ "out": out, "sentences": sentences, "dim": extractor.dim(), "files": files });
+        let result = json!({ "out": out, "sentences": sentences, "dim": pool.dim(extractor.dim()), "files": files });
         Ok(Extracted { described: Described::new(&result, text)?, layers: vec!["z".into()] })
     }
 
@@ -134,7 +137,7 @@ impl Model for TextModel {
 
 /// What is to be said about the vectors in `file`: which lines have none, or one together.
 fn remarks(written: &Written, lines: &str, max_tokens: usize) -> String {
-    let Written { counts: c, cut, unknown } = written;
+    let Written { counts: c, cut, unknown, .. } = written;
     let mut text = format!("lines       {} read", c.lines);
     for (n, what) in [
         (c.blank + c.ends, "blank, without a vector"),
@@ -166,13 +169,14 @@ fn write(
     request: &ExtractRequest,
     (model_sha256, given, shard): (&str, &[String], Option<Share>),
     session: &Session,
-) -> Result<(Vec<Value>, u64, String, Chunks)> {
+) -> Result<(Vec<Value>, [u64; 2], String, Chunks)> {
     let options = &request.options;
     let split = options.get("split")?.unwrap_or(Split::Lines);
     let bad = options.get("on-bad-file")?.unwrap_or(OnBadFile::Fail);
+    let pool: Pool = options.get("pool")?.unwrap_or_default();
     let column = column(options)?;
     let mut files: Vec<Value> = Vec::new();
-    let (mut sentences, mut said) = (0, String::new());
+    let (mut counted, mut said) = ([0, 0], String::new());
     let places = paths.iter().map(|input| hub::data(input, session)).collect::<Result<Vec<_>>>()?;
     let open = |place: &Here| text::Source::open(&place.path, split, &column, bad);
     let sources = places.iter().map(open).collect::<Result<Vec<_>>>()?;
@@ -192,21 +196,21 @@ fn write(
         if !chunks.is_shard() {
             std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
         }
-        let written = extractor.write(source, [&to, &lines_to], request.format, (&chunks, &file), &progress);
+        let written = extractor.write(source, [&to, &lines_to], request.format, pool, (&chunks, &file), &progress);
         session.observer.done();
         let written = written?;
         said += &remarks(&written, &lines, extractor.max_tokens());
-        let Written { counts, cut, unknown } = written;
+        let Written { counts, cut, unknown, rows } = written;
         for problem in &counts.problems {
             session.observer.warning(&format!("left out: {problem}"));
         }
-        sentences += counts.sentences;
+        counted = [counted[0] + counts.sentences, counted[1] + rows];
         files.push(json!({
-            "file": file, "lines_file": lines, "input": place.name, "sentences": counts.sentences, "lines": counts.lines,
+            "file": file, "lines_file": lines, "input": place.name, "sentences": counts.sentences, "rows": rows, "lines": counts.lines,
             "blank_lines": counts.blank + counts.ends, "joined_lines": counts.joined, "cut": cut, "unknown": unknown,
         }));
     }
-    Ok((files, sentences, said, chunks))
+    Ok((files, counted, said, chunks))
 }
 
 /// The name of each input's files, a different one for each: that of the input, or its path if two are named alike.

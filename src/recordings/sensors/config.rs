@@ -3,6 +3,7 @@
 use crate::config::OnBadFile;
 use crate::error::Problem;
 use crate::recordings::{RecordingsConfig, Sampler, WindowCut};
+use crate::series::TableColumns;
 use serde::{Deserialize, Serialize};
 
 /// To what the values of a channel are scaled.
@@ -57,6 +58,8 @@ pub struct SensorsConfig {
     pub sample_rate: f64,
     /// The column of times in tables; empty for one with a usual name, such as `time`.
     pub time: String,
+    /// The column of subjects in tables; empty for one with a usual name, such as `subject`. The rows of each subject are a recording.
+    pub subject: String,
     /// To what the values of a channel are scaled.
     pub scale: Scale,
     /// What becomes of frames in which a channel has no value.
@@ -90,6 +93,7 @@ impl Default for SensorsConfig {
             rate: 0.0,
             sample_rate: 0.0,
             time: String::new(),
+            subject: String::new(),
             scale: Scale::Recording,
             gaps: Gaps::Cut,
             window: 0,
@@ -119,6 +123,11 @@ impl SensorsConfig {
             prefetch: self.prefetch,
             ..RecordingsConfig::default()
         }
+    }
+
+    /// The columns of tables that are no channels.
+    pub(super) fn columns(&self) -> TableColumns<'_> {
+        TableColumns { time: &self.time, subject: &self.subject }
     }
 
     /// Adds every value out of range to `faults`.

@@ -6,7 +6,7 @@ use super::{Gaps, Scale, SensorsConfig};
 use crate::error::{Error, Problem, Result};
 use crate::recordings::corpus::names;
 use crate::recordings::{Corpus, FoundRecording, Unused, Utterance, scan};
-use crate::series::{self, EXTENSIONS, Selection, SeriesInfo};
+use crate::series::{self, EXTENSIONS, Run, Selection, SeriesInfo};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,13 +26,16 @@ pub struct Expected {
 /// A recording whose header was read, and its values if they matter.
 struct Looked {
     info: Arc<SeriesInfo>,
+    /// The subject that a column names; this is the part of the file that is the subject's.
+    subject: Option<String>,
     selection: Arc<Selection>,
     rate: f64,
     survey: Option<Survey>,
 }
 
 impl Corpus<Sensors> {
-    /// Opens a directory of recordings, or a single one: the first folder is the subject. Returns what the model has to keep besides.
+    /// Opens a directory of recordings, or a single one. The subject is the first folder; of a table with a column of subjects, the rows of each
+    /// subject are a recording. Returns what the model has to keep besides.
     /// `progress` is called with the number of recordings looked at so far, from several threads.
     ///
     /// # Errors
@@ -47,6 +50,7 @@ impl Corpus<Sensors> {
         let channels = expected.map_or(&cfg.channels, |expected| &expected.channels);
         let mut looked = look(&found, cfg, channels, progress);
         leave_texts(&mut found, &mut looked, &mut unused);
+        let (found, ids, looked) = parted(found, looked);
         let (channels, rate) = agreed(&found, &looked, cfg, channels, expected.map(|expected| expected.rate))?;
 
         let fitted: Vec<_> = looked.into_iter().map(|looked| fits(looked?, &channels, rate)).collect();
@@ -55,7 +59,6 @@ impl Corpus<Sensors> {
             (Scale::Corpus, _) => Some(of_corpus(&fitted, channels.len())),
             _ => None,
         };
-        let ids = names(&found);
         let mut utterances: Vec<(&str, Utterance<Sensors>)> = Vec::new();
         for ((found, id), looked) in found.iter().zip(ids).zip(fitted) {
             let looked = match looked {
@@ -65,7 +68,7 @@ impl Corpus<Sensors> {
                     continue;
                 }
             };
-            let Looked { info, selection, rate: own, survey } = looked;
+            let Looked { info, selection, rate: own, survey, .. } = looked;
             let missing = survey.as_ref().map_or(0, |survey| survey.missing);
             if missing > 0 && cfg.gaps == Gaps::Fail {
                 problems.push(Problem::new(&found.place, format!("has {missing} frames with missing values")));
@@ -163,11 +166,11 @@ fn look(
     cfg: &SensorsConfig,
     channels: &[String],
     progress: &(dyn Fn(usize) + Sync),
-) -> Vec<std::result::Result<Looked, String>> {
+) -> Vec<std::result::Result<Vec<Looked>, String>> {
     let done = AtomicUsize::new(0);
     let one = |found: &FoundRecording| {
         let path = found.place.file();
-        let info = series::probe(path, &cfg.time)?;
+        let info = Arc::new(series::probe(path, cfg.columns())?);
         if cfg.rate == 0.0 && info.is_list() {
             return Err(series::NO_NUMBERS.into());
         }
@@ -181,8 +184,20 @@ fn look(
             return Err(format!("has {own} frames per second, and --rate says {}; leave --rate out", cfg.rate));
         }
         let needed = cfg.scale != Scale::None || cfg.gaps != Gaps::Mean;
-        let survey = if needed { Some(survey(path, &info, &selection)?) } else { None };
-        Ok(Looked { info: Arc::new(info), selection: Arc::new(selection), rate, survey })
+        let part = |subject: Option<&String>, selection: Selection| {
+            let survey = if needed { Some(survey(path, &info, &selection)?) } else { None };
+            let (info, subject, selection) = (info.clone(), subject.cloned(), Arc::new(selection));
+            Ok(Looked { info, subject, selection, rate, survey })
+        };
+        match info.subjects() {
+            [] => Ok(vec![part(None, selection)?]),
+            subjects => {
+                let of = |(subject, runs): &(String, Vec<Run>)| {
+                    part(Some(subject), Selection { runs: runs.clone(), ..selection.clone() })
+                };
+                subjects.iter().map(of).collect()
+            }
+        }
     };
     let each = found.par_iter().map(|found| {
         let looked = one(found);
@@ -190,6 +205,41 @@ fn look(
         looked
     });
     each.collect()
+}
+
+/// A recording for each part of a file that is a subject's, with its id: `watch:anna` of the rows of anna in `watch.csv`.
+#[allow(clippy::type_complexity)]
+fn parted(
+    found: Vec<FoundRecording>,
+    looked: Vec<std::result::Result<Vec<Looked>, String>>,
+) -> (Vec<FoundRecording>, Vec<String>, Vec<std::result::Result<Looked, String>>) {
+    let ids = names(&found);
+    let mut all = (Vec::new(), Vec::new(), Vec::new());
+    let mut add = |found, id, looked| {
+        all.0.push(found);
+        all.1.push(id);
+        all.2.push(looked);
+    };
+    for ((found, id), looked) in found.into_iter().zip(ids).zip(looked) {
+        let parts = match looked {
+            Ok(parts) => parts,
+            Err(what) => {
+                add(found, id, Err(what));
+                continue;
+            }
+        };
+        for part in parts {
+            match part.subject.clone() {
+                None => add(found.clone(), id.clone(), Ok(part)),
+                Some(subject) => {
+                    // Ids are names of files.
+                    let name = subject.replace(['/', '\\', '\0'], "_");
+                    add(FoundRecording { speaker: subject, ..found.clone() }, format!("{id}:{name}"), Ok(part));
+                }
+            }
+        }
+    }
+    all
 }
 
 /// The channels and the rate of the model.
@@ -385,6 +435,39 @@ mod tests {
         assert_eq!(ids(Gaps::Cut).unwrap(), cut);
         assert_eq!(ids(Gaps::Mean).unwrap(), [("a".to_string(), 300), ("b".into(), 300)]);
         assert!(ids(Gaps::Fail).unwrap_err().to_string().contains("a.csv: has 50 frames with missing values"));
+    }
+
+    #[test]
+    fn the_rows_of_each_subject_in_a_table_are_a_recording() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut text = "user,time,x,y\n".to_string();
+        for (subject, level) in [("7", 100.0), ("../9", 0.0), ("7", 300.0)] {
+            let from = if level > 200.0 { 500 } else { 0 };
+            for i in from..from + 200 {
+                text += &format!("{subject},{},{},{}\n", f64::from(i) / 100.0, level + f64::from(i % 7), i % 5);
+            }
+        }
+        std::fs::write(dir.path().join("all.csv"), &text).unwrap();
+        let (corpus, expected) = open(dir.path(), &plain()).unwrap();
+        assert_eq!((expected.channels, expected.rate), (vec!["x".into(), "y".into()], 100.0));
+        let found: Vec<(&str, &str, u64)> = corpus
+            .utterances
+            .iter()
+            .map(|u| (u.id.as_str(), corpus.speakers[u.speaker as usize].as_str(), u.samples))
+            .collect();
+        assert_eq!(found, [("all:.._9", "../9", 200), ("all:7:0-2", "7", 200), ("all:7:4-6", "7", 200)]);
+        let u = &corpus.utterances[0];
+        let mut out = [0.0; 4];
+        Sensors::read(&mut SensorReader::default(), &u.place, &u.info, 1, 100.0, &mut out).unwrap();
+        assert_eq!(out, [1.0, 1.0, 2.0, 2.0]);
+        // Each is scaled by its own values.
+        let (corpus, _) = open(dir.path(), &SensorsConfig { scale: Scale::Recording, ..plain() }).unwrap();
+        Sensors::read(&mut SensorReader::default(), &u.place, &corpus.utterances[0].info, 1, 100.0, &mut out).unwrap();
+        assert!(out[0].abs() < 2.0 && out[2].abs() < 2.0, "{out:?}");
+        // Another column, by its name.
+        std::fs::write(dir.path().join("all.csv"), text.replace("user,", "who,")).unwrap();
+        let (corpus, _) = open(dir.path(), &SensorsConfig { subject: "who".into(), ..plain() }).unwrap();
+        assert_eq!(corpus.speakers, ["../9", "7"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::survey::{Moments, survey};
 use crate::error::{Problem, Result};
 use crate::recordings::summary::{Fault, Lengths, counts, length, list};
 use crate::recordings::{FoundRecording, Unused};
-use crate::series::{self, Format};
+use crate::series::{self, Format, TableColumns};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ pub struct Overview {
     pub recordings: usize,
     /// Total length, in hours; of recordings that do not say their rate, none.
     pub hours: f64,
-    /// Number of subjects: the first folders.
+    /// Number of subjects: the first folders, or what a column of tables names.
     pub subjects: usize,
     /// Number of recordings by format.
     pub formats: BTreeMap<String, usize>,
@@ -70,6 +70,7 @@ pub struct ChannelOverview {
 /// A recording that was read.
 struct Looked {
     format: Format,
+    subjects: Vec<String>,
     rates: Vec<Option<f64>>,
     seconds: Option<f64>,
     interruptions: usize,
@@ -79,9 +80,9 @@ struct Looked {
 }
 
 /// Reads a recording, all channels of it.
-fn look(found: &FoundRecording, rate: Option<f64>, time: &str) -> std::result::Result<Looked, String> {
+fn look(found: &FoundRecording, rate: Option<f64>, columns: TableColumns) -> std::result::Result<Looked, String> {
     let path = found.place.file();
-    let info = series::probe(path, time)?;
+    let info = series::probe(path, columns)?;
     if rate.is_none() && info.is_list() {
         return Err(series::NO_NUMBERS.into());
     }
@@ -98,7 +99,14 @@ fn look(found: &FoundRecording, rate: Option<f64>, time: &str) -> std::result::R
         seconds = own.map(|rate| (frames as f64 / rate).max(seconds.unwrap_or(0.0))).or(seconds);
         rates.push(selection.rate);
     }
-    Ok(Looked { format: info.format, rates, seconds, interruptions, left_out: info.left_out.clone(), channels })
+    let subjects: Vec<String> = match info.subjects() {
+        [] => vec![found.speaker.clone()],
+        subjects => subjects.iter().map(|(name, _)| name.clone()).collect(),
+    };
+    // From one subject to the next nothing is interrupted.
+    let interruptions = interruptions.saturating_sub(info.subjects().len().saturating_sub(1));
+    let (format, left_out) = (info.format, info.left_out.clone());
+    Ok(Looked { format, subjects, rates, seconds, interruptions, left_out, channels })
 }
 
 impl Overview {
@@ -107,13 +115,18 @@ impl Overview {
     ///
     /// # Errors
     /// There are none, or the path cannot be read.
-    pub fn of(data: &Path, rate: Option<f64>, time: &str, progress: &(dyn Fn(usize) + Sync)) -> Result<Overview> {
+    pub fn of(
+        data: &Path,
+        rate: Option<f64>,
+        columns: TableColumns,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Overview> {
         let Found { mut found, mut problems, mut unused, .. } = find(data)?;
         let done = std::sync::atomic::AtomicUsize::new(0);
         let mut looked: Vec<_> = found
             .par_iter()
             .map(|found| {
-                let looked = look(found, rate, time);
+                let looked = look(found, rate, columns);
                 progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1);
                 looked
             })
@@ -136,7 +149,7 @@ impl Overview {
         for (found, looked) in found.iter().zip(looked) {
             match looked {
                 Ok(looked) => {
-                    subjects.insert(found.speaker.as_str());
+                    subjects.extend(looked.subjects.iter().cloned());
                     lengths.extend(looked.seconds);
                     overview.add(looked);
                 }

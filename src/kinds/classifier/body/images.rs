@@ -54,7 +54,12 @@ pub(super) fn data(config: &DimModelConfig, path: &Path) -> Result<Data> {
     let images = image::open(path)?;
     if images.train.size != config.size {
         return Err(Error::failed(
-            format!("{}: has images of {}; the model was trained on {}", path.display(), images.train.size, config.size),
+            format!(
+                "{}: has images of {}; the model was trained on {}",
+                path.display(),
+                images.train.size,
+                config.size
+            ),
             "give images of the size that the model was trained on",
         ));
     }

@@ -233,7 +233,13 @@ impl Body {
     ///
     /// # Errors
     /// The path cannot be read, or holds nothing for this body.
-    pub(super) fn data(&self, path: &Path, rate: f64, tokenizer: Option<&Arc<Tokenizer>>, labeled: bool) -> Result<Data> {
+    pub(super) fn data(
+        &self,
+        path: &Path,
+        rate: f64,
+        tokenizer: Option<&Arc<Tokenizer>>,
+        labeled: bool,
+    ) -> Result<Data> {
         if rate > 0.0 && !matches!(self, Body::Series(_)) {
             return Err(Error::usage(
                 format!("--rate is not for {}", self.subject()),

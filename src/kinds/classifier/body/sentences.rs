@@ -75,7 +75,11 @@ pub(super) fn data(tokenizer: &Arc<Tokenizer>, config: &TextModelConfig, path: &
             Ok(())
         })?;
         let places = ids.clone();
-        return Ok(Data { corpus: Arc::new(SentenceCorpus::new(tokenizer, config, sentences, ids, places)?), labels: None, tested: None });
+        return Ok(Data {
+            corpus: Arc::new(SentenceCorpus::new(tokenizer, config, sentences, ids, places)?),
+            labels: None,
+            tested: None,
+        });
     }
     let (mut examples, mut ids, mut tested) = (Vec::<Example>::new(), Vec::new(), Vec::new());
     for (file, test) in files(path)? {
@@ -96,7 +100,11 @@ pub(super) fn data(tokenizer: &Arc<Tokenizer>, config: &TextModelConfig, path: &
     let places = examples.iter().map(|example| example.place.clone()).collect();
     let sentences = examples.into_iter().map(|example| example.first).collect();
     let tested = tested.contains(&true).then_some(tested);
-    Ok(Data { corpus: Arc::new(SentenceCorpus::new(tokenizer, config, sentences, ids, places)?), labels: Some(labels), tested })
+    Ok(Data {
+        corpus: Arc::new(SentenceCorpus::new(tokenizer, config, sentences, ids, places)?),
+        labels: Some(labels),
+        tested,
+    })
 }
 
 fn stem(file: &Path) -> String {
@@ -154,7 +162,10 @@ impl SentenceCorpus {
         if !problems.is_empty() {
             return Err(Error::problems(
                 problems,
-                format!("take them out, or use a model whose vocabulary of {} tokens has their words", config.encoder.vocab_size),
+                format!(
+                    "take them out, or use a model whose vocabulary of {} tokens has their words",
+                    config.encoder.vocab_size
+                ),
             ));
         }
         Ok(SentenceCorpus { tokens, sentences, ids, places })
