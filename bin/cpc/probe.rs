@@ -53,6 +53,9 @@ pub(crate) struct Probe {
     /// Cross-validate in K folds over the utterances of --train, or over all utterances [sentences: 10]
     #[arg(long, value_name = "K")]
     folds: Option<usize>,
+    /// What --folds keeps together: subjects are the first folders, or a column of tables [default: subject for series, else recording]
+    #[arg(long, value_name = "WHAT", requires = "folds", value_parser = word(&DIVISION))]
+    division: Option<String>,
     /// The recordings to extract features from, if FEATURES is a model or baselines are requested: a directory, a manifest, parquet files,
     /// or hf://datasets/owner/name
     ///
@@ -112,6 +115,12 @@ pub(crate) struct Probe {
     device: String,
 }
 
+/// What folds keep together.
+const DIVISION: [(&str, &str); 2] = [
+    ("subject", "All recordings of a subject, or utterances of a speaker"),
+    ("recording", "A recording or utterance; others of its subject may be on the other side"),
+];
+
 /// What is classified.
 const LEVEL: [(&str, &str); 3] = [
     ("frame", "Every frame"),
@@ -151,6 +160,7 @@ impl Probe {
             .with_some("train", self.train.as_ref())
             .with_some("test", self.test.as_ref())
             .with_some("folds", self.folds.map(|folds| folds.to_string()))
+            .with_some("division", self.division.as_ref())
             .with_some("task", self.task.as_ref())
             .with_some("level", self.level.as_ref())
             .with_some("cut", self.cut.as_ref())

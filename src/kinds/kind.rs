@@ -11,6 +11,7 @@ use crate::data::Course;
 use crate::error::{Error, Problem, Result};
 use crate::observer::Session;
 use crate::options::Options;
+use crate::recordings::Division;
 use crate::train::checkpoint::State;
 use crate::train::{AnyTask, Finished, Start};
 use std::collections::{BTreeMap, HashMap};
@@ -198,6 +199,11 @@ pub trait Kind: Sync {
     /// Files of a model directory, apart from `README.md`.
     fn files(&self) -> &'static [&'static str] {
         &["config.json", "model.safetensors"]
+    }
+
+    /// What the folds of a probe keep together if nothing else is asked for.
+    fn division(&self) -> Division {
+        Division::Recording
     }
 
     /// Baseline features for comparison with a model's, by name, apart from `random`, the untrained model: (name, description).

@@ -11,6 +11,7 @@ use crate::features::FeatureSet;
 use crate::hub;
 use crate::kinds::{Described, ExtractRequest, Kind, Model, Options, ProbeRequest, Probed, not_for};
 use crate::observer::Session;
+use crate::recordings::Division;
 use crate::report::probe_page::{MAP_POINTS, ProbePage, render};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ const OPTIONS: &[&str] = &[
     "train",
     "test",
     "folds",
+    "division",
     "column",
     "level",
     "cut",
@@ -254,6 +256,8 @@ fn task(kind: &'static dyn Kind, request: &ProbeRequest, data: Option<&Path>, se
     let names = options.path("names").map(Path::to_path_buf).or_else(|| names_beside(&labels));
     let mut task = ProbeTask::new(labels, split);
     task.set(options)?;
+    let division = options.get("division")?.unwrap_or(kind.division());
+    task.by_subject = division == Division::Subject && !matches!(task.labels, Labels::Speakers);
     task.names = names.as_deref().map(read_names).transpose()?;
     task.map_points = if request.page { MAP_POINTS } else { 0 };
     task.stop = session.stop.clone();

@@ -37,6 +37,7 @@ fn logistic_regression_is_scikit_learns() {
         names: None,
         limit: usize::MAX,
         stop: Default::default(),
+        by_subject: false,
     };
     let table = Table::gather(&set, &train, &labels, &reading).unwrap();
     let items: Vec<usize> = (0..train.len()).collect();

@@ -45,7 +45,7 @@ fn swing(place: &Place, file: &str, rate: f64, frames: usize, fast: bool, number
 }
 
 /// Four subjects with six recordings each, of which every second is fast.
-fn place() -> Place {
+pub fn place() -> Place {
     let place = Place::new();
     let mut labels = String::new();
     for s in 0..4 {
@@ -165,10 +165,44 @@ fn a_probe_compares_with_statistics_and_an_untrained_model() {
         .ok("probe run --data watch --labels labels.tsv --folds 3 --baselines random,statistics --pool mean+deviation");
     assert!(said.contains("run ") && said.contains("random") && said.contains("statistics"), "{said}");
     assert!(said.contains("chance     50.00 %  (2 classes)"), "{said}");
+    // Folds do not divide a subject.
+    let probe = "probe run --data watch --labels labels.tsv --folds 5";
+    place.fails(probe, 1, &["--folds 5 with 4 subjects", "--division recording"]);
+    place.ok(&format!("{probe} --division recording"));
     let told = place.ok("info watch");
     for words in ["recordings 24", "subjects   4", "50 Hz", "CSV", "problems   none"] {
         assert!(told.contains(words), "{words}: {told}");
     }
+}
+
+#[test]
+fn a_table_with_a_column_of_subjects_is_a_recording_of_each() {
+    let place = place();
+    let mut all = String::from("participant,time,x,y\n");
+    for s in 0..4 {
+        let text = fs::read_to_string(place.at(&format!("watch/s{s}/s{s}-0.csv"))).unwrap();
+        text.lines().skip(1).for_each(|line| all += &format!("p{s},{line}\n"));
+    }
+    fs::create_dir(place.at("long")).unwrap();
+    fs::write(place.at("long/all.csv"), all).unwrap();
+    let told = place.ok("info long");
+    assert!(told.contains("recordings 4") && told.contains("subjects   4"), "{told}");
+    place.ok("pretrain long --config series.toml --steps 8 --set data.valid_share=0.5 --out run");
+    let config: serde_json::Value = serde_json::from_slice(&place.bytes("run/model/config.json")).unwrap();
+    assert_eq!(config["channels"], serde_json::json!(["x", "y"]));
+    place.ok("extract run long --out features");
+    assert!(place.at("features/all_p2.npy").is_file());
+    let lists = ["train", "test"].map(|name| place.at(&format!("{name}.txt")));
+    fs::write(&lists[0], "all:p0\nall:p1\n").unwrap();
+    fs::write(&lists[1], "all:p2\nall:p3\n").unwrap();
+    fs::write(place.at("whose.tsv"), "all:p0\ta\nall:p1\tb\nall:p2\ta\nall:p3\tb\n").unwrap();
+    place.ok("probe run --data long --labels whose.tsv --train train.txt --test test.txt");
+    place.ok("finetune run --data long --labels whose.tsv --test test.txt --steps 4 --out tuned");
+    place.fails(
+        "pretrain long --config series.toml --set data.subject=who --out x",
+        1,
+        &["all.csv: has no column who"],
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 #[cfg(feature = "mpi")]
-use super::{images, text};
+use super::{images, series, text};
 #[cfg(feature = "mpi")]
 use std::process::{Child, Output, Stdio};
 #[cfg(feature = "mpi")]
@@ -118,10 +118,12 @@ fn audio_trains_to_the_same_bytes_in_any_number_of_processes() {
 
 #[cfg(feature = "mpi")]
 #[test]
-fn text_and_images_train_to_the_same_bytes_in_any_number_of_processes() {
+fn text_series_and_images_train_to_the_same_bytes_in_any_number_of_processes() {
     trains_the_same(&text::place(), "walk.txt --config text.toml", 12);
     let squares = images::place();
     trains_the_same(&squares, &format!("squares --preset dim-local {}", images::DIM), 10);
+    let run = "watch --config series.toml --set train.checkpoint_every=3";
+    trains_the_same(&series::place(), run, 12);
     let game = "toy:spiral --preset mine-gan --set train.schedule=constant --set train.batch_size=16 --set train.checkpoint_every=5";
     trains_the_same(&Place::new(), game, 10);
 }

@@ -22,7 +22,7 @@ pub struct Corpus {
 /// A reading at 100 frames and labels per second.
 pub fn reading(protocol: Protocol) -> Reading {
     let (cut, names, limit, stop) = (LabelCut::End, None, usize::MAX, Default::default());
-    Reading { protocol, cut, label_rate: 100.0, frame_rate: 100.0, names, limit, stop }
+    Reading { protocol, cut, label_rate: 100.0, frame_rate: 100.0, names, limit, by_subject: false, stop }
 }
 
 impl Corpus {

@@ -38,15 +38,23 @@ pub struct Choice {
     pub losses: Vec<(f64, f64)>,
 }
 
-/// Splits training utterances into two groups: those to train on, and those held out (a fifth, spread over the strata).
+/// Splits training utterances into two groups: those to train on, and those held out (a fifth, spread over the strata; of subjects that are kept
+/// together, a fifth of the subjects, if there are five).
 pub fn hold_out(table: &Table, items: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) {
+    let subjects = items.iter().all(|&i| table.items()[i].subject.is_some());
+    if subjects && let Ok(folds) = table.deal(items, HELD_OUT, seed, "probe/held-out") {
+        return held_out(&folds, items);
+    }
     let strata: Vec<String> = items.iter().map(|&i| table.items()[i].stratum.clone()).collect();
     hold_out_of(&strata, items, seed)
 }
 
 /// The same, for items with the given strata.
 pub(crate) fn hold_out_of(strata: &[String], items: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) {
-    let folds = deal(strata, HELD_OUT, seed, "probe/held-out");
+    held_out(&deal(strata, HELD_OUT, seed, "probe/held-out"), items)
+}
+
+fn held_out(folds: &[Vec<usize>], items: &[usize]) -> (Vec<usize>, Vec<usize>) {
     let pick = |fold: &[usize]| fold.iter().map(|&i| items[i]).collect::<Vec<_>>();
     // The last fold is the smallest: with fewer than five utterances, all are trained on and none is held out.
     (pick(&folds[..HELD_OUT - 1].concat()), pick(&folds[HELD_OUT - 1]))

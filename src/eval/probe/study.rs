@@ -11,7 +11,7 @@ use crate::eval::probe::metrics::Confusion;
 use crate::eval::probe::outcome::{Part, ProbeOutcome, ProbeRow};
 use crate::eval::probe::protocol::{LabelCut, Protocol};
 use crate::eval::probe::softmax::argmax;
-use crate::eval::probe::split::{Split, deal};
+use crate::eval::probe::split::Split;
 use crate::eval::probe::standard::Standard;
 use crate::eval::probe::standardize::standardize;
 use crate::eval::probe::table::{Reading, Table, memory_limit};
@@ -43,6 +43,8 @@ pub struct ProbeTask {
     pub hidden: Option<usize>,
     /// The penalty; none to choose it (for a hidden layer: to have none, since its training stops early).
     pub l2: Option<f64>,
+    /// Whether folds and what is held out keep the utterances of a subject together.
+    pub by_subject: bool,
     /// The seed of the folds, of what is held out and of the bootstrap.
     pub seed: u64,
     /// Points of the map of test rows; 0 for no map.
@@ -65,6 +67,7 @@ impl ProbeTask {
             names: None,
             hidden: None,
             l2: None,
+            by_subject: false,
             seed: 0,
             map_points: 0,
             stop: Arc::default(),
@@ -99,6 +102,7 @@ impl ProbeTask {
             frame_rate: self.frame_rate.or(set.frame_rate()).unwrap_or(100.0),
             names: self.names.clone(),
             limit: memory_limit(),
+            by_subject: self.by_subject,
             stop: self.stop.clone(),
         }
     }
@@ -270,8 +274,12 @@ impl<'a> Study<'a> {
                     let what = format!("--folds {folds} with {} utterances", all.len());
                     return Err(Error::failed(what, "give at most as many folds as there are utterances"));
                 }
-                let strata: Vec<String> = table.items().iter().map(|i| i.stratum.clone()).collect();
-                let dealt = deal(&strata, *folds, task.seed, "probe/folds");
+                let dealt = table.deal(&all, *folds, task.seed, "probe/folds").map_err(|subjects| {
+                    Error::failed(
+                        format!("--folds {folds} with {subjects} subjects, each of which is in one fold"),
+                        "choose at most as many folds as there are subjects, or --division recording",
+                    )
+                })?;
                 let rest = |test: &[usize]| all.iter().copied().filter(|i| test.binary_search(i).is_err()).collect();
                 dealt.into_iter().map(|test| (rest(&test), test)).collect()
             }

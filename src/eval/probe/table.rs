@@ -7,6 +7,7 @@
 use crate::error::{Error, Problem, Result};
 use crate::eval::probe::labels::Labels;
 use crate::eval::probe::protocol::{Alignment, LabelCut, Protocol, ratio};
+use crate::eval::probe::split::deal;
 use crate::eval::probe::standard::Standard;
 use crate::features::{FeatureSet, FeatureUtterance};
 use rayon::prelude::*;
@@ -36,6 +37,8 @@ pub struct Reading {
     pub names: Option<Vec<String>>,
     /// Bytes of rows that are kept in memory ([`memory_limit`]).
     pub limit: usize,
+    /// Whether folds and what is held out keep the utterances of a subject together.
+    pub by_subject: bool,
     /// Raised to end the work at the next utterance.
     pub stop: Arc<AtomicBool>,
 }
@@ -47,6 +50,8 @@ pub struct Item {
     pub id: String,
     /// Its speaker or label: each is spread evenly over the folds.
     pub stratum: String,
+    /// Its subject, if the utterances of a subject are kept together.
+    pub subject: Option<String>,
     /// Its rows in the table.
     pub rows: Range<usize>,
     index: usize,
@@ -125,7 +130,8 @@ impl<'a> Table<'a> {
                         LabelMatch::Word(word, _) => word.clone(),
                         LabelMatch::Ids(_) => utterance.speaker.clone().unwrap_or_default(),
                     };
-                    table.items.push(Item { id: id.clone(), stratum, rows: rows..rows + n, index, frames });
+                    let subject = reading.by_subject.then(|| utterance.speaker.clone()).flatten();
+                    table.items.push(Item { id: id.clone(), stratum, subject, rows: rows..rows + n, index, frames });
                     found.push(labels);
                     rows += n;
                 }
@@ -162,6 +168,7 @@ impl<'a> Table<'a> {
         let item = |(i, label): (usize, &String)| Item {
             id: i.to_string(),
             stratum: label.clone(),
+            subject: None,
             rows: i..i + 1,
             index: i,
             frames: 0..1,
@@ -169,6 +176,38 @@ impl<'a> Table<'a> {
         let items = labels.iter().enumerate().map(item).collect();
         let (protocol, rate) = (Protocol::Utterance, 1.0);
         Ok(Table { set: None, dim, protocol, rate, items, classes, names, data: Some(rows), stop })
+    }
+
+    /// Assigns items to folds of nearly equal size, as places in `items`: each stratum is spread over all folds; or whole subjects are assigned,
+    /// if they are kept together. The number of subjects if that is smaller than the number of folds.
+    ///
+    /// # Errors
+    /// There are fewer subjects than folds.
+    pub fn deal(
+        &self,
+        items: &[usize],
+        folds: usize,
+        seed: u64,
+        purpose: &str,
+    ) -> std::result::Result<Vec<Vec<usize>>, usize> {
+        let of = |&i: &usize| &self.items[i];
+        let subjects: Option<Vec<&String>> = items.iter().map(|i| of(i).subject.as_ref()).collect();
+        let Some(subjects) = subjects.filter(|subjects| !subjects.is_empty()) else {
+            let strata: Vec<String> = items.iter().map(|i| of(i).stratum.clone()).collect();
+            return Ok(deal(&strata, folds, seed, purpose));
+        };
+        let mut names = subjects.clone();
+        names.sort_unstable();
+        names.dedup();
+        if names.len() < folds {
+            return Err(names.len());
+        }
+        let dealt = deal(&vec![String::new(); names.len()], folds, seed, purpose);
+        let places = |fold: &Vec<usize>| {
+            let mine: Vec<&String> = fold.iter().map(|&n| names[n]).collect();
+            (0..items.len()).filter(|&i| mine.contains(&subjects[i])).collect()
+        };
+        Ok(dealt.iter().map(places).collect())
     }
 
     /// Numbers the classes that occur, in the order of their ids or alphabetically.

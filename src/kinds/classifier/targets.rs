@@ -108,8 +108,8 @@ impl Targets {
 }
 
 /// The labels that a cell of a table states.
-fn each_label(cfg: &ClassifierConfig, label: &String) -> Vec<String> {
-    if cfg.finetune.multi_label { several(label) } else { vec![label.clone()] }
+fn each_label(cfg: &ClassifierConfig, label: &str) -> Vec<String> {
+    if cfg.finetune.multi_label { several(label) } else { vec![label.to_string()] }
 }
 
 /// The labels of each recording, if they are known.

@@ -38,7 +38,7 @@ impl Probing for ImageProbing {
         let mut images = image::open(&place.path)?;
         images.notes.iter().for_each(|note| session.observer.warning(note));
         if let Some((train, test)) = options.path("train").zip(options.path("test")) {
-            images = images.chosen(&read_list(&train)?, &read_list(&test)?).map_err(|what| {
+            images = images.chosen(&read_list(train)?, &read_list(test)?).map_err(|what| {
                 Error::usage(
                     what,
                     "name images as train/0 and test/0 and so on: the part that they are in, and their number",

@@ -7,6 +7,7 @@ use crate::config::{Preset, layers};
 use crate::error::{Problem, Result};
 use crate::kinds::{Inspected, Job, Kind, Model, Options, Prepared, RunConfig};
 use crate::observer::Session;
+use crate::recordings::Division;
 use crate::series::{self, TableColumns};
 use std::path::Path;
 use toml::Table;
@@ -87,6 +88,10 @@ impl Kind for Series {
 
     fn open(&self, path: &Path, reference: &str, _: &Session) -> Result<Box<dyn Model>> {
         Ok(Box::new(SeriesModel::open(path, reference)?))
+    }
+
+    fn division(&self) -> Division {
+        Division::Subject
     }
 
     fn baselines(&self) -> &'static [(&'static str, &'static str)] {

@@ -1,6 +1,7 @@
 //! The source of windows of several channels.
 
 use crate::config::OnBadFile;
+use crate::config::from_word;
 use crate::error::Problem;
 use crate::recordings::{RecordingsConfig, Sampler, WindowCut};
 use crate::series::TableColumns;
@@ -39,6 +40,8 @@ pub enum Division {
     /// A recording: others of the same subject may be on the other side.
     Recording,
 }
+
+from_word!(Division);
 
 /// The `[data]` section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use super::survey::{Moments, survey};
 use crate::error::{Problem, Result};
 use crate::recordings::summary::{Fault, Lengths, counts, length, list};
 use crate::recordings::{FoundRecording, Unused};
-use crate::series::{self, Format, TableColumns};
+use crate::series::{self, Format, Run, TableColumns};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +70,7 @@ pub struct ChannelOverview {
 /// A recording that was read.
 struct Looked {
     format: Format,
-    subjects: Vec<String>,
+    subject: String,
     rates: Vec<Option<f64>>,
     seconds: Option<f64>,
     interruptions: usize,
@@ -79,34 +79,37 @@ struct Looked {
     channels: Vec<(String, String, Moments, u64)>,
 }
 
-/// Reads a recording, all channels of it.
-fn look(found: &FoundRecording, rate: Option<f64>, columns: TableColumns) -> std::result::Result<Looked, String> {
+/// Reads a file, all channels of it: a recording, or one of each subject that a column names.
+fn look(found: &FoundRecording, rate: Option<f64>, columns: TableColumns) -> std::result::Result<Vec<Looked>, String> {
     let path = found.place.file();
     let info = series::probe(path, columns)?;
     if rate.is_none() && info.is_list() {
         return Err(series::NO_NUMBERS.into());
     }
-    let (mut channels, mut seconds, mut interruptions, mut rates) = (Vec::new(), None::<f64>, 0, Vec::new());
-    for selection in info.groups() {
-        let surveyed = survey(path, &info, &selection)?;
-        let frames: u64 = selection.runs.iter().map(|run| run.frames).sum();
-        for (&i, moments) in selection.channels.iter().zip(surveyed.moments) {
-            let channel = &info.channels[i];
-            channels.push((channel.name.clone(), channel.unit.clone(), moments, frames - moments.count));
+    let part = |subject: &str, own: Option<&Vec<Run>>| {
+        let (mut channels, mut seconds, mut interruptions, mut rates) = (Vec::new(), None::<f64>, 0, Vec::new());
+        for mut selection in info.groups() {
+            if let Some(own) = own {
+                selection.runs.clone_from(own);
+            }
+            let surveyed = survey(path, &info, &selection)?;
+            let frames: u64 = selection.runs.iter().map(|run| run.frames).sum();
+            for (&i, moments) in selection.channels.iter().zip(surveyed.moments) {
+                let channel = &info.channels[i];
+                channels.push((channel.name.clone(), channel.unit.clone(), moments, frames - moments.count));
+            }
+            interruptions = interruptions.max(selection.runs.len().saturating_sub(1));
+            let own = selection.rate.or(rate);
+            seconds = own.map(|rate| (frames as f64 / rate).max(seconds.unwrap_or(0.0))).or(seconds);
+            rates.push(selection.rate);
         }
-        interruptions = interruptions.max(selection.runs.len().saturating_sub(1));
-        let own = selection.rate.or(rate);
-        seconds = own.map(|rate| (frames as f64 / rate).max(seconds.unwrap_or(0.0))).or(seconds);
-        rates.push(selection.rate);
-    }
-    let subjects: Vec<String> = match info.subjects() {
-        [] => vec![found.speaker.clone()],
-        subjects => subjects.iter().map(|(name, _)| name.clone()).collect(),
+        let (format, left_out) = (info.format, info.left_out.clone());
+        Ok(Looked { format, subject: subject.to_string(), rates, seconds, interruptions, left_out, channels })
     };
-    // From one subject to the next nothing is interrupted.
-    let interruptions = interruptions.saturating_sub(info.subjects().len().saturating_sub(1));
-    let (format, left_out) = (info.format, info.left_out.clone());
-    Ok(Looked { format, subjects, rates, seconds, interruptions, left_out, channels })
+    match info.subjects() {
+        [] => Ok(vec![part(&found.speaker, None)?]),
+        subjects => subjects.iter().map(|(subject, own)| part(subject, Some(own))).collect(),
+    }
 }
 
 impl Overview {
@@ -148,10 +151,12 @@ impl Overview {
         let (mut subjects, mut lengths) = (BTreeSet::new(), Vec::new());
         for (found, looked) in found.iter().zip(looked) {
             match looked {
-                Ok(looked) => {
-                    subjects.extend(looked.subjects.iter().cloned());
-                    lengths.extend(looked.seconds);
-                    overview.add(looked);
+                Ok(parts) => {
+                    for looked in parts {
+                        subjects.insert(looked.subject.clone());
+                        lengths.extend(looked.seconds);
+                        overview.add(looked);
+                    }
                 }
                 Err(what) => problems.push(Problem::new(&found.place, what)),
             }
