@@ -84,7 +84,8 @@ pub(crate) struct Extract {
     #[arg(long, value_name = "HOW", conflicts_with = "stream", value_parser = word(&NORMALIZE))]
     normalize: Option<String>,
     /// One row for each recording in place of its frames: mean, mean+deviation (twice as many numbers) or last; or windows:SECONDS[/HOP], the mean of
-    /// each window, such as windows:2/1 for 2 s every second [default: none]
+    /// each window, such as windows:2/1 for 2 s every second. Of text: for each document in place of its sentences, and windows of sentences
+    /// [default: none]
     #[arg(long, value_name = "HOW", conflicts_with = "stream")]
     pool: Option<String>,
     /// What to do about a file that cannot be read [default: fail]
