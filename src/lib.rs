@@ -32,6 +32,7 @@ pub mod signal;
 pub mod text;
 pub mod toolkit;
 pub mod train;
+pub mod units;
 pub mod weights;
 
 use config::Layers;

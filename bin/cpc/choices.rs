@@ -45,3 +45,10 @@ pub(crate) fn baselines() -> PossibleValuesParser {
     let all = toolkit.kinds().iter().flat_map(|kind| kind.baselines()).copied();
     word(&[random].into_iter().chain(all).collect::<Vec<_>>())
 }
+
+/// Normalizations.
+pub(crate) const NORMALIZE: [(&str, &str); 3] = [
+    ("none", "No normalization"),
+    ("mean", "The mean is subtracted"),
+    ("mean-var", "The mean is subtracted, and the result is divided by the standard deviation"),
+];

@@ -2,7 +2,7 @@
 
 mod stream;
 
-use crate::choices::{ON_BAD_FILE, SPLIT, formats, word};
+use crate::choices::{NORMALIZE, ON_BAD_FILE, SPLIT, formats, word};
 use crate::columns::ColumnArgs;
 use crate::console::Console;
 use crate::session;
@@ -24,13 +24,6 @@ enum Encoding {
     /// 32-bit floats between -1 and 1, little-endian
     F32,
 }
-
-/// Normalizations.
-const NORMALIZE: [(&str, &str); 3] = [
-    ("none", "No normalization"),
-    ("mean", "The mean is subtracted"),
-    ("mean-var", "The mean is subtracted, and the result is divided by the standard deviation"),
-];
 
 /// Options of `cpc extract`.
 #[derive(Debug, Args)]

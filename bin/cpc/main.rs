@@ -20,6 +20,7 @@ mod probe;
 mod terminal;
 #[cfg(feature = "text")]
 mod text;
+mod units;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use console::Console;
@@ -95,6 +96,7 @@ enum Command {
     Finetune(Box<finetune::Finetune>),
     Predict(predict::Predict),
     Abx(abx::Abx),
+    Units(Box<units::Units>),
     Convert(convert::Convert),
     Info(info::Info),
     #[cfg(feature = "hub")]
@@ -120,6 +122,7 @@ impl Cli {
             Command::Finetune(finetune) => finetune.run(&terminal),
             Command::Predict(predict) => predict.run(&terminal),
             Command::Abx(abx) => abx.run(&terminal),
+            Command::Units(units) => units.run(&terminal),
             Command::Convert(convert) => convert.run(&terminal),
             Command::Info(info) => info.run(&terminal),
             #[cfg(feature = "hub")]

@@ -36,6 +36,8 @@ pub struct FinetuneReport {
     pub model: PathBuf,
     /// The name of the figures.
     pub figure: String,
+    /// What is classified: recordings, images or sentences.
+    pub items: String,
     /// A row for each share.
     pub rows: Vec<ShareRow>,
 }
@@ -45,8 +47,8 @@ pub struct FinetuneReport {
 pub struct ShareRow {
     /// The share.
     pub fraction: f64,
-    /// Labeled recordings that were trained or validated on.
-    pub recordings: usize,
+    /// How many labeled ones were trained or validated on.
+    pub labeled: usize,
     /// The figure on the test recordings, and its 95 % interval, by the way it was reached.
     pub ways: BTreeMap<String, Reached>,
 }
@@ -86,7 +88,7 @@ impl Toolkit {
                 sorted.into_iter().map(Some).collect()
             }
         };
-        let (mut rows, mut model, mut name) = (Vec::new(), PathBuf::new(), String::new());
+        let (mut rows, mut model, mut name) = (Vec::new(), PathBuf::new(), [String::new(), String::new()]);
         for fraction in fractions {
             let Some(fraction) = fraction else {
                 let (measured, run) = self.tuned(what, &what.out, &[], session)?;
@@ -113,7 +115,8 @@ impl Toolkit {
             row.ways.extend(self.probed(&run, session)?);
             rows.push(row);
         }
-        let report = FinetuneReport { out: what.out.clone(), model, figure: name, rows };
+        let [figure, items] = name;
+        let report = FinetuneReport { out: what.out.clone(), model, figure, items, rows };
         if !what.fractions.is_empty() {
             durable::write_json(&what.out.join("curve.json"), &report)?;
             durable::write(&what.out.join("curve.svg"), report.plot()?.as_bytes())?;
@@ -176,13 +179,14 @@ impl Toolkit {
 }
 
 /// The row of a fine-tuned model.
-fn row(fraction: f64, measured: &Measured, name: &mut String) -> ShareRow {
+fn row(fraction: f64, measured: &Measured, [name, items]: &mut [String; 2]) -> ShareRow {
     let mut ways = BTreeMap::new();
     if let Some(figure) = measured.figures.first() {
         name.clone_from(&figure.name);
         ways.insert(WAYS[0].to_string(), figure.into());
     }
-    ShareRow { fraction, recordings: measured.trained_on, ways }
+    items.clone_from(&measured.items);
+    ShareRow { fraction, labeled: measured.trained_on, ways }
 }
 
 impl FinetuneReport {
@@ -200,12 +204,12 @@ impl FinetuneReport {
     fn plot(&self) -> Result<String> {
         let mut series = Vec::new();
         for name in self.names() {
-            let at = |row: &ShareRow| Some(((row.recordings as f64).log10(), row.ways.get(name)?.value));
+            let at = |row: &ShareRow| Some(((row.labeled as f64).log10(), row.ways.get(name)?.value));
             series.push(Series::new(name, self.rows.iter().filter_map(at).collect(), Style::Marked));
         }
         let panel = Panel {
             title: "What labels are worth".into(),
-            x_label: "labeled recordings, log10".into(),
+            x_label: format!("labeled {}, log10", self.items),
             y_label: self.figure.replace('_', " "),
             series,
             ..Panel::default()
@@ -217,18 +221,18 @@ impl FinetuneReport {
 impl fmt::Display for FinetuneReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.names();
-        let mut table = format!("{:>9}  {:>10}", "labels", "recordings");
+        let mut table = format!("{:>9}  {:>10}", "labels", self.items);
         names.iter().for_each(|name| table += &format!("  {name:<24}"));
         writeln!(f, "{}", table.trim_end())?;
         for row in &self.rows {
-            let mut line = format!("{:>9}  {:>10}", format!("{} %", 100.0 * row.fraction), row.recordings);
+            let mut line = format!("{:>9}  {:>10}", format!("{} %", 100.0 * row.fraction), row.labeled);
             for name in &names {
                 let cell = row.ways.get(*name).map_or("-".into(), |r| Shown(r.value, r.ci95).to_string());
                 write!(line, "  {cell:<24}")?;
             }
             writeln!(f, "{}", line.trim_end())?;
         }
-        writeln!(f, "\n{} on the test recordings, with 95 % intervals", self.figure.replace('_', " "))?;
+        writeln!(f, "\n{} on the test {}, with 95 % intervals", self.figure.replace('_', " "), self.items)?;
         if self.rows.len() > 1 {
             writeln!(f, "plot: {}", self.out.join("curve.svg").display())?;
         }

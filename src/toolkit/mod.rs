@@ -9,12 +9,14 @@ mod pretrain;
 mod probe;
 #[cfg(feature = "hub")]
 mod push;
+mod units;
 
 pub use finetune::{Finetune, FinetuneReport, Reached, ShareRow};
 pub use info::RunInfo;
 pub use pretrain::{Pretrain, Report};
 #[cfg(feature = "hub")]
 pub use push::Upload;
+pub use units::{ApplyUnits, FitUnits, UnitInput, UnitsReport, UnitsRow};
 
 use crate::config::{Layers, layers};
 use crate::error::{Error, Result};

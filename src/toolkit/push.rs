@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::hub::Content;
 use crate::kinds::{Model, not_for};
 use crate::report::model_card::{CARD, Details};
+use std::path::Path;
 use tempfile::TempDir;
 
 /// The files of a model, ready to upload to the hub.
@@ -30,7 +31,22 @@ impl Upload {
         };
         let mut files: Vec<(String, Content)> =
             model.files().iter().map(|&name| (name.into(), Content::File(dir.join(name)))).collect();
+        files.extend(units(&dir)?);
         files.push((CARD.into(), Content::Bytes(card.clone())));
         Ok(Upload { files, card, _made: made })
     }
+}
+
+/// The files of units beside a model.
+fn units(dir: &Path) -> Result<Vec<(String, Content)>> {
+    let mut names: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(Error::io(dir, "read"))? {
+        let name = entry.map_err(Error::io(dir, "read"))?.file_name().to_string_lossy().into_owned();
+        let count = name.strip_prefix("units-").and_then(|rest| rest.strip_suffix(".safetensors"));
+        if count.is_some_and(|count| count.parse::<usize>().is_ok()) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names.into_iter().map(|name| (name.clone(), Content::File(dir.join(name)))).collect())
 }

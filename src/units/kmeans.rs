@@ -361,9 +361,8 @@ mod tests {
     #[test]
     fn the_result_is_that_of_the_seed_in_any_number_of_threads() {
         let frames = clouds(50, 9000, 19);
-        let in_threads = |n: usize| {
-            rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(|| fit(&frames, 30))
-        };
+        let in_threads =
+            |n: usize| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(|| fit(&frames, 30));
         let one = in_threads(1);
         assert_eq!(one, in_threads(3));
         assert_eq!(one.pass.unwrap().sizes.iter().sum::<u64>(), 9000);

@@ -17,6 +17,23 @@ pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<
     durable::write(path, &to_safetensors(tensors, &path.display().to_string())?)
 }
 
+/// Writes tensors under their names, with one key of metadata in place of the usual one.
+pub fn write_tensors_with(path: &Path, tensors: &BTreeMap<String, Tensor>, (key, value): (&str, String)) -> Result<()> {
+    let metadata = HashMap::from([(key.to_string(), value)]);
+    durable::write(path, &with_metadata(tensors, &path.display().to_string(), metadata)?)
+}
+
+/// The metadata of a `.safetensors` file.
+///
+/// # Errors
+/// The file cannot be read, or is none.
+pub fn read_metadata(path: &Path) -> Result<HashMap<String, String>> {
+    let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)
+        .map_err(|e| Error::bad_file(path, format!("not a complete safetensors file: {e}")))?;
+    Ok(metadata.metadata().clone().unwrap_or_default())
+}
+
 /// SHA-256 of the `.safetensors` file of these tensors, in hexadecimal; error messages start with `from`.
 pub fn sha256_of(tensors: &HashMap<String, Tensor>, from: &str) -> Result<String> {
     Ok(sha256(&to_safetensors(&ordered(tensors), from)?))
@@ -31,6 +48,14 @@ pub fn ordered(tensors: &HashMap<String, Tensor>) -> BTreeMap<String, Tensor> {
 ///
 /// The only metadata key is `format = pt`, which other readers of such files require.
 pub fn to_safetensors(tensors: &BTreeMap<String, Tensor>, to: &str) -> Result<Vec<u8>> {
+    with_metadata(tensors, to, HashMap::new())
+}
+
+fn with_metadata(
+    tensors: &BTreeMap<String, Tensor>,
+    to: &str,
+    mut metadata: HashMap<String, String>,
+) -> Result<Vec<u8>> {
     let mut data = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         let flat = tensor.flatten_all()?;
@@ -48,7 +73,10 @@ pub fn to_safetensors(tensors: &BTreeMap<String, Tensor>, to: &str) -> Result<Ve
         .iter()
         .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes).map_err(fault)?)))
         .collect::<Result<Vec<_>>>()?;
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+    // One key alone: the order of several would not always be the same.
+    if metadata.is_empty() {
+        metadata.insert("format".into(), "pt".into());
+    }
     serialize(views, Some(metadata)).map_err(fault)
 }
 

@@ -19,7 +19,7 @@ fn a_classifier_of_images_resumes_exactly_and_is_compared() {
         assert!(place.bytes(&format!("whole/{file}")) == place.bytes(&format!("cut/{file}")), "{file}");
     }
     let test: Value = serde_json::from_slice(&place.bytes("whole/test.json")).unwrap();
-    assert_eq!((&test["recordings"], &test["trained_on"]), (&60.into(), &240.into()));
+    assert_eq!((&test["tested"], &test["trained_on"]), (&60.into(), &240.into()));
     // The place of a square is its label.
     assert!(test["figures"][0]["value"].as_f64().unwrap() > 0.8, "{test}");
     place.ok("predict whole squares --out p.csv");
@@ -65,7 +65,7 @@ fn a_classifier_of_sentences_resumes_exactly_and_is_compared() {
         assert!(place.bytes(&format!("whole/{file}")) == place.bytes(&format!("cut/{file}")), "{file}");
     }
     let test: Value = serde_json::from_slice(&place.bytes("whole/test.json")).unwrap();
-    assert_eq!((&test["recordings"], &test["trained_on"]), (&16.into(), &64.into()));
+    assert_eq!((&test["tested"], &test["trained_on"]), (&16.into(), &64.into()));
     assert!(test["figures"][0]["value"].as_f64().unwrap() > 0.9, "{test}");
     fs::write(place.at("new.txt"), "The one and two.\n\nThe five.\n").unwrap();
     let said = place.ok("predict whole new.txt");
@@ -83,7 +83,7 @@ fn a_classifier_of_sentences_resumes_exactly_and_is_compared() {
     fs::write(place.at("parts/test.csv"), "label,sentence\neven,\"the one, and two\"\n").unwrap();
     place.ok("finetune run --data parts --steps 2 --out parts-run");
     let test: Value = serde_json::from_slice(&place.bytes("parts-run/test.json")).unwrap();
-    assert_eq!((&test["recordings"], &test["trained_on"]), (&1.into(), &80.into()));
+    assert_eq!((&test["tested"], &test["trained_on"]), (&1.into(), &80.into()));
     fs::write(place.at("pairs.tsv"), "a\tx\ty\nb\tz\tw\n").unwrap();
     place.fails("finetune run --data pairs.tsv --out x", 1, &["pairs.tsv line 1", "pair of sentences"]);
     place.fails("finetune run --data task.tsv --layer c --out x", 2, &["the only layer of sentences is z"]);

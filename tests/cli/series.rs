@@ -235,7 +235,7 @@ fn a_classifier_is_tuned_resumed_and_applied() {
     );
 
     let told = place.ok("info whole/model");
-    assert!(told.contains("classes          fast, slow") && told.contains("on test recordings"), "{told}");
+    assert!(told.contains("classes          fast, slow") && told.contains(" test recordings"), "{told}");
     let said = place.ok("predict whole watch/s0 watch/s1");
     assert_eq!(said.lines().count(), 13, "{said}");
     place.ok("predict whole watch --out p.csv");

@@ -14,20 +14,30 @@ pub(super) fn markdown(
     subject: &str,
     measured: Option<&Measured>,
 ) -> String {
-    let pipeline = if subject == "audio" { "audio-classification" } else { "feature-extraction" };
+    let (pipeline, items, input) = match subject {
+        "audio" => ("audio-classification", "recordings", "recordings/"),
+        "images" => ("image-classification", "images", "images/"),
+        "text" => ("text-classification", "sentences", "sentences.txt"),
+        _ => ("feature-extraction", "recordings", "recordings/"),
+    };
+    let have = if items == "recordings" { "recordings have" } else { "each has" };
     let classes: Vec<String> = config.classes.iter().map(|class| plain(class)).collect();
-    let rows = vec![
+    let mut rows = vec![
         (if config.multi_label { "labels" } else { "classes" }, classes.join(", ")),
-        ("recordings have", if config.multi_label { "any number of them".into() } else { "one of them".into() }),
+        (have, if config.multi_label { "any number of them".into() } else { "one of them".into() }),
         ("head", format!("{:?} on {}", config.head.kind, config.layer).to_lowercase()),
-        ("window", format!("{} samples; of longer recordings, the mean over windows", config.window)),
     ];
+    if subject != "images" {
+        let unit = if subject == "text" { "tokens" } else { "samples" };
+        rows.push(("window", format!("{} {unit}; of longer {items}, the mean over windows", config.window)));
+    }
     let measured = measured.map_or(String::new(), |measured| {
         let rows = measured.figures.iter().map(|f| vec![f.name.replace('_', " "), Shown(f.value, f.ci95).to_string()]);
         format!(
-            "\n## Evaluation\n\nTrained on {} labeled recordings, tested on {} others (95 % intervals).\n\n{}",
+            "\n## Evaluation\n\nTrained on {} labeled {}, tested on {} others (95 % intervals).\n\n{}",
             measured.trained_on,
-            measured.recordings,
+            measured.items,
+            measured.tested,
             table(&["figure", "test"], &rows.collect::<Vec<_>>())
         )
     });
@@ -35,7 +45,7 @@ pub(super) fn markdown(
     format!(
         "{}\n# {}\n\nA classifier of {subject}, fine-tuned from a model of contrastive predictive coding ([van den Oord et al. \
          2018](https://arxiv.org/abs/1807.03748)).\n\n{}{measured}\n## Use\n\nWith [cpc](https://crates.io/crates/cpc-toolkit):\n\n```sh\ncpc \
-         predict {model} recordings/ --out predictions.csv\n```\n{CITATION}",
+         predict {model} {input} --out predictions.csv\n```\n{CITATION}",
         about.header(&TAGS, pipeline),
         plain(about.name),
         facts(rows),

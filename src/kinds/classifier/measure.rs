@@ -31,9 +31,11 @@ pub struct Figure {
 /// What a classifier does on tested recordings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// The number of tested recordings.
-    pub recordings: usize,
-    /// The number of training recordings, those for validation included.
+    /// What was classified: recordings, images or sentences.
+    pub items: String,
+    /// The number of those tested.
+    pub tested: usize,
+    /// The number of those trained on, those for validation included.
     pub trained_on: usize,
     /// The classes.
     pub classes: Vec<String>,

@@ -171,7 +171,8 @@ fn conclude(
     let subjects = by_subject(cfg, &*shop.corpus, test);
     let units: Vec<String> = test.iter().map(|&i| unit(&*shop.corpus, i, subjects)).collect();
     let measured = Measured {
-        recordings: test.len(),
+        items: model.config.body()?.items().into(),
+        tested: test.len(),
         trained_on: train.len() + valid.len(),
         classes: classes.clone(),
         figures: figures(&found, &truth(shop, test), &units, cfg.finetune.multi_label, cfg.seed),

@@ -76,9 +76,10 @@ impl Model for ClassifierModel {
         if !span.is_empty() {
             text += &format!("window           {} samples ({span})\n", c.window);
         }
-        for figure in measured.iter().flat_map(|measured| &measured.figures) {
+        for (figure, measured) in measured.iter().flat_map(|m| m.figures.iter().map(move |figure| (figure, m))) {
             let shown = super::Shown(figure.value, figure.ci95);
-            text += &format!("{:<16} {shown} on test recordings\n", figure.name.replace('_', " "));
+            let (name, items) = (figure.name.replace('_', " "), &measured.items);
+            text += &format!("{name:<16} {shown} on {} test {items}\n", measured.tested);
         }
         let info = json!({
             "path": self.path, "config": c, "sha256": sha256, "dtype": "float32", "parameters": parameters, "test": measured,
