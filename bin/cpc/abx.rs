@@ -28,15 +28,15 @@ use std::time::{Duration, Instant};
         cpc abx features/ phones.item --context any --max-group 20 --json"
 )]
 pub(crate) struct Abx {
-    /// A directory of .npy features, or a .safetensors
+    /// A directory of .npy features, a .safetensors, or a .jsonl of units that `cpc units apply` wrote
     features: PathBuf,
     /// The item file
     item: PathBuf,
     /// Who says X: the speaker of A and B (within), a different speaker (across), or both
     #[arg(long, value_parser = choice::<Mode>(&MODES), value_delimiter = ',', default_value = "within,across", value_name = "MODES")]
     mode: Vec<Mode>,
-    /// Distance between frames: angular, euclidean, or both
-    #[arg(long, value_parser = choice::<Distance>(&DISTANCES), value_delimiter = ',', default_value = "angular", value_name = "DISTANCES")]
+    /// Distances between frames: angular, euclidean, or both; of units identical, edit, or both [default: angular; of units identical]
+    #[arg(long, value_parser = choice::<Distance>(&DISTANCES), value_delimiter = ',', value_name = "DISTANCES")]
     distance: Vec<Distance>,
     /// Compare items with the same neighboring phones (triphone), or with any (any)
     #[arg(long, value_parser = choice::<ItemContext>(&CONTEXTS), default_value = "triphone", value_name = "CONTEXT")]
@@ -82,9 +82,11 @@ const PAUSE: Duration = Duration::from_secs(5);
 const MODES: [(&str, &str); 2] = [("within", "The speaker of A and B"), ("across", "A different speaker from A and B")];
 
 /// The distance between two frames.
-const DISTANCES: [(&str, &str); 2] = [
+const DISTANCES: [(&str, &str); 4] = [
     ("angular", "The angle between two frames over pi (CPC_audio's `cosine`)"),
     ("euclidean", "The Euclidean distance between frames scaled to length 1 (CPC_audio's `euclidian`)"),
+    ("identical", "Of units: 0 for the same, 1 for others, with time warping (fastabx's `identical`)"),
+    ("edit", "Of units: the edit distance of items, divided by the length of the longer one"),
 ];
 
 /// Which items are compared.
@@ -125,16 +127,21 @@ impl Abx {
             max_x_across: self.max_x_across.map(|n| n as usize),
             seed: self.seed,
         };
+        let items = ItemFile::read(&self.item)?;
+        let features = FeatureSet::open(&self.features, self.layer.as_deref())?;
+        let distances = match (self.distance.as_slice(), features.is_units()) {
+            ([], true) => vec![Distance::Identical],
+            ([], false) => vec![Distance::Angular],
+            (chosen, _) => once(chosen),
+        };
         let config = AbxConfig {
             modes: once(&self.mode),
-            distances: once(&self.distance),
+            distances,
             context: self.context,
             slicing: self.slicing,
             frame_rate: self.frame_rate,
             sampling: sampling.clone(),
         };
-        let items = ItemFile::read(&self.item)?;
-        let features = FeatureSet::open(&self.features, self.layer.as_deref())?;
         let said = Mutex::new(Instant::now());
         let progress = |mode: Mode, distance: Distance, share: f64| {
             if let Ok(mut said) = said.try_lock()

@@ -4,7 +4,9 @@ use crate::error::{Error, Problem, Result};
 use crate::features::format::tensors;
 use crate::features::index::{FILE_NAME, Index};
 use crate::features::npy::NpyFile;
+use serde::Deserialize;
 use std::collections::HashMap;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -17,6 +19,8 @@ pub struct FeatureSet {
     by_id: HashMap<String, usize>,
     dim: usize,
     frame_rate: Option<f64>,
+    /// Units in place of files.
+    units: Option<Vec<Vec<f32>>>,
 }
 
 /// One utterance of a set.
@@ -33,13 +37,16 @@ pub struct FeatureUtterance {
 }
 
 impl FeatureSet {
-    /// Opens a directory that `cpc extract` wrote (`layer` selects one of several layers), any directory of `.npy` files (T, D), or a
-    /// `.safetensors` file of tensors (T, D).
+    /// Opens a directory that `cpc extract` wrote (`layer` selects one of several layers), any directory of `.npy` files (T, D), a
+    /// `.safetensors` file of tensors (T, D), or a `.jsonl` file of units, which have one dimension: the number of the unit.
     ///
     /// # Errors
     /// Files that are missing or have a different shape, all of them listed; an extraction that was not finished.
     pub fn open(path: &Path, layer: Option<&str>) -> Result<FeatureSet> {
         let metadata = std::fs::metadata(path).map_err(Error::io(path, "open"))?;
+        if metadata.is_file() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl")) {
+            return units(path);
+        }
         let dir = if metadata.is_dir() { path } else { path.parent().unwrap_or(path) };
         match Index::read(dir)? {
             Some(index) if metadata.is_dir() => indexed(path, &index, layer),
@@ -72,7 +79,12 @@ impl FeatureSet {
         }
         let by_id = found.iter().enumerate().map(|(i, (u, _))| (u.id.clone(), i)).collect();
         let (utterances, files) = found.into_iter().unzip();
-        Ok(FeatureSet { path: path.to_path_buf(), utterances, files, by_id, dim, frame_rate })
+        Ok(FeatureSet { path: path.to_path_buf(), utterances, files, by_id, dim, frame_rate, units: None })
+    }
+
+    /// Whether the frames are discrete units.
+    pub fn is_units(&self) -> bool {
+        self.units.is_some()
     }
 
     /// The directory or file.
@@ -106,6 +118,10 @@ impl FeatureSet {
     /// The file is missing or truncated; a value in it is not finite.
     pub fn read(&self, index: usize, rows: &mut Vec<f32>) -> Result<()> {
         let utterance = &self.utterances[index];
+        if let Some(units) = &self.units {
+            rows.clone_from(&units[index]);
+            return Ok(());
+        }
         self.files[index].read(rows)?;
         match rows.iter().position(|v| !v.is_finite()) {
             None => Ok(()),
@@ -115,6 +131,66 @@ impl FeatureSet {
             )),
         }
     }
+}
+
+/// The units of an utterance, as `cpc units apply` and others write them.
+#[derive(Deserialize)]
+struct UnitsLine {
+    audio: String,
+    units: Vec<u32>,
+    frame_rate: Option<f64>,
+    durations: Option<Vec<u32>>,
+}
+
+/// A file with a line of JSON for each utterance.
+fn units(path: &Path) -> Result<FeatureSet> {
+    let file = std::fs::File::open(path).map_err(Error::io(path, "open"))?;
+    let (mut found, mut problems, mut rate) = (Vec::<(FeatureUtterance, Vec<f32>)>::new(), Vec::new(), None);
+    for (n, line) in std::io::BufReader::new(file).lines().enumerate() {
+        let line = line.map_err(Error::io(path, "read"))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let at = format!("{} line {}", path.display(), n + 1);
+        let UnitsLine { audio, units, frame_rate, durations } = match serde_json::from_str(&line) {
+            Ok(line) => line,
+            Err(e) => {
+                problems.push(Problem::new(at, format!("is no line of units: {e}")));
+                continue;
+            }
+        };
+        if rate.is_some() && frame_rate.is_some() && rate != frame_rate {
+            problems.push(Problem::new(&at, "has another frame_rate than the lines before"));
+        }
+        rate = rate.or(frame_rate);
+        let frames: Vec<f32> = match durations {
+            None => units.iter().map(|&unit| unit as f32).collect(),
+            Some(durations) if durations.len() == units.len() => {
+                let each = units.iter().zip(&durations);
+                each.flat_map(|(&unit, &n)| std::iter::repeat_n(unit as f32, n as usize)).collect()
+            }
+            Some(_) => {
+                problems.push(Problem::new(at, "has another number of durations than of units"));
+                continue;
+            }
+        };
+        let utterance = FeatureUtterance { id: audio, speaker: None, frames: frames.len(), seconds: None };
+        found.push((utterance, frames));
+    }
+    if found.is_empty() && problems.is_empty() {
+        return Err(Error::bad_file(path, "has no units"));
+    }
+    if !problems.is_empty() {
+        return Err(Error::BadFiles(problems));
+    }
+    found.sort_by(|a, b| a.0.id.cmp(&b.0.id));
+    if let Some(pair) = found.windows(2).find(|pair| pair[0].0.id == pair[1].0.id) {
+        return Err(Error::bad_file(path, format!("has two lines for {}", pair[0].0.id)));
+    }
+    let by_id = found.iter().enumerate().map(|(i, (u, _))| (u.id.clone(), i)).collect();
+    let (utterances, units) = found.into_iter().unzip();
+    let (path, units) = (path.to_path_buf(), Some(units));
+    Ok(FeatureSet { path, utterances, files: Vec::new(), by_id, dim: 1, frame_rate: rate, units })
 }
 
 /// A directory that `cpc extract` wrote.

@@ -128,8 +128,8 @@ fn plain_distance(x: &Token, a: &Token, distance: Distance) -> f64 {
         for j in 0..m {
             let apart = x.frames[i].iter().zip(&a.frames[j]).map(|(p, q)| (p - q).powi(2)).sum::<f64>().sqrt();
             let d = match distance {
-                Distance::Euclidean => apart,
                 Distance::Angular => 2.0 * (apart / 2.0).asin() / std::f64::consts::PI,
+                _ => apart,
             };
             let before = |i: usize, j: usize| if i < n && j < m { c[i][j] } else { f64::INFINITY };
             let (up, left) = (before(i.wrapping_sub(1), j), before(i, j.wrapping_sub(1)));

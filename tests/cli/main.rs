@@ -22,3 +22,4 @@ mod series;
 mod shards;
 mod text;
 mod together;
+mod units;

@@ -10,6 +10,9 @@
 //! of zeros, which is CPC_audio's rule for the angular distance. (In CPC_audio the Euclidean distance is then 2e12, because of a wrong
 //! constant.)
 //!
+//! Frames that are discrete units have one dimension, the number of the unit, and are not scaled. `identical` takes 0 and 1 as distances of frames, for
+//! the same warping; `edit` compares items as wholes.
+//!
 //! The products u . v of whole blocks come from one matrix product. Where they are close to 1, rounding would destroy the digits of the
 //! distance, and a frame would not be at 0 from itself; there the difference itself is squared.
 
@@ -26,6 +29,10 @@ pub enum Distance {
     Angular,
     /// The Euclidean distance of frames scaled to length 1 (CPC_audio's `euclidian`)
     Euclidean,
+    /// Of units: 0 if they are the same, else 1 (fastabx's `identical`)
+    Identical,
+    /// Of units: Levenshtein's edit distance of two items, divided by the length of the longer one
+    Edit,
 }
 
 from_word!(Distance);
@@ -49,6 +56,12 @@ impl Frames {
             self.unit.extend(row.iter().map(|&x| (f64::from(x) * scale) as f32));
             self.null.push(squares == 0.0);
         }
+    }
+
+    /// Appends units, as they are.
+    pub fn push_units(&mut self, units: &[f32]) {
+        self.unit.extend_from_slice(units);
+        self.null.extend(units.iter().map(|_| false));
     }
 
     /// Appends frames `from..to` of `other`.
@@ -89,11 +102,16 @@ fn arccos(x: f32) -> f32 {
 const CLOSE: f32 = 0.995;
 
 impl Distance {
+    /// Whether it is a distance of units.
+    pub fn of_units(self) -> bool {
+        matches!(self, Distance::Identical | Distance::Edit)
+    }
+
     /// The largest distance.
     fn largest(self) -> f32 {
         match self {
-            Distance::Angular => 1.0,
             Distance::Euclidean => 2.0,
+            _ => 1.0,
         }
     }
 
@@ -114,6 +132,7 @@ impl Distance {
                     *d = (2.0 - 2.0 * *d).max(0.0).sqrt();
                 }
             }
+            Distance::Identical | Distance::Edit => (),
         }
         close
     }
@@ -123,7 +142,7 @@ impl Distance {
     fn of_close(self, u: &[f32], v: &[f32]) -> f32 {
         let apart = sum2(u, v, |x, y| (x - y) * (x - y)).sqrt();
         match self {
-            Distance::Euclidean => apart,
+            Distance::Euclidean | Distance::Identical | Distance::Edit => apart,
             Distance::Angular => {
                 // 2 arcsin(apart / 2): in the range where it is used, the series is exact to 1e-10.
                 let s = 0.5 * apart;
@@ -136,7 +155,14 @@ impl Distance {
     fn when_close(self) -> f32 {
         match self {
             Distance::Angular => arccos(CLOSE) * FRAC_1_PI,
-            Distance::Euclidean => (2.0 - 2.0 * CLOSE).sqrt(),
+            _ => (2.0 - 2.0 * CLOSE).sqrt(),
+        }
+    }
+
+    /// Writes 0 for the same units, and 1 for different ones, (rows, cols) row-major.
+    pub(super) fn differing(rows: &Frames, cols: &Frames, out: &mut [f32]) {
+        for (a, row) in rows.unit.iter().zip(out.chunks_exact_mut(cols.len().max(1))) {
+            row.iter_mut().zip(&cols.unit).for_each(|(d, b)| *d = if a == b { 0.0 } else { 1.0 });
         }
     }
 
@@ -232,7 +258,7 @@ mod tests {
                         let apart = unit(x).iter().zip(unit(y)).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
                         let want = match distance {
                             Distance::Euclidean => apart,
-                            Distance::Angular => 2.0 * (apart / 2.0).min(1.0).asin() / std::f64::consts::PI,
+                            _ => 2.0 * (apart / 2.0).min(1.0).asin() / std::f64::consts::PI,
                         };
                         // Opposite frames: the arccosine is steep at -1, in CPC_audio as much as here.
                         let tolerance = if want > 0.99 && distance == Distance::Angular { 3e-4 } else { 3e-6 };

@@ -35,6 +35,31 @@ impl Dtw {
     }
 }
 
+impl Dtw {
+    /// The edit distance (Levenshtein 1966) of two items of `n` and `m` units, divided by the larger of both, twice: it is symmetric.
+    ///
+    /// `differ(i, j)`, 0 or 1, is `differ[i * stride + j]`.
+    pub fn edits(&mut self, differ: &[f32], stride: usize, n: usize, m: usize) -> (f32, f32) {
+        if self.cost.len() <= m {
+            self.cost.resize(m + 1, 0.0);
+        }
+        // The costs of the prefixes of the columns' item, for a prefix of the rows'.
+        let cost = &mut self.cost[..=m];
+        cost.iter_mut().zip(0..).for_each(|(cost, j)| *cost = j as f32);
+        for i in 0..n {
+            let mut diagonal = cost[0];
+            cost[0] = (i + 1) as f32;
+            for j in 0..m {
+                let replaced = diagonal + differ[i * stride + j];
+                diagonal = cost[j + 1];
+                cost[j + 1] = least(replaced, 1.0 + least(cost[j], diagonal));
+            }
+        }
+        let d = cost[m] / n.max(m) as f32;
+        (d, d)
+    }
+}
+
 /// The smaller value, in one instruction: `f32::min` has a rule for NaN, which does not occur here.
 #[inline(always)]
 fn least(a: f32, b: f32) -> f32 {
@@ -213,5 +238,17 @@ mod tests {
         let d = [1.0, 1.0, 9.0, 9.0, 9.0, 2.0];
         assert_eq!(Dtw::default().distance(&d, 3, 2, 3).0, 4.0 / 3.0);
         assert_eq!(Dtw::default().distance(&[3.0, 4.0, 5.0], 3, 1, 3).0, 4.0);
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        let of = |a: &str, b: &str| {
+            let differ: Vec<f32> =
+                a.bytes().flat_map(|x| b.bytes().map(move |y| f32::from(u8::from(x != y)))).collect();
+            Dtw::default().edits(&differ, b.len(), a.len(), b.len()).0
+        };
+        assert_eq!(of("kitten", "sitting"), 3.0 / 7.0);
+        assert_eq!(of("sitting", "kitten"), 3.0 / 7.0);
+        assert_eq!((of("aa", "aa"), of("a", "bcd"), of("flaw", "lawn")), (0.0, 1.0, 0.5));
     }
 }

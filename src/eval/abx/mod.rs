@@ -185,6 +185,16 @@ pub fn abx(
     progress: &(dyn Fn(Mode, Distance, f64) + Sync),
 ) -> Result<AbxReport> {
     let rate = frame_rate(config.frame_rate, features.frame_rate())?;
+    if config.distances.iter().any(|distance| distance.of_units() != features.is_units()) {
+        let (these, others) = match features.is_units() {
+            true => ("units", "identical or edit"),
+            false => ("features", "angular or euclidean"),
+        };
+        return Err(Error::usage(
+            format!("{}: are {these}", features.path().display()),
+            format!("take --distance {others}"),
+        ));
+    }
     let segments = Segments::load(features, items, config.slicing, rate)?;
     let mut warnings = Vec::new();
     if segments.too_short > 0 {

@@ -120,7 +120,10 @@ impl Segments {
                     Error::failed(format!("`{id}` has fewer frames than its header says"), "extract the features again")
                 })?;
                 frames.unit.reserve_exact(rows.len());
-                frames.push(rows, dim);
+                match features.is_units() {
+                    true => frames.push_units(rows),
+                    false => frames.push(rows, dim),
+                }
             }
             Ok(frames)
         };

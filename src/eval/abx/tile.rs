@@ -155,12 +155,16 @@ fn between(
                 let (n, m) = (row_frames.len(), col_frames.len());
                 distances.clear();
                 distances.resize(n * m, 0.0);
-                let products = ViewMut::new(distances, n, m, m)?;
-                let (u, v) = (View::new(&row_frames.unit, n, dim, dim)?, View::new(&col_frames.unit, m, dim, dim)?);
-                multiply(products, false, u, v.t(), true)?;
-                distance.of_frames(distances, row_frames, col_frames, dim);
-                let visit = &mut visit;
-                vectorized(Pairs { distances, width: m, rows: row_items, cols: col_items, upper, dtw, visit });
+                if distance.of_units() {
+                    Distance::differing(row_frames, col_frames, distances);
+                } else {
+                    let products = ViewMut::new(distances, n, m, m)?;
+                    let (u, v) = (View::new(&row_frames.unit, n, dim, dim)?, View::new(&col_frames.unit, m, dim, dim)?);
+                    multiply(products, false, u, v.t(), true)?;
+                    distance.of_frames(distances, row_frames, col_frames, dim);
+                }
+                let (visit, edit) = (&mut visit, distance == Distance::Edit);
+                vectorized(Pairs { distances, width: m, rows: row_items, cols: col_items, upper, edit, dtw, visit });
             }
         }
         Ok(())
@@ -174,6 +178,8 @@ struct Pairs<'a, V> {
     rows: &'a [Placed],
     cols: &'a [Placed],
     upper: bool,
+    /// Whether pairs are compared by edits in place of warping.
+    edit: bool,
     dtw: &'a mut Dtw,
     visit: &'a mut V,
 }
@@ -187,7 +193,10 @@ impl<V: FnMut(usize, usize, f32, f32)> pulp::NullaryFnOnce for Pairs<'_, V> {
             for col in self.cols {
                 if !self.upper || col.item > row.item {
                     let block = &self.distances[row.first * self.width + col.first..];
-                    let (d, transposed) = self.dtw.distance(block, self.width, row.frames, col.frames);
+                    let (d, transposed) = match self.edit {
+                        true => self.dtw.edits(block, self.width, row.frames, col.frames),
+                        false => self.dtw.distance(block, self.width, row.frames, col.frames),
+                    };
                     (self.visit)(row.item, col.item, d, transposed);
                 }
             }
