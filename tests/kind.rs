@@ -377,6 +377,7 @@ impl Model for SeriesModel {
             format: Format::default(),
             normalize: Normalize::None,
             pool: Pool::None,
+            removed: None,
             timing: Timing {
                 sample_rate: 1.0,
                 hop: 1,

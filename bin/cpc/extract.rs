@@ -81,6 +81,10 @@ pub(crate) struct Extract {
     /// [default: none]
     #[arg(long, value_name = "HOW", conflicts_with = "stream")]
     pool: Option<String>,
+    /// Remove what tells speakers apart: `speaker` fits that on these features; a directory of such features, or its removal.safetensors, applies
+    /// what was fitted there. The mean of each speaker is removed, too
+    #[arg(long, value_name = "speaker|DIR", conflicts_with_all = ["stream", "pool", "shard", "normalize"])]
+    remove: Option<String>,
     /// What to do about a file that cannot be read [default: fail]
     #[arg(long, value_name = "WHAT", value_parser = word(&ON_BAD_FILE))]
     on_bad_file: Option<String>,
@@ -117,7 +121,8 @@ impl Extract {
         }
         let console = Console::new(terminal);
         let session = session(&console, &self.device)?;
-        let model = Toolkit::standard().open(&self.model, &session)?;
+        let toolkit = Toolkit::standard();
+        let model = toolkit.open(&self.model, &session)?;
         let of_audio = |flag: &str| {
             Error::usage(
                 format!("{flag} is for standard input"),
@@ -155,7 +160,11 @@ impl Extract {
             let mut next = || input.next();
             model.extract(&request(Source::Samples(&mut next))?, &session)
         } else {
-            model.extract(&request(Source::Paths(self.input.clone()))?, &session)
+            let request = request(Source::Paths(self.input.clone()))?;
+            match &self.remove {
+                Some(how) => toolkit.extract_without(&*model, request, how, &session),
+                None => model.extract(&request, &session),
+            }
         };
         terminal.described(&extracted?.described)
     }

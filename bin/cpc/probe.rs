@@ -31,6 +31,7 @@ use std::path::PathBuf;
         --labels data/demo/phones.txt --train data/demo/train.txt --test data/demo/test.txt --report report\n  \
         cpc probe features --labels speaker --train train.txt --test test.txt --level last-frame\n  \
         cpc probe features --labels emotion.tsv --folds 5 --json\n  \
+        cpc probe runs/demo --data data/demo --trials trials.txt --baselines mfcc\n  \
         cpc probe runs/books --data reviews.tsv --baselines random,bag,tfidf\n  \
         cpc probe runs/books --task MR --data SentEval/data/downstream\n  \
         cpc probe runs/digits --data mnist --layer conv,y --baselines random,pca\n  \
@@ -53,6 +54,16 @@ pub(crate) struct Probe {
     /// Cross-validate in K folds over the utterances of --train, or over all utterances [sentences: 10]
     #[arg(long, value_name = "K")]
     folds: Option<usize>,
+    /// Boundaries of phones in place of a classifier: where the features change. Width and threshold are chosen on --train
+    #[arg(long, conflicts_with_all = ["folds", "multi_label", "level", "hidden", "report", "trials"])]
+    boundaries: bool,
+    /// Speaker verification in place of a classifier: trials `1 a b` and `0 a b`, or `a b target` and `a b nontarget`. The scores are cosines of the
+    /// means of frames
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["labels", "test", "folds", "multi_label", "level", "hidden", "report"])]
+    trials: Option<PathBuf>,
+    /// With --trials: project the means by linear discriminant analysis to N dimensions, fitted on the speakers of --train
+    #[arg(long, value_name = "N", requires = "trials", requires = "train")]
+    lda: Option<u32>,
     /// What --folds keeps together: subjects are the first folders, or a column of tables [default: subject for series, else recording]
     #[arg(long, value_name = "WHAT", requires = "folds", value_parser = word(&DIVISION))]
     division: Option<String>,
@@ -161,6 +172,9 @@ impl Probe {
             .with_some("test", self.test.as_ref())
             .with_some("folds", self.folds.map(|folds| folds.to_string()))
             .with_some("division", self.division.as_ref())
+            .with_some("trials", self.trials.as_ref())
+            .with_some("boundaries", self.boundaries.then_some(""))
+            .with_some("lda", self.lda.map(|dims| dims.to_string()))
             .with_some("task", self.task.as_ref())
             .with_some("level", self.level.as_ref())
             .with_some("cut", self.cut.as_ref())

@@ -2,8 +2,11 @@
 //! they discriminate phones without any training ([`abx`]), and the information they carry ([`frames`]).
 
 pub mod abx;
+pub mod boundaries;
 pub mod frames;
 pub mod probe;
 pub mod ranking;
+pub mod removal;
 #[cfg(feature = "text")]
 pub mod sentences;
+pub mod verification;

@@ -47,9 +47,23 @@ pub struct Made {
     /// What the frames of each utterance were pooled to.
     #[serde(default, skip_serializing_if = "Pool::is_none")]
     pub pool: Pool,
+    /// What was removed from the frames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Removed>,
     /// The timing of the frames.
     #[serde(flatten)]
     pub timing: Timing,
+}
+
+/// What was removed from frames; the directions are in `removal.safetensors` beside the index.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Removed {
+    /// What: `speaker`.
+    pub what: String,
+    /// The number of directions.
+    pub directions: usize,
+    /// The number of speakers that they were fitted on.
+    pub speakers: usize,
 }
 
 impl Made {

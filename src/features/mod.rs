@@ -19,7 +19,7 @@ pub use chunks::{Chunk, Chunks};
 pub use directory::{Destination, FeatureDirectory, Wanted};
 pub use format::{FORMATS, FeatureFormat, Format, RowWriter};
 pub use frames::{Frames, Timing};
-pub use index::{Index, Indexed, LayerInfo, Made, Normalize, Source};
+pub use index::{Index, Indexed, LayerInfo, Made, Normalize, Removed, Source};
 pub(crate) use npy::file_size;
 pub use npy::{NpyFile, NpyWriter};
 pub use pool::{Pool, Pooling};

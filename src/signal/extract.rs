@@ -342,6 +342,7 @@ pub fn made(
         format,
         normalize,
         pool,
+        removed: None,
         timing: pool.timing(extractor.timing()),
     }
 }

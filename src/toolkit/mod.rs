@@ -9,6 +9,7 @@ mod pretrain;
 mod probe;
 #[cfg(feature = "hub")]
 mod push;
+mod remove;
 mod units;
 
 pub use finetune::{Finetune, FinetuneReport, Reached, ShareRow};

@@ -3,10 +3,12 @@
 
 use super::Toolkit;
 use crate::error::{Error, Result};
+use crate::eval::boundaries::{BoundaryTask, boundaries};
 use crate::eval::probe::labels::{Labels, names_beside, read_names};
 use crate::eval::probe::several::probe_several;
 use crate::eval::probe::split::{Split, read_list};
 use crate::eval::probe::study::{ProbeTask, probe};
+use crate::eval::verification::{LdaTask, read_trials, verify};
 use crate::features::FeatureSet;
 use crate::hub;
 use crate::kinds::{Described, ExtractRequest, Kind, Model, Options, ProbeRequest, Probed, not_for};
@@ -24,6 +26,9 @@ const OPTIONS: &[&str] = &[
     "test",
     "folds",
     "division",
+    "trials",
+    "boundaries",
+    "lda",
     "column",
     "level",
     "cut",
@@ -161,7 +166,41 @@ impl<'a> Probing<'a> {
         }
         let observer = self.session.observer;
         let _watch = self.session.watch();
-        if self.request.options.has("multi-label") {
+        let options = &self.request.options;
+        if let Some(path) = options.path("trials") {
+            let list = || options.path("train").map(read_list).transpose();
+            let lda = match (options.get("lda")?, list()?) {
+                (None, _) => None,
+                (Some(dims), Some(train)) => Some(LdaTask { dims, train }),
+                (Some(_), None) => {
+                    return Err(Error::usage("--lda is fitted on recordings", "name them with --train"));
+                }
+            };
+            let outcome = verify(&read_trials(path)?, lda.as_ref(), &rows, self.task.seed)?;
+            let described = Described::new(&outcome, outcome.to_string())?;
+            return Ok(Probed { described, accuracies: Vec::new(), page: None });
+        }
+        if options.has("boundaries") {
+            let (Labels::Frames { ids, .. }, Split::Lists { train, test }) = (&self.task.labels, &self.task.split)
+            else {
+                return Err(Error::usage(
+                    "--boundaries needs frame labels, and two lists",
+                    "give --labels with one id for each 10 ms, --train and --test",
+                ));
+            };
+            let task = BoundaryTask {
+                ids: ids.clone(),
+                label_rate: self.task.label_rate,
+                frame_rate: self.task.frame_rate,
+                train: train.clone(),
+                test: test.clone(),
+                stop: self.task.stop.clone(),
+            };
+            let outcome = boundaries(&task, &rows)?;
+            let described = Described::new(&outcome, outcome.to_string())?;
+            return Ok(Probed { described, accuracies: Vec::new(), page: None });
+        }
+        if options.has("multi-label") {
             let Labels::Utterances { labels, .. } = &self.task.labels else {
                 return Err(Error::usage(
                     "--multi-label is for a table of labels",
@@ -229,6 +268,14 @@ impl<'a> Probing<'a> {
 /// The requested task, without the features.
 fn task(kind: &'static dyn Kind, request: &ProbeRequest, data: Option<&Path>, session: &Session) -> Result<ProbeTask> {
     let options = &request.options;
+    if let Some(trials) = options.path("trials") {
+        // A file that cannot be used is refused before features are extracted.
+        read_trials(trials)?;
+        let mut task = ProbeTask::new(Labels::Speakers, Split::Folds { folds: 2, among: None });
+        task.set(options)?;
+        task.stop = session.stop.clone();
+        return Ok(task);
+    }
     let Some(path) = options.path("labels") else {
         return Err(Error::usage("no --labels are given", "give --labels a file of labels, `speaker`, or `label`"));
     };

@@ -180,6 +180,7 @@ impl Toolkit {
                 model_sha256: made.model_sha256.clone(),
                 layer: made.layers[0].name.clone(),
                 normalize: made.normalize,
+                removed: made.removed.is_some(),
                 frame_rate: rate,
                 seed: what.seed,
                 frames: count,
@@ -276,6 +277,17 @@ impl Toolkit {
             return Err(Error::failed(
                 format!("{name}: are units of another model ({}) than the features ({})", about.model, made.model),
                 "give the model that they were fitted on, or fit units of this one",
+            ));
+        }
+        if made.removed.is_some() != about.removed {
+            let speakers = |removed: bool| if removed { "without what tells speakers apart" } else { "as they are" };
+            return Err(Error::failed(
+                format!(
+                    "{name}: are units of features {}; these are {}",
+                    speakers(about.removed),
+                    speakers(!about.removed)
+                ),
+                "extract the features as those that the units were fitted on (cpc extract --remove)",
             ));
         }
         if (&made.layers[0].name, made.normalize, set.dim()) != (&about.layer, about.normalize, codebook.dim) {

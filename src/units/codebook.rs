@@ -25,6 +25,9 @@ pub struct About {
     pub layer: String,
     /// How the features of each utterance were normalized.
     pub normalize: Normalize,
+    /// Whether what tells speakers apart was removed from the features.
+    #[serde(default)]
+    pub removed: bool,
     /// Frames per second.
     pub frame_rate: f64,
     /// The seed.
@@ -114,6 +117,7 @@ mod tests {
             model_sha256: "00".into(),
             layer: "c".into(),
             normalize: Normalize::None,
+            removed: false,
             frame_rate: 100.0,
             seed: 7,
             frames: 3,

@@ -22,6 +22,11 @@ impl Standard {
         Standard { mean, scale }
     }
 
+    /// What the values of column `j` are multiplied by.
+    pub fn scale_of(&self, j: usize) -> f32 {
+        self.scale[j]
+    }
+
     /// Appends standardized rows (n, D).
     pub fn append(&self, rows: &[f32], out: &mut Vec<f32>) {
         let (mean, scale) = (self.mean.as_slice(), self.scale.as_slice());

@@ -38,6 +38,7 @@ pub fn spectral(kind: MelKind, corpora: &[Corpus], dir: &Path, normalize: Normal
         format: Format::default(),
         normalize,
         pool,
+        removed: None,
         timing: pool.timing(timing),
     };
     recorded::computed(made, corpora, dir, |corpus, utterance, files| {

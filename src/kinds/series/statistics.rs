@@ -110,6 +110,7 @@ impl Model for Statistics {
             format: Format::default(),
             normalize: recorded::normalize(&request.options)?,
             pool: Pool::None,
+            removed: None,
             timing: Timing::of_whole(rate),
         };
         let index = recorded::computed(made, &corpora, &request.out, |corpus, utterance, files| {
