@@ -54,7 +54,7 @@ pub(crate) struct Probe {
     /// Cross-validate in K folds over the utterances of --train, or over all utterances [sentences: 10]
     #[arg(long, value_name = "K")]
     folds: Option<usize>,
-    /// Boundaries of phones in place of a classifier: where the features change. Width and threshold are chosen on --train
+    /// Boundaries of phones in place of a classifier: where the features change. How that is measured is chosen on --train
     #[arg(long, conflicts_with_all = ["folds", "multi_label", "level", "hidden", "report", "trials"])]
     boundaries: bool,
     /// Speaker verification in place of a classifier: trials `1 a b` and `0 a b`, or `a b target` and `a b nontarget`. The scores are cosines of the

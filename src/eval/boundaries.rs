@@ -1,7 +1,8 @@
 //! Boundaries of phones, found where features change.
 //!
 //! Between frames t - 1 and t, the change is the cosine distance of the means of the `width` frames before and after. A boundary is a peak of the
-//! change whose prominence exceeds a threshold. Width and threshold are those with the best R-value on training utterances.
+//! change whose prominence exceeds a threshold, moved by a number of frames: features of the past show a change late. Width, threshold and shift are
+//! those with the best R-value on training utterances.
 //!
 //! A boundary is right if it is within 20 ms of a boundary of the labels. Published figures count in two ways, which differ (Strgar and Harwath 2022,
 //! arXiv 2211.01461): `harsh` matches each boundary of the labels with at most one that was found, `lenient` counts every one that is near any. The
@@ -21,10 +22,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const TOLERANCE: f64 = 0.02;
 
 /// Numbers of frames on either side that are tried.
-const WIDTHS: [usize; 4] = [1, 2, 3, 4];
+const WIDTHS: [usize; 6] = [1, 2, 3, 4, 6, 8];
+
+/// Frames that boundaries are moved by that are tried.
+const SHIFTS: std::ops::RangeInclusive<i32> = -4..=2;
 
 /// Thresholds that are tried for each.
-const THRESHOLDS: usize = 100;
+const THRESHOLDS: usize = 50;
 
 /// What to find boundaries in.
 #[derive(Debug, Clone)]
@@ -69,6 +73,8 @@ pub struct BoundaryRow {
     pub width: usize,
     /// The least prominence of a peak.
     pub threshold: f64,
+    /// Frames that peaks are moved by.
+    pub shift: i32,
 }
 
 /// How well sets of features show boundaries.
@@ -105,10 +111,10 @@ impl Counts {
         }
     }
 
-    fn of(found: &[f64], labeled: &[f64]) -> Counts {
+    /// Without `near`.
+    fn matched(found: &[f64], labeled: &[f64]) -> Counts {
         // Times are multiples of a frame: rounding must not decide.
         let tolerance = TOLERANCE + 1e-6;
-        let near = |a: &[f64], b: &[f64]| a.iter().filter(|a| b.iter().any(|b| (*a - b).abs() <= tolerance)).count();
         let (mut matched, mut next) = (0, 0);
         for at in found {
             // Both are sorted: the first that is not too early, if it is not too late, is the one to take.
@@ -120,12 +126,13 @@ impl Counts {
                 next += 1;
             }
         }
-        Counts {
-            found: found.len(),
-            labeled: labeled.len(),
-            matched,
-            near: [near(found, labeled), near(labeled, found)],
-        }
+        Counts { found: found.len(), labeled: labeled.len(), matched, near: [0, 0] }
+    }
+
+    fn of(found: &[f64], labeled: &[f64]) -> Counts {
+        let tolerance = TOLERANCE + 1e-6;
+        let near = |a: &[f64], b: &[f64]| a.iter().filter(|a| b.iter().any(|b| (*a - b).abs() <= tolerance)).count();
+        Counts { near: [near(found, labeled), near(labeled, found)], ..Counts::matched(found, labeled) }
     }
 
     fn harsh(&self) -> Found {
@@ -204,6 +211,9 @@ fn labeled(ids: &[u32], rate: f64) -> Vec<f64> {
     (1..ids.len()).filter(|&i| ids[i] != ids[i - 1]).map(|i| i as f64 / rate).collect()
 }
 
+/// The peaks of an utterance with their prominences, and the boundaries of its labels in seconds.
+type Curve = (Vec<(usize, f64)>, Vec<f64>);
+
 /// Finds boundaries in sets of features, each with a name.
 ///
 /// # Errors
@@ -233,7 +243,7 @@ pub fn boundaries(task: &BoundaryTask, sets: &[(String, FeatureSet)]) -> Result<
             return Err(Error::problems(problems, "correct the lists, the labels, or --label-rate"));
         }
         // Peaks of each utterance, by width.
-        let of = |ids: &[String], width: usize| -> Result<Vec<(Vec<(usize, f64)>, Vec<f64>)>> {
+        let of = |ids: &[String], width: usize| -> Result<Vec<Curve>> {
             ids.par_iter()
                 .map(|id| {
                     if task.stop.load(Ordering::Relaxed) {
@@ -245,16 +255,17 @@ pub fn boundaries(task: &BoundaryTask, sets: &[(String, FeatureSet)]) -> Result<
                 })
                 .collect()
         };
-        let count = |utterances: &[(Vec<(usize, f64)>, Vec<f64>)], threshold: f64| {
-            let each = utterances.iter().map(|(peaks, labeled)| {
+        type Count = fn(&[f64], &[f64]) -> Counts;
+        let count = |utterances: &[Curve], threshold: f64, shift: i32, count: Count| {
+            let one = |(peaks, labeled): &Curve| {
                 let high = peaks.iter().filter(|(_, prominence)| *prominence >= threshold);
                 // The first change is that before frame 1.
-                let times: Vec<f64> = high.map(|(i, _)| (i + 1) as f64 / rate).collect();
-                Counts::of(&times, labeled)
-            });
-            each.fold(Counts::default(), Counts::and)
+                let times: Vec<f64> = high.map(|(i, _)| (*i as f64 + 1.0 + f64::from(shift)) / rate).collect();
+                count(&times, labeled)
+            };
+            utterances.par_iter().map(one).reduce(Counts::default, Counts::and)
         };
-        let mut best: Option<(f64, usize, f64)> = None;
+        let mut best: Option<(f64, usize, f64, i32)> = None;
         for width in WIDTHS {
             let utterances = of(&task.train, width)?;
             let mut prominences: Vec<f64> =
@@ -262,22 +273,24 @@ pub fn boundaries(task: &BoundaryTask, sets: &[(String, FeatureSet)]) -> Result<
             prominences.sort_by(f64::total_cmp);
             for step in 0..THRESHOLDS {
                 let Some(&threshold) = prominences.get(step * prominences.len() / THRESHOLDS) else { continue };
-                let r_value = count(&utterances, threshold).harsh().r_value;
-                if best.is_none_or(|(most, _, _)| r_value > most) {
-                    best = Some((r_value, width, threshold));
+                for shift in SHIFTS {
+                    let r_value = count(&utterances, threshold, shift, Counts::matched).harsh().r_value;
+                    if best.is_none_or(|(most, ..)| r_value > most) {
+                        best = Some((r_value, width, threshold, shift));
+                    }
                 }
             }
         }
-        let Some((_, width, threshold)) = best else {
+        let Some((_, width, threshold, shift)) = best else {
             return Err(Error::failed(
                 format!("{features}: the training utterances show no changes"),
                 "name longer utterances in --train",
             ));
         };
-        let counts = count(&of(&task.test, width)?, threshold);
+        let counts = count(&of(&task.test, width)?, threshold, shift, Counts::of);
         total = counts.labeled;
         let (harsh, lenient, features) = (counts.harsh(), counts.lenient(), features.clone());
-        rows.push(BoundaryRow { features, harsh, lenient, width, threshold });
+        rows.push(BoundaryRow { features, harsh, lenient, width, threshold, shift });
     }
     Ok(BoundaryOutcome { train: task.train.len(), test: task.test.len(), boundaries: total, rows })
 }
@@ -287,22 +300,22 @@ impl fmt::Display for BoundaryOutcome {
         let width = self.rows.iter().map(|row| row.features.chars().count()).max().unwrap_or(0).max(8);
         writeln!(
             f,
-            "{:<width$}  {:<8}  {:>9}  {:>9}  {:>9}  {:>9}  {:>5}",
-            "features", "counted", "precision", "recall", "F1", "R-value", "width"
+            "{:<width$}  {:<8}  {:>9}  {:>9}  {:>9}  {:>9}  {:>5}  {:>5}",
+            "features", "counted", "precision", "recall", "F1", "R-value", "width", "shift"
         )?;
         for row in &self.rows {
             for (name, found) in [("harsh", row.harsh), ("lenient", row.lenient)] {
                 let [p, r, f1, value] = [found.precision, found.recall, found.f1, found.r_value].map(|x| 100.0 * x);
                 writeln!(
                     f,
-                    "{:<width$}  {name:<8}  {p:>7.2} %  {r:>7.2} %  {f1:>7.2} %  {value:>9.2}  {:>5}",
-                    row.features, row.width
+                    "{:<width$}  {name:<8}  {p:>7.2} %  {r:>7.2} %  {f1:>7.2} %  {value:>9.2}  {:>5}  {:>5}",
+                    row.features, row.width, row.shift
                 )?;
             }
         }
         writeln!(
             f,
-            "\n{} boundaries in {} test utterances, within 20 ms; width and threshold chosen on {} others\n\
+            "\n{} boundaries in {} test utterances, within 20 ms; width, shift (in frames) and threshold chosen on {} others\n\
              harsh: each boundary of the labels counts once; lenient: all that are near one count",
             self.boundaries, self.test, self.train
         )

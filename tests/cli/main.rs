@@ -20,6 +20,7 @@ mod recordings;
 mod remote;
 mod series;
 mod shards;
+mod speakers;
 mod text;
 mod together;
 mod units;
