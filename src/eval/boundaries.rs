@@ -1,7 +1,7 @@
 //! Boundaries of phones, found where features change.
 //!
 //! Between frames t - 1 and t, the change is the cosine distance of the means of the `width` frames before and after. A boundary is a peak of the
-//! change whose prominence exceeds a threshold, moved by a number of frames: features of the past show a change late. Width, threshold and shift are
+//! change whose prominence exceeds a threshold, moved by a number of frames: features may show a change early or late. Width, threshold and shift are
 //! those with the best R-value on training utterances.
 //!
 //! A boundary is right if it is within 20 ms of a boundary of the labels. Published figures count in two ways, which differ (Strgar and Harwath 2022,
@@ -25,7 +25,7 @@ const TOLERANCE: f64 = 0.02;
 const WIDTHS: [usize; 6] = [1, 2, 3, 4, 6, 8];
 
 /// Frames that boundaries are moved by that are tried.
-const SHIFTS: std::ops::RangeInclusive<i32> = -4..=2;
+const SHIFTS: std::ops::RangeInclusive<i32> = -4..=4;
 
 /// Thresholds that are tried for each.
 const THRESHOLDS: usize = 50;
