@@ -1,12 +1,11 @@
 //! The model directory of a classifier: `config.json` and `model.safetensors`.
 
 use super::ClassifierConfig;
-use super::body::{Body, Opened};
+use super::body::{Body, Opened, Tokenizer};
 use super::network::ClassifierNetwork;
 use crate::error::{Error, Problem, Result};
 use crate::nn::{ClassifierSize, ParamStore};
 use crate::options::Options;
-use crate::text::Tokenizer;
 use crate::weights::model_dir::{Origin, place, read_config};
 use crate::weights::{read_tensors, sha256_of};
 use candle_core::{Device, Tensor};
@@ -90,12 +89,6 @@ impl ClassifierModelConfig {
 /// The file of the tokenizer of a classifier of sentences.
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 
-/// The tokenizer in a model directory, if its body is one of text.
-fn tokenizer(path: &Path, body: &Body) -> Result<Option<Arc<Tokenizer>>> {
-    let Body::Text(config) = body else { return Ok(None) };
-    config.tokenizer(path).map(Some)
-}
-
 /// Which parameters of a network are trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trained {
@@ -132,7 +125,7 @@ impl ClassifierModel {
         let origin = Origin { reference: reference.into(), layout: "model directory".into() };
         let config = ClassifierModelConfig::read(&path)?;
         let tensors = read_tensors(&path.join("model.safetensors"))?;
-        let tokenizer = tokenizer(&path, &config.body()?)?;
+        let tokenizer = config.body()?.tokenizer(&path)?;
         Ok(ClassifierModel { config, tensors, tokenizer, origin, path })
     }
 
@@ -142,7 +135,7 @@ impl ClassifierModel {
     /// A file is missing or damaged.
     pub(super) fn resumed(path: &Path) -> Result<Opened> {
         let body = ClassifierModelConfig::read(path)?.body()?;
-        let tokenizer = tokenizer(path, &body)?;
+        let tokenizer = body.tokenizer(path)?;
         Ok(Opened { body, tensors: HashMap::new(), tokenizer, name: String::new() })
     }
 

@@ -51,7 +51,7 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         }
         _ => (),
     }
-    if cfg.finetune.multi_label && matches!(body, Body::Images(_)) {
+    if cfg.finetune.multi_label && body.items() == "images" {
         return Err(Error::usage("--multi-label is not for images", "leave it out: an image has one label"));
     }
     let corpus = data.corpus.clone();

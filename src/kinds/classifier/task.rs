@@ -1,6 +1,6 @@
 //! A classifier as a training task.
 
-use super::body::Opened;
+use super::body::{Opened, Tokenizer};
 use super::examples::{Dealer, Examples, Shop};
 use super::files::{ClassifierModelConfig, TOKENIZER, Trained};
 use super::network::ClassifierNetwork;
@@ -12,7 +12,6 @@ use crate::model::Descent;
 use crate::nn::{ParamStore, Phase};
 use crate::objective::labels::{binary_cross_entropy, cross_entropy};
 use crate::seed::Stream;
-use crate::text::Tokenizer;
 use crate::train::{Batch, Outcome, Task};
 use crate::weights::write_model;
 use candle_core::{D, DType, Device, Tensor};

@@ -1,6 +1,8 @@
 //! The model below the head, of any kind that turns recordings, images or sentences into vectors.
 
+#[cfg(feature = "images")]
 mod images;
+#[cfg(feature = "text")]
 mod sentences;
 mod signals;
 
@@ -9,15 +11,18 @@ use super::examples::Examples;
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::kinds::audio::{AudioModel, AudioModelConfig};
+#[cfg(feature = "images")]
 use crate::kinds::dim::{DimModel, DimModelConfig};
 use crate::kinds::series::{SeriesModel, SeriesModelConfig};
+#[cfg(feature = "text")]
 use crate::kinds::text::{TextModel, TextModelConfig};
 use crate::nn::{EmbeddingRows, ParamStore, Phase};
 use crate::observer::Session;
 use crate::options::Options;
 use crate::recordings::AnyCorpus;
 use crate::signal::{HEADS, Trunk};
-use crate::text::Tokenizer;
+#[cfg(feature = "text")]
+pub use crate::text::Tokenizer;
 use crate::weights::model_dir;
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
@@ -34,9 +39,24 @@ pub enum Body {
     /// Of series.
     Series(SeriesModelConfig),
     /// Of images.
+    #[cfg(feature = "images")]
     Images(DimModelConfig),
     /// Of text.
+    #[cfg(feature = "text")]
     Text(TextModelConfig),
+}
+
+/// Without text, nothing has a tokenizer.
+#[cfg(not(feature = "text"))]
+#[derive(Debug)]
+pub enum Tokenizer {}
+
+#[cfg(not(feature = "text"))]
+impl Tokenizer {
+    /// Nothing to save.
+    pub fn save(&self, _: &Path) -> Result<()> {
+        match *self {}
+    }
 }
 
 /// A trained model that is to be fine-tuned.
@@ -86,16 +106,19 @@ impl Body {
                 || name.ends_with(".pt")
         };
         let here = hub::model(reference, &files, session)?;
+        #[cfg_attr(not(feature = "text"), allow(unused_mut))]
         let mut tokenizer = None;
         let (body, mut tensors) = match model_dir::kind(&here.path).as_deref() {
             Some(SeriesModelConfig::KIND) => {
                 let model = SeriesModel::open(&here.path, &here.name)?;
                 (Body::Series(model.config), model.tensors)
             }
+            #[cfg(feature = "images")]
             Some(DimModelConfig::KIND) => {
                 let model = DimModel::open(&here.path)?;
                 (Body::Images(model.config), model.tensors)
             }
+            #[cfg(feature = "text")]
             Some(TextModelConfig::KIND) => {
                 let model = TextModel::open(&here.path)?;
                 tokenizer = Some(model.tokenizer);
@@ -113,7 +136,9 @@ impl Body {
             }
         };
         match &body {
+            #[cfg(feature = "images")]
             Body::Images(_) => tensors.retain(|name, _| name.starts_with(images::ENCODER)),
+            #[cfg(feature = "text")]
             Body::Text(_) => tensors.retain(|name, _| name.starts_with(sentences::ENCODER)),
             Body::Audio(_) | Body::Series(_) => tensors.retain(|name, _| !name.starts_with(HEADS)),
         }
@@ -129,9 +154,26 @@ impl Body {
         match json["kind"].as_str() {
             Some(SeriesModelConfig::KIND) => Ok(Body::Series(serde_json::from_value(json.clone()).map_err(parse)?)),
             Some(AudioModelConfig::KIND) => Ok(Body::Audio(serde_json::from_value(json.clone()).map_err(parse)?)),
+            #[cfg(feature = "images")]
             Some(DimModelConfig::KIND) => Ok(Body::Images(serde_json::from_value(json.clone()).map_err(parse)?)),
+            #[cfg(feature = "text")]
             Some(TextModelConfig::KIND) => Ok(Body::Text(serde_json::from_value(json.clone()).map_err(parse)?)),
             other => Err(format!("body: models of the kind {} are not supported", other.unwrap_or("(none)"))),
+        }
+    }
+
+    /// The tokenizer in a model directory, if the body is one of text.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not the model's.
+    pub(super) fn tokenizer(&self, dir: &Path) -> Result<Option<Arc<Tokenizer>>> {
+        match self {
+            #[cfg(feature = "text")]
+            Body::Text(config) => config.tokenizer(dir).map(Some),
+            _ => {
+                let _ = dir;
+                Ok(None)
+            }
         }
     }
 
@@ -143,7 +185,9 @@ impl Body {
         let json = match self {
             Body::Audio(config) => serde_json::to_value(config),
             Body::Series(config) => serde_json::to_value(config),
+            #[cfg(feature = "images")]
             Body::Images(config) => serde_json::to_value(config),
+            #[cfg(feature = "text")]
             Body::Text(config) => serde_json::to_value(config),
         };
         json.map_err(|e| Error::failed(format!("JSON: {e}"), "report this as a bug in cpc"))
@@ -154,7 +198,9 @@ impl Body {
         match self {
             Body::Audio(_) => "audio",
             Body::Series(_) => "series",
+            #[cfg(feature = "images")]
             Body::Images(_) => "images",
+            #[cfg(feature = "text")]
             Body::Text(_) => "text",
         }
     }
@@ -163,7 +209,9 @@ impl Body {
     pub fn items(&self) -> &'static str {
         match self {
             Body::Audio(_) | Body::Series(_) => "recordings",
+            #[cfg(feature = "images")]
             Body::Images(_) => "images",
+            #[cfg(feature = "text")]
             Body::Text(_) => "sentences",
         }
     }
@@ -172,7 +220,9 @@ impl Body {
     pub(super) fn default_layer(&self) -> &'static str {
         match self {
             Body::Audio(_) | Body::Series(_) => "c",
+            #[cfg(feature = "images")]
             Body::Images(_) => "y",
+            #[cfg(feature = "text")]
             Body::Text(_) => "z",
         }
     }
@@ -185,7 +235,9 @@ impl Body {
         match self {
             Body::Audio(config) => signals::dim(&config.sizes(), layer),
             Body::Series(config) => signals::dim(&config.sizes(), layer),
+            #[cfg(feature = "images")]
             Body::Images(config) => images::dim(config, layer),
+            #[cfg(feature = "text")]
             Body::Text(config) => sentences::dim(config, layer),
         }
     }
@@ -195,7 +247,10 @@ impl Body {
         match self {
             Body::Audio(config) => config.sizes().encoder.frames(samples),
             Body::Series(config) => config.sizes().encoder.frames(samples),
-            Body::Images(_) | Body::Text(_) => samples.min(1),
+            #[cfg(feature = "images")]
+            Body::Images(_) => samples.min(1),
+            #[cfg(feature = "text")]
+            Body::Text(_) => samples.min(1),
         }
     }
 
@@ -204,7 +259,9 @@ impl Body {
         match self {
             Body::Audio(config) => signals::window(&config.sizes().encoder, lengths),
             Body::Series(config) => signals::window(&config.sizes().encoder, lengths),
+            #[cfg(feature = "images")]
             Body::Images(_) => (1, 1),
+            #[cfg(feature = "text")]
             Body::Text(config) => (config.max_tokens, 1),
         }
     }
@@ -214,7 +271,9 @@ impl Body {
         match self {
             Body::Audio(config) => signals::span(&config.sizes(), window),
             Body::Series(config) => signals::span(&config.sizes(), window),
+            #[cfg(feature = "images")]
             Body::Images(_) => String::new(),
+            #[cfg(feature = "text")]
             Body::Text(_) => format!("windows of {window} tokens"),
         }
     }
@@ -224,7 +283,9 @@ impl Body {
         match self {
             Body::Audio(config) => signals::input("audio", &config.sizes()),
             Body::Series(config) => signals::input("series", &config.sizes()),
+            #[cfg(feature = "images")]
             Body::Images(config) => format!("images of {}", config.size),
+            #[cfg(feature = "text")]
             Body::Text(config) => format!("sentences; a vocabulary of {} tokens", config.encoder.vocab_size),
         }
     }
@@ -240,6 +301,8 @@ impl Body {
         tokenizer: Option<&Arc<Tokenizer>>,
         labeled: bool,
     ) -> Result<Data> {
+        #[cfg(not(feature = "text"))]
+        let _ = (tokenizer, labeled);
         if rate > 0.0 && !matches!(self, Body::Series(_)) {
             return Err(Error::usage(
                 format!("--rate is not for {}", self.subject()),
@@ -249,7 +312,9 @@ impl Body {
         match self {
             Body::Audio(config) => signals::audio(config, path),
             Body::Series(config) => signals::series(config, path, rate),
+            #[cfg(feature = "images")]
             Body::Images(config) => images::data(config, path),
+            #[cfg(feature = "text")]
             Body::Text(config) => {
                 let Some(tokenizer) = tokenizer else {
                     return Err(Error::failed("tokenizer.json is missing", "copy or download the model again"));
@@ -267,7 +332,9 @@ impl Body {
         match self {
             Body::Audio(config) => signals::network(config.sizes(), layer, vb),
             Body::Series(config) => signals::network(config.sizes(), layer, vb),
+            #[cfg(feature = "images")]
             Body::Images(config) => images::network(config, layer, vb),
+            #[cfg(feature = "text")]
             Body::Text(config) => sentences::network(config, layer, vb),
         }
     }
@@ -280,13 +347,17 @@ impl Body {
         match self {
             Body::Audio(config) => Trunk::begin(&config.sizes(), store),
             Body::Series(config) => Trunk::begin(&config.sizes(), store),
-            Body::Images(_) | Body::Text(_) => Ok(()),
+            #[cfg(feature = "images")]
+            Body::Images(_) => Ok(()),
+            #[cfg(feature = "text")]
+            Body::Text(_) => Ok(()),
         }
     }
 
     /// The files of lists that `cpc probe` reads: the recordings that a run trained on, and those that it tested.
     pub(super) fn lists(&self) -> [&'static str; 2] {
         match self {
+            #[cfg(feature = "text")]
             Body::Text(_) => ["train.csv", "test.csv"],
             _ => ["train.txt", "test.txt"],
         }
@@ -294,12 +365,15 @@ impl Body {
 
     /// The first line of such a list.
     pub(super) fn list_header(&self) -> &'static str {
-        if matches!(self, Body::Text(_)) { "label,sentence\n" } else { "" }
+        if self.items() == "sentences" { "label,sentence\n" } else { "" }
     }
 
     /// A line of such a list.
     pub(super) fn listed(&self, corpus: &dyn AnyCorpus, i: usize, label: &str) -> String {
+        #[cfg(not(feature = "text"))]
+        let _ = label;
         match self {
+            #[cfg(feature = "text")]
             Body::Text(_) => sentences::listed(corpus, i, label),
             _ => format!("{}\n", corpus.id(i)),
         }
@@ -311,7 +385,9 @@ impl Body {
         let options = Options::new().with("train", train).with("test", test).with("seed", cfg.seed.to_string());
         let data = Some(PathBuf::from(&cfg.data.path));
         match self {
+            #[cfg(feature = "text")]
             Body::Text(_) => (!cfg.finetune.multi_label).then_some((None, options)),
+            #[cfg(feature = "images")]
             Body::Images(_) => Some((data, options.with("layer", &cfg.finetune.layer))),
             Body::Audio(_) | Body::Series(_) => {
                 let rate = (cfg.data.rate > 0.0).then(|| cfg.data.rate.to_string());
