@@ -29,9 +29,22 @@ fn units_are_fitted_beside_a_model_and_applied() {
         assert!(said.contains(words), "{words} is not in {said}");
     }
     assert!(!place.at("run/model/.features").exists() && !place.at("run/model/.units-4.safetensors").exists());
+    let said = place.ok("hub push run owner/name --dry-run --license mit");
+    assert!(said.contains("units-4.safetensors") && said.contains("units-8.safetensors"), "{said}");
     // From features: the same units.
     place.ok("units fit features --clusters 4 --out here");
     assert!(place.bytes("here/units-4.safetensors") == place.bytes("run/model/units-4.safetensors"));
+
+    // What an interrupted call left after a pass is gone on with, to the same bytes.
+    let said = place.ok("units fit features --clusters 6 --out whole --json");
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert!(report["rows"][0]["passes"].as_u64().unwrap() > 1, "{report}");
+    place.ok("units fit features --clusters 6 --passes 1 --out cut");
+    let (file, partial) = (place.at("cut/units-6.safetensors"), place.at("cut/.units-6.safetensors"));
+    assert!(fs::read(&file).unwrap() != place.bytes("whole/units-6.safetensors"));
+    fs::rename(file, &partial).unwrap();
+    place.ok("units fit features --clusters 6 --out cut");
+    assert!(place.bytes("cut/units-6.safetensors") == place.bytes("whole/units-6.safetensors") && !partial.exists());
 
     let said = place.ok("units apply run corpus --clusters 4 --out u.jsonl --labels phones.txt");
     assert!(said.contains("PNMI") && said.contains("u.jsonl"), "{said}");
