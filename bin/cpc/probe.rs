@@ -64,7 +64,7 @@ pub(crate) struct Probe {
     /// With --trials: project the means by linear discriminant analysis to N dimensions, fitted on the speakers of --train
     #[arg(long, value_name = "N", requires = "trials", requires = "train")]
     lda: Option<u32>,
-    /// What --folds keeps together: subjects are the first folders, or a column of tables [default: subject for series, else recording]
+    /// What --folds keeps together: subjects are the first folders, or a column of tables [default: subject for a model of series, else recording]
     #[arg(long, value_name = "WHAT", requires = "folds", value_parser = word(&DIVISION))]
     division: Option<String>,
     /// The recordings to extract features from, if FEATURES is a model or baselines are requested: a directory, a manifest, parquet files,

@@ -82,7 +82,7 @@ struct Fit {
 const FORMATS: [(&str, &str); 3] = [
     ("jsonl", "{\"audio\": ..., \"units\": [...]} in each line, as fastabx reads them; `cpc abx` does, too"),
     ("zerospeech", "An id, a tab, and units with commas between them, as in the Zero Resource Speech Challenge 2021"),
-    ("km", "Units with spaces between them, as fairseq's .km; ids in a file .ids beside it"),
+    ("km", "Units with spaces between them, as fairseq's .km; ids in a file OUT.ids"),
 ];
 
 /// Apply units.
@@ -154,9 +154,9 @@ impl Fit {
         let options = Options::new()
             .with_some("normalize", self.normalize.as_ref())
             .with_some("on-bad-file", self.on_bad_file.as_ref());
-        if self.data.is_none() && self.normalize.is_some() {
+        if self.data.is_none() && (self.normalize.is_some() || self.on_bad_file.is_some()) {
             return Err(Error::usage(
-                "--normalize: features are normalized when they are extracted",
+                "--normalize and --on-bad-file are for the extraction of features",
                 "give a model and DATA, or features that `cpc extract --normalize` wrote",
             ));
         }
@@ -193,6 +193,9 @@ impl Apply {
                 (model.unwrap_or_default(), Some(self.input.clone()))
             }
         };
+        if self.on_bad_file.is_some() && data.is_none() {
+            return Err(Error::usage("--on-bad-file is for recordings, not for features", "leave it out"));
+        }
         let options = Options::new().with_some("on-bad-file", self.on_bad_file.as_ref());
         let job = ApplyUnits {
             units,

@@ -179,7 +179,13 @@ impl<'a> Vectors<'a> {
     fn find(&self, name: &str) -> Option<usize> {
         let whole = without_ending(name);
         let last = whole.rsplit('/').next().unwrap_or(whole);
-        [name, whole].iter().find_map(|name| self.set.find(name)).or_else(|| self.stems.get(last).copied().flatten())
+        let ends = |long: &str, short: &str| long == short || long.ends_with(&format!("/{short}"));
+        let near = |&i: &usize| {
+            let id = &self.set.utterances()[i].id;
+            ends(whole, id) || ends(id, whole)
+        };
+        let exact = [name, whole].iter().find_map(|name| self.set.find(name));
+        exact.or_else(|| self.stems.get(last).copied().flatten().filter(near))
     }
 
     fn of(&mut self, name: &str) -> Result<Option<Vec<f64>>> {
@@ -245,6 +251,12 @@ impl<'a> Vectors<'a> {
             vectors.iter().for_each(|vector| add(&mut within, vector, &own, 1.0));
             add(&mut between, &own, &mean, vectors.len() as f64);
         }
+        if within.trace() <= 1e-12 * between.trace() {
+            return Err(Error::failed(
+                "--train names one recording of each speaker, and LDA compares several",
+                "name several recordings of each speaker in --train",
+            ));
+        }
         let ridge = SHRINKAGE * within.trace() / dim as f64;
         (0..dim).for_each(|j| within[(j, j)] += ridge);
         let SymmetricEigen { eigenvectors, eigenvalues } = SymmetricEigen::new(within);
@@ -269,7 +281,7 @@ fn project(vector: &[f64], projection: Option<&Projection>) -> Vec<f64> {
 
 fn cosine(a: &[f64], b: &[f64]) -> f64 {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let norm = (dot(a, a) * dot(b, b)).sqrt();
+    let norm = dot(a, a).sqrt() * dot(b, b).sqrt();
     if norm > 0.0 { dot(a, b) / norm } else { 0.0 }
 }
 
@@ -411,6 +423,11 @@ mod tests {
         assert!(plain > 0.3, "{plain}");
         let too_many = verify(&trials, Some(&LdaTask { dims: 5, train: train.clone() }), &sets, 0).unwrap_err();
         assert!(too_many.to_string().contains("leave at most 4"), "{too_many}");
+        let single: Vec<String> = train.iter().step_by(8).cloned().collect();
+        let one = verify(&trials, Some(&LdaTask { dims: 2, train: single }), &sets, 0).unwrap_err();
+        assert!(one.to_string().contains("one recording of each speaker"), "{one}");
+        let other = vec![Trial { target: true, pair: ["u0-0".into(), "s1/x/u1-0.wav".into()] }];
+        assert!(verify(&other, None, &sets, 0).is_ok());
         let unknown = vec![Trial { target: true, pair: ["u0-0".into(), "nobody".into()] }];
         assert!(verify(&unknown, None, &sets, 0).unwrap_err().to_string().contains("nobody: is not among"));
     }

@@ -2,6 +2,7 @@
 
 use super::clock::Clock;
 use crate::series::Run;
+use std::collections::HashMap;
 
 /// Names of a column of times, in lower case, if none is chosen.
 const TIMES: [&str; 8] = ["time", "timestamp", "timestamps", "datetime", "t", "time_s", "seconds", "time (s)"];
@@ -106,6 +107,9 @@ impl Stretches {
             true => std::mem::take(&mut self.clock).runs()?,
             false => (None, vec![Run { first: 0, frames: self.rows - self.first }]),
         };
+        if self.ended.len() >= 1000 && self.rows < 3 * self.ended.len() as u64 {
+            return Err("the rows of a subject are not together: sort the table by subject, then by time".into());
+        }
         let runs = runs.into_iter().map(|run| Run { first: run.first + self.first, ..run }).collect();
         self.ended.push(Stretch { subject: self.subject.take(), rate, runs });
         self.first = self.rows;
@@ -134,10 +138,11 @@ impl Stretches {
             ));
         }
         let runs = self.ended.iter().flat_map(|stretch| stretch.runs.iter().copied()).collect();
-        let mut subjects: Vec<(String, Vec<Run>)> = Vec::new();
+        let (mut subjects, mut places) = (Vec::<(String, Vec<Run>)>::new(), HashMap::<String, usize>::new());
         for Stretch { subject, runs, .. } in self.ended {
             let Some(subject) = subject else { continue };
-            match subjects.iter_mut().find(|(name, _)| *name == subject) {
+            let place = *places.entry(subject.clone()).or_insert(subjects.len());
+            match subjects.get_mut(place) {
                 Some((_, all)) => all.extend(runs),
                 None => subjects.push((subject, runs)),
             }
@@ -166,6 +171,10 @@ mod tests {
         }
         let what = rows.finish().err().unwrap();
         assert!(what.contains("2 frames per second of subject a, and 4 of b"), "{what}");
+        let mut rows = Stretches::new(true);
+        let alternating =
+            (0..3000).find_map(|i| rows.row(Some(["a", "b"][i % 2]), Some((i / 2) as f64)).err()).unwrap_or_default();
+        assert!(alternating.contains("sort the table by subject"), "{alternating}");
         let none = Stretches::new(false).finish().unwrap();
         assert!(none.runs.is_empty() && none.rate.is_none());
     }

@@ -164,6 +164,12 @@ impl<'a> Probing<'a> {
             };
             rows.extend(self.extracted(&name, &*model, layers)?);
         }
+        if let Some((name, _)) = rows.iter().find(|(_, set)| set.is_units()) {
+            return Err(Error::usage(
+                format!("{name}: are units, whose numbers are no features"),
+                "measure units with `cpc units apply --labels` and `cpc abx`",
+            ));
+        }
         let observer = self.session.observer;
         let _watch = self.session.watch();
         let options = &self.request.options;

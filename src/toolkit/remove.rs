@@ -1,15 +1,17 @@
 //! Extraction of features from which what tells speakers apart is removed.
 
 use super::Toolkit;
+use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::eval::removal::{Removal, RemovalAbout};
 use crate::features::{FeatureSet, Format, Index, NpyWriter, Removed};
-use crate::kinds::{Described, ExtractRequest, Extracted, Model};
+use crate::kinds::{Described, ExtractRequest, Extracted, Model, Source};
 use crate::observer::Session;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 /// The folder of features as the model makes them, while they are changed.
 const PLAIN: &str = ".plain";
@@ -41,13 +43,16 @@ impl Toolkit {
             "speaker" => None,
             path => Some(Removal::read(&file(Path::new(path)))?),
         };
-        let plain = out.join(PLAIN);
-        if Index::read(&out)?.is_some_and(|index| !plain.exists() && index.made.removed.is_none()) {
+        if Index::read(&out)?.is_some_and(|index| index.complete) {
             return Err(Error::usage(
-                format!("{} holds features from which nothing was removed", out.display()),
+                format!("{} holds features already", out.display()),
                 "choose another --out, or remove that directory",
             ));
         }
+        // Features of other recordings, which an interrupted call may have left, must not be mixed with these.
+        let whose = format!("{} {:?} {:?}", model.reference(), paths(&request)?, request.layers);
+        let plain = out.join(format!("{PLAIN}-{}", &sha256(whose.as_bytes())[..16]));
+        remove_others(&out, &plain)?;
         let extracted = model.extract(&ExtractRequest { out: plain.clone(), ..request }, session)?;
         let Some(mut index) = Index::read(&plain)? else {
             return Err(Error::usage("--remove is for features of recordings", "leave it out"));
@@ -79,13 +84,16 @@ impl Toolkit {
                 removal
             }
         };
-        rewrite(&set, &index, &removal, &out)?;
         index.made.removed = Some(Removed {
             what: removal.about.what.clone(),
             directions: removal.count(),
             speakers: removal.about.speakers,
         });
+        index.complete = false;
+        index.write(&out)?;
+        rewrite(&set, &index, &removal, &out, session)?;
         removal.write(&out.join(FILE))?;
+        index.complete = true;
         index.write(&out)?;
         std::fs::remove_dir_all(&plain).map_err(Error::io(&plain, "remove"))?;
         let text = format!(
@@ -103,20 +111,45 @@ impl Toolkit {
     }
 }
 
+/// The inputs of an extraction.
+fn paths(request: &ExtractRequest) -> Result<Vec<PathBuf>> {
+    match &*request.source()? {
+        Source::Paths(paths) => Ok(paths.clone()),
+        Source::Samples(_) => Err(Error::usage("--remove is for recordings in files", "give files as INPUT")),
+    }
+}
+
+/// Removes what interrupted calls left of the features of other recordings.
+fn remove_others(out: &Path, keep: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(out) else { return Ok(()) };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with(PLAIN) && path != keep {
+            std::fs::remove_dir_all(&path).map_err(Error::io(&path, "remove"))?;
+        }
+    }
+    Ok(())
+}
+
 /// The file of a removal: itself, or that in a directory of features.
 fn file(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(FILE) } else { path.to_path_buf() }
 }
 
 /// Writes the features without what is removed, and without the mean of each speaker.
-fn rewrite(set: &FeatureSet, index: &Index, removal: &Removal, out: &Path) -> Result<()> {
+fn rewrite(set: &FeatureSet, index: &Index, removal: &Removal, out: &Path, session: &Session) -> Result<()> {
     let dim = set.dim();
+    let check = || match session.stop.load(Ordering::Relaxed) {
+        true => Err(Error::Interrupted { kept: "the features that were extracted; the same command goes on".into() }),
+        false => Ok(()),
+    };
     let find = |id: &str| {
         set.find(id).ok_or_else(|| Error::failed(format!("{id}: is not among the features"), "extract them again"))
     };
     let mut means: BTreeMap<&str, (Vec<f64>, u64)> = BTreeMap::new();
     let mut rows = Vec::new();
     for utterance in &index.utterances {
+        check()?;
         set.read(find(&utterance.id)?, &mut rows)?;
         removal.project(&mut rows);
         let (sum, n) = means.entry(&utterance.speaker).or_insert_with(|| (vec![0.0; dim], 0));
@@ -126,6 +159,7 @@ fn rewrite(set: &FeatureSet, index: &Index, removal: &Removal, out: &Path) -> Re
         }
     }
     for utterance in &index.utterances {
+        check()?;
         set.read(find(&utterance.id)?, &mut rows)?;
         removal.project(&mut rows);
         let (sum, n) = &means[utterance.speaker.as_str()];

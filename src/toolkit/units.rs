@@ -1,6 +1,7 @@
 //! Discrete units: fitting them on the features of a model, and applying them.
 
 use super::Toolkit;
+use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::eval::probe::labels::Labels;
@@ -14,6 +15,7 @@ use crate::units::{About, Codebook, Phones, Quality, Tally, UnitFormat, UnitLine
 use crate::weights::model_dir;
 use serde::Serialize;
 use std::fmt::{self, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -112,6 +114,17 @@ struct Chosen<'a> {
     which: Vec<usize>,
 }
 
+impl Chosen<'_> {
+    /// SHA-256 of the ids and lengths of the utterances, in hexadecimal.
+    fn digest(&self) -> String {
+        let mut text = String::new();
+        for utterance in self.which.iter().map(|&i| &self.set.utterances()[i]) {
+            text += &format!("{}\t{}\n", utterance.id, utterance.frames);
+        }
+        sha256(text.as_bytes())
+    }
+}
+
 impl Frames for Chosen<'_> {
     fn dim(&self) -> usize {
         self.set.dim()
@@ -146,7 +159,14 @@ impl Toolkit {
             (None, Some(model)) if model.reference().starts_with("hf:") => {
                 return Err(Error::usage("--out is not given", "name a directory: the model is on the hub"));
             }
-            (None, Some(model)) => model.directory(Path::new(""))?.ok_or_else(|| no_out("the model"))?,
+            (None, Some(_)) => {
+                let dir = model_dir::place(&what.input.features);
+                // A checkpoint of another program is no directory to write to.
+                match ["config.json", "model.safetensors"].iter().all(|file| dir.join(file).is_file()) {
+                    true => dir,
+                    false => return Err(no_out("such models")),
+                }
+            }
             (None, None) => return Err(no_out("features")),
         };
         std::fs::create_dir_all(&out).map_err(Error::io(&out, "create"))?;
@@ -184,10 +204,11 @@ impl Toolkit {
                 frame_rate: rate,
                 seed: what.seed,
                 frames: count,
+                utterances_sha256: chosen.digest(),
                 pass: None,
             };
             let file = Codebook::file(&out, clusters);
-            let codebook = fit(what, &about, clusters, &chosen, &out, session)?;
+            let codebook = fit(what, &about, clusters, &chosen, [&file, &partial(&out, clusters)], session)?;
             codebook.write(&file)?;
             let partial = partial(&out, clusters);
             if partial.exists() {
@@ -224,6 +245,9 @@ impl Toolkit {
     ) -> Result<(PathBuf, Option<PathBuf>)> {
         let path = Path::new(reference);
         if path.is_file() {
+            if clusters.is_some() {
+                return Err(Error::usage("--clusters is for a model: a file has units of one number", "leave it out"));
+            }
             let dir = path.parent().filter(|dir| dir.join("config.json").is_file());
             return Ok((path.to_path_buf(), dir.map(Path::to_path_buf)));
         }
@@ -305,8 +329,16 @@ impl Toolkit {
         let labels = what.labels.as_ref().map(|(path, rate)| phones(path, *rate)).transpose()?;
         let began = Instant::now();
         let chosen = Chosen { set, which: (0..set.utterances().len()).collect() };
-        let (mut tally, mut text, mut ids) =
-            (Tally::new(codebook.count(), about.frame_rate), String::new(), String::new());
+        let mut tally = Tally::new(codebook.count(), about.frame_rate);
+        let mut beside = what.out.clone().into_os_string();
+        beside.push(".ids");
+        let paths = [what.out.clone(), PathBuf::from(beside)];
+        let unfinished = [durable::unfinished(&paths[0])?, durable::unfinished(&paths[1])?];
+        let open = |i: usize| {
+            let file = std::fs::File::create(&unfinished[i]).map_err(Error::io(&paths[i], "create"))?;
+            Ok::<_, Error>(BufWriter::new(file))
+        };
+        let (mut text, mut ids) = (open(0)?, open(1)?);
         units_of(&codebook, &chosen, session, &mut |id, units| {
             tally.add(id, &units, labels.as_ref());
             let (units, durations) = match what.merge {
@@ -317,18 +349,20 @@ impl Toolkit {
                 false => (units, None),
             };
             let line = UnitLine { id: id.to_string(), frame_rate: about.frame_rate, units, durations };
-            text += &what.format.line(&line);
-            ids += &format!("{id}\n");
-            Ok(())
+            text.write_all(what.format.line(&line).as_bytes()).map_err(Error::io(&paths[0], "write"))?;
+            writeln!(ids, "{id}").map_err(Error::io(&paths[1], "write"))
         })?;
         let quality = tally.quality(labels.is_some())?;
-        let mut files = vec![what.out.clone()];
+        text.flush().map_err(Error::io(&paths[0], "write"))?;
+        ids.flush().map_err(Error::io(&paths[1], "write"))?;
+        drop((text, ids));
+        let [text, ids] = unfinished;
+        let mut files = vec![paths[0].clone()];
         if what.format == UnitFormat::Km {
-            let beside = what.out.with_extension("ids");
-            durable::write(&beside, ids.as_bytes())?;
-            files.push(beside);
+            durable::keep(ids, &paths[1])?;
+            files.push(paths[1].clone());
         }
-        durable::write(&what.out, text.as_bytes())?;
+        durable::keep(text, &paths[0])?;
         warn(&quality, &tally, session);
         let row = UnitsRow { quality, inertia_per_frame: None, passes: None };
         let utterances = set.utterances().len();
@@ -344,8 +378,11 @@ fn no_out(what: &str) -> Error {
 fn features(model: Option<&dyn Model>, input: &UnitInput, work: &Path, session: &Session) -> Result<Opened> {
     let (dir, made_here) = match (model, &input.data) {
         (Some(model), Some(data)) => {
-            let dir = work.join(FEATURES);
             let here = hub::data(data, session)?;
+            // Features of other data must not be mixed with these.
+            let whose = format!("{} {} {:?} {:?}", model.reference(), here.name, input.layer, input.options);
+            let dir = work.join(format!("{FEATURES}-{}", &sha256(whose.as_bytes())[..16]));
+            remove_others(work, &dir)?;
             let request = ExtractRequest {
                 layers: input.layer.iter().cloned().collect(),
                 options: input.options.clone(),
@@ -374,6 +411,18 @@ fn features(model: Option<&dyn Model>, input: &UnitInput, work: &Path, session: 
     Ok(Opened { set, made, made_here })
 }
 
+/// Removes what interrupted calls left of the features of other data.
+fn remove_others(work: &Path, keep: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(work).map_err(Error::io(work, "read"))? {
+        let path = entry.map_err(Error::io(work, "read"))?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with(FEATURES) && path != keep {
+            std::fs::remove_dir_all(&path).map_err(Error::io(&path, "remove"))?;
+        }
+    }
+    Ok(())
+}
+
 impl Opened {
     /// Removes features that were extracted for the purpose.
     fn close(self) -> Result<()> {
@@ -395,20 +444,26 @@ fn fit(
     about: &About,
     clusters: usize,
     chosen: &Chosen,
-    out: &Path,
+    [file, partial]: [&Path; 2],
     session: &Session,
 ) -> Result<Codebook> {
-    let (partial, dim) = (partial(out, clusters), chosen.dim());
-    let before = Codebook::read(&partial).ok().filter(|before| {
-        let same = About { pass: None, ..before.about.clone() } == *about;
-        same && before.dim == dim && before.count() == clusters
-    });
+    let dim = chosen.dim();
+    let same = |before: &Codebook| {
+        // A rate may differ in the last digit once it was written; the pass is what has been reached.
+        let own = About { pass: None, frame_rate: about.frame_rate, ..before.about.clone() };
+        own == *about && before.dim == dim && before.count() == clusters
+    };
+    let before = [partial, file].into_iter().find_map(|path| Codebook::read(path).ok().filter(same));
+    let check = || match session.stop.load(Ordering::Relaxed) {
+        true => Err(Error::Interrupted { kept: "the same command goes on with what is finished".into() }),
+        false => Ok(()),
+    };
     let mut state = match before {
         Some(before) => {
             session.observer.note(&format!("{clusters} units: resumed"));
             before.state()
         }
-        None => Centroids::begin(chosen, clusters, what.seed)?,
+        None => Centroids::begin(chosen, clusters, what.seed, &check)?,
     };
     let count = chosen.count();
     let done = |pass: &Option<Pass>| pass.as_ref().is_some_and(|p| p.converged || p.number >= what.passes);
@@ -416,16 +471,13 @@ fn fit(
         let number = state.pass.as_ref().map_or(1, |pass| pass.number + 1);
         let name = format!("{clusters} units, pass {number}: ");
         state.improve(chosen, &|done| {
-            if session.stop.load(Ordering::Relaxed) {
-                let kept = "the same command goes on after the last pass";
-                return Err(Error::Interrupted { kept: kept.into() });
-            }
+            check()?;
             session.observer.progress(&Progress { what: &name, unit: "frames", done: done as f64, of: count as f64 });
             Ok(())
         })?;
         session.observer.done();
         let about = About { pass: state.pass.clone(), ..about.clone() };
-        Codebook { about, centroids: state.values.clone(), dim }.write(&partial)?;
+        Codebook { about, centroids: state.values.clone(), dim }.write(partial)?;
         if let Some(pass) = &state.pass {
             let mean = pass.inertia / count as f64;
             session.observer.detail(&format!("{clusters} units, pass {number}: {mean:.5} per frame"));
@@ -444,7 +496,7 @@ fn units_of(
     let mut rows = Vec::new();
     for &i in &chosen.which {
         if session.stop.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted { kept: "nothing was written".into() });
+            return Err(Error::Interrupted { kept: "units that were fitted are kept".into() });
         }
         chosen.set.read(i, &mut rows)?;
         each(&chosen.set.utterances()[i].id, codebook.units(&rows)?)?;

@@ -34,6 +34,8 @@ pub struct About {
     pub seed: u64,
     /// The number of frames that they were fitted on.
     pub frames: u64,
+    /// SHA-256 of the ids and lengths of the utterances, in hexadecimal.
+    pub utterances_sha256: String,
     /// The last pass over these.
     pub pass: Option<Pass>,
 }
@@ -121,6 +123,7 @@ mod tests {
             frame_rate: 100.0,
             seed: 7,
             frames: 3,
+            utterances_sha256: "11".into(),
             pass: Some(pass),
         };
         let codebook = Codebook { about, centroids: vec![0.0, 1.0, 2.0, 3.5, -1.0, 1e-9], dim: 3 };

@@ -62,18 +62,19 @@ pub struct Pass {
 }
 
 impl Centroids {
-    /// Seeds, improved on a sample of the frames.
+    /// Seeds, improved on a sample of the frames. `check` is called from time to time, and ends the work by failing.
     ///
     /// # Errors
     /// There are fewer different frames than centroids, or frames cannot be read.
-    pub fn begin(frames: &dyn Frames, count: usize, seed: u64) -> Result<Centroids> {
-        let sample = sample(frames, seed)?;
+    pub fn begin(frames: &dyn Frames, count: usize, seed: u64, check: &dyn Fn() -> Result<()>) -> Result<Centroids> {
+        let sample = sample(frames, count, seed)?;
         let dim = frames.dim();
-        let mut values = seeds(&sample, dim, count, &mut stream(seed, "units/seeds", count as u64))?;
+        let mut values = seeds(&sample, dim, count, &mut stream(seed, "units/seeds", count as u64), check)?;
         let mut before = f64::INFINITY;
         for _ in 0..SAMPLE_PASSES {
             let mut sums = Sums::new(count, dim);
             for rows in sample.chunks(CHUNK * dim) {
+                check()?;
                 sums.add(rows, &values)?;
             }
             let inertia = sums.inertia;
@@ -126,10 +127,10 @@ fn in_chunks(frames: &dyn Frames, each: &mut dyn FnMut(&[f32]) -> Result<()>) ->
     if waiting.is_empty() { Ok(()) } else { each(&waiting) }
 }
 
-/// A sample of the frames, drawn evenly: all of them if they fit.
-fn sample(frames: &dyn Frames, seed: u64) -> Result<Vec<f32>> {
+/// A sample of the frames, drawn evenly: all of them if they fit, and several for each of `clusters` centroids.
+fn sample(frames: &dyn Frames, clusters: usize, seed: u64) -> Result<Vec<f32>> {
     let (dim, count) = (frames.dim(), frames.count());
-    let wanted = ((SAMPLE / 4 / dim) as u64).min(count);
+    let wanted = ((SAMPLE / 4 / dim).max(4 * clusters) as u64).min(count);
     let mut random = stream(seed, "units/sample", 0);
     let (mut out, mut seen, mut taken) = (Vec::with_capacity(wanted as usize * dim), 0u64, 0u64);
     frames.read(&mut |rows| {
@@ -148,7 +149,13 @@ fn sample(frames: &dyn Frames, seed: u64) -> Result<Vec<f32>> {
 }
 
 /// Centroids (K, D) that are frames of `rows` far from each other.
-fn seeds(rows: &[f32], dim: usize, count: usize, random: &mut Stream) -> Result<Vec<f32>> {
+fn seeds(
+    rows: &[f32],
+    dim: usize,
+    count: usize,
+    random: &mut Stream,
+    check: &dyn Fn() -> Result<()>,
+) -> Result<Vec<f32>> {
     let n = rows.len() / dim;
     let row = |i: usize| &rows[i * dim..][..dim];
     let trials = 2 + (count as f64).ln() as usize;
@@ -161,6 +168,7 @@ fn seeds(rows: &[f32], dim: usize, count: usize, random: &mut Stream) -> Result<
     chosen.extend_from_slice(row(first.min(n - 1)));
     let mut nearest = distances(row(first.min(n - 1)));
     while chosen.len() < count * dim {
+        check()?;
         let total: f64 = nearest.iter().map(|d| f64::from(*d)).sum();
         if total <= 0.0 {
             return Err(too_few(chosen.len() / dim, count));
@@ -336,7 +344,7 @@ mod tests {
     }
 
     fn fit(frames: &Rows, count: usize) -> Centroids {
-        let mut centroids = Centroids::begin(frames, count, 3).unwrap();
+        let mut centroids = Centroids::begin(frames, count, 3, &|| Ok(())).unwrap();
         while centroids.pass.as_ref().is_none_or(|pass| !pass.converged) {
             centroids.improve(frames, &|_| Ok(())).unwrap();
         }
@@ -371,7 +379,7 @@ mod tests {
     #[test]
     fn a_pass_is_lloyds_and_lowers_the_inertia() {
         let frames = clouds(7, 700, 4);
-        let mut centroids = Centroids::begin(&frames, 12, 3).unwrap();
+        let mut centroids = Centroids::begin(&frames, 12, 3, &|| Ok(())).unwrap();
         let before = centroids.values.clone();
         centroids.improve(&frames, &|_| Ok(())).unwrap();
         let nearest = nearest(&frames.0, &before, 4).unwrap();
@@ -394,8 +402,8 @@ mod tests {
     #[test]
     fn fewer_different_frames_than_units_are_refused() {
         let rows = Rows([1.0, 2.0, 3.0, 1.0, 2.0, 3.0].repeat(50), 1);
-        assert!(Centroids::begin(&rows, 3, 0).is_ok());
-        let error = Centroids::begin(&rows, 4, 0).unwrap_err();
+        assert!(Centroids::begin(&rows, 3, 0, &|| Ok(())).is_ok());
+        let error = Centroids::begin(&rows, 4, 0, &|| Ok(())).unwrap_err();
         assert!(error.to_string().contains("3 different frames, and 4 units"), "{error}");
     }
 

@@ -68,7 +68,7 @@ fn units_are_fitted_beside_a_model_and_applied() {
     let first = fs::read_to_string(place.at("u.km")).unwrap();
     let runs: Vec<&str> = first.lines().next().unwrap().split(' ').collect();
     assert!(runs.windows(2).all(|pair| pair[0] != pair[1]), "{runs:?}");
-    assert_eq!(fs::read_to_string(place.at("u.ids")).unwrap().lines().count(), lines.len());
+    assert_eq!(fs::read_to_string(place.at("u.km.ids")).unwrap().lines().count(), lines.len());
 
     // Units of another model, labels of something else, and what cannot be fitted.
     place.ok("pretrain corpus --config tiny.toml --steps 2 --out other");

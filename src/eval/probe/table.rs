@@ -131,6 +131,10 @@ impl<'a> Table<'a> {
                         LabelMatch::Ids(_) => utterance.speaker.clone().unwrap_or_default(),
                     };
                     let subject = reading.by_subject.then(|| utterance.speaker.clone()).flatten();
+                    if reading.by_subject && subject.is_none() {
+                        problems
+                            .push(Problem::new(id, "names no subject, and --division subject keeps subjects together"));
+                    }
                     table.items.push(Item { id: id.clone(), stratum, subject, rows: rows..rows + n, index, frames });
                     found.push(labels);
                     rows += n;

@@ -32,8 +32,10 @@ pub struct Figure {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// What was classified: recordings, images or sentences.
+    #[serde(default = "recordings")]
     pub items: String,
     /// The number of those tested.
+    #[serde(alias = "recordings")]
     pub tested: usize,
     /// The number of those trained on, those for validation included.
     pub trained_on: usize,
@@ -41,6 +43,11 @@ pub struct Measured {
     pub classes: Vec<String>,
     /// The figures; the first is the one to compare.
     pub figures: Vec<Figure>,
+}
+
+/// What earlier versions classified.
+fn recordings() -> String {
+    "recordings".into()
 }
 
 /// A figure as it is printed.

@@ -54,6 +54,9 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     if cfg.finetune.multi_label && body.items() == "images" {
         return Err(Error::usage("--multi-label is not for images", "leave it out: an image has one label"));
     }
+    if cfg.data.on_bad_file == crate::config::OnBadFile::Skip && body.items() != "recordings" {
+        return Err(Error::usage(format!("--on-bad-file skip is not for {}", body.items()), "leave it out"));
+    }
     let corpus = data.corpus.clone();
     if !corpus.problems().is_empty() {
         match cfg.data.on_bad_file {

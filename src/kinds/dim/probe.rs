@@ -37,6 +37,9 @@ impl Probing for ImageProbing {
         let place = hub::data(data, session)?;
         let mut images = image::open(&place.path)?;
         images.notes.iter().for_each(|note| session.observer.warning(note));
+        if options.path("train").is_some() != options.path("test").is_some() {
+            return Err(Error::usage("--train and --test are both needed", "give two lists of images"));
+        }
         if let Some((train, test)) = options.path("train").zip(options.path("test")) {
             images = images.chosen(&read_list(train)?, &read_list(test)?).map_err(|what| {
                 Error::usage(

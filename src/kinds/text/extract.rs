@@ -221,11 +221,13 @@ struct Document {
     pooling: Pooling,
     /// The places of the sentences that rows to come begin with.
     places: VecDeque<Place>,
+    /// Sentences to come that no row begins with.
+    skip: usize,
 }
 
 impl Document {
     fn new(pool: Pool, dim: usize) -> Document {
-        Document { pooling: pool.start(&[dim], 1.0), places: VecDeque::new() }
+        Document { pooling: pool.start(&[dim], 1.0), places: VecDeque::new(), skip: 0 }
     }
 }
 
@@ -246,7 +248,9 @@ impl Files {
         }
         let mut from = 0;
         for &end in waiting.ends.iter().chain([&waiting.sentences.len()]) {
-            self.document.places.extend(&waiting.places[from..end]);
+            let skipped = self.document.skip.min(end - from);
+            self.document.skip -= skipped;
+            self.document.places.extend(&waiting.places[from + skipped..end]);
             let frames = Frames { count: end - from, layers: vec![vectors[from * self.dim..end * self.dim].to_vec()] };
             let rows = self.document.pooling.take(frames);
             self.add(&rows, lines)?;
@@ -261,7 +265,7 @@ impl Files {
     /// Ends the document.
     fn end(&mut self, lines: &Path) -> Result<()> {
         let next = Document::new(self.pool, self.dim);
-        let Document { pooling, places } = std::mem::replace(&mut self.document, next);
+        let Document { pooling, places, .. } = std::mem::replace(&mut self.document, next);
         self.document.places = places;
         self.add(&pooling.finish(), lines)?;
         self.document.places.clear();
@@ -280,6 +284,9 @@ impl Files {
             }
             let past = hop.min(self.document.places.len());
             self.document.places.drain(..past);
+            if hop < usize::MAX {
+                self.document.skip += hop - past;
+            }
         }
         self.rows += rows.count as u64;
         match rows.layers.first() {
