@@ -28,7 +28,23 @@ fn units_are_fitted_beside_a_model_and_applied() {
     for words in ["units   active", "phone purity", "PNMI", "inertia", "run/model/units-4.safetensors"] {
         assert!(said.contains(words), "{words} is not in {said}");
     }
-    assert!(!place.at("run/model/.features").exists() && !place.at("run/model/.units-4.safetensors").exists());
+    let hidden = |dir: &str| {
+        let names = fs::read_dir(place.at(dir)).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with(".features") || name.starts_with(".units")).collect::<Vec<_>>()
+    };
+    assert!(hidden("run/model").is_empty(), "{:?}", hidden("run/model"));
+    // Features that a failed call left are not mixed with those of other data, nor is anything written beside a file of weights.
+    fs::write(place.at("words.tsv"), "s1-0\tyes\n").unwrap();
+    place.fails(
+        "units fit run corpus/s1 --clusters 3 --labels words.tsv --out mixed",
+        1,
+        &["a label for each utterance"],
+    );
+    assert_eq!(hidden("mixed").len(), 1);
+    place.ok("units fit run corpus --clusters 3 --out mixed");
+    place.ok("units fit features --clusters 3 --out alone");
+    assert!(place.bytes("mixed/units-3.safetensors") == place.bytes("alone/units-3.safetensors"));
+    assert!(hidden("mixed").is_empty());
     let said = place.ok("hub push run owner/name --dry-run --license mit");
     assert!(said.contains("units-4.safetensors") && said.contains("units-8.safetensors"), "{said}");
     // From features: the same units.
