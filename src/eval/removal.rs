@@ -11,10 +11,8 @@ use crate::eval::probe::standardize::standardize;
 use crate::eval::probe::table::Table;
 use crate::features::FeatureSet;
 use crate::seed::stream;
-use crate::weights::{read_metadata, read_tensors, write_tensors_with};
-use candle_core::{Device, Tensor};
+use crate::weights::{read_matrix, write_matrix};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -121,14 +119,9 @@ impl Removal {
     /// # Errors
     /// It cannot be read, or is another file.
     pub fn read(path: &Path) -> Result<Removal> {
-        let no = |what: &str| Error::bad_file(path, what);
-        let about =
-            read_metadata(path)?.remove(KEY).ok_or_else(|| no("is no removal; `cpc extract --remove` writes them"))?;
-        let about = serde_json::from_str(&about).map_err(|e| Error::bad_file(path, format!("is no removal: {e}")))?;
-        let tensors = read_tensors(path)?;
-        let directions = tensors.get("directions").ok_or_else(|| no("has no tensor `directions`"))?;
-        let (_, dim) = directions.dims2().map_err(|_| no("has a tensor `directions` that is no matrix"))?;
-        Ok(Removal { about, directions: directions.flatten_all()?.to_vec1()?, dim })
+        let other = "is no removal; `cpc extract --remove` writes them";
+        let (about, directions, dim) = read_matrix(path, KEY, "directions", other)?;
+        Ok(Removal { about, directions, dim })
     }
 
     /// Writes a file, atomically.
@@ -136,10 +129,7 @@ impl Removal {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let directions = Tensor::from_slice(&self.directions, (self.count(), self.dim), &Device::Cpu)?;
-        let about = serde_json::to_string(&self.about)
-            .map_err(|e| Error::failed(format!("JSON: {e}"), "report this as a bug in cpc"))?;
-        write_tensors_with(path, &BTreeMap::from([("directions".to_string(), directions)]), (KEY, about))
+        write_matrix(path, KEY, &self.about, "directions", &self.directions, self.dim)
     }
 }
 

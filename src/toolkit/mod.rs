@@ -11,6 +11,7 @@ mod probe;
 mod push;
 mod remove;
 mod units;
+mod work;
 
 pub use finetune::{Finetune, FinetuneReport, Reached, ShareRow};
 pub use info::RunInfo;

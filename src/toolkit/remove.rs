@@ -1,7 +1,7 @@
 //! Extraction of features from which what tells speakers apart is removed.
 
 use super::Toolkit;
-use crate::digest::sha256;
+use super::work::folder;
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::eval::removal::{Removal, RemovalAbout};
@@ -51,8 +51,7 @@ impl Toolkit {
         }
         // Features of other recordings, which an interrupted call may have left, must not be mixed with these.
         let whose = format!("{} {:?} {:?}", model.reference(), paths(&request)?, request.layers);
-        let plain = out.join(format!("{PLAIN}-{}", &sha256(whose.as_bytes())[..16]));
-        remove_others(&out, &plain)?;
+        let plain = folder(&out, PLAIN, &whose)?;
         let extracted = model.extract(&ExtractRequest { out: plain.clone(), ..request }, session)?;
         let Some(mut index) = Index::read(&plain)? else {
             return Err(Error::usage("--remove is for features of recordings", "leave it out"));
@@ -117,18 +116,6 @@ fn paths(request: &ExtractRequest) -> Result<Vec<PathBuf>> {
         Source::Paths(paths) => Ok(paths.clone()),
         Source::Samples(_) => Err(Error::usage("--remove is for recordings in files", "give files as INPUT")),
     }
-}
-
-/// Removes what interrupted calls left of the features of other recordings.
-fn remove_others(out: &Path, keep: &Path) -> Result<()> {
-    let Ok(entries) = std::fs::read_dir(out) else { return Ok(()) };
-    for path in entries.flatten().map(|entry| entry.path()) {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name.starts_with(PLAIN) && path != keep {
-            std::fs::remove_dir_all(&path).map_err(Error::io(&path, "remove"))?;
-        }
-    }
-    Ok(())
 }
 
 /// The file of a removal: itself, or that in a directory of features.

@@ -1,6 +1,7 @@
 //! Discrete units: fitting them on the features of a model, and applying them.
 
 use super::Toolkit;
+use super::work::folder;
 use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
@@ -208,9 +209,9 @@ impl Toolkit {
                 pass: None,
             };
             let file = Codebook::file(&out, clusters);
-            let codebook = fit(what, &about, clusters, &chosen, [&file, &partial(&out, clusters)], session)?;
-            codebook.write(&file)?;
             let partial = partial(&out, clusters);
+            let codebook = fit(what, &about, clusters, &chosen, [&file, &partial], session)?;
+            codebook.write(&file)?;
             if partial.exists() {
                 std::fs::remove_file(&partial).map_err(Error::io(&partial, "remove"))?;
             }
@@ -381,8 +382,7 @@ fn features(model: Option<&dyn Model>, input: &UnitInput, work: &Path, session: 
             let here = hub::data(data, session)?;
             // Features of other data must not be mixed with these.
             let whose = format!("{} {} {:?} {:?}", model.reference(), here.name, input.layer, input.options);
-            let dir = work.join(format!("{FEATURES}-{}", &sha256(whose.as_bytes())[..16]));
-            remove_others(work, &dir)?;
+            let dir = folder(work, FEATURES, &whose)?;
             let request = ExtractRequest {
                 layers: input.layer.iter().cloned().collect(),
                 options: input.options.clone(),
@@ -409,18 +409,6 @@ fn features(model: Option<&dyn Model>, input: &UnitInput, work: &Path, session: 
         return Err(Error::usage("the features have several layers", "choose one with --layer"));
     }
     Ok(Opened { set, made, made_here })
-}
-
-/// Removes what interrupted calls left of the features of other data.
-fn remove_others(work: &Path, keep: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(work).map_err(Error::io(work, "read"))? {
-        let path = entry.map_err(Error::io(work, "read"))?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name.starts_with(FEATURES) && path != keep {
-            std::fs::remove_dir_all(&path).map_err(Error::io(&path, "remove"))?;
-        }
-    }
-    Ok(())
 }
 
 impl Opened {

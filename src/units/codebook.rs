@@ -3,10 +3,8 @@
 use super::kmeans::{Centroids, Pass, nearest};
 use crate::error::{Error, Result};
 use crate::features::Normalize;
-use crate::weights::{read_metadata, read_tensors, write_tensors_with};
-use candle_core::{Device, Tensor};
+use crate::weights::{read_matrix, write_matrix};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The key of the metadata.
@@ -67,17 +65,12 @@ impl Codebook {
     /// # Errors
     /// It cannot be read, or is no file of units.
     pub fn read(path: &Path) -> Result<Codebook> {
-        let no = |what: String| Error::bad_file(path, what);
-        let metadata = read_metadata(path)?;
-        let about = metadata.get(KEY).ok_or_else(|| no("is no file of units; `cpc units fit` writes them".into()))?;
-        let about: About = serde_json::from_str(about).map_err(|e| no(format!("is no file of units: {e}")))?;
-        let tensors = read_tensors(path)?;
-        let centroids = tensors.get("centroids").ok_or_else(|| no("has no tensor `centroids`".into()))?;
-        let (count, dim) = centroids.dims2().map_err(|_| no("has a tensor `centroids` that is no matrix".into()))?;
-        if count == 0 || dim == 0 {
-            return Err(no("has no centroids".into()));
+        let other = "is no file of units; `cpc units fit` writes them";
+        let (about, centroids, dim) = read_matrix(path, KEY, "centroids", other)?;
+        if centroids.is_empty() {
+            return Err(Error::bad_file(path, "has no centroids"));
         }
-        Ok(Codebook { about, centroids: centroids.flatten_all()?.to_vec1()?, dim })
+        Ok(Codebook { about, centroids, dim })
     }
 
     /// Writes the file, atomically.
@@ -85,10 +78,7 @@ impl Codebook {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let centroids = Tensor::from_slice(&self.centroids, (self.count(), self.dim), &Device::Cpu)?;
-        let about = serde_json::to_string(&self.about)
-            .map_err(|e| Error::failed(format!("JSON: {e}"), "report this as a bug in cpc"))?;
-        write_tensors_with(path, &BTreeMap::from([("centroids".to_string(), centroids)]), (KEY, about))
+        write_matrix(path, KEY, &self.about, "centroids", &self.centroids, self.dim)
     }
 
     /// The state of k-means that it stands for.
@@ -132,7 +122,7 @@ mod tests {
         assert_eq!(Codebook::read(&path).unwrap(), codebook);
         assert_eq!(codebook.units(&[3.0, -1.0, 0.0, 0.0, 1.0, 2.0]).unwrap(), [1, 0]);
         let other = dir.path().join("model.safetensors");
-        crate::weights::write_tensors(&other, &BTreeMap::new()).unwrap();
+        crate::weights::write_tensors(&other, &std::collections::BTreeMap::new()).unwrap();
         assert!(Codebook::read(&other).unwrap_err().to_string().contains("is no file of units"));
         std::fs::write(&other, "no").unwrap();
         assert!(Codebook::read(&other).is_err());

@@ -6,5 +6,5 @@ pub mod torch;
 
 pub use model_dir::{Origin, read_config, write_model};
 pub use tensors::{
-    check_finite, ordered, read_metadata, read_tensors, sha256_of, to_safetensors, write_tensors, write_tensors_with,
+    check_finite, ordered, read_matrix, read_tensors, sha256_of, to_safetensors, write_matrix, write_tensors,
 };

@@ -3,9 +3,11 @@
 use crate::digest::sha256;
 use crate::durable;
 use crate::error::{Error, Result};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -17,21 +19,43 @@ pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<
     durable::write(path, &to_safetensors(tensors, &path.display().to_string())?)
 }
 
-/// Writes tensors under their names, with one key of metadata in place of the usual one.
-pub fn write_tensors_with(path: &Path, tensors: &BTreeMap<String, Tensor>, (key, value): (&str, String)) -> Result<()> {
-    let metadata = HashMap::from([(key.to_string(), value)]);
-    durable::write(path, &with_metadata(tensors, &path.display().to_string(), metadata)?)
+/// Writes a matrix (N, `dim`) under a name, with what it is about as JSON under `key` of the metadata.
+pub fn write_matrix(
+    path: &Path,
+    key: &str,
+    about: &impl Serialize,
+    name: &str,
+    values: &[f32],
+    dim: usize,
+) -> Result<()> {
+    let matrix = Tensor::from_slice(values, (values.len() / dim.max(1), dim), &Device::Cpu)?;
+    let about =
+        serde_json::to_string(about).map_err(|e| Error::failed(format!("JSON: {e}"), "report this as a bug in cpc"))?;
+    let (tensors, metadata) = (BTreeMap::from([(name.to_string(), matrix)]), HashMap::from([(key.to_string(), about)]));
+    durable::write(path, &with_metadata(&tensors, &path.display().to_string(), metadata)?)
 }
 
-/// The metadata of a `.safetensors` file.
+/// Reads what [`write_matrix`] wrote: what it is about, the values, and the length of a row. `other` says what another file is not, and who
+/// writes such files.
 ///
 /// # Errors
-/// The file cannot be read, or is none.
-pub fn read_metadata(path: &Path) -> Result<HashMap<String, String>> {
+/// The file cannot be read, or is another.
+pub fn read_matrix<T: DeserializeOwned>(
+    path: &Path,
+    key: &str,
+    name: &str,
+    other: &str,
+) -> Result<(T, Vec<f32>, usize)> {
+    let no = |what: String| Error::bad_file(path, what);
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)
-        .map_err(|e| Error::bad_file(path, format!("not a complete safetensors file: {e}")))?;
-    Ok(metadata.metadata().clone().unwrap_or_default())
+        .map_err(|e| no(format!("not a complete safetensors file: {e}")))?;
+    let about = metadata.metadata().as_ref().and_then(|metadata| metadata.get(key)).ok_or_else(|| no(other.into()))?;
+    let about = serde_json::from_str(about).map_err(|e| no(format!("{other} ({e})")))?;
+    let tensors = read_tensors(path)?;
+    let matrix = tensors.get(name).ok_or_else(|| no(format!("has no tensor `{name}`")))?;
+    let (_, dim) = matrix.dims2().map_err(|_| no(format!("has a tensor `{name}` that is no matrix")))?;
+    Ok((about, matrix.flatten_all()?.to_vec1()?, dim))
 }
 
 /// SHA-256 of the `.safetensors` file of these tensors, in hexadecimal; error messages start with `from`.
