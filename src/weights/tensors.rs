@@ -46,7 +46,9 @@ pub fn read_matrix<T: DeserializeOwned>(
     name: &str,
     other: &str,
 ) -> Result<(T, Vec<f32>, usize)> {
-    let no = |what: String| Error::bad_file(path, what);
+    let no = |what: String| {
+        Error::failed(format!("{}: {what}", path.display()), "give another file, or make this one again")
+    };
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)
         .map_err(|e| no(format!("not a complete safetensors file: {e}")))?;
