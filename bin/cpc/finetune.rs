@@ -19,6 +19,10 @@ const HEADS: [(&str, &str); 3] = [
     ("attention", "A linear layer on a weighted mean of the frames, whose weights are learned"),
 ];
 
+/// What the symbols of transcripts are.
+const SPELLINGS: [(&str, &str); 2] =
+    [("phones", "Phones or other symbols, separated by blanks"), ("characters", "The characters of words")];
+
 /// Options of `cpc finetune`.
 #[derive(Debug, Args)]
 #[command(
@@ -30,12 +34,16 @@ const HEADS: [(&str, &str); 3] = [
         --fraction 0.01,0.1,1 trains with these shares of the labels, drawn by class, and compares in one table: the fine-tuned model, a linear probe of its \
         features before, the same network from random weights, and a baseline (MFCCs for audio; for series, statistics of each channel; for images, 64 \
         principal components; for text, random word vectors).\n\n\
+        --ctc learns what is said in recordings from transcripts without times, with CTC: phones, or other symbols separated by blanks, or with \
+        --ctc=characters the characters of words. The figure is the phone or character error rate, and --fraction compares with the model as it is (frozen) in \
+        place of the probe.\n\n\
         Images have their labels with them. Sentences come with theirs, in a file with lines label<TAB>sentence, or in the files train.tsv and test.tsv of a \
         directory.\n\n\
         The same command again goes on where it was interrupted.",
     after_help = "Examples:\n  cpc finetune runs/watch --data recordings/ --labels labels.tsv --out runs/tuned\n  \
         cpc finetune runs/watch --data recordings/ --labels labels.tsv --train train.txt --test test.txt --fraction 0.01,0.1,1 --out runs/curve\n  \
         cpc finetune runs/ecg --data ptbxl/ --labels diagnoses.csv --multi-label --head attention --out runs/diagnoses\n  \
+        cpc finetune runs/speech --data LibriSpeech/ --labels phones.txt --ctc --out runs/phones --steps 4000\n  \
         cpc finetune runs/text --data reviews.tsv --out runs/reviews\n  \
         cpc predict runs/tuned new-recordings/ --out predictions.csv"
 )]
@@ -45,7 +53,8 @@ pub(crate) struct Finetune {
     /// The recordings, images or labeled sentences, in any form that the model's kind reads
     #[arg(long, value_name = "DATA")]
     data: PathBuf,
-    /// Recordings: a table of recordings and labels (a name, a tab, a label; or CSV; or columns that the first line names), or `speaker`
+    /// Recordings: a table of recordings and labels (a name, a tab, a label; or CSV; or columns that the first line names), or `speaker`; with --ctc,
+    /// transcripts (a name, a tab or a blank, and what is said)
     #[arg(long, value_name = "FILE|speaker")]
     labels: Option<String>,
     /// The run directory
@@ -57,6 +66,9 @@ pub(crate) struct Finetune {
     /// A file with the names of the recordings to test on, one per line [default: a seeded fifth] (data.test)
     #[arg(long, value_name = "LIST")]
     test: Option<PathBuf>,
+    /// Learn transcripts in place of classes: phones (symbols separated by blanks) or characters (finetune.ctc)
+    #[arg(long, value_name = "SYMBOLS", num_args = 0..=1, require_equals = true, default_missing_value = "phones", value_parser = word(&SPELLINGS))]
+    ctc: Option<String>,
     /// Shares of the labels to compare, from above 0 to 1
     #[arg(long, value_name = "SHARE", value_delimiter = ',')]
     fraction: Vec<f64>,
@@ -112,8 +124,12 @@ impl Finetune {
                 flags.push((key, absolute(list)?));
             }
         }
-        let words =
-            [("finetune.head", &self.head), ("finetune.layer", &self.layer), ("data.on_bad_file", &self.on_bad_file)];
+        let words = [
+            ("finetune.head", &self.head),
+            ("finetune.layer", &self.layer),
+            ("finetune.ctc", &self.ctc),
+            ("data.on_bad_file", &self.on_bad_file),
+        ];
         flags.extend(words.iter().filter_map(|(key, word)| Some((*key, Value::String((*word).clone()?)))));
         let numbers = [("finetune.body_lr", self.body_lr), ("data.rate", self.rate)];
         flags.extend(numbers.iter().filter_map(|(key, number)| Some((*key, Value::Float((*number)?)))));

@@ -5,7 +5,7 @@ use crate::console::Console;
 use crate::session;
 use crate::terminal::Terminal;
 use clap::Args;
-use cpc::error::Result;
+use cpc::error::{Error, Result};
 use cpc::features::TextTable;
 use cpc::kinds::not_for;
 use cpc::options::Options;
@@ -15,9 +15,10 @@ use std::path::PathBuf;
 /// Options of `cpc predict`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Apply a classifier that `cpc finetune` trained to recordings, images or sentences",
+    about = "Classify or transcribe recordings, images or sentences with a model that `cpc finetune` trained",
     long_about = "Apply a classifier that `cpc finetune` trained: the probability of each class for each recording, image or sentence. A recording that is \
-        longer than the classifier's window is cut into windows, and the mean of their probabilities is written. A sentence is called by its file and line.",
+        longer than the classifier's window is cut into windows, and the mean of their probabilities is written. A sentence is called by its file and line.\n\n\
+        A model that was trained with --ctc writes what is said in each recording instead.",
     after_help = "Examples:\n  cpc predict runs/tuned new-recordings/\n  cpc predict runs/tuned new-recordings/ --out predictions.parquet"
 )]
 pub(crate) struct Predict {
@@ -26,9 +27,12 @@ pub(crate) struct Predict {
     /// Recordings, directories of recordings, images, or texts, in any form that the model's kind reads
     #[arg(required = true)]
     input: Vec<PathBuf>,
-    /// The file to write, .csv, .tsv, .parquet or .npy (the probabilities alone) [default: a table on standard output]
+    /// The file to write, .csv, .tsv, .parquet or, of classes, .npy (the probabilities alone) [default: a table on standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Transcripts: the number of prefixes that the search keeps; 1 for the best path [default: 10]
+    #[arg(long, value_name = "N")]
+    beam: Option<u32>,
     /// Series: samples per second of recordings that do not say
     #[arg(long, value_name = "HZ")]
     rate: Option<f64>,
@@ -48,6 +52,7 @@ impl Predict {
         let Some(classes) = model.classes() else { return Err(not_for(&*model, "cpc predict")) };
         let options = Options::new()
             .with_some("rate", self.rate.map(|rate| rate.to_string()))
+            .with_some("beam", self.beam.map(|beam| beam.to_string()))
             .with_some("on-bad-file", self.on_bad_file.as_ref());
         let predictions = classes.predict(&self.input, &options, &session)?;
         let (rows, names) = (&predictions.rows, &predictions.classes);
@@ -57,12 +62,24 @@ impl Predict {
             let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(item.len());
             let mut text = format!("{item:<width$}  predicted\n");
             for (row, predicted) in rows.iter().zip(&predicted) {
+                if row.transcript.is_some() {
+                    text += &format!("{:<width$}  {predicted}\n", row.name);
+                    continue;
+                }
                 let share = row.probabilities.iter().fold(0.0f64, |most, p| most.max(*p));
                 let name = if predicted.is_empty() { "-" } else { predicted };
                 text += &format!("{:<width$}  {name}  {:.1} %\n", row.name, 100.0 * share);
             }
             return terminal.result_or_json(&predictions, &text);
         };
+        let transcribes = rows.iter().any(|row| row.transcript.is_some());
+        if transcribes && out.extension().is_some_and(|e| e == "npy") {
+            return Err(Error::usage(
+                format!("{}: .npy holds numbers", out.display()),
+                "write transcripts as .csv, .tsv or .parquet",
+            ));
+        }
+        let names = if transcribes { &Vec::new() } else { names };
         let column = |k: usize| rows.iter().map(|row| row.probabilities[k]).collect();
         let mut texts = vec![(item.to_string(), rows.iter().map(|row| row.name.clone()).collect())];
         if predictions.items == "recordings" {
@@ -75,6 +92,7 @@ impl Predict {
         };
         table.write(out)?;
         let items = predictions.items;
-        terminal.result(&format!("{} {items}, {} classes: {}\n", rows.len(), names.len(), out.display()))
+        let what = if transcribes { "transcribed".into() } else { format!("{} classes", names.len()) };
+        terminal.result(&format!("{} {items}, {what}: {}\n", rows.len(), out.display()))
     }
 }

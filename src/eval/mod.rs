@@ -9,4 +9,5 @@ pub mod ranking;
 pub mod removal;
 #[cfg(feature = "text")]
 pub mod sentences;
+pub mod transcripts;
 pub mod verification;

@@ -202,7 +202,7 @@ pub trait Classes {
 pub struct Predictions {
     /// What was classified: recordings, images or sentences.
     pub items: &'static str,
-    /// The classes.
+    /// The classes; of transcripts, the symbols.
     pub classes: Vec<String>,
     /// Whether a recording may have several of them; then their probabilities need not add up to 1.
     pub multi_label: bool,
@@ -217,13 +217,20 @@ pub struct Prediction {
     pub name: String,
     /// Its subject or speaker; empty for images and sentences.
     pub subject: String,
-    /// The probability of each class (K).
+    /// The probability of each class (K); none of a transcript.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub probabilities: Vec<f64>,
+    /// What is said, by a model that transcribes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<String>,
 }
 
 impl Predictions {
-    /// The most probable class of a row; of several labels, all that are more probable than not, joined by commas.
+    /// The transcript of a row, or its most probable class; of several labels, all that are more probable than not, joined by commas.
     pub fn predicted(&self, row: &Prediction) -> String {
+        if let Some(transcript) = &row.transcript {
+            return transcript.clone();
+        }
         let each = self.classes.iter().zip(&row.probabilities);
         match self.multi_label {
             true => each.filter(|(_, p)| **p > 0.5).map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(","),

@@ -43,6 +43,11 @@ impl Figures {
         }
     }
 
+    /// A metric by its name; the loss if there is none of that name.
+    pub fn value(&self, name: &str) -> f64 {
+        self.named.get(name).copied().unwrap_or(self.loss)
+    }
+
     /// The metrics for values in the order of [`Measured::values`](super::task::Measured).
     pub(crate) fn of(values: &[f64], steps: usize, names: &[&'static str], negatives: f64) -> Self {
         if steps > 0 {

@@ -15,6 +15,7 @@ pub mod conv;
 pub mod conv2d;
 pub mod conv_shape;
 pub mod cross_entropy;
+pub mod ctc;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod encoder;

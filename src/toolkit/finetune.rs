@@ -63,7 +63,7 @@ pub struct Reached {
 }
 
 /// The ways in the order of the table.
-const WAYS: [&str; 3] = ["fine-tuned", "linear probe", "from scratch"];
+const WAYS: [&str; 4] = ["fine-tuned", "frozen", "linear probe", "from scratch"];
 
 impl From<&Figure> for Reached {
     fn from(figure: &Figure) -> Self {
@@ -108,11 +108,22 @@ impl Toolkit {
             };
             model = run.join("model");
             let mut row = row(fraction, &measured, &mut name);
+            // A probe has a label for each frame or recording; transcripts are learned by a head on the model as it is.
+            let config: ClassifierConfig = self.read_config(&run)?.sections()?;
+            let transcribes = config.finetune.ctc.is_some();
+            if transcribes {
+                session.observer.note(&format!("{} % of the labels, frozen", 100.0 * fraction));
+                let frozen = [share.clone(), ("finetune.body_lr", Value::Float(0.0))];
+                let (measured, _) = self.tuned(what, &dir.join("frozen"), &frozen, session)?;
+                row.ways.extend(measured.and_then(|m| Some((WAYS[1].to_string(), m.figures.first()?.into()))));
+            }
             session.observer.note(&format!("{} % of the labels, from scratch", 100.0 * fraction));
             let scratch = [share, ("finetune.scratch", Value::Boolean(true)), ("finetune.body_lr", Value::Float(1.0))];
             let (measured, _) = self.tuned(what, &dir.join("scratch"), &scratch, session)?;
-            row.ways.extend(measured.and_then(|m| Some((WAYS[2].to_string(), m.figures.first()?.into()))));
-            row.ways.extend(self.probed(&run, session)?);
+            row.ways.extend(measured.and_then(|m| Some((WAYS[3].to_string(), m.figures.first()?.into()))));
+            if !transcribes {
+                row.ways.extend(self.probed(&run, session)?);
+            }
             rows.push(row);
         }
         let [figure, items] = name;
@@ -167,7 +178,7 @@ impl Toolkit {
         let mut found = BTreeMap::new();
         for (i, row) in json["rows"].as_array().into_iter().flatten().enumerate() {
             let name = match (i, baseline) {
-                (0, _) => WAYS[1].to_string(),
+                (0, _) => WAYS[2].to_string(),
                 (_, baseline) => baseline.unwrap_or("baseline").to_string(),
             };
             let ci95 = row["ci95"].as_array().and_then(|ci| Some([ci.first()?.as_f64()?, ci.get(1)?.as_f64()?]));

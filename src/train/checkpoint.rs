@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 pub struct Best {
     /// Number of updates made before it.
     pub step: u64,
-    /// Its mean loss over the K steps.
-    pub loss: f64,
+    /// The metric that decides, which is the loss unless the task names another; `loss` in the file.
+    #[serde(rename = "loss")]
+    pub value: f64,
 }
 
 /// The contents of `state.json`.

@@ -32,7 +32,7 @@ pub struct Measured {
     pub steps: usize,
     /// Number of steps that the batch has: short windows do not have all. The values of the others are 0.
     pub reached: usize,
-    /// Names of the metrics. The one named `loss` decides which model is best.
+    /// Names of the metrics, `loss` among them.
     pub names: Vec<&'static str>,
     /// Number of negatives per position: the accuracy at chance is 1 / (negatives + 1).
     pub negatives: usize,
@@ -103,6 +103,11 @@ pub trait Task {
     /// The learning rate of a parameter, as a fraction of that of the step.
     fn rate(&self, _name: &str) -> f64 {
         1.0
+    }
+
+    /// The metric that decides which validation is the best one: the lower, the better.
+    fn deciding(&self) -> &'static str {
+        "loss"
     }
 
     /// Waits for the next training batch of this process and returns it.

@@ -387,13 +387,14 @@ impl<'a, T: Task> Trainer<'a, T> {
             let what = format!("the validation loss after step {} is not finite", line.step);
             return Err(diverged(&what, &[]));
         }
-        let best = self.best.is_none_or(|best| line.figures.loss < best.loss);
+        let deciding = line.figures.value(self.task.deciding());
+        let best = self.best.is_none_or(|best| deciding < best.value);
         observer.valid(&line, best);
         if let Some(words) = health::complaint(&line) {
             observer.warning(&words);
         }
         if best {
-            self.best = Some(Best { step: line.step, loss: line.figures.loss });
+            self.best = Some(Best { step: line.step, value: deciding });
             self.write_model()?;
             self.valid = Some(line);
         }

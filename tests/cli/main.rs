@@ -23,4 +23,5 @@ mod shards;
 mod speakers;
 mod text;
 mod together;
+mod transcripts;
 mod units;

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Names of the column of utterances; the first that exists is used.
-const UTTERANCES: [&str; 18] = [
+pub(crate) const UTTERANCES: [&str; 18] = [
     "utterance",
     "utteranceid",
     "uttid",
@@ -161,7 +161,7 @@ fn table(path: &Path, text: &str, first: &str) -> Option<Dialect> {
 }
 
 /// The rows of a table with their lines, without blank ones.
-fn rows(text: &str, dialect: Dialect, path: &Path) -> Result<Vec<(usize, Vec<String>)>> {
+pub(crate) fn rows(text: &str, dialect: Dialect, path: &Path) -> Result<Vec<(usize, Vec<String>)>> {
     // In a table with tabs, a quotation mark is one, as in a cell `5" nails`.
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)

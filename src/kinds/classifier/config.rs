@@ -3,6 +3,7 @@
 use crate::config::layers::Sections;
 use crate::config::{OnBadFile, TrainConfig};
 use crate::error::Problem;
+use crate::eval::transcripts::Spelling;
 use crate::nn::{ClassifierKind, ClassifierSize};
 use crate::recordings::Division;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,14 @@ pub struct TuneConfig {
     pub multi_label: bool,
     /// The share of the labels of the training recordings that is used, drawn by class with the seed. A smaller share is a part of a larger one.
     pub fraction: f64,
+    /// What the labels are, if they are transcripts, which are learned with CTC: phones (any symbols separated by blanks) or characters. `none`
+    /// for classes.
+    #[serde(with = "spelling")]
+    pub ctc: Option<Spelling>,
+    /// With ctc: frames from one output of the head to the next. Each output sees twice as many.
+    pub ctc_stride: usize,
+    /// With ctc: the number of prefixes that the search for the most probable transcript keeps. 1 for the best path.
+    pub beam: usize,
 }
 
 /// The `[data]` section.
@@ -94,6 +103,9 @@ impl Default for TuneConfig {
             class_weights: ClassWeights::None,
             multi_label: false,
             fraction: 1.0,
+            ctc: None,
+            ctc_stride: 4,
+            beam: BEAM,
         }
     }
 }
@@ -112,6 +124,32 @@ impl Default for LabeledConfig {
             rate: 0.0,
             on_bad_file: OnBadFile::Fail,
         }
+    }
+}
+
+/// Prefixes that the search keeps if nobody says how many.
+pub(super) const BEAM: usize = 10;
+
+/// `none`, or a spelling.
+mod spelling {
+    use super::Spelling;
+    use serde::de::{Deserializer, IntoDeserializer, value::StringDeserializer};
+    use serde::{Deserialize, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(spelling: &Option<Spelling>, to: S) -> Result<S::Ok, S::Error> {
+        match spelling {
+            None => to.serialize_str("none"),
+            Some(spelling) => spelling.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Spelling>, D::Error> {
+        let word = String::deserialize(from)?;
+        let word: StringDeserializer<D::Error> = match word.as_str() {
+            "none" => return Ok(None),
+            _ => word.into_deserializer(),
+        };
+        Spelling::deserialize(word).map(Some)
     }
 }
 
@@ -157,6 +195,17 @@ impl Sections for ClassifierConfig {
             "train.init",
             "is for pretraining; finetune.model is what this starts from".into(),
         );
+        check((1..=64).contains(&finetune.ctc_stride), "finetune.ctc_stride", "is not between 1 and 64".into());
+        check((1..=1000).contains(&finetune.beam), "finetune.beam", "is not between 1 and 1000".into());
+        let with_ctc = [
+            (finetune.multi_label, "finetune.multi_label", "a transcript has its labels in order"),
+            (finetune.class_weights != ClassWeights::None, "finetune.class_weights", "a transcript has no class"),
+            (finetune.head == ClassifierKind::Attention, "finetune.head", "a mean of the frames has no order"),
+            (data.labels == "speaker", "data.labels", "a speaker is no transcript"),
+        ];
+        for (wrong, key, why) in with_ctc {
+            check(!(finetune.ctc.is_some() && wrong), key, format!("is not for finetune.ctc (--ctc): {why}"));
+        }
         check(
             !(finetune.scratch && rate == 0.0),
             "finetune.body_lr",

@@ -29,17 +29,29 @@ pub(super) struct Shop {
     pub(super) targets: Targets,
     /// Samples in a window.
     pub(super) window: usize,
+    /// If windows are only as long as the longest recording of a batch: how long they are at least.
+    fitted: Option<usize>,
     seed: u64,
     /// Whole recordings that were read, if there is room for all.
     kept: Option<Vec<OnceLock<Vec<f32>>>>,
 }
 
 impl Shop {
-    pub(super) fn new(corpus: Arc<dyn AnyCorpus>, targets: Targets, window: usize, seed: u64) -> Shop {
+    pub(super) fn new(
+        corpus: Arc<dyn AnyCorpus>,
+        mut targets: Targets,
+        window: usize,
+        fitted: Option<usize>,
+        seed: u64,
+    ) -> Shop {
+        if fitted.is_some() {
+            // Those of about the same length share a batch.
+            targets.valid.sort_by_key(|&i| corpus.samples(i));
+        }
         let used = [&targets.train, &targets.valid];
         let values: u64 = used.into_iter().flatten().map(|&i| corpus.samples(i)).sum::<u64>() * corpus.width() as u64;
         let kept = (values <= KEPT).then(|| (0..corpus.count()).map(|_| OnceLock::new()).collect());
-        Shop { corpus, targets, window, seed, kept }
+        Shop { corpus, targets, window, fitted, seed, kept }
     }
 
     /// Fills `out` with samples of a recording from `first` on.
@@ -60,13 +72,18 @@ impl Shop {
     /// Windows that begin at these samples of recordings.
     pub(super) fn at(&self, rows: &[(usize, u64)]) -> Result<Examples> {
         let width = self.corpus.width();
-        let mut samples = vec![0.0; rows.len() * self.window * width];
-        let read = |((i, first), out): (&(usize, u64), &mut [f32])| -> std::result::Result<usize, Problem> {
-            let n = (self.corpus.samples(*i) - first).min(self.window as u64) as usize;
-            self.read(*i, *first, &mut out[..n * width])?;
+        let length = |&(i, first): &(usize, u64)| (self.corpus.samples(i) - first).min(self.window as u64) as usize;
+        let window = match self.fitted {
+            Some(least) => rows.iter().map(length).max().unwrap_or(0).max(least),
+            None => self.window,
+        };
+        let mut samples = vec![0.0; rows.len() * window * width];
+        let read = |(row, out): (&(usize, u64), &mut [f32])| -> std::result::Result<usize, Problem> {
+            let n = length(row);
+            self.read(row.0, row.1, &mut out[..n * width])?;
             Ok(n)
         };
-        let lengths: Vec<_> = rows.par_iter().zip(samples.par_chunks_mut(self.window * width)).map(read).collect();
+        let lengths: Vec<_> = rows.par_iter().zip(samples.par_chunks_mut(window * width)).map(read).collect();
         let lengths = lengths.into_iter().collect::<std::result::Result<Vec<usize>, Problem>>();
         let lengths = lengths.map_err(|problem| Error::BadFiles(vec![problem]))?;
         let targets = rows.iter().flat_map(|(i, _)| self.targets.row(*i)).collect();
@@ -89,6 +106,13 @@ impl Shop {
         self.at(&recordings.iter().map(place).collect::<Vec<_>>())
     }
 
+    /// The windows that a recording is cut into: side by side. The last one is shorter, and is left out if it has no frame.
+    pub(super) fn parts(&self, i: usize) -> Vec<(usize, u64)> {
+        let (n, window) = (self.corpus.samples(i), self.window as u64);
+        let enough = |first: &u64| *first == 0 || n - first >= self.fitted.unwrap_or(1) as u64;
+        (0..n.div_ceil(window).max(1)).map(|k| k * window).filter(enough).map(|first| (i, first)).collect()
+    }
+
     /// The windows that cover a recording: side by side, the last one at its end.
     pub(super) fn covering(&self, i: usize) -> Vec<(usize, u64)> {
         let (n, window) = (self.corpus.samples(i), self.window as u64);
@@ -100,10 +124,15 @@ impl Shop {
     }
 }
 
+/// Batches among which recordings are sorted by length.
+const SORTED: u64 = 8;
+
 /// Deals the training recordings to batches, in another order in each epoch.
 pub(super) struct Dealer {
     train: usize,
     batch: usize,
+    /// The length of each, if recordings of about the same length share a batch.
+    lengths: Option<Vec<u64>>,
     seed: u64,
     /// The position of the next batch of this process.
     pub(super) at: Position,
@@ -113,9 +142,12 @@ pub(super) struct Dealer {
 
 impl Dealer {
     /// The batches along `course`. Of fewer recordings than a batch, each batch has all.
-    pub(super) fn new(train: usize, batch: usize, seed: u64, course: Course) -> Dealer {
-        let mut dealer =
-            Dealer { train, batch: batch.min(train.max(1)), seed, at: course.at, others: course.share.ranks - 1 };
+    pub(super) fn new(shop: &Shop, batch: usize, seed: u64, course: Course) -> Dealer {
+        let train = shop.targets.train.len();
+        let length = |&i: &usize| shop.corpus.samples(i);
+        let lengths = shop.fitted.map(|_| shop.targets.train.iter().map(length).collect());
+        let (batch, others) = (batch.min(train.max(1)), course.share.ranks - 1);
+        let mut dealer = Dealer { train, batch, lengths, seed, at: course.at, others };
         (0..course.share.rank).for_each(|_| dealer.pass());
         dealer
     }
@@ -131,8 +163,23 @@ impl Dealer {
     pub(super) fn next(&mut self) -> (Vec<usize>, u64) {
         let Position { epoch, batch } = self.at;
         let order = Permutation::new(self.train as u64, &mut stream(self.seed, "example order", epoch));
-        let first = batch * self.batch as u64;
-        let places = (first..first + self.batch as u64).map(|i| order.at(i) as usize).collect();
+        let size = self.batch as u64;
+        let dealt = |batches: std::ops::Range<u64>| -> Vec<usize> {
+            (batches.start * size..batches.end * size).map(|i| order.at(i) as usize).collect()
+        };
+        let places = match &self.lengths {
+            None => dealt(batch..batch + 1),
+            Some(lengths) => {
+                // Of some batches together, each gets recordings of about the same length, and they come in any order.
+                let first = batch - batch % SORTED;
+                let count = (self.train as u64 / size - first).min(SORTED);
+                let mut places = dealt(first..first + count);
+                places.sort_unstable_by_key(|&place| (lengths[place], place));
+                let turns = Permutation::new(count, &mut stream(self.seed, &format!("batch order/{first}"), epoch));
+                let at = turns.at(batch - first) as usize * self.batch;
+                places[at..at + self.batch].to_vec()
+            }
+        };
         (0..=self.others).for_each(|_| self.pass());
         (places, epoch)
     }

@@ -4,6 +4,7 @@ use super::ClassifierConfig;
 use super::body::{Body, Opened, Tokenizer};
 use super::network::ClassifierNetwork;
 use crate::error::{Error, Problem, Result};
+use crate::eval::transcripts::Spelling;
 use crate::nn::{ClassifierSize, ParamStore};
 use crate::options::Options;
 use crate::weights::model_dir::{Origin, place, read_config};
@@ -33,8 +34,21 @@ pub struct ClassifierModelConfig {
     pub classes: Vec<String>,
     /// Whether a recording may have several of them.
     pub multi_label: bool,
-    /// Samples in a window. Longer recordings are classified by the mean over windows.
+    /// Samples in a window. Longer recordings are classified by the mean over windows, and transcribed one window after the other.
     pub window: usize,
+    /// How it transcribes, if it does: the classes are symbols, and the last of the scores is the blank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ctc: Option<Ctc>,
+}
+
+/// How a model transcribes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ctc {
+    /// What its symbols are.
+    pub spelling: Spelling,
+    /// Frames from one output to the next.
+    pub stride: usize,
 }
 
 impl ClassifierModelConfig {
@@ -62,6 +76,9 @@ impl ClassifierModelConfig {
             if config.classes.is_empty() {
                 faults.push(Problem::new("classes", "must be at least one"));
             }
+            if config.ctc.is_some_and(|ctc| !(1..=64).contains(&ctc.stride)) {
+                faults.push(Problem::new("ctc.stride", "is not between 1 and 64"));
+            }
         })
     }
 
@@ -82,7 +99,7 @@ impl ClassifierModelConfig {
             Trained::Head => (store.frozen(), store.builder()),
             Trained::Nothing => (store.frozen(), store.frozen()),
         };
-        ClassifierNetwork::new(&body, &self.layer, &self.head, self.classes.len(), &below, &above)
+        ClassifierNetwork::new(&body, self, &below, &above)
     }
 }
 

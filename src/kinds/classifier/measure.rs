@@ -20,9 +20,9 @@ const DRAWS: u64 = 1000;
 /// A figure, with its 95 % interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// Its name: accuracy, macro_f1 or macro_auroc.
+    /// Its name: accuracy, macro_f1 or macro_auroc; phone_error_rate, character_error_rate or word_error_rate of transcripts.
     pub name: String,
-    /// Its value, from 0 to 1.
+    /// Its value, from 0 to 1; an error rate may be more than 1.
     pub value: f64,
     /// By bootstrap over subjects, or over recordings of one subject; none of a single one.
     pub ci95: Option<[f64; 2]>,
@@ -85,7 +85,7 @@ pub(super) fn probabilities(
             return Ok(());
         }
         let rows: Vec<(usize, u64)> = waiting.iter().map(|(_, row)| *row).collect();
-        let scores = network.scores(&shop.at(&rows)?, Phase::Eval, device)?.0;
+        let scores = network.scores(&shop.at(&rows)?, Phase::Eval, device)?.scores;
         let shares = match model.multi_label {
             true => candle_nn::ops::sigmoid(&scores)?,
             false => candle_nn::ops::softmax(&scores, D::Minus1)?,
@@ -120,25 +120,31 @@ pub(super) fn figures(
     multi_label: bool,
     seed: u64,
 ) -> Vec<Figure> {
-    let mut by_unit: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
-    units.iter().enumerate().for_each(|(i, unit)| by_unit.entry(unit).or_default().push(i));
-    let by_unit: Vec<Vec<usize>> = by_unit.into_values().collect();
     type Of = fn(&[usize], &[Vec<f64>], &[Vec<bool>]) -> Option<f64>;
     let wanted: &[(&str, Of)] = match multi_label {
         true => &[("macro_auroc", area), ("macro_f1", several_f1)],
         false => &[("accuracy", accuracy), ("macro_f1", one_f1), ("macro_auroc", area)],
     };
-    let all: Vec<usize> = (0..probabilities.len()).collect();
-    let figure = |(name, of): &(&str, Of)| {
-        let value = of(&all, probabilities, truth)?;
+    wanted
+        .iter()
+        .filter_map(|(name, of)| Figure::new(name, units, seed, |rows| of(rows, probabilities, truth)))
+        .collect()
+}
+
+impl Figure {
+    /// A figure of rows, `of` their numbers, with its interval by bootstrap over the `units` that the rows belong to; none if it is not defined.
+    pub(super) fn new(name: &str, units: &[String], seed: u64, of: impl Fn(&[usize]) -> Option<f64>) -> Option<Figure> {
+        let mut by_unit: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
+        units.iter().enumerate().for_each(|(i, unit)| by_unit.entry(unit).or_default().push(i));
+        let by_unit: Vec<Vec<usize>> = by_unit.into_values().collect();
+        let value = of(&(0..units.len()).collect::<Vec<_>>())?;
         let drawn = |units: &[usize]| {
             let rows: Vec<usize> = units.iter().flat_map(|&unit| by_unit[unit].iter().copied()).collect();
-            of(&rows, probabilities, truth)
+            of(&rows)
         };
         let ci95 = interval_of(by_unit.len(), DRAWS, "finetune/bootstrap", seed, drawn);
-        Some(Figure { name: (*name).into(), value, ci95 })
-    };
-    wanted.iter().filter_map(figure).collect()
+        Some(Figure { name: name.into(), value, ci95 })
+    }
 }
 
 fn largest(row: &[f64]) -> usize {

@@ -12,8 +12,9 @@ mod prepare;
 mod targets;
 mod task;
 mod trained;
+mod transcribe;
 
 pub use config::{ClassifierConfig, TuneConfig};
-pub use files::{ClassifierModel, ClassifierModelConfig};
+pub use files::{ClassifierModel, ClassifierModelConfig, Ctc};
 pub use kind::CLASSIFIER;
 pub use measure::{Figure, Measured, Shown};

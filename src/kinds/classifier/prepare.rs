@@ -2,14 +2,18 @@
 
 use super::body::{Body, Opened};
 use super::examples::Shop;
-use super::files::{ClassifierModel, ClassifierModelConfig};
-use super::measure::{Measured, figures, probabilities, truth};
+use super::files::{ClassifierModel, ClassifierModelConfig, Ctc};
+use super::measure::{Figure, Measured, figures, probabilities, truth};
+use super::network::ClassifierNetwork;
 use super::targets::{Targets, by_subject, unit};
 use super::task::ClassifierTask;
-use super::{ClassifierConfig, TuneConfig};
+use super::{ClassifierConfig, TuneConfig, transcribe};
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::eval::transcripts::Spelling;
 use crate::kinds::{Job, Prepared, RunConfig};
+use crate::nn::FrameClassifier;
+use crate::ops::ctc::frames_needed;
 use crate::recordings::{AnyCorpus, Division};
 use crate::train::{Finished, Start, Task};
 use candle_core::Device;
@@ -54,6 +58,9 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     if cfg.finetune.multi_label && body.items() == "images" {
         return Err(Error::usage("--multi-label is not for images", "leave it out: an image has one label"));
     }
+    if cfg.finetune.ctc.is_some() && body.items() != "recordings" {
+        return Err(Error::usage(format!("--ctc is not for {}", body.items()), "leave it out: it is for recordings"));
+    }
     if cfg.data.on_bad_file == crate::config::OnBadFile::Skip && body.items() != "recordings" {
         return Err(Error::usage(format!("--on-bad-file skip is not for {}", body.items()), "leave it out"));
     }
@@ -67,8 +74,9 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         }
     }
     job.same_data(|| Ok(corpus.digest()))?;
-    let targets = Targets::read(&cfg, &data, body.items(), &|text| job.note(text))?;
-    let (window, least) = body.window((0..corpus.count()).map(|i| corpus.samples(i)).collect());
+    let mut targets = Targets::read(&cfg, &data, body.items(), &|text| job.note(text))?;
+    let transcribes = cfg.finetune.ctc.is_some();
+    let (window, least) = body.window((0..corpus.count()).map(|i| corpus.samples(i)).collect(), transcribes);
     if cfg.data.window == 0 {
         cfg.data.window = window;
     }
@@ -78,11 +86,14 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
             format!("choose at least {least} samples"),
         ));
     }
+    if transcribes {
+        leave_out(&mut targets, &cfg, body, &*corpus, job)?;
+    }
     let short = targets.train.iter().filter(|&&i| body.frames(corpus.samples(i) as usize) == 0).count();
     if short > 0 {
         observer.warning(&format!("{short} training recordings are shorter than a frame, and are padded with zeros"));
     }
-    describe(&cfg, &targets, &*corpus, body.items(), job);
+    describe(&cfg, &targets, &*corpus, body, job);
     let TuneConfig { layer, multi_label, .. } = &cfg.finetune;
     let model = ClassifierModelConfig {
         kind: ClassifierModelConfig::KIND.into(),
@@ -93,8 +104,10 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
         classes: targets.classes.clone(),
         multi_label: *multi_label,
         window: cfg.data.window,
+        ctc: cfg.finetune.ctc.map(|spelling| Ctc { spelling, stride: cfg.finetune.ctc_stride }),
     };
-    let shop = Arc::new(Shop::new(corpus, targets, cfg.data.window, cfg.seed));
+    let fitted = model.ctc.map(|_| least);
+    let shop = Arc::new(Shop::new(corpus, targets, cfg.data.window, fitted, cfg.seed));
     let task = ClassifierTask::new(&cfg, model, &opened, shop.clone(), job.course(), &session.device)?;
     let trained = match cfg.finetune.body_lr {
         0.0 => "the head alone is trained".to_string(),
@@ -119,8 +132,72 @@ pub(super) fn prepare(config: RunConfig, job: &Job) -> Result<Prepared> {
     })
 }
 
+/// Takes recordings that cannot be learned with CTC from the training and validation parts: those that are longer than a window, and those that
+/// have fewer outputs than their transcripts need.
+///
+/// # Errors
+/// Most have too few outputs, or none is left.
+fn leave_out(
+    targets: &mut Targets,
+    cfg: &ClassifierConfig,
+    body: &Body,
+    corpus: &dyn AnyCorpus,
+    job: &Job,
+) -> Result<()> {
+    let Targets { of, train, valid, .. } = targets;
+    let (mut long, mut dense) = (0, Vec::new());
+    let all = train.len() + valid.len();
+    for part in [train, valid] {
+        part.retain(|&i| {
+            let samples = corpus.samples(i);
+            if samples > cfg.data.window as u64 {
+                long += 1;
+                return false;
+            }
+            let outputs = FrameClassifier::outputs_of(body.frames(samples as usize), cfg.finetune.ctc_stride);
+            let enough = of[i].as_ref().is_none_or(|said| frames_needed(said) <= outputs);
+            if !enough {
+                dense.push(i);
+            }
+            enough
+        });
+    }
+    if long > 0 {
+        let longest = body.lasts(cfg.data.window as u64);
+        job.note(&format!("not trained on: {long} longer than {longest} (data.window)"));
+    }
+    if let Some(&i) = dense.first() {
+        let symbols = of[i].as_ref().map_or(0, Vec::len);
+        let lasts = body.lasts(corpus.samples(i));
+        if 2 * dense.len() > all {
+            return Err(Error::failed(
+                format!(
+                    "{}: most transcripts have more symbols than the recordings have outputs, such as `{}`: {symbols} in {lasts}",
+                    cfg.data.labels,
+                    corpus.id(i)
+                ),
+                "if these are labels of frames, write each run of the same label once; if the symbols are short, choose a smaller \
+                 finetune.ctc_stride",
+            ));
+        }
+        job.note(&format!(
+            "not trained on: {} with more symbols than outputs, such as `{}` ({symbols} in {lasts}); a smaller finetune.ctc_stride gives more outputs",
+            dense.len(),
+            corpus.id(i)
+        ));
+    }
+    if targets.train.is_empty() {
+        return Err(Error::failed(
+            "no recordings remain to train on",
+            "choose a larger data.window, or cut the recordings where their transcripts can be cut",
+        ));
+    }
+    Ok(())
+}
+
 /// Tells what is trained on.
-fn describe(cfg: &ClassifierConfig, targets: &Targets, corpus: &dyn AnyCorpus, items: &str, job: &Job) {
+fn describe(cfg: &ClassifierConfig, targets: &Targets, corpus: &dyn AnyCorpus, body: &Body, job: &Job) {
+    let items = body.items();
     let subjects = |of: &[usize]| of.iter().map(|&i| corpus.subject(i)).collect::<HashSet<_>>().len();
     let Targets { classes, train, valid, test, unlabeled, .. } = targets;
     let each: Vec<String> =
@@ -130,12 +207,17 @@ fn describe(cfg: &ClassifierConfig, targets: &Targets, corpus: &dyn AnyCorpus, i
         "recordings" => format!(" of {} subjects", subjects(part)),
         _ => String::new(),
     };
+    let lasts = |part: &[usize]| format!("{} in all", body.lasts(part.iter().map(|&i| corpus.samples(i)).sum()));
+    let (what, which) = match cfg.finetune.ctc {
+        Some(Spelling::Phones) => ("symbols", lasts(train)),
+        Some(Spelling::Characters) => ("characters", lasts(train)),
+        None => ("classes", format!("{}{more}", each.join(", "))),
+    };
     job.note(&format!(
-        "{} classes; training on {} {items}{} ({}{more}), validating on {}, testing {}{}",
+        "{} {what}; training on {} {items}{} ({which}), validating on {}, testing {}{}",
         classes.len(),
         train.len(),
         of(train),
-        each.join(", "),
         valid.len(),
         test.len(),
         of(test)
@@ -170,7 +252,6 @@ fn conclude(
     if test.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let found = probabilities(&network, &model.config, shop, test, device, &|_| {})?;
     let subjects = by_subject(cfg, &*shop.corpus, test);
     let units: Vec<String> = test.iter().map(|&i| unit(&*shop.corpus, i, subjects)).collect();
     let measured = Measured {
@@ -178,7 +259,7 @@ fn conclude(
         tested: test.len(),
         trained_on: train.len() + valid.len(),
         classes: classes.clone(),
-        figures: figures(&found, &truth(shop, test), &units, cfg.finetune.multi_label, cfg.seed),
+        figures: tested(&network, &model.config, cfg, shop, &units, device)?,
     };
     durable::write_json(&finished.run().join(MEASURED), &measured)?;
     // Lists of the recordings, in the form that `cpc probe` reads.
@@ -189,9 +270,35 @@ fn conclude(
         let lines: String = parts.into_iter().flatten().map(line).collect();
         durable::write(&finished.run().join(name), format!("{}{lines}", body.list_header()).as_bytes())?;
     }
-    let names = [("accuracy", "test_accuracy"), ("macro_f1", "test_macro_f1"), ("macro_auroc", "test_macro_auroc")];
+    let names = [
+        ("accuracy", "test_accuracy"),
+        ("macro_f1", "test_macro_f1"),
+        ("macro_auroc", "test_macro_auroc"),
+        ("phone_error_rate", "test_phone_error_rate"),
+        ("character_error_rate", "test_character_error_rate"),
+        ("word_error_rate", "test_word_error_rate"),
+    ];
     let named = |(name, shown): (&str, &'static str)| {
         measured.figures.iter().find(|figure| figure.name == name).map(|figure| (shown, figure.value))
     };
     Ok(names.into_iter().filter_map(named).collect())
+}
+
+/// The figures of the tested recordings.
+fn tested(
+    network: &ClassifierNetwork,
+    model: &ClassifierModelConfig,
+    cfg: &ClassifierConfig,
+    shop: &Shop,
+    units: &[String],
+    device: &Device,
+) -> Result<Vec<Figure>> {
+    let Targets { of, test, .. } = &shop.targets;
+    let Some(ctc) = model.ctc else {
+        let found = probabilities(network, model, shop, test, device, &|_| {})?;
+        return Ok(figures(&found, &truth(shop, test), units, cfg.finetune.multi_label, cfg.seed));
+    };
+    let said = transcribe::transcribe(network, model, shop, test, cfg.finetune.beam, device, &|_| {})?;
+    let truth: Vec<Vec<usize>> = test.iter().map(|&i| of[i].clone().unwrap_or_default()).collect();
+    Ok(transcribe::figures(&said, &truth, &model.classes, ctc.spelling, units, cfg.seed))
 }

@@ -6,6 +6,7 @@ use crate::error::{Error, Problem, Result};
 use crate::eval::probe::labels::Labels;
 use crate::eval::probe::several::several;
 use crate::eval::probe::split::read_list;
+use crate::eval::transcripts;
 use crate::recordings::{AnyCorpus, Division};
 use crate::seed::stream;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -19,7 +20,7 @@ const ENOUGH: usize = 5;
 pub(super) struct Targets {
     /// The names of the classes, sorted.
     pub(super) classes: Vec<String>,
-    /// Of each recording in the corpus, the classes that it has, if its label is known.
+    /// Of each recording in the corpus, the classes that it has, if its label is known; with CTC, the symbols of its transcript in order.
     pub(super) of: Vec<Option<Vec<usize>>>,
     /// Recordings to train on.
     pub(super) train: Vec<usize>,
@@ -57,7 +58,13 @@ impl Targets {
         let (train, test) = divide(cfg, data, &labeled, items, note)?;
         let classes: BTreeSet<&String> = train.iter().flat_map(|&i| of[i].iter().flatten()).collect();
         let classes: Vec<String> = classes.into_iter().cloned().collect();
-        if classes.len() < 2 && !(cfg.finetune.multi_label && classes.len() == 1) {
+        if cfg.finetune.ctc.is_some() && classes.is_empty() {
+            return Err(Error::failed(
+                format!("{}: the transcripts of the training recordings are empty", cfg.data.labels),
+                "give what is said in them after each name",
+            ));
+        }
+        if classes.len() < 2 && !((cfg.finetune.multi_label || cfg.finetune.ctc.is_some()) && classes.len() == 1) {
             return Err(Error::failed(
                 format!(
                     "{}: the training recordings are all of {}",
@@ -72,13 +79,20 @@ impl Targets {
             .flat_map(|&i| of[i].iter().flatten().filter(|label| !classes.contains(label)).map(move |label| (label, i)))
             .collect();
         if !unknown.is_empty() {
+            let (is, remedy) = match cfg.finetune.ctc {
+                Some(_) => (
+                    "has the symbol",
+                    "train on recordings with every symbol that is tested, or write it as another symbol",
+                ),
+                None => (
+                    "is of the class",
+                    "train on recordings of every class that is tested, or leave the others out of the labels",
+                ),
+            };
             let problems = unknown.into_iter().map(|(class, i)| {
-                Problem::new(corpus.place(i), format!("is of the class `{class}`, which no training recording has"))
+                Problem::new(corpus.place(i), format!("{is} `{class}`, which no training recording has"))
             });
-            return Err(Error::problems(
-                problems.collect(),
-                "train on recordings of every class that is tested, or leave the others out of the labels",
-            ));
+            return Err(Error::problems(problems.collect(), remedy));
         }
         let place: HashMap<&str, usize> = classes.iter().enumerate().map(|(k, name)| (name.as_str(), k)).collect();
         let numbered: Vec<Option<Vec<usize>>> = of
@@ -87,7 +101,7 @@ impl Targets {
                 labels.as_ref().map(|labels| labels.iter().filter_map(|l| place.get(l.as_str()).copied()).collect())
             })
             .collect();
-        let train = share(&train, &numbered, cfg.finetune.fraction, classes.len(), cfg.seed, corpus);
+        let train = share(&train, &numbered, cfg, classes.len(), corpus);
         let (train, valid) = hold_out(&train, &numbered, cfg, corpus);
         Ok(Targets { classes, of: numbered, train, valid, test, unlabeled })
     }
@@ -109,7 +123,11 @@ impl Targets {
 
 /// The labels that a cell of a table states.
 fn each_label(cfg: &ClassifierConfig, label: &str) -> Vec<String> {
-    if cfg.finetune.multi_label { several(label) } else { vec![label.to_string()] }
+    match cfg.finetune.ctc {
+        Some(spelling) => spelling.symbols(label),
+        None if cfg.finetune.multi_label => several(label),
+        None => vec![label.to_string()],
+    }
 }
 
 /// The labels of each recording, if they are known.
@@ -118,11 +136,17 @@ fn labels(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus) -> Result<Vec<Option<V
         return Ok((0..corpus.count()).map(|i| Some(vec![corpus.subject(i).to_string()])).collect());
     }
     let path = Path::new(&cfg.data.labels);
-    let Labels::Utterances { labels, .. } = Labels::read(path)? else {
-        return Err(Error::failed(
-            format!("{}: holds labels of frames", path.display()),
-            "give one label for each recording: lines of a name, a tab and a label",
-        ));
+    let labels = match cfg.finetune.ctc {
+        Some(_) => transcripts::read(path)?,
+        None => match Labels::read(path)? {
+            Labels::Utterances { labels, .. } => labels,
+            _ => {
+                return Err(Error::failed(
+                    format!("{}: holds labels of frames", path.display()),
+                    "give one label for each recording: lines of a name, a tab and a label; transcripts are for --ctc",
+                ));
+            }
+        },
     };
     let mut used: HashSet<&str> = HashSet::new();
     let mut of = Vec::with_capacity(corpus.count());
@@ -250,27 +274,29 @@ fn drawn(
 }
 
 /// A share of the recordings of every class, at least one, in a seeded order: a smaller share is a part of a larger one. A recording of several
-/// labels counts for the rarest of them, one without labels for a class of its own.
+/// labels counts for the rarest of them, one without labels for a class of its own. Transcripts are all of one class.
 fn share(
     among: &[usize],
     of: &[Option<Vec<usize>>],
-    fraction: f64,
+    cfg: &ClassifierConfig,
     classes: usize,
-    seed: u64,
     corpus: &dyn AnyCorpus,
 ) -> Vec<usize> {
     let mut counts = vec![0usize; classes];
     among.iter().flat_map(|&i| of[i].iter().flatten()).for_each(|&k| counts[k] += 1);
     let mut by_class: BTreeMap<usize, Vec<(u64, usize)>> = BTreeMap::new();
     for &i in among {
-        let rarest = of[i].iter().flatten().min_by_key(|&&k| (counts[k], k)).copied().unwrap_or(classes);
-        let key = stream(seed, &format!("labels/{}", corpus.id(i)), 0).next_u64();
+        let rarest = match cfg.finetune.ctc {
+            Some(_) => 0,
+            None => of[i].iter().flatten().min_by_key(|&&k| (counts[k], k)).copied().unwrap_or(classes),
+        };
+        let key = stream(cfg.seed, &format!("labels/{}", corpus.id(i)), 0).next_u64();
         by_class.entry(rarest).or_default().push((key, i));
     }
     let mut chosen = Vec::new();
     for mut members in by_class.into_values() {
         members.sort_unstable();
-        let n = ((fraction * members.len() as f64).round() as usize).clamp(1, members.len());
+        let n = ((cfg.finetune.fraction * members.len() as f64).round() as usize).clamp(1, members.len());
         chosen.extend(members.into_iter().take(n).map(|(_, i)| i));
     }
     chosen.sort_unstable();
@@ -278,7 +304,7 @@ fn share(
 }
 
 /// Keeps some of the training recordings for validation: subjects where there are at least three, else recordings of the classes that have
-/// enough, if these are at least half of them.
+/// enough, if these are at least half of them. Of transcripts, any recordings.
 fn hold_out(
     train: &[usize],
     of: &[Option<Vec<usize>>],
@@ -293,11 +319,15 @@ fn hold_out(
         // What is validated must not be the only example of a class.
         let left: BTreeSet<usize> =
             train.iter().filter(|i| !valid.contains(i)).flat_map(|&i| of[i].iter().flatten().copied()).collect();
-        if left != classes {
+        if left != classes && cfg.finetune.ctc.is_none() {
             valid.clear();
         }
     }
-    if valid.is_empty() {
+    if valid.is_empty() && cfg.finetune.ctc.is_some() {
+        if train.len() >= ENOUGH {
+            valid = drawn(train, cfg.data.valid_share, "validation", cfg, corpus, false);
+        }
+    } else if valid.is_empty() {
         let members = |k: usize| -> Vec<usize> {
             train.iter().copied().filter(|&i| of[i].as_ref().is_some_and(|of| of.first() == Some(&k))).collect()
         };

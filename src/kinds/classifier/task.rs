@@ -3,14 +3,16 @@
 use super::body::{Opened, Tokenizer};
 use super::examples::{Dealer, Examples, Shop};
 use super::files::{ClassifierModelConfig, TOKENIZER, Trained};
-use super::network::ClassifierNetwork;
+use super::network::{ClassifierNetwork, Scored};
 use super::{ClassifierConfig, config::ClassWeights};
 use crate::data::{Course, Position};
 use crate::error::{Problem, Result};
+use crate::eval::transcripts::{decode::greedy, errors::Errors};
 use crate::group::Share;
 use crate::model::Descent;
 use crate::nn::{ParamStore, Phase};
 use crate::objective::labels::{binary_cross_entropy, cross_entropy};
+use crate::ops::ctc::ctc;
 use crate::seed::Stream;
 use crate::train::{Batch, Outcome, Task};
 use crate::weights::write_model;
@@ -65,9 +67,30 @@ impl ClassifierTask {
             }
         };
         let weights = Tensor::from_vec(weights, counts.len(), device)?;
-        let dealer = Dealer::new(shop.targets.train.len(), config.train.batch_size, config.seed, course);
+        let dealer = Dealer::new(&shop, config.train.batch_size, config.seed, course);
         let (config, tokenizer, unit) = (config.clone(), opened.tokenizer.clone(), opened.body.items());
         Ok(ClassifierTask { config, model, store, network, twin, shop, tokenizer, dealer, weights, unit })
+    }
+
+    /// The outcome of transcripts: the loss of each is divided by the number of its symbols, as by CPC_audio (`reduction="mean"` in PyTorch).
+    fn transcribed(&self, scored: &Scored, examples: &Examples) -> Result<Outcome> {
+        let (rows, time, width) = scored.scores.dims3()?;
+        let truth: Vec<&[usize]> =
+            examples.recordings.iter().map(|&i| self.shop.targets.of[i].as_deref().unwrap_or_default()).collect();
+        let each: Vec<f32> = truth.iter().map(|truth| 1.0 / (truth.len().max(1) * rows) as f32).collect();
+        let each = Tensor::from_vec(each, rows, scored.scores.device())?;
+        let objective = (ctc(&scored.scores, &scored.outputs, &truth)? * each)?.sum_all()?;
+        let values = scored.scores.detach().to_dtype(DType::F64)?.to_vec3::<f64>()?;
+        let errors = values
+            .iter()
+            .zip(&scored.outputs)
+            .zip(&truth)
+            .map(|((values, &outputs), truth)| Errors::of(&greedy(&values[..outputs].concat(), width), truth));
+        let rate = errors.sum::<Errors>().rate().unwrap_or(0.0);
+        let rate = Tensor::new(rate as f32, scored.scores.device())?;
+        let figures = vec![("loss", objective.detach()), ("error_rate", rate)];
+        let z = scored.scores.detach().reshape((rows * time, width))?;
+        Outcome::of_descent(Descent { objective, figures, z })
     }
 }
 
@@ -120,6 +143,10 @@ impl Task for ClassifierTask {
         if name.starts_with(HEAD) { 1.0 } else { self.config.finetune.body_lr }
     }
 
+    fn deciding(&self) -> &'static str {
+        if self.model.ctc.is_some() { "error_rate" } else { "loss" }
+    }
+
     fn next_batch(&mut self) -> Result<ExampleBatch> {
         let (places, epoch) = self.dealer.next();
         let recordings: Vec<usize> = places.into_iter().map(|p| self.shop.targets.train[p]).collect();
@@ -141,7 +168,11 @@ impl Task for ClassifierTask {
         let (device, examples) = (self.store.device(), &batch.examples);
         let (rows, classes) = (examples.lengths.len(), self.model.classes.len());
         let network = if phase == Phase::Train { &self.network } else { &self.twin };
-        let (scores, looked_up) = network.scores(examples, phase, device)?;
+        let scored = network.scores(examples, phase, device)?;
+        if self.model.ctc.is_some() {
+            return self.transcribed(&scored, examples);
+        }
+        let Scored { scores, rows: looked_up, .. } = scored;
         let targets = Tensor::from_slice(&examples.targets, (rows, classes), device)?;
         let (objective, right) = match self.model.multi_label {
             true => {

@@ -3,11 +3,13 @@
 use super::examples::Shop;
 use super::files::{ClassifierModel, ClassifierModelConfig, TOKENIZER};
 use super::measure::{Measured, probabilities};
+use super::network::ClassifierNetwork;
 use super::prepare::MEASURED;
 use super::targets::Targets;
-use super::{body::Body, card};
+use super::{body::Body, card, config::BEAM, transcribe};
 use crate::config::OnBadFile;
 use crate::error::{Error, Problem, Result};
+use crate::eval::transcripts::Spelling;
 use crate::hub;
 use crate::kinds::{
     Classes, Described, ExtractRequest, Extracted, Model, Options, Prediction, Predictions, not_for, word,
@@ -29,6 +31,32 @@ impl ClassifierModel {
     fn measured(&self) -> Option<Measured> {
         let text = std::fs::read_to_string(self.path.parent()?.join(MEASURED)).ok()?;
         serde_json::from_str(&text).ok()
+    }
+}
+
+impl ClassifierModel {
+    /// The probabilities of recordings, or their transcripts.
+    fn said(
+        &self,
+        network: &ClassifierNetwork,
+        shop: &Shop,
+        part: &[usize],
+        beam: usize,
+        session: &Session,
+        progress: &dyn Fn(usize),
+    ) -> Result<Vec<(Vec<f64>, Option<String>)>> {
+        let (config, device) = (&self.config, &session.device);
+        Ok(match config.ctc {
+            None => {
+                let found = probabilities(network, config, shop, part, device, progress)?;
+                found.into_iter().map(|probabilities| (probabilities, None)).collect()
+            }
+            Some(ctc) => {
+                let found = transcribe::transcribe(network, config, shop, part, beam, device, progress)?;
+                let text = |said: Vec<usize>| transcribe::written(&said, &config.classes, ctc.spelling);
+                found.into_iter().map(|said| (Vec::new(), Some(text(said)))).collect()
+            }
+        })
     }
 }
 
@@ -60,14 +88,19 @@ impl Model for ClassifierModel {
              from             {} ({})\n\
              sha256           {sha256}\n\
              input            {}\n\
-             classes          {}{}\n\
+             {:<16} {}{}\n\
              head             {} on {}\n",
             c.kind,
             c.format,
             self.origin.reference,
             self.origin.layout,
             body.input(),
-            c.classes.join(", "),
+            match c.ctc.map(|ctc| ctc.spelling) {
+                None => "classes",
+                Some(Spelling::Phones) => "symbols",
+                Some(Spelling::Characters) => "characters",
+            },
+            c.classes.join(if c.ctc.is_some() { " " } else { ", " }),
             if c.multi_label { " (any number of them)" } else { "" },
             word(&c.head.kind),
             c.layer,
@@ -123,8 +156,15 @@ impl Model for ClassifierModel {
 
 impl Classes for ClassifierModel {
     fn predict(&self, inputs: &[PathBuf], options: &Options, session: &Session) -> Result<Predictions> {
-        options.accept(&["rate", "on-bad-file"], "classifiers")?;
+        options.accept(&["rate", "on-bad-file", "beam"], "classifiers")?;
         let body = self.config.body()?;
+        let beam: Option<usize> = options.get("beam")?;
+        if beam.is_some() && self.config.ctc.is_none() {
+            return Err(Error::usage("--beam is for transcripts", "leave it out: this model predicts classes"));
+        }
+        if beam.is_some_and(|beam| !(1..=1000).contains(&beam)) {
+            return Err(Error::usage("--beam is not between 1 and 1000", "choose 10, or 1 for the best path"));
+        }
         let network = self.network(&session.device)?;
         let on_bad_file: OnBadFile = options.get("on-bad-file")?.unwrap_or(OnBadFile::Fail);
         let (mut rows, mut problems) = (Vec::new(), Vec::<Problem>::new());
@@ -147,7 +187,8 @@ impl Classes for ClassifierModel {
                 test: Vec::new(),
                 unlabeled: count,
             };
-            let shop = Shop::new(corpus, targets, self.config.window, 0);
+            let fitted = self.config.ctc.map(|_| body.window(Vec::new(), true).1);
+            let shop = Shop::new(corpus, targets, self.config.window, fitted, 0);
             let progress = |done: usize| {
                 session.observer.progress(&Progress {
                     what: "",
@@ -161,13 +202,13 @@ impl Classes for ClassifierModel {
                 if session.stop.load(Ordering::Relaxed) {
                     return Err(Error::Interrupted { kept: "nothing was written".into() });
                 }
-                let found = probabilities(&network, &self.config, &shop, part, &session.device, &|n| {
-                    progress(part.first().map_or(0, |first| first + n));
-                })?;
-                rows.extend(part.iter().zip(found).map(|(&i, probabilities)| Prediction {
+                let progress = |n| progress(part.first().map_or(0, |first| first + n));
+                let found = self.said(&network, &shop, part, beam.unwrap_or(BEAM), session, &progress)?;
+                rows.extend(part.iter().zip(found).map(|(&i, (probabilities, transcript))| Prediction {
                     name: shop.corpus.id(i).to_string(),
                     subject: shop.corpus.subject(i).to_string(),
                     probabilities,
+                    transcript,
                 }));
             }
             session.observer.done();

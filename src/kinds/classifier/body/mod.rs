@@ -20,6 +20,7 @@ use crate::nn::{EmbeddingRows, ParamStore, Phase};
 use crate::observer::Session;
 use crate::options::Options;
 use crate::recordings::AnyCorpus;
+use crate::report::spans::seconds;
 use crate::signal::{HEADS, Trunk};
 #[cfg(feature = "text")]
 pub use crate::text::Tokenizer;
@@ -254,11 +255,12 @@ impl Body {
         }
     }
 
-    /// The window to choose for recordings of these lengths, in samples, and the shortest that has a frame.
-    pub(super) fn window(&self, lengths: Vec<u64>) -> (usize, usize) {
+    /// The window to choose for recordings of these lengths, in samples, and the shortest that has a frame. With `whole`, recordings are not cut
+    /// into windows unless they are very long.
+    pub(super) fn window(&self, lengths: Vec<u64>, whole: bool) -> (usize, usize) {
         match self {
-            Body::Audio(config) => signals::window(&config.sizes().encoder, lengths),
-            Body::Series(config) => signals::window(&config.sizes().encoder, lengths),
+            Body::Audio(config) => signals::window(&config.sizes().encoder, lengths, whole),
+            Body::Series(config) => signals::window(&config.sizes().encoder, lengths, whole),
             #[cfg(feature = "images")]
             Body::Images(_) => (1, 1),
             #[cfg(feature = "text")]
@@ -275,6 +277,16 @@ impl Body {
             Body::Images(_) => String::new(),
             #[cfg(feature = "text")]
             Body::Text(_) => format!("windows of {window} tokens"),
+        }
+    }
+
+    /// How long some samples last, as it is told to people; nothing of images and sentences.
+    pub(super) fn lasts(&self, samples: u64) -> String {
+        match self {
+            Body::Audio(config) => seconds(samples as f64 / config.sizes().rate),
+            Body::Series(config) => seconds(samples as f64 / config.sizes().rate),
+            #[cfg(any(feature = "images", feature = "text"))]
+            _ => String::new(),
         }
     }
 

@@ -15,8 +15,8 @@ use candle_nn::VarBuilder;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Frames of the longest window that is chosen.
-const LONGEST: usize = 512;
+/// Frames of the longest window that is chosen; for whole recordings, 20 seconds of usual models of audio.
+const LONGEST: [usize; 2] = [512, 2048];
 
 fn parse(layer: &str) -> Result<Layer> {
     layer.parse().map_err(|what: String| Error::usage(format!("finetune.layer: {what}"), "choose c, z or c+z"))
@@ -37,11 +37,11 @@ pub(super) fn dim(sizes: &Sizes, layer: &str) -> Result<usize> {
     of(&parse(layer)?, sizes)
 }
 
-/// The length of most recordings, and the shortest window that has a frame, in samples.
-pub(super) fn window(encoder: &ConvEncoderConfig, mut lengths: Vec<u64>) -> (usize, usize) {
+/// The length of most recordings, or of all if they are to be `whole`, and the shortest window that has a frame, in samples.
+pub(super) fn window(encoder: &ConvEncoderConfig, mut lengths: Vec<u64>, whole: bool) -> (usize, usize) {
     lengths.sort_unstable();
-    let most = lengths.get(lengths.len() * 9 / 10).copied().unwrap_or(0);
-    let longest = LONGEST * encoder.hop();
+    let most = if whole { lengths.last() } else { lengths.get(lengths.len() * 9 / 10) }.copied().unwrap_or(0);
+    let longest = LONGEST[usize::from(whole)] * encoder.hop();
     let least = encoder.receptive_field().max(encoder.hop());
     (usize::try_from(most).unwrap_or(longest).min(longest).max(least), encoder.receptive_field())
 }
