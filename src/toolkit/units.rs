@@ -170,8 +170,8 @@ impl Toolkit {
             }
             (None, None) => return Err(no_out("features")),
         };
-        std::fs::create_dir_all(&out).map_err(Error::io(&out, "create"))?;
         let opened = features(model.as_deref(), &what.input, &out, session)?;
+        std::fs::create_dir_all(&out).map_err(Error::io(&out, "create"))?;
         let (set, made) = (&opened.set, &opened.made);
         let labels = what.labels.as_ref().map(|(path, rate)| phones(path, *rate)).transpose()?;
         let drawn = |id: &str| stream(what.seed, &format!("units/share/{id}"), 0).unit64() < what.share;

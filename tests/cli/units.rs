@@ -46,7 +46,17 @@ fn units_are_fitted_beside_a_model_and_applied() {
     assert!(place.bytes("mixed/units-3.safetensors") == place.bytes("alone/units-3.safetensors"));
     assert!(hidden("mixed").is_empty());
     let said = place.ok("hub push run owner/name --dry-run --license mit");
-    assert!(said.contains("units-4.safetensors") && said.contains("units-8.safetensors"), "{said}");
+    for part in [
+        "units-4.safetensors",
+        "units-8.safetensors",
+        "## Discrete units",
+        "| 4 | units-4.safetensors | c |",
+        "## Citation",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    place.fails("units fit run nothing --clusters 4 --out none", 1, &["nothing"]);
+    assert!(!place.at("none").exists());
     // From features: the same units.
     place.ok("units fit features --clusters 4 --out here");
     assert!(place.bytes("here/units-4.safetensors") == place.bytes("run/model/units-4.safetensors"));
