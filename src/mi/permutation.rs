@@ -38,13 +38,26 @@ pub fn permutation_null(
     order: Order,
     estimate: impl Fn(&[usize]) -> Result<f64> + Sync,
 ) -> Result<Null> {
+    null_of(permutations, observed, |i| reordered(n, order, seed, i), estimate)
+}
+
+/// Compares `observed` with `permutations` estimates for the rows of Y that `order` gives for each of their numbers.
+///
+/// # Errors
+/// Errors of `estimate`, or the number of permutations is 0.
+pub fn null_of(
+    permutations: usize,
+    observed: f64,
+    order: impl Fn(u64) -> Vec<usize> + Sync,
+    estimate: impl Fn(&[usize]) -> Result<f64> + Sync,
+) -> Result<Null> {
     if permutations == 0 {
         return Err(Error::usage(
             "0 permutations give no p-value",
             "use 100 or more; the smallest p-value is 1 / (1 + permutations)",
         ));
     }
-    let one = |i: usize| estimate(&reordered(n, order, seed, i as u64));
+    let one = |i: usize| estimate(&order(i as u64));
     let mut values: Vec<f64> = (0..permutations).into_par_iter().map(one).collect::<Result<_>>()?;
     values.sort_by(f64::total_cmp);
     let above = values.iter().filter(|v| **v >= observed).count();
@@ -63,6 +76,22 @@ pub fn reordered(n: usize, order: Order, seed: u64, index: u64) -> Vec<usize> {
             (0..n).map(|i| (i + by) % n).collect()
         }
     }
+}
+
+/// The `index`-th order that `seed` draws in which each row is replaced by one that is `alike`, for information given Z: what X and Y share through
+/// Z is kept. Each row stands for one other as far as there is one left (Runge 2018, *Conditional independence testing based on a nearest-neighbor
+/// estimator of conditional mutual information*).
+pub fn among_alike(alike: &[Vec<usize>], seed: u64, index: u64) -> Vec<usize> {
+    let n = alike.len();
+    let mut rng = stream(seed, "mi/permutation/given", index);
+    let (mut used, mut order) = (vec![false; n], vec![0; n]);
+    for row in shuffled(n, &mut rng) {
+        let among = shuffled(alike[row].len(), &mut rng);
+        let free = among.iter().map(|&at| alike[row][at]).find(|&other| !used[other]);
+        order[row] = free.unwrap_or(alike[row][among[0]]);
+        used[order[row]] = true;
+    }
+    order
 }
 
 /// The numbers 0..n in a random order (Fisher and Yates).

@@ -267,3 +267,45 @@ fn features_of_a_model_say_what_it_predicts() {
     assert!(said.contains("I(z[t+2]; c[t])") && said.contains("I(label; c[t])"), "{said}");
     place.fails("mi features model --steps 2", 2, &["--data"]);
 }
+
+#[test]
+fn information_is_given_a_third_variable() {
+    let place = Place::new();
+    let mut state = 7u64;
+    let mut noise = || {
+        let mut one = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        (0..12).map(|_| one()).sum::<f64>() - 6.0
+    };
+    let mut text = String::from("valve,temp,flow,state,note\n");
+    for _ in 0..500 {
+        let valve = noise();
+        let (temp, flow) = (2.0 * valve + noise(), 2.0 * valve + noise());
+        text += &format!("{valve},{temp},{flow},{},ok\n", if valve > 0.0 { "open" } else { "shut" });
+    }
+    fs::write(place.at("plant.csv"), text).unwrap();
+    let told = |args: &str| -> Value { serde_json::from_str(&place.ok(&format!("{args} --json"))).unwrap() };
+    let args = "mi estimate plant.csv --x temp --y flow";
+    assert!(told(&format!("{args} --estimator ksg"))["estimate"].as_f64().unwrap() > 0.5);
+    for estimator in ["copula", "ksg"] {
+        let given = told(&format!("{args} --given valve --estimator {estimator} --permutations 20"));
+        assert!(given["estimate"].as_f64().unwrap().abs() < 0.08, "{given}");
+        assert!(given["p_value"].as_f64().unwrap() > 0.05, "{given}");
+    }
+    let said = place.ok(&format!("{args} --given valve --estimator copula"));
+    assert!(said.contains("Z  valve\n500 rows") && said.contains("I(X; Y|Z) "), "{said}");
+    // Labels: knowing that a valve is open leaves less to share.
+    let state = told(&format!("{args} --given state --discrete z --estimator copula"));
+    assert!(state["method"].as_str().unwrap().starts_with("within each of 2 values of Z"), "{state}");
+    place.fails(&format!("{args} --given temp"), 2, &["`temp` is asked for in both X and Z", "--given"]);
+    place.fails(&format!("{args} --given state"), 1, &["text where numbers are wanted", "--discrete z"]);
+    place.fails(&format!("{args} --given nothing"), 2, &["no column `nothing`"]);
+    place.fails("mi estimate plant.csv plant.csv --x temp --y flow --given valve", 2, &["give a third file"]);
+    place.fails(&format!("{args} --given valve --estimator histogram"), 2, &["no conditional form"]);
+    let split = format!("{args} --given valve --split blocked --permutations 9 --estimator ksg");
+    place.fails(&split, 2, &["exchanges rows"]);
+    let files = told("mi estimate plant.csv plant.csv plant.csv --x temp --y flow --given valve --estimator copula");
+    assert_eq!(files["estimate"], told(&format!("{args} --given valve --estimator copula"))["estimate"]);
+}

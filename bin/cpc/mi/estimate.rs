@@ -5,20 +5,26 @@ use crate::console::bar;
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use cpc::error::{Error, Result};
+use cpc::mi::atoms::Divided;
 use cpc::mi::discrete::Unit;
-use cpc::mi::estimate::{Estimate, Estimator, Settings, Start, estimate};
+use cpc::mi::estimate::{Estimate, Estimator, Settings, Start, conditional, estimate};
 use cpc::mi::input::{Choice, Pair, read};
-use cpc::mi::neighbors::NEIGHBORS;
+use cpc::mi::neighbors::{NEIGHBORS, alike, places};
 use cpc::mi::neural::Protocol;
-use cpc::mi::permutation::{Null, Order, permutation_null};
+use cpc::mi::permutation::{Null, Order, among_alike, null_of, permutation_null};
+use cpc::mi::variable::Variable;
 use cpc::nn::CriticKind;
 use std::path::PathBuf;
+
+/// Rows that may stand for each other if Z is given, beside the row itself.
+const ALIKE: usize = 5;
 
 /// One side of the pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Side {
     X,
     Y,
+    Z,
 }
 
 /// How rows are assigned to folds.
@@ -48,22 +54,25 @@ enum StartArg {
     long_about = "Mutual information of samples: how much X says about Y, in nats, bits or hartleys. Each row is one sample.\n\n\
         X and Y are two files, or columns of one file (--x, --y): .npy, .npz, .safetensors, .csv, .tsv, .parquet, or `-` for CSV on standard input. \
         Each may have several columns, which are treated as one variable. --discrete names the sides whose values are labels.\n\n\
+        --given names columns Z: the result is I(X; Y | Z), what X says about Y to someone who knows Z already. auto, copula and the bounds use the chain \
+        rule, I(X; (Y, Z)) - I(X; Z) with the same folds; ksg has an estimator of its own.\n\n\
         --estimator auto (the default) fits copulas and a network that starts from them, and reports the one that held-out rows favor. The others \
         are infonce, mine, dv, nwj, js, smile, tuba, alpha (bounds from trained critics), club, l1out (upper bounds), ksg (nearest neighbors), cca \
         (linear), copula and histogram. --compare prints several estimators in one table.\n\n\
         Critics are cross-fitted: the critic that evaluates a row was neither trained nor stopped on that row. The interval shows how much the \
         estimate would vary with other samples of the same size; it does not include bias. --permutations also estimates with Y shuffled, which \
-        shows how large the estimate is by chance, and gives a p-value.",
+        shows how large the estimate is by chance, and gives a p-value; with --given, each row of Y is exchanged with one that has nearly the same Z.",
     after_help = "Examples:\n  \
         cpc mi estimate x.npy y.npy\n  \
         cpc mi estimate sensors.csv --x 'temp*' --y flow --permutations 100\n  \
         cpc mi estimate sensors.csv --x temp,press --y state --discrete y --unit bits\n  \
+        cpc mi estimate sensors.csv --x temp --y flow --given 'valve*'\n  \
         cpc mi estimate x.npy y.npy --compare auto,infonce,ksg,cca --json\n  \
         cpc mi estimate series.parquet --x load --y price --split blocked"
 )]
 pub(crate) struct EstimateCommand {
-    /// One file, with --x and --y; or one file for X and one for Y. `-` is CSV on standard input
-    #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
+    /// One file, with --x and --y; or one file for X, one for Y and perhaps one for Z. `-` is CSV on standard input
+    #[arg(required = true, num_args = 1..=3, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Columns or keys of X, by name or pattern (*, ?)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -71,6 +80,9 @@ pub(crate) struct EstimateCommand {
     /// Columns or keys of Y, by name or pattern (*, ?)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     y: Vec<String>,
+    /// Columns or keys of Z: information is conditional on them, I(X; Y | Z)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    given: Vec<String>,
     /// Sides whose values are labels, not numbers
     #[arg(long, value_enum, value_name = "SIDE", value_delimiter = ',')]
     discrete: Vec<Side>,
@@ -136,13 +148,20 @@ impl EstimateCommand {
             files: self.files.clone(),
             x: self.x.clone(),
             y: self.y.clone(),
-            discrete: [Side::X, Side::Y].map(|side| self.discrete.contains(&side)),
+            given: self.given.clone(),
+            discrete: [Side::X, Side::Y, Side::Z].map(|side| self.discrete.contains(&side)),
             drop_nan: self.drop_nan,
         };
         let pair = read(&choice)?;
         pair.warnings.iter().for_each(|warning| terminal.warning(warning));
         if pair.dropped > 0 {
             terminal.note(&format!("{} rows omitted because of NaN, infinity or an empty cell", pair.dropped));
+        }
+        if pair.z.is_some() && self.split == Split::Blocked && self.permutations > 0 {
+            return Err(Error::usage(
+                "--permutations with --given exchanges rows, which a series does not allow",
+                "leave --permutations or --split blocked out; the interval holds for series",
+            ));
         }
         if self.split == Split::Random && self.permutations > 0 {
             terminal.note("permutations assume that rows are independent; for a time series use --split blocked");
@@ -190,11 +209,15 @@ impl EstimateCommand {
     ) -> Result<(Estimate, Option<Null>, Option<f64>)> {
         let work = u64::from(self.repeats) + u64::from(self.permutations);
         let bar = bar(terminal, work, &format!(" {estimator}"));
-        let mut found = estimate(&pair.x, &pair.y, estimator, &self.settings(0))?;
+        let value = |y: &Variable, settings: &Settings| match &pair.z {
+            None => estimate(&pair.x, y, estimator, settings),
+            Some(z) => conditional(&pair.x, y, z, estimator, settings),
+        };
+        let mut found = value(&pair.y, &self.settings(0))?;
         bar.inc(1);
         let mut values = vec![found.nats];
         for repeat in 1..u64::from(self.repeats) {
-            values.push(estimate(&pair.x, &pair.y, estimator, &self.settings(repeat))?.nats);
+            values.push(value(&pair.y, &self.settings(repeat))?.nats);
             bar.inc(1);
         }
         let spread = (values.len() > 1).then(|| {
@@ -204,13 +227,18 @@ impl EstimateCommand {
             (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64).sqrt()
         });
         let null = (self.permutations > 0).then(|| {
-            let order = if self.split == Split::Blocked { Order::Shifted } else { Order::Shuffled };
+            let (count, seed) = (self.permutations as usize, self.seed);
             let one = |rows: &[usize]| {
-                let value = estimate(&pair.x, &pair.y.take(rows), estimator, &self.settings(0))?.nats;
+                let found = value(&pair.y.take(rows), &self.settings(0))?.nats;
                 bar.inc(1);
-                Ok(value)
+                Ok(found)
             };
-            permutation_null(pair.x.len(), self.permutations as usize, self.seed, found.nats, order, one)
+            if let Some(z) = &pair.z {
+                let alike = alike(&places(&Divided::new(z, seed, "mi/given")?)?, ALIKE);
+                return null_of(count, found.nats, |i| among_alike(&alike, seed, i), one);
+            }
+            let order = if self.split == Split::Blocked { Order::Shifted } else { Order::Shuffled };
+            permutation_null(pair.x.len(), count, seed, found.nats, order, one)
         });
         bar.finish_and_clear();
         if found.n < 2 {

@@ -111,12 +111,14 @@ fn names(names: &[String]) -> String {
 }
 
 fn heading(pair: &Pair) -> String {
-    format!("X  {}\nY  {}\n{} rows\n\n", names(&pair.names[0]), names(&pair.names[1]), pair.x.len())
+    let given = if pair.z.is_some() { format!("Z  {}\n", names(&pair.names[2])) } else { String::new() };
+    format!("X  {}\nY  {}\n{given}{} rows\n\n", names(&pair.names[0]), names(&pair.names[1]), pair.x.len())
 }
 
 fn text(pair: &Pair, one: &Shown) -> String {
     let mut text = heading(pair);
-    writeln!(text, "I(X; Y)   {:.4} {}   ({})", one.estimate, one.unit, one.bound).ok();
+    let what = if pair.z.is_some() { "I(X; Y|Z)" } else { "I(X; Y)" };
+    writeln!(text, "{what:<9} {:.4} {}   ({})", one.estimate, one.unit, one.bound).ok();
     if one.ci95.is_some() {
         writeln!(text, "95 %      {}", one.interval()).ok();
     }
@@ -125,7 +127,12 @@ fn text(pair: &Pair, one: &Shown) -> String {
         writeln!(text, "repeats   standard deviation {spread:.4}").ok();
     }
     if let (Some(p), Some(mean)) = (one.p_value, one.null_mean) {
-        writeln!(text, "p-value   {p:.4}; {mean:.4} on average with Y shuffled").ok();
+        writeln!(
+            text,
+            "p-value   {p:.4}; {mean:.4} on average with Y shuffled{}",
+            if pair.z.is_some() { " given Z" } else { "" }
+        )
+        .ok();
     }
     if !one.candidates.is_empty() {
         let width = one.candidates.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);

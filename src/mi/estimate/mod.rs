@@ -6,13 +6,16 @@
 //! bounds. `cca` is for linear dependence, and `histogram` for comparison.
 
 mod auto;
+mod conditional;
 mod copula;
 mod held_out;
 mod labels;
 mod neighbors;
 mod neural;
+mod sum;
 
 pub use auto::Candidate;
+pub use conditional::conditional;
 
 use crate::error::{Error, Result};
 use crate::mi::neural::{CurvePoint, Protocol};

@@ -39,16 +39,18 @@ use std::rc::Rc;
 use table::{FoundColumn, Table, Wanted};
 use variable::variable;
 
-/// X and Y, row by row.
+/// X and Y, and Z if it is given, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
     /// X, (n, p) or (n) labels.
     pub x: Variable,
     /// Y, (n, q) or (n) labels.
     pub y: Variable,
-    /// The names of the columns of X and of Y.
-    pub names: [Vec<String>; 2],
-    /// The number of rows that were omitted because a value of X or of Y is missing.
+    /// Z, which information is conditional on.
+    pub z: Option<Variable>,
+    /// The names of the columns of X, of Y and of Z.
+    pub names: [Vec<String>; 3],
+    /// The number of rows that were omitted because a value is missing.
     pub dropped: usize,
     /// The number of rows n, without the omitted ones.
     pub rows: usize,
@@ -59,29 +61,31 @@ pub struct Pair {
 /// What to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// One file with both, or one with X and one with Y; `-` is standard input.
+    /// One file with all, or one with X, one with Y and perhaps one with Z; `-` is standard input.
     pub files: Vec<PathBuf>,
     /// Columns of X: names, or patterns with `*` and `?`. If there are none and X has its own file, all columns.
     pub x: Vec<String>,
     /// Columns of Y, likewise.
     pub y: Vec<String>,
-    /// Whether X and whether Y are labels, which only distinguish rows, even if they are numbers.
-    pub discrete: [bool; 2],
+    /// Columns of Z, likewise. There is no Z if there are none and Z has no file.
+    pub given: Vec<String>,
+    /// Whether X, Y and Z are labels, which only distinguish rows, even if they are numbers.
+    pub discrete: [bool; 3],
     /// Omit rows with a missing value instead of rejecting them.
     pub drop_nan: bool,
 }
 
-/// The names of X and Y, and the flags that choose their columns.
-const SIDES: [(&str, &str); 2] = [("X", "--x"), ("Y", "--y")];
+/// The names of X, Y and Z, and the flags that choose their columns.
+const SIDES: [(&str, &str); 3] = [("X", "--x"), ("Y", "--y"), ("Z", "--given")];
 
-/// Reads X and Y.
+/// Reads X and Y, and Z if it is asked for.
 ///
 /// If nothing is chosen, a file with two columns (or two arrays) holds X and Y, in this order.
 ///
 /// # Errors
 /// - A file cannot be read, is damaged, or holds something other than numbers or labels.
-/// - A column does not exist, is requested in both X and Y, or it is not specified which columns to use.
-/// - X and Y have different numbers of rows, or fewer than two.
+/// - A column does not exist, is requested twice, or it is not specified which columns to use.
+/// - X, Y and Z have different numbers of rows, or fewer than two.
 /// - There is text where numbers are needed.
 /// - A value is missing (NaN, infinity, an empty cell), without [`Choice::drop_nan`].
 /// - Every row has a different label.
@@ -91,25 +95,36 @@ pub fn read(choice: &Choice) -> Result<Pair> {
     let mut warnings = Vec::new();
     let sides = match choice.files.as_slice() {
         [file] => one_file(file, choice, &mut warnings)?,
-        [x, y] if x == Path::new("-") && x == y => {
-            return Err(Error::usage(
-                "standard input cannot be both X and Y",
-                "give - once, and choose with --x and --y",
-            ));
-        }
-        [x, y] => {
-            let sides = [a_file(x, 0, choice, &mut warnings)?, a_file(y, 1, choice, &mut warnings)?];
-            if same_file(x, y) {
-                once(&sides)?;
+        files @ ([_, _] | [_, _, _]) => {
+            let input = files.iter().filter(|file| *file == Path::new("-")).count();
+            if input > 1 {
+                return Err(Error::usage(
+                    "standard input cannot be several of X, Y and Z",
+                    "give - once, and choose with --x, --y and --given",
+                ));
+            }
+            if files.len() == 2 && !choice.given.is_empty() {
+                return Err(Error::usage(
+                    "there are two files, and --given does not say in which Z is",
+                    "give a third file, which --given is for, or one file with all columns",
+                ));
+            }
+            let each = files.iter().enumerate();
+            let sides =
+                each.map(|(side, file)| a_file(file, side, choice, &mut warnings)).collect::<Result<Vec<Side>>>()?;
+            for (i, first) in files.iter().enumerate() {
+                for j in (i + 1..files.len()).filter(|&j| same_file(first, &files[j])) {
+                    once(&sides[i], &sides[j])?;
+                }
             }
             sides
         }
         files => {
             let what = format!("{} files were given", files.len());
-            return Err(Error::usage(what, "give one file of X and Y, or one of X and one of Y"));
+            return Err(Error::usage(what, "give one file, or one of X, one of Y and perhaps one of Z"));
         }
     };
-    pair(sides, choice, warnings)
+    together(sides, choice, warnings)
 }
 
 /// Whether two paths lead to the same file.
@@ -117,44 +132,53 @@ fn same_file(x: &Path, y: &Path) -> bool {
     x == y || matches!((x.canonicalize(), y.canonicalize()), (Ok(x), Ok(y)) if x == y)
 }
 
-/// Rejects a column of one file on both sides: X carries all information about itself.
-fn once([x, y]: &[Side; 2]) -> Result<()> {
-    let Some(again) = x.columns.iter().find(|c| y.columns.iter().any(|d| d.name == c.name)) else { return Ok(()) };
-    let fault = format!("{}: column `{}` is asked for in both X and Y", x.file, again.name);
-    Err(Error::usage(fault, "give another file for Y, or choose other columns with --x and --y"))
+/// Rejects a column of one file on two sides: X carries all information about itself.
+fn once(one: &Side, other: &Side) -> Result<()> {
+    let Some(again) = one.columns.iter().find(|c| other.columns.iter().any(|d| d.name == c.name)) else {
+        return Ok(());
+    };
+    let fault = format!("{}: column `{}` is asked for in both {} and {}", one.file, again.name, one.name, other.name);
+    let remedy = format!(
+        "give another file for {}, or choose other columns with {} and {}",
+        other.name,
+        one.flag(),
+        other.flag()
+    );
+    Err(Error::usage(fault, remedy))
 }
 
-/// X and Y from one file.
-fn one_file(path: &Path, choice: &Choice, warnings: &mut Vec<String>) -> Result<[Side; 2]> {
-    let asked = [&choice.x[..], &choice.y[..]].concat();
+/// X, Y and Z from one file.
+fn one_file(path: &Path, choice: &Choice, warnings: &mut Vec<String>) -> Result<Vec<Side>> {
+    let asked = [&choice.x[..], &choice.y[..], &choice.given[..]].concat();
     let table = open(path, &asked)?;
-    let [x, y] = both(table.as_ref(), choice)?;
+    let places = places(table.as_ref(), choice)?;
     warnings.extend(table.warning());
     let file = table.file().to_string();
-    let wanted: Vec<Wanted> = [(&x, 0), (&y, 1)]
+    let wanted: Vec<Wanted> = places
         .iter()
-        .flat_map(|(places, side)| places.iter().map(|&at| Wanted { at, labels: choice.discrete[*side] }))
+        .enumerate()
+        .flat_map(|(side, places)| places.iter().map(move |&at| Wanted { at, labels: choice.discrete[side] }))
         .collect();
-    let FoundColumn { mut columns, lines } = table.read(&wanted)?;
+    let FoundColumn { columns, lines } = table.read(&wanted)?;
     let lines: Option<Rc<[u64]>> = lines.map(Into::into);
-    let of_y = columns.split_off(x.len());
-    let side = |side: usize, columns: Vec<Vec<_>>| Side {
+    let mut columns = columns.into_iter();
+    let mut side = |(side, places): (usize, &Vec<usize>)| Side {
         name: SIDES[side].0,
         file: file.clone(),
-        columns: columns.into_iter().flatten().collect(),
+        columns: columns.by_ref().take(places.len()).flatten().collect(),
         lines: lines.clone(),
     };
-    Ok([side(0, columns), side(1, of_y)])
+    Ok(places.iter().enumerate().map(&mut side).collect())
 }
 
-/// The indices of X and of Y among the names of one file.
-fn both(table: &dyn Table, choice: &Choice) -> Result<[Vec<usize>; 2]> {
+/// The columns of X, of Y and of Z in one file.
+fn places(table: &dyn Table, choice: &Choice) -> Result<Vec<Vec<usize>>> {
     let (file, what, names) = (table.file(), table.what(), table.names());
     let there_are = || format!("there are {}", listed(names));
     match (choice.x.is_empty(), choice.y.is_empty()) {
-        (true, true) if names.len() == 2 => {
+        (true, true) if names.len() == 2 && choice.given.is_empty() => {
             choose(table, &[], "--x")?;
-            return Ok([vec![0], vec![1]]);
+            return Ok(vec![vec![0], vec![1]]);
         }
         (true, true) if names.len() < 2 => {
             let count = if names.is_empty() { "no" } else { "one" };
@@ -172,18 +196,25 @@ fn both(table: &dyn Table, choice: &Choice) -> Result<[Vec<usize>; 2]> {
             return Err(Error::usage(fault, format!("choose with {flag}; {}", there_are())));
         }
     }
-    let (x, y) = (choose(table, &choice.x, "--x")?, choose(table, &choice.y, "--y")?);
-    if let Some(&again) = x.iter().find(|place| y.contains(place)) {
-        let fault = format!("{file}: {what} `{}` is asked for in both X and Y", names[again]);
-        return Err(Error::usage(fault, "remove it from --x or from --y"));
+    let mut all = vec![choose(table, &choice.x, "--x")?, choose(table, &choice.y, "--y")?];
+    if !choice.given.is_empty() {
+        all.push(choose(table, &choice.given, "--given")?);
     }
-    Ok([x, y])
+    for (j, later) in all.iter().enumerate() {
+        for (i, earlier) in all[..j].iter().enumerate() {
+            let Some(&again) = earlier.iter().find(|place| later.contains(place)) else { continue };
+            let [(one, one_flag), (other, other_flag)] = [SIDES[i], SIDES[j]];
+            let fault = format!("{file}: {what} `{}` is asked for in both {one} and {other}", names[again]);
+            return Err(Error::usage(fault, format!("remove it from {one_flag} or from {other_flag}")));
+        }
+    }
+    Ok(all)
 }
 
 /// X (0) or Y (1) from its own file.
 fn a_file(path: &Path, side: usize, choice: &Choice, warnings: &mut Vec<String>) -> Result<Side> {
     let (name, flag) = SIDES[side];
-    let asked = [&choice.x, &choice.y][side];
+    let asked = [&choice.x, &choice.y, &choice.given][side];
     let table = open(path, asked)?;
     let places = choose(table.as_ref(), asked, flag)?;
     warnings.extend(table.warning());
@@ -194,19 +225,21 @@ fn a_file(path: &Path, side: usize, choice: &Choice, warnings: &mut Vec<String>)
 }
 
 /// Refuses decimal signs that do not say what the numbers are; those of one file are judged together.
-fn check_decimals(sides: &[Side; 2]) -> Result<()> {
-    let [mut x, y] = [&sides[0], &sides[1]].map(Side::decimals);
-    if sides[0].file != sides[1].file {
-        sides[0].check_decimals(&x)?;
-        return sides[1].check_decimals(&y);
+fn check_decimals(sides: &[Side]) -> Result<()> {
+    for side in sides {
+        let mut all = side.decimals();
+        sides.iter().filter(|other| other.file == side.file && other.name != side.name).for_each(|other| {
+            all.add(&other.decimals());
+        });
+        side.check_decimals(&all)?;
     }
-    x.add(&y);
-    sides[0].check_decimals(&x)
+    Ok(())
 }
 
-/// Checks the columns, omits rows with missing values, and makes variables of the rest.
-fn pair(mut sides: [Side; 2], choice: &Choice, mut warnings: Vec<String>) -> Result<Pair> {
-    let (n, of_y) = (sides[0].rows()?, sides[1].rows()?);
+/// The variables of all sides, without rows that are missing in one.
+fn together(mut sides: Vec<Side>, choice: &Choice, mut warnings: Vec<String>) -> Result<Pair> {
+    let rows = sides.iter().map(Side::rows).collect::<Result<Vec<usize>>>()?;
+    let n = rows[0];
     for side in &sides {
         let text = side.text();
         if !text.is_empty() {
@@ -216,10 +249,12 @@ fn pair(mut sides: [Side; 2], choice: &Choice, mut warnings: Vec<String>) -> Res
         }
     }
     check_decimals(&sides)?;
-    if n != of_y {
-        let what = format!("X has {n} rows and Y has {of_y} ({} and {})", sides[0].file, sides[1].file);
+    if let Some(at) = rows.iter().position(|other| *other != n) {
+        let (name, file) = (sides[at].name, &sides[at].file);
+        let what = format!("X has {n} rows and {name} has {} ({} and {file})", rows[at], sides[0].file);
         // A line of names that was read as numbers is one row too many.
-        let remedy = ["give one row of Y for each row of X, in the same order".into()].into_iter().chain(warnings);
+        let first = format!("give one row of {name} for each row of X, in the same order");
+        let remedy = [first].into_iter().chain(warnings);
         return Err(Error::failed(what, remedy.collect::<Vec<String>>().join("; ")));
     }
     let (mut keep, mut problems) = (vec![true; n], Vec::new());
@@ -229,7 +264,7 @@ fn pair(mut sides: [Side; 2], choice: &Choice, mut warnings: Vec<String>) -> Res
         problems.extend(problem);
     }
     if !problems.is_empty() && !choice.drop_nan {
-        return Err(Error::problems(problems, "repair these rows, or leave them out of X and Y with --drop-nan"));
+        return Err(Error::problems(problems, "repair these rows, or leave them out with --drop-nan"));
     }
     let rows = keep.iter().filter(|k| **k).count();
     let dropped = n - rows;
@@ -244,7 +279,14 @@ fn pair(mut sides: [Side; 2], choice: &Choice, mut warnings: Vec<String>) -> Res
     if dropped > 0 {
         sides.iter_mut().flat_map(|side| &mut side.columns).for_each(|column| column.cells.retain(&keep));
     }
-    let names = [0, 1].map(|i| sides[i].columns.iter().map(|c| c.name.clone()).collect());
-    let [x, y] = sides.map(|side| variable(side.columns, side.name, &mut warnings));
-    Ok(Pair { x: x?, y: y?, names, dropped, rows, warnings })
+    let names = [0, 1, 2]
+        .map(|i| sides.get(i).map_or(Vec::new(), |side| side.columns.iter().map(|c| c.name.clone()).collect()));
+    let mut variables = sides.into_iter().map(|side| variable(side.columns, side.name, &mut warnings));
+    let mut next = || variables.next().transpose();
+    let (x, y, z) = (next()?, next()?, next()?);
+    drop(variables);
+    let (Some(x), Some(y)) = (x, y) else {
+        return Err(Error::failed("X or Y is missing", "report this as a bug in cpc"));
+    };
+    Ok(Pair { x, y, z, names, dropped, rows, warnings })
 }

@@ -10,7 +10,7 @@ const NAMED: usize = 10;
 
 /// The columns of X or of Y.
 pub(super) struct Side {
-    /// X or Y.
+    /// X, Y or Z.
     pub name: &'static str,
     /// The file's name in messages.
     pub file: String,
@@ -20,6 +20,11 @@ pub(super) struct Side {
 }
 
 impl Side {
+    /// The flag that chooses its columns.
+    pub(super) fn flag(&self) -> &'static str {
+        super::SIDES.iter().find(|(name, _)| *name == self.name).map_or("--x", |(_, flag)| flag)
+    }
+
     /// The number of rows.
     ///
     /// # Errors
@@ -29,8 +34,7 @@ impl Side {
         let (rows, of) = (first.cells.len(), &first.name);
         let Some(other) = self.columns.iter().find(|c| c.cells.len() != rows) else { return Ok(rows) };
         let what = format!("{}: {of} has {rows} rows and {} has {}", self.file, other.name, other.cells.len());
-        let flag = self.name.to_lowercase();
-        Err(Error::failed(what, format!("choose columns of the same length for {} (--{flag})", self.name)))
+        Err(Error::failed(what, format!("choose columns of the same length for {} ({})", self.name, self.flag())))
     }
 
     /// Columns that hold text where numbers are needed.

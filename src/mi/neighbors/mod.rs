@@ -5,9 +5,12 @@
 //! neighbors that are close: I nats need about e^I rows (Gao, Ver Steeg and Galstyan 2015), and from about ten dimensions on the estimate is
 //! far too low (0.26 for 1.18 nats between 25 + 25 normal dimensions, from 10,000 rows).
 //!
+//! [`conditional()`] is for information given a third variable.
+//!
 //! Distances are in the maximum norm, so the columns of X should have a common scale, and likewise those of Y: see
 //! [`Samples::standardized`](super::samples::Samples::standardized). Results are the same for any number of threads.
 
+mod conditional;
 mod estimate;
 mod ksg;
 mod labels;
@@ -16,6 +19,7 @@ mod spaces;
 mod ties;
 pub mod tree;
 
+pub use conditional::{alike, conditional, places};
 pub use estimate::Estimate;
 pub use ksg::{Ksg, ksg};
 pub use labels::labels;

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::mi::atoms::Divided;
 use crate::mi::classes::Classes;
 use crate::mi::estimate::auto::{labels, named, nothing, numbers, tables};
+use crate::mi::estimate::sum::Sum;
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings};
 use crate::mi::interval::{at_least, error_of};
 use crate::mi::variable::Variable;
@@ -62,42 +63,11 @@ impl Divided {
     }
 }
 
-/// The sum of terms, each estimated on the rows of a group.
-struct Sum {
-    nats: f64,
-    local: Vec<f64>,
-    variance: f64,
-    methods: Vec<String>,
-    warnings: Vec<String>,
-}
-
-impl Sum {
-    fn add(&mut self, found: Estimate, rows: &[usize]) {
-        let part = rows.len() as f64 / self.local.len() as f64;
-        self.nats += part * found.nats;
-        let mut local = vec![found.nats; rows.len()];
-        found.pointwise.iter().for_each(|&(row, value)| local[row as usize] = value);
-        // Rows that were left out have the mean of the others, so that the mean is that of the estimate.
-        let shift = found.nats - local.iter().sum::<f64>() / local.len() as f64;
-        rows.iter().zip(local).for_each(|(&row, value)| self.local[row] += value + shift);
-        let error = error_of(found.ci95);
-        self.variance += if error.is_finite() { (part * error).powi(2) } else { 0.0 };
-        if !self.methods.contains(&found.method) {
-            self.methods.push(found.method);
-        }
-        for warning in found.warnings {
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
-        }
-    }
-}
-
 /// Atoms and numbers apart.
 fn divided(sides: &[Divided; 2], settings: &Settings, depth: usize) -> Result<Estimate> {
     let n = sides[0].atoms.codes().len();
     let all: Vec<usize> = (0..n).collect();
-    let mut sum = Sum { nats: 0.0, local: vec![0.0; n], variance: 0.0, methods: Vec::new(), warnings: Vec::new() };
+    let mut sum = Sum::new(n);
     let mut null = 0.0;
     if sides.iter().all(Divided::has_atoms) {
         let table = tables::of(&sides[0].atoms, &sides[1].atoms, settings)?;
@@ -142,14 +112,7 @@ fn divided(sides: &[Divided; 2], settings: &Settings, depth: usize) -> Result<Es
     }
     let mut estimate = Estimate::new(Estimator::Auto, sum.nats, EstimateKind::Estimate, n);
     estimate.method = format!("atoms and numbers apart: {}", sum.methods.join("; "));
-    // The parts of the rows that groups have vary too.
-    let groups = both.groups();
-    let between = groups.iter().map(|rows| {
-        let mean = rows.iter().map(|&row| sum.local[row]).sum::<f64>() / rows.len() as f64;
-        rows.len() as f64 / n as f64 * (mean - sum.nats).powi(2)
-    });
-    let variance = sum.variance + between.sum::<f64>() / n as f64;
-    estimate.ci95 = Some(at_least(None, sum.nats, variance.sqrt().max(null)));
+    estimate.ci95 = Some(at_least(None, sum.nats, sum.variance_over(&both.groups()).sqrt().max(null)));
     estimate.warnings = sum.warnings;
     Ok(estimate.with_pointwise(sum.local))
 }

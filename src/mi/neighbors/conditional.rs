@@ -1,0 +1,85 @@
+//! Conditional mutual information I(X; Y | Z) from nearest neighbors.
+//!
+//! I = psi(k) - < psi(n_xz) + psi(n_yz) - psi(n_z) >, where n_xz, n_yz and n_z count the rows that are strictly closer in these columns than
+//! the k-th neighbor in all of them, the row itself included (Frenzel and Pompe 2007, *Partial mutual information for coupling analysis of
+//! multivariate time series*, Phys. Rev. Lett. 99, 204101). Where that neighbor is a copy of the row, the rows at distance 0 are counted, and k
+//! is the number of copies (Mesner and Shalizi 2021, *Conditional mutual information estimation for mixed, discrete and continuous data*).
+
+use crate::error::{Error, Result};
+use crate::mi::atoms::Divided;
+use crate::mi::neighbors::estimate::Estimate;
+use crate::mi::neighbors::spaces::{check_neighbors, psi};
+use crate::mi::neighbors::tree::{Ball, LANES, Tree};
+use crate::mi::ranks::normal_scores;
+use crate::mi::samples::Samples;
+use rayon::prelude::*;
+
+/// The distance between different labels: more than any two normal scores have.
+const FAR: f64 = 1e3;
+
+/// A side in which neighbors can be looked for: its atoms, far from each other, beside the normal scores of its numbers.
+///
+/// # Errors
+/// The side has no rows.
+pub fn places(side: &Divided) -> Result<Samples> {
+    let codes = side.atoms.codes().iter().map(|&code| FAR * f64::from(code)).collect();
+    let atoms = Samples::new(codes, 1)?;
+    Ok(match &side.numbers {
+        Some(numbers) if side.has_atoms() => atoms.beside(&normal_scores(numbers)?)?,
+        Some(numbers) => normal_scores(numbers)?,
+        None => atoms,
+    })
+}
+
+/// I(X; Y | Z) from the `k` nearest neighbors, in nats. X, Y and Z (n, dim) are what [`places`] gives.
+///
+/// Neighbors have the labels of the row. A row with fewer than k such neighbors uses those that there are; a row without any is left out.
+///
+/// # Errors
+/// They differ in length, `k` is not in 1..n, or no two rows have the same labels.
+pub fn conditional([x, y, z]: [&Samples; 3], k: usize) -> Result<Estimate> {
+    let (xz, yz) = (x.beside(z)?, y.beside(z)?);
+    let all = xz.beside(y)?;
+    check_neighbors(k, all.len())?;
+    let [tree, in_xz, in_yz, in_z] = [&all, &xz, &yz, z].map(Tree::new);
+    let values = tree.order().par_chunks(LANES).flat_map_iter(|rows| {
+        let mut near = Vec::with_capacity(k + 1);
+        let (tree, in_xz, in_yz, in_z, all, xz, yz) = (&tree, &in_xz, &in_yz, &in_z, &all, &xz, &yz);
+        rows.iter().filter_map(move |&at| {
+            tree.nearest(all.row(at), k, Some(at), &mut near);
+            let near = near.iter().take_while(|neighbor| neighbor.distance < FAR / 2.0);
+            let (k, radius) = near.fold((0, 0.0), |(k, _), neighbor| (k + 1, neighbor.distance));
+            let count = |ball| {
+                let count = |tree: &Tree, rows: &Samples| psi(tree.count(rows.row(at), radius, ball));
+                count(in_xz, xz) + count(in_yz, yz) - count(in_z, z)
+            };
+            match k {
+                0 => None,
+                _ if radius > 0.0 => Some((at, psi(k) - count(Ball::Open))),
+                _ => Some((at, psi(tree.count(all.row(at), 0.0, Ball::Closed)) - count(Ball::Closed))),
+            }
+        })
+    });
+    let mut values: Vec<(usize, f64)> = values.collect();
+    if values.is_empty() {
+        let what = format!("each of the {} rows has labels of its own in X, Y and Z", all.len());
+        return Err(Error::failed(what, "labels need at least two rows; join rare ones, or use numbers as numbers"));
+    }
+    values.sort_unstable_by_key(|value| value.0);
+    let mut used = values.iter().map(|value| value.0).peekable();
+    let left_out = (0..all.len()).filter(|&row| used.next_if_eq(&row).is_none()).collect();
+    let local = values.into_iter().map(|value| value.1).collect();
+    Ok(Estimate { left_out, ..Estimate::of(local) })
+}
+
+/// The `k` nearest rows of each row of Z, itself among them: rows that can stand for it if Z is given.
+pub fn alike(z: &Samples, k: usize) -> Vec<Vec<usize>> {
+    let tree = Tree::new(z);
+    let of = |row: usize| {
+        let mut near = Vec::with_capacity(k + 1);
+        tree.nearest(z.row(row), k.min(z.len() - 1), Some(row), &mut near);
+        let near = near.iter().filter(|neighbor| neighbor.distance < FAR / 2.0).map(|neighbor| neighbor.row);
+        std::iter::once(row).chain(near).collect()
+    };
+    (0..z.len()).into_par_iter().map(of).collect()
+}
