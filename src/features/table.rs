@@ -49,7 +49,7 @@ impl TextTable {
         let names = self.texts.iter().map(|(name, _)| name).chain(self.numbers.iter().map(|(name, _)| name));
         out.write_record(names).map_err(fault)?;
         for i in 0..self.rows() {
-            let numbers = self.numbers.iter().map(|(_, cells)| format!("{:.6}", cells[i]));
+            let numbers = self.numbers.iter().map(|(_, cells)| decimal(cells[i]));
             out.write_record(self.texts.iter().map(|(_, cells)| cells[i].clone()).chain(numbers)).map_err(fault)?;
         }
         out.flush().map_err(Error::io(path, "write"))
@@ -63,6 +63,11 @@ impl TextTable {
         }
         out.finish().map(drop)
     }
+}
+
+/// Six decimals; of small numbers, such as p-values, six digits.
+fn decimal(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-4 { format!("{value:.5e}") } else { format!("{value:.6}") }
 }
 
 #[cfg(test)]

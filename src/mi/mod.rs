@@ -15,6 +15,7 @@ pub mod histogram;
 pub mod input;
 pub mod interval;
 pub mod linear;
+pub mod matrix;
 pub mod neighbors;
 pub mod neural;
 pub mod parallel;

@@ -155,6 +155,15 @@ pub fn screen(x: &Binned, y: &Binned, rows_for_a_sample: f64) -> Vec<Finding> {
     found
 }
 
+/// The probability by chance of a table of the first columns of two sides that is as far from independence.
+pub fn independence(x: &Binned, y: &Binned, rows_for_a_sample: f64) -> f64 {
+    let sizes = [x.sizes[0][0], y.sizes[0][0]];
+    let (a, b) = (&x.columns[0][0], &y.columns[0][0]);
+    table(a.iter().map(|a| usize::from(*a)), b, sizes, rows_for_a_sample)
+        .and_then(|(statistic, degrees)| Some(ChiSquared::new(degrees).ok()?.sf(statistic)))
+        .unwrap_or(1.0)
+}
+
 /// The number of rows that so many tables may count.
 fn used(n: usize, tables: usize) -> usize {
     n.min((WORK / tables.max(1) as f64) as usize)
@@ -162,6 +171,17 @@ fn used(n: usize, tables: usize) -> usize {
 
 /// Pearson's chi-squared of a table in standard deviations above its mean, and its probability by chance; none for a table of one row or column.
 fn test(a: impl Iterator<Item = usize>, b: &[u8], sizes: [usize; 2], rows_for_a_sample: f64) -> Option<(f64, f64)> {
+    let (statistic, degrees) = table(a, b, sizes, rows_for_a_sample)?;
+    let strength = (statistic - degrees) / (2.0 * degrees).sqrt();
+    if strength < 3.0 {
+        return Some((strength, 1.0));
+    }
+    let chance = ChiSquared::new(degrees).ok()?.sf(statistic);
+    Some((strength, chance))
+}
+
+/// Pearson's chi-squared of a table and its degrees of freedom; none for a table of one row or column.
+fn table(a: impl Iterator<Item = usize>, b: &[u8], sizes: [usize; 2], rows_for_a_sample: f64) -> Option<(f64, f64)> {
     let mut cells = vec![0u32; sizes[0] * sizes[1]];
     a.zip(b).for_each(|(a, &b)| cells[a * sizes[1] + usize::from(b)] += 1);
     let n = b.len() as f64;
@@ -179,13 +199,7 @@ fn test(a: impl Iterator<Item = usize>, b: &[u8], sizes: [usize; 2], rows_for_a_
             squares += f64::from(count).powi(2) / (across[i] * down[j]);
         }
     }
-    let statistic = n * (squares - 1.0) / rows_for_a_sample;
-    let strength = (statistic - degrees) / (2.0 * degrees).sqrt();
-    if strength < 3.0 {
-        return Some((strength, 1.0));
-    }
-    let chance = ChiSquared::new(degrees).ok()?.sf(statistic);
-    Some((strength, chance))
+    Some((n * (squares - 1.0) / rows_for_a_sample, degrees))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod discrete;
 mod estimate;
 mod features;
 mod gaussians;
+mod matrix;
 mod output;
 mod picture;
 #[cfg(feature = "images")]
@@ -23,7 +24,7 @@ use cpc::error::Result;
     long_about = "Mutual information: how much one variable says about another, in nats, bits or hartleys.\n\n\
         I(X; Y) is 0 if X and Y are independent. Otherwise it is how much knowing one of them shortens the description of the other, whatever \
         the form of their dependence.",
-    after_help = "Examples:\n  cpc mi estimate x.npy y.npy\n  cpc mi estimate sensors.csv --x 'temp*' --y flow\n  cpc mi discrete survey.csv --x smoker --y outcome\n  cpc mi discrete --joint p.csv --unit bits"
+    after_help = "Examples:\n  cpc mi estimate x.npy y.npy\n  cpc mi estimate sensors.csv --x 'temp*' --y flow\n  cpc mi matrix sensors.csv --svg heat.svg\n  cpc mi discrete survey.csv --x smoker --y outcome\n  cpc mi discrete --joint p.csv --unit bits"
 )]
 pub(crate) struct MiCommand {
     #[command(subcommand)]
@@ -34,6 +35,7 @@ pub(crate) struct MiCommand {
 #[derive(Debug, Subcommand)]
 enum Action {
     Estimate(Box<estimate::EstimateCommand>),
+    Matrix(Box<matrix::Matrix>),
     Discrete(discrete::Discrete),
     Features(features::Features),
     #[cfg(feature = "images")]
@@ -48,6 +50,7 @@ impl MiCommand {
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
         match &self.action {
             Action::Estimate(estimate) => estimate.run(terminal),
+            Action::Matrix(matrix) => matrix.run(terminal),
             Action::Discrete(discrete) => discrete.run(terminal),
             Action::Features(features) => features.run(terminal),
             #[cfg(feature = "images")]

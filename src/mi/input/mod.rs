@@ -14,6 +14,7 @@
 
 mod array;
 mod column;
+mod columns;
 mod delimited;
 mod open;
 #[cfg(feature = "parquet")]
@@ -27,6 +28,7 @@ mod tensors;
 mod tests;
 mod variable;
 
+pub use columns::{Columns, read_columns};
 pub use select::matches;
 
 use crate::error::{Error, Result};

@@ -42,21 +42,26 @@ pub fn conditional([x, y, z]: [&Samples; 3], k: usize) -> Result<Estimate> {
     let all = xz.beside(y)?;
     check_neighbors(k, all.len())?;
     let [tree, in_xz, in_yz, in_z] = [&all, &xz, &yz, z].map(Tree::new);
+    let counts = |at: usize, radius: f64, ball| {
+        let count = |tree: &Tree, rows: &Samples| psi(tree.count(rows.row(at), radius, ball));
+        count(&in_xz, &xz) + count(&in_yz, &yz) - count(&in_z, z)
+    };
+    by_rows(&tree, &all, k, counts)
+}
+
+/// The mean over rows of psi(k) less `counts` of a row, the distance of its k-th neighbor in `all`, and whether that is within.
+fn by_rows(tree: &Tree, all: &Samples, k: usize, counts: impl Fn(usize, f64, Ball) -> f64 + Sync) -> Result<Estimate> {
     let values = tree.order().par_chunks(LANES).flat_map_iter(|rows| {
         let mut near = Vec::with_capacity(k + 1);
-        let (tree, in_xz, in_yz, in_z, all, xz, yz) = (&tree, &in_xz, &in_yz, &in_z, &all, &xz, &yz);
+        let counts = &counts;
         rows.iter().filter_map(move |&at| {
             tree.nearest(all.row(at), k, Some(at), &mut near);
             let near = near.iter().take_while(|neighbor| neighbor.distance < FAR / 2.0);
             let (k, radius) = near.fold((0, 0.0), |(k, _), neighbor| (k + 1, neighbor.distance));
-            let count = |ball| {
-                let count = |tree: &Tree, rows: &Samples| psi(tree.count(rows.row(at), radius, ball));
-                count(in_xz, xz) + count(in_yz, yz) - count(in_z, z)
-            };
             match k {
                 0 => None,
-                _ if radius > 0.0 => Some((at, psi(k) - count(Ball::Open))),
-                _ => Some((at, psi(tree.count(all.row(at), 0.0, Ball::Closed)) - count(Ball::Closed))),
+                _ if radius > 0.0 => Some((at, psi(k) - counts(at, radius, Ball::Open))),
+                _ => Some((at, psi(tree.count(all.row(at), 0.0, Ball::Closed)) - counts(at, 0.0, Ball::Closed))),
             }
         })
     });
@@ -70,6 +75,40 @@ pub fn conditional([x, y, z]: [&Samples; 3], k: usize) -> Result<Estimate> {
     let left_out = (0..all.len()).filter(|&row| used.next_if_eq(&row).is_none()).collect();
     let local = values.into_iter().map(|value| value.1).collect();
     Ok(Estimate { left_out, ..Estimate::of(local) })
+}
+
+/// A side in which neighbors are looked for, ready for many others.
+pub struct Place {
+    samples: Samples,
+    tree: Tree,
+}
+
+impl Place {
+    /// `samples` is what [`places`] gives.
+    pub fn new(samples: Samples) -> Place {
+        Place { tree: Tree::new(&samples), samples }
+    }
+
+    /// Whether all rows are the same.
+    pub fn is_constant(&self) -> bool {
+        (1..self.samples.len()).all(|row| self.samples.row(row) == self.samples.row(0))
+    }
+}
+
+/// I(X; Y) from the `k` nearest neighbors, in nats: the estimator of Kraskov et al. (2004, eq. 8), of numbers; that of Ross (2014), of labels and
+/// numbers; and of copies, those are counted (Gao et al. 2017). A row without a neighbor of the same labels is left out.
+///
+/// # Errors
+/// They differ in length, `k` is not in 1..n, or no two rows have the same labels.
+pub fn shared(x: &Place, y: &Place, k: usize) -> Result<Estimate> {
+    let both = x.samples.beside(&y.samples)?;
+    check_neighbors(k, both.len())?;
+    let (tree, n) = (Tree::new(&both), psi(both.len()));
+    let counts = |at: usize, radius: f64, ball| {
+        let count = |place: &Place| psi(place.tree.count(place.samples.row(at), radius, ball));
+        count(x) + count(y) - n
+    };
+    by_rows(&tree, &both, k, counts)
 }
 
 /// The `k` nearest rows of each row of Z, itself among them: rows that can stand for it if Z is given.

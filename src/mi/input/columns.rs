@@ -1,0 +1,82 @@
+//! Columns of one file, each a variable of its own.
+
+use crate::error::{Error, Result};
+use crate::mi::input::open::open;
+use crate::mi::input::select::{choose, listed, matches};
+use crate::mi::input::side::Side;
+use crate::mi::input::table::{FoundColumn, Wanted};
+use crate::mi::input::variable::variable;
+use crate::mi::variable::Variable;
+use std::path::Path;
+
+/// Columns of a file, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Columns {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Each column, all of the same length.
+    pub variables: Vec<Variable>,
+    /// The number of rows that were omitted because a value is missing.
+    pub dropped: usize,
+    /// The number of rows, without the omitted ones.
+    pub rows: usize,
+    /// Warnings about input that is not an error.
+    pub warnings: Vec<String>,
+}
+
+/// Reads columns of a file. `names` chooses some by name or pattern, or all if it is empty; `discrete` names those whose values are labels.
+///
+/// # Errors
+/// The file cannot be read, a column does not exist, columns differ in length, there is text where numbers are needed, or a value is missing and
+/// `drop_nan` is not given.
+pub fn read_columns(path: &Path, names: &[String], discrete: &[String], drop_nan: bool) -> Result<Columns> {
+    let mut warnings = Vec::new();
+    let table = open(path, names)?;
+    let chosen = choose(table.as_ref(), names, "--columns")?;
+    for pattern in discrete {
+        if !chosen.iter().any(|&at| matches(pattern.trim(), &table.names()[at])) {
+            let what = format!("{}: --discrete {pattern} is none of the columns", table.file());
+            return Err(Error::usage(what, format!("choose from {}", listed(table.names()))));
+        }
+    }
+    warnings.extend(table.warning());
+    let labels = |name: &str| discrete.iter().any(|pattern| matches(pattern.trim(), name));
+    let wanted: Vec<Wanted> = chosen.iter().map(|&at| Wanted { at, labels: labels(&table.names()[at]) }).collect();
+    let file = table.file().to_string();
+    let FoundColumn { columns, lines } = table.read(&wanted)?;
+    let columns = columns.into_iter().flatten().collect();
+    let side = Side { name: "the columns", file, columns, lines: lines.map(Into::into) };
+    let n = side.rows()?;
+    let text = side.text();
+    if !text.is_empty() {
+        return Err(Error::problems(
+            text,
+            "name columns of labels with --discrete, leave them out with --columns, or repair these cells",
+        ));
+    }
+    side.check_decimals(&side.decimals())?;
+    let (missing, problem) = side.missing();
+    if let (Some(problem), false) = (problem, drop_nan) {
+        let remedy = "repair these rows, leave the column out with --columns, or the rows with --drop-nan";
+        return Err(Error::problems(vec![problem], remedy));
+    }
+    let (dropped, rows) = (missing.len(), n - missing.len());
+    if rows < 2 {
+        return Err(Error::failed(
+            format!("{}: {rows} of {n} rows are left, from which nothing can be estimated", side.file),
+            "a row is a sample, and hundreds are needed; leave out the columns with missing values with --columns",
+        ));
+    }
+    let mut keep = vec![true; n];
+    missing.into_iter().for_each(|row| keep[row] = false);
+    let (mut names, mut variables) = (Vec::new(), Vec::new());
+    for mut column in side.columns {
+        if dropped > 0 {
+            column.cells.retain(&keep);
+        }
+        names.push(column.name.clone());
+        let name = column.name.clone();
+        variables.push(variable(vec![column], &name, &mut warnings)?);
+    }
+    Ok(Columns { names, variables, dropped, rows, warnings })
+}
