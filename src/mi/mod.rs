@@ -25,6 +25,7 @@ pub mod ranks;
 pub mod residual;
 pub mod samples;
 pub mod screening;
+pub mod select;
 pub mod selfcheck;
 pub mod series;
 pub mod staircase;

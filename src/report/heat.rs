@@ -104,7 +104,7 @@ impl HeatMap {
 
 /// White for 0, dark blue for 1.
 fn shade(share: f64) -> String {
-    let share = share.clamp(0.0, 1.0).sqrt();
+    let share = share.clamp(0.0, 1.0).powf(0.7);
     let mix = |light: f64, dark: f64| (light + (dark - light) * share).round() as u8;
     format!("#{:02x}{:02x}{:02x}", mix(250.0, 8.0), mix(250.0, 48.0), mix(252.0, 107.0))
 }

@@ -198,5 +198,9 @@ impl Matrix {
 
 /// A probability in a few letters.
 fn small(p: f64) -> String {
-    if p >= 0.001 { format!("{p:.3}") } else { format!("{p:.0e}") }
+    match p {
+        p if p >= 0.001 => format!("{p:.3}"),
+        0.0 => "<1e-300".into(),
+        p => format!("{p:.0e}"),
+    }
 }

@@ -10,6 +10,7 @@ mod output;
 mod picture;
 #[cfg(feature = "images")]
 mod plane;
+mod select;
 mod selfcheck;
 mod staircase;
 
@@ -36,6 +37,7 @@ pub(crate) struct MiCommand {
 enum Action {
     Estimate(Box<estimate::EstimateCommand>),
     Matrix(Box<matrix::Matrix>),
+    Select(select::Select),
     Discrete(discrete::Discrete),
     Features(features::Features),
     #[cfg(feature = "images")]
@@ -51,6 +53,7 @@ impl MiCommand {
         match &self.action {
             Action::Estimate(estimate) => estimate.run(terminal),
             Action::Matrix(matrix) => matrix.run(terminal),
+            Action::Select(select) => select.run(terminal),
             Action::Discrete(discrete) => discrete.run(terminal),
             Action::Features(features) => features.run(terminal),
             #[cfg(feature = "images")]

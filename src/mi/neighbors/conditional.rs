@@ -89,6 +89,11 @@ impl Place {
         Place { tree: Tree::new(&samples), samples }
     }
 
+    /// The rows.
+    pub fn samples(&self) -> &Samples {
+        &self.samples
+    }
+
     /// Whether all rows are the same.
     pub fn is_constant(&self) -> bool {
         (1..self.samples.len()).all(|row| self.samples.row(row) == self.samples.row(0))
