@@ -86,13 +86,17 @@ impl<'a> Prepared<'a> {
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             Ok(Link { x, y, nats, p_value, q_value: 1.0 })
         };
-        // Critics use all processors themselves, and report errors by the name of a pair.
-        let named = |pair: &(usize, usize)| one(pair).map_err(|e| (*pair, e));
-        let found: std::result::Result<Vec<Link>, ((usize, usize), Error)> = match estimator {
-            Estimator::Auto | Estimator::Neural(_) => pairs.iter().map(named).collect(),
-            _ => pairs.par_iter().map(named).collect(),
+        let named = |pair: &(usize, usize)| {
+            one(pair).map_err(|e| {
+                let what = format!("columns {} and {}: {e}", pair.0 + 1, pair.1 + 1);
+                Error::failed(what, e.remedy())
+            })
         };
-        let mut links = found.map_err(|(_, e)| e)?;
+        // Critics use all processors themselves.
+        let mut links: Vec<Link> = match estimator {
+            Estimator::Auto | Estimator::Neural(_) => pairs.iter().map(named).collect::<Result<_>>()?,
+            _ => pairs.par_iter().map(named).collect::<Result<_>>()?,
+        };
         false_discovery(&mut links);
         Ok(links)
     }

@@ -309,3 +309,79 @@ fn information_is_given_a_third_variable() {
     let files = told("mi estimate plant.csv plant.csv plant.csv --x temp --y flow --given valve --estimator copula");
     assert_eq!(files["estimate"], told(&format!("{args} --given valve --estimator copula"))["estimate"]);
 }
+
+/// A table of sensors: `power` is about the product of `speed` and `flow`, `state` is the speed in words.
+fn machine(place: &Place) {
+    let mut state = 11u64;
+    let mut noise = || {
+        let mut one = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        (0..12).map(|_| one()).sum::<f64>() - 6.0
+    };
+    let mut text = String::from("speed,flow,copy,idle,power,state\n");
+    for _ in 0..800 {
+        let (speed, flow) = (noise(), noise());
+        let (copy, power) = (speed + 0.4 * noise(), speed * flow + 0.2 * noise());
+        let state = if speed > 0.5 { "fast" } else { "slow" };
+        text += &format!("{speed},{flow},{copy},{},{power},{state}\n", noise());
+    }
+    fs::write(place.at("sensors.csv"), text).unwrap();
+}
+
+#[test]
+fn all_pairs_are_compared_listed_and_drawn() {
+    let place = Place::new();
+    machine(&place);
+    let said = place.ok("mi matrix sensors.csv --discrete state --svg heat.svg --out pairs.csv --top 3");
+    assert!(said.contains("3 of 15 pairs shown") && said.contains("written: heat.svg"), "{said}");
+    let svg = fs::read_to_string(place.at("heat.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("speed, copy: "), "{svg}");
+    let table = fs::read_to_string(place.at("pairs.csv")).unwrap();
+    assert!(table.starts_with("x,y,nats,p,q\n") && table.lines().count() == 16, "{table}");
+    let report: Value = serde_json::from_str(&place.ok("mi matrix sensors.csv --discrete state --json")).unwrap();
+    let pairs = report["pairs"].as_array().unwrap();
+    let of = |x: &str, y: &str| pairs.iter().find(|p| p["x"] == x && p["y"] == y).unwrap_or_else(|| panic!("{report}"));
+    assert!(of("speed", "copy")["estimate"].as_f64().unwrap() > 0.7);
+    assert!(of("speed", "copy")["q_value"].as_f64().unwrap() < 1e-9);
+    assert!(of("speed", "state")["q_value"].as_f64().unwrap() < 1e-9);
+    assert!(of("flow", "idle")["q_value"].as_f64().unwrap() > 0.01);
+    // Against one column; the same values.
+    let target: Value =
+        serde_json::from_str(&place.ok("mi matrix sensors.csv --discrete state --target copy --json")).unwrap();
+    assert_eq!(target["pairs"].as_array().unwrap().len(), 5);
+    assert_eq!(target["pairs"][0]["estimate"], of("speed", "copy")["estimate"]);
+    let copula = place.ok("mi matrix sensors.csv --columns speed,copy,idle --estimator copula --unit bits");
+    assert!(copula.contains("bits") && copula.contains("by copula"), "{copula}");
+    place.fails("mi matrix sensors.csv", 1, &["column `state`", "text where numbers are wanted", "--discrete"]);
+    place.fails("mi matrix sensors.csv --discrete state --target nothing", 2, &["no column `nothing`"]);
+    place.fails("mi matrix sensors.csv --discrete states", 2, &["--discrete states is none of the columns"]);
+    place.fails("mi matrix sensors.csv --columns speed", 2, &["one column"]);
+    place.fails("mi matrix sensors.csv --discrete state --svg heat.png", 2, &["name a .svg file"]);
+    fs::write(place.at("gap.csv"), "a,b\n1,2.5\n,3\n4,1\n7,3.5\n5,5\n6,1.5\n").unwrap();
+    place.fails("mi matrix gap.csv", 1, &["an empty cell in line 3", "--drop-nan"]);
+    assert!(place.ok("mi matrix gap.csv --drop-nan").contains("5 rows"));
+    fs::write(place.at("few.csv"), "a,b\n1,2\n2,3\n4,1\n").unwrap();
+    place.fails("mi matrix few.csv", 2, &["3 neighbors were asked for, and there are 3 rows"]);
+}
+
+#[test]
+fn columns_are_selected_until_nothing_is_added() {
+    let place = Place::new();
+    machine(&place);
+    let report: Value =
+        serde_json::from_str(&place.ok("mi select sensors.csv --discrete state --target power --json")).unwrap();
+    let chosen: Vec<&str> =
+        report["chosen"].as_array().unwrap().iter().map(|c| c["column"].as_str().unwrap()).collect();
+    assert!(chosen.len() == 2 && chosen.contains(&"flow"), "{report}");
+    assert_eq!(report["complete"], true);
+    let said = place.ok("mi select sensors.csv --columns speed,copy,idle --target flow");
+    assert!(said.contains("no column informs about it more than chance would"), "{said}");
+    for by in ["cmim", "mrmr", "conditional"] {
+        let said = place.ok(&format!("mi select sensors.csv --discrete state --target copy --by {by} --take 1"));
+        assert!(said.contains("\nspeed ") && said.contains("--take"), "{by}: {said}");
+    }
+    place.fails("mi select sensors.csv --target power", 1, &["column `state`", "--discrete"]);
+    place.fails("mi select sensors.csv --discrete state --target nothing", 2, &["no column `nothing`"]);
+}
