@@ -51,12 +51,6 @@ impl<'a> Prepared<'a> {
             Variable::Numbers(samples) => Binned::numbers(samples),
             Variable::Labels(codes, _) => Binned::labels(&Classes::of_labels(codes)),
         };
-        if let Some(first) = columns.first()
-            && settings.neighbors >= first.len()
-        {
-            let what = format!("{} neighbors were asked for, and there are {} rows", settings.neighbors, first.len());
-            return Err(Error::usage(what, "give more rows, or use fewer neighbors"));
-        }
         Ok(Prepared {
             places: columns.par_iter().map(place).collect::<Result<_>>()?,
             bins: columns.par_iter().map(bins).collect(),

@@ -76,11 +76,6 @@ pub fn select(
     progress: &dyn Fn(usize),
 ) -> Result<Selection> {
     let k = settings.neighbors;
-    let n = columns.first().map_or(0, Variable::len);
-    if k >= n {
-        let what = format!("{k} neighbors were asked for, and there are {n} rows");
-        return Err(Error::usage(what, "give more rows, or use fewer neighbors"));
-    }
     let place = |column: &Variable| Ok(Place::new(places(&Divided::new(column, settings.seed, "mi/select")?)?));
     let places: Vec<Place> = columns.par_iter().map(place).collect::<Result<_>>()?;
     let y = &places[target];

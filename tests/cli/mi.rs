@@ -359,11 +359,12 @@ fn all_pairs_are_compared_listed_and_drawn() {
     place.fails("mi matrix sensors.csv --discrete states", 2, &["--discrete states is none of the columns"]);
     place.fails("mi matrix sensors.csv --columns speed", 2, &["one column"]);
     place.fails("mi matrix sensors.csv --discrete state --svg heat.png", 2, &["name a .svg file"]);
-    fs::write(place.at("gap.csv"), "a,b\n1,2.5\n,3\n4,1\n7,3.5\n5,5\n6,1.5\n").unwrap();
+    let rows: String = (0..30).map(|i| format!("{},{}\n", i * 7 % 31, i * 5 % 37)).collect();
+    fs::write(place.at("gap.csv"), format!("a,b\n1,2\n,3\n{rows}")).unwrap();
     place.fails("mi matrix gap.csv", 1, &["an empty cell in line 3", "--drop-nan"]);
-    assert!(place.ok("mi matrix gap.csv --drop-nan").contains("5 rows"));
+    assert!(place.ok("mi matrix gap.csv --drop-nan").contains("31 rows"));
     fs::write(place.at("few.csv"), "a,b\n1,2\n2,3\n4,1\n").unwrap();
-    place.fails("mi matrix few.csv", 2, &["3 neighbors were asked for, and there are 3 rows"]);
+    place.fails("mi matrix few.csv", 1, &["3 rows are too few for nearest neighbors", "give at least 20 rows"]);
 }
 
 #[test]

@@ -14,14 +14,24 @@ use crate::mi::ranks::normal_scores;
 use crate::mi::samples::Samples;
 use rayon::prelude::*;
 
+/// The smallest number of rows in which atoms and numbers can be told apart.
+const ROWS: usize = 20;
+
 /// The distance between different labels: more than any two normal scores have.
 const FAR: f64 = 1e3;
 
 /// A side in which neighbors can be looked for: its atoms, far from each other, beside the normal scores of its numbers.
 ///
 /// # Errors
-/// The side has no rows.
+/// There are fewer than 20 rows.
 pub fn places(side: &Divided) -> Result<Samples> {
+    let n = side.atoms.codes().len();
+    if n < ROWS {
+        return Err(Error::failed(
+            format!("{n} rows are too few for nearest neighbors"),
+            format!("give at least {ROWS} rows"),
+        ));
+    }
     let codes = side.atoms.codes().iter().map(|&code| FAR * f64::from(code)).collect();
     let atoms = Samples::new(codes, 1)?;
     Ok(match &side.numbers {
