@@ -273,8 +273,8 @@ mod tests {
 
     #[test]
     fn normal_variables_give_what_they_share_given_the_third() {
-        let (sides, truth) = normal(1000, [1.0, -1.0, 0.8], 1);
-        for (estimator, within) in [(Auto, 0.05), (Copula, 0.05), (Ksg, 0.07)] {
+        let (sides, truth) = normal(400, [1.0, -1.0, 0.8], 1);
+        for (estimator, within) in [(Auto, 0.08), (Copula, 0.08), (Ksg, 0.1)] {
             let found = of(&sides, estimator);
             assert!((found.nats - truth).abs() < within, "{estimator}: {} for {truth}", found.nats);
             assert!(holds(&found, truth) && found.kind == EstimateKind::Estimate, "{estimator}: {:?}", found.ci95);
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_chain_shares_nothing_beyond_its_middle() {
-        let (sides, _) = normal(1000, [2.0, 2.0, 0.0], 2);
+        let (sides, _) = normal(400, [2.0, 2.0, 0.0], 2);
         for estimator in [Auto, Copula, Ksg] {
             let found = of(&sides, estimator);
             assert!(holds(&found, 0.0) && found.nats.abs() < 0.05, "{estimator}: {} {:?}", found.nats, found.ci95);
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn two_labels_tell_the_third_only_together() {
         let mut rng = stream(3, "xor", 0);
-        let (x, z): (Vec<u32>, Vec<u32>) = (0..1000).map(|_| (rng.below(2), rng.below(2))).unzip();
+        let (x, z): (Vec<u32>, Vec<u32>) = (0..600).map(|_| (rng.below(2), rng.below(2))).unzip();
         let y: Vec<u32> = x.iter().zip(&z).map(|(x, z)| x ^ z).collect();
         let sides = [labels(x.clone()), labels(y), labels(z.clone())];
         for estimator in [Auto, Ksg] {
