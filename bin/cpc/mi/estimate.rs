@@ -160,7 +160,7 @@ impl EstimateCommand {
         if pair.z.is_some() && self.split == Split::Blocked && self.permutations > 0 {
             return Err(Error::usage(
                 "--permutations with --given exchanges rows, which a series does not allow",
-                "leave --permutations or --split blocked out; the interval holds for series",
+                "leave --permutations out: with --split blocked, the interval of auto is one for series",
             ));
         }
         if self.split == Split::Random && self.permutations > 0 {
