@@ -352,6 +352,12 @@ fn all_pairs_are_compared_listed_and_drawn() {
         serde_json::from_str(&place.ok("mi matrix sensors.csv --discrete state --target copy --json")).unwrap();
     assert_eq!(target["pairs"].as_array().unwrap().len(), 5);
     assert_eq!(target["pairs"][0]["estimate"], of("speed", "copy")["estimate"]);
+    let doubled = fs::read_to_string(place.at("sensors.csv")).unwrap();
+    let doubled: String = doubled.lines().map(|line| format!("{line},{}\n", line.split(',').next().unwrap())).collect();
+    fs::write(place.at("doubled.csv"), doubled.replacen(",speed\n", ",again\n", 1)).unwrap();
+    let output = place.cpc("mi matrix doubled.csv --columns speed,again,idle").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("speed and again nearly determine each other: they share more than 800 rows"), "{said}");
     let copula = place.ok("mi matrix sensors.csv --columns speed,copy,idle --estimator copula --unit bits");
     assert!(copula.contains("bits") && copula.contains("by copula"), "{copula}");
     place.fails("mi matrix sensors.csv", 1, &["column `state`", "text where numbers are wanted", "--discrete"]);

@@ -17,6 +17,9 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+/// The part of log n from which on neighbors of n rows say too little.
+const DETERMINED: f64 = 0.7;
+
 /// The largest number of columns of a picture.
 const DRAWN: usize = 300;
 
@@ -133,6 +136,18 @@ impl Matrix {
             self.table(&read.names, &links).write(path)?;
         }
         let name = |at: usize| read.names[at].as_str();
+        // Neighbors of n rows show at most about log n nats.
+        let most = DETERMINED * (read.rows as f64).ln();
+        let near: Vec<&Link> = links.iter().filter(|l| self.estimator == Estimator::Ksg && l.nats > most).collect();
+        if let Some(first) = near.first() {
+            let more = if near.len() > 1 { format!(", and {} more pairs", near.len() - 1) } else { String::new() };
+            terminal.warning(&format!(
+                "{} and {} nearly determine each other{more}: they share more than {} rows can show, and the value is too low",
+                name(first.x),
+                name(first.y),
+                read.rows
+            ));
+        }
         let rows: Vec<_> = links
             .iter()
             .map(|l| json!({ "x": name(l.x), "y": name(l.y), "estimate": self.unit.of(l.nats), "p_value": l.p_value, "q_value": l.q_value }))
