@@ -78,20 +78,40 @@ pub fn reordered(n: usize, order: Order, seed: u64, index: u64) -> Vec<usize> {
     }
 }
 
-/// The `index`-th order that `seed` draws in which each row is replaced by one that is `alike`, for information given Z: what X and Y share through
-/// Z is kept. Each row stands for one other as far as there is one left (Runge 2018, *Conditional independence testing based on a nearest-neighbor
-/// estimator of conditional mutual information*).
-pub fn among_alike(alike: &[Vec<usize>], seed: u64, index: u64) -> Vec<usize> {
-    let n = alike.len();
-    let mut rng = stream(seed, "mi/permutation/given", index);
-    let (mut used, mut order) = (vec![false; n], vec![0; n]);
-    for row in shuffled(n, &mut rng) {
-        let among = shuffled(alike[row].len(), &mut rng);
-        let free = among.iter().map(|&at| alike[row][at]).find(|&other| !used[other]);
-        order[row] = free.unwrap_or(alike[row][among[0]]);
-        used[order[row]] = true;
+/// Rows that can stand for each other, because what is given is the same or nearly the same in them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alike {
+    /// Groups of rows in which it is the same.
+    pub same: Vec<Vec<usize>>,
+    /// Of each row that is in none of these, the rows in which it is nearly the same; none if there are no such rows.
+    pub near: Vec<Vec<usize>>,
+}
+
+impl Alike {
+    /// The `index`-th order that `seed` draws in which each row is replaced by one that is alike: what X and Y share through Z is kept. Groups of the
+    /// same Z are shuffled. Elsewhere a row stands for one other as far as there is one left (Runge 2018, *Conditional independence testing based
+    /// on a nearest-neighbor estimator of conditional mutual information*).
+    pub fn reordered(&self, seed: u64, index: u64) -> Vec<usize> {
+        let n = self.near.len();
+        let mut rng = stream(seed, "mi/permutation/given", index);
+        let (mut used, mut order) = (vec![false; n], (0..n).collect::<Vec<usize>>());
+        for rows in &self.same {
+            for (&row, at) in rows.iter().zip(shuffled(rows.len(), &mut rng)) {
+                order[row] = rows[at];
+            }
+        }
+        for row in shuffled(n, &mut rng) {
+            let near = &self.near[row];
+            if near.is_empty() {
+                continue;
+            }
+            let among = shuffled(near.len(), &mut rng);
+            let free = among.iter().map(|&at| near[at]).find(|&other| !used[other]);
+            order[row] = free.unwrap_or(near[among[0]]);
+            used[order[row]] = true;
+        }
+        order
     }
-    order
 }
 
 /// The numbers 0..n in a random order (Fisher and Yates).

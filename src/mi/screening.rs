@@ -11,6 +11,7 @@ use crate::mi::classes::Classes;
 use crate::mi::samples::Samples;
 use rayon::prelude::*;
 use statrs::distribution::{ChiSquared, ContinuousCDF};
+use statrs::function::factorial::ln_factorial;
 
 /// Bins of a single column against another, and of each column of a pair.
 const BINS: usize = 8;
@@ -156,12 +157,58 @@ pub fn screen(x: &Binned, y: &Binned, rows_for_a_sample: f64) -> Vec<Finding> {
 }
 
 /// The probability by chance of a table of the first columns of two sides that is as far from independence.
+///
+/// Rare bins are joined until each cell of an independent table would have five rows (Cochran 1954). Where that leaves two by two cells that still
+/// have fewer, Fisher's exact test takes the place of chi-squared.
 pub fn independence(x: &Binned, y: &Binned, rows_for_a_sample: f64) -> f64 {
     let sizes = [x.sizes[0][0], y.sizes[0][0]];
-    let (a, b) = (&x.columns[0][0], &y.columns[0][0]);
-    table(a.iter().map(|a| usize::from(*a)), b, sizes, rows_for_a_sample)
+    let mut codes: [Vec<usize>; 2] =
+        [&x.columns[0][0], &y.columns[0][0]].map(|codes| codes.iter().map(|c| usize::from(*c)).collect());
+    let n = x.columns[0][0].len() as f64 / rows_for_a_sample;
+    loop {
+        let counts = [0, 1].map(|side| counted(&codes[side], sizes[side]));
+        if counts.iter().any(|counts| counts.len() < 2) {
+            return 1.0;
+        }
+        let least = counts.each_ref().map(|counts| counts[0].0 as f64 / rows_for_a_sample);
+        if least[0] * least[1] >= ROWS * n {
+            break;
+        }
+        // Of the side with more bins, the two rarest become one.
+        let side = usize::from(counts[1].len() > counts[0].len());
+        if counts[side].len() == 2 {
+            return exact(&codes, [counts[0][0].1, counts[1][0].1], rows_for_a_sample);
+        }
+        let (from, to) = (counts[side][0].1, counts[side][1].1);
+        codes[side].iter_mut().filter(|code| **code == from).for_each(|code| *code = to);
+    }
+    let b: Vec<u8> = codes[1].iter().map(|&code| code as u8).collect();
+    table(codes[0].iter().copied(), &b, sizes, rows_for_a_sample)
         .and_then(|(statistic, degrees)| Some(ChiSquared::new(degrees).ok()?.sf(statistic)))
         .unwrap_or(1.0)
+}
+
+/// The number of rows of each bin that has some, and the bin, the rarest first.
+fn counted(codes: &[usize], size: usize) -> Vec<(usize, usize)> {
+    let mut counts = vec![0usize; size];
+    codes.iter().for_each(|&code| counts[code] += 1);
+    let mut counts: Vec<(usize, usize)> =
+        counts.into_iter().enumerate().filter(|(_, count)| *count > 0).map(|(bin, count)| (count, bin)).collect();
+    counts.sort_unstable();
+    counts
+}
+
+/// Fisher's exact test, two-sided, of two sides with two bins each, of which `rare` are counted.
+fn exact(codes: &[Vec<usize>; 2], rare: [usize; 2], rows_for_a_sample: f64) -> f64 {
+    let part = |count: usize| (count as f64 / rows_for_a_sample).round() as u64;
+    let count = |side: usize| part(codes[side].iter().filter(|&&code| code == rare[side]).count());
+    let both = part(codes[0].iter().zip(&codes[1]).filter(|(a, b)| **a == rare[0] && **b == rare[1]).count());
+    let (n, a, b) = (part(codes[0].len()), count(0), count(1));
+    let log_choose = |n: u64, k: u64| ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k);
+    let log_p = |k: u64| log_choose(a, k) + log_choose(n - a, b - k) - log_choose(n, b);
+    let range = (a + b).saturating_sub(n)..=a.min(b);
+    let observed = log_p(both.clamp(*range.start(), *range.end()));
+    range.map(log_p).filter(|p| *p <= observed + 1e-9).map(f64::exp).sum::<f64>().min(1.0)
 }
 
 /// The number of rows that so many tables may count.
@@ -230,5 +277,34 @@ mod tests {
             !screen(&Binned::numbers(&x), &Binned::numbers(&y), 1.0).is_empty()
         });
         assert!(found.count() <= 2);
+    }
+
+    #[test]
+    fn rare_values_are_not_found_by_chance() {
+        // scipy.stats.fisher_exact([[2, 3], [3, 992]]).pvalue and [[0, 5], [5, 990]].
+        let column = |ones: &[usize]| -> Vec<u32> { (0..1000).map(|i| u32::from(ones.contains(&i))).collect() };
+        let of = |a: &[usize], b: &[usize]| {
+            let binned = |ones| Binned::labels(&Classes::of_labels(&column(ones)));
+            independence(&binned(a), &binned(b), 1.0)
+        };
+        let p = of(&[0, 1, 2, 3, 4], &[0, 1, 500, 501, 502]);
+        assert!((p / 0.000_198_998_402_142_494_1 - 1.0).abs() < 1e-9, "{p}");
+        assert!((of(&[0, 1, 2, 3, 4], &[500, 501, 502, 503, 504]) - 1.0).abs() < 1e-9);
+        // Independent columns with five ones each: false discoveries are as rare as they should be.
+        let mut rng = crate::seed::stream(9, "rare", 0);
+        let columns: Vec<Binned> = (0..40)
+            .map(|_| {
+                let ones: Vec<usize> = (0..5).map(|_| rng.below(1000) as usize).collect();
+                Binned::labels(&Classes::of_labels(&column(&ones)))
+            })
+            .collect();
+        let pairs = (0..40).flat_map(|i| (i + 1..40).map(move |j| (i, j)));
+        let small = pairs.filter(|&(i, j)| independence(&columns[i], &columns[j], 1.0) < 0.05 / 780.0).count();
+        assert_eq!(small, 0);
+        // A label that every second row has alone.
+        let mixed: Vec<u32> = (0..1000).map(|i| if i % 2 == 0 { 0 } else { i }).collect();
+        let (x, _) = fixtures::normal(1000, 1, 0.0, 91);
+        let p = independence(&Binned::labels(&Classes::of_labels(&mixed)), &Binned::numbers(&x), 1.0);
+        assert!(p > 0.001, "{p}");
     }
 }

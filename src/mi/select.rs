@@ -7,13 +7,14 @@
 //! estimate for three or four. Brown et al. (2012), *Conditional likelihood maximisation*, compare them. All terms are from nearest neighbors.
 //!
 //! Selection ends where the next column adds nothing that chance would not: its information given all chosen columns is compared with the same after
-//! exchanging its rows among rows that are alike in these. Two columns that inform only together are not found if neither is chosen first.
+//! exchanging its rows among rows that are alike in these. If the column that the criterion favors adds nothing, the one that adds most to all
+//! chosen ones is tried. Two columns that inform only together are not found if neither is chosen first.
 
 use crate::error::{Error, Result};
 use crate::mi::atoms::Divided;
 use crate::mi::estimate::Settings;
-use crate::mi::neighbors::{Place, alike, conditional, places, shared};
-use crate::mi::permutation::{Order, among_alike, reordered};
+use crate::mi::neighbors::{ALIKE, Place, alike, conditional, places, shared};
+use crate::mi::permutation::{Order, reordered};
 use crate::mi::samples::Samples;
 use crate::mi::variable::Variable;
 use rayon::prelude::*;
@@ -22,8 +23,6 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 /// Exchanges of rows that show what chance gives.
 const EXCHANGES: u64 = 24;
-/// Rows that may stand for each other, beside the row itself.
-const ALIKE: usize = 5;
 /// The probability of adding a column by chance.
 const CHANCE: f64 = 0.05;
 
@@ -95,16 +94,25 @@ pub fn select(
             Criterion::Mrmr => alone[x] - sums[x] / count,
         };
         // The first of equal scores.
-        let Some(best) = left.iter().copied().reduce(|best, x| if score(x) > score(best) { x } else { best }) else {
+        let Some(mut best) = left.iter().copied().reduce(|best, x| if score(x) > score(best) { x } else { best })
+        else {
             break;
         };
-        let adds = match &all {
-            Some(all) => conditional([places[best].samples(), y.samples(), all], k)?.mi,
-            None => alone[best],
+        let given_all = |x: usize| match &all {
+            Some(all) => Ok(conditional([places[x].samples(), y.samples(), all], k)?.mi),
+            None => Ok(alone[x]),
         };
+        let mut adds = given_all(best)?;
         if !adds_something(&places[best], y, all.as_ref(), adds, left.len(), settings)? {
-            selection.complete = true;
-            break;
+            // The criterion may favor a column that others replace: of all that are left, which adds most?
+            let each = columns_of(&left, columns.len(), given_all)?;
+            let most =
+                left.iter().copied().reduce(|most, x| if each[x] > each[most] { x } else { most }).unwrap_or(best);
+            if most == best || !adds_something(&places[most], y, all.as_ref(), each[most], left.len(), settings)? {
+                selection.complete = true;
+                break;
+            }
+            (best, adds) = (most, each[most]);
         }
         selection.chosen.push(Chosen { column: best, alone: alone[best], adds, score: score(best) });
         left.retain(|&x| x != best);
@@ -147,8 +155,7 @@ fn adds_something(
     let near = chosen.map(|z| alike(z, ALIKE));
     let one = |i: u64| -> Result<f64> {
         let rows = match &near {
-            Some(near) => among_alike(near, seed, i),
-            None if settings.protocol.blocked => reordered(n, Order::Shifted, seed, i),
+            Some(near) => near.reordered(seed, i),
             None => reordered(n, Order::Shuffled, seed, i),
         };
         let exchanged = x.samples().take(&rows);
@@ -209,6 +216,30 @@ mod tests {
         let found = of(Criterion::Mrmr);
         assert_eq!(found.score, found.alone - shared(&place(found.column), &first, 3).unwrap().mi);
         assert_eq!(found.adds, given(found.column));
+    }
+
+    #[test]
+    fn what_is_chosen_may_be_a_label_and_a_redundant_favorite_blocks_nothing() {
+        let (x, e) = fixtures::normal(1200, 4, 0.0, 400);
+        let of = |f: &dyn Fn(&[f64], &[f64]) -> f64| {
+            Variable::Numbers(Samples::new((0..1200).map(|i| f(x.row(i), e.row(i))).collect(), 1).unwrap())
+        };
+        let sign = |v: f64| if v > 0.0 { 1.0 } else { 0.0 };
+        let label = Variable::Labels((0..1200).map(|i| u32::from(x.row(i)[0] > 0.0)).collect(), Vec::new());
+        let all = [label, of(&|x, _| x[1]), of(&|x, _| x[2]), of(&|x, e| 6.0 * sign(x[0]) + 0.6 * x[1] + e[0])];
+        let found = select(&all, 3, 3, Criterion::Jmi, &Settings::default(), &|_| {}).unwrap();
+        let chosen: Vec<usize> = found.chosen.iter().map(|c| c.column).collect();
+        assert_eq!(chosen, [0, 1], "{found:?}");
+        // The third column is nearly the difference of the first two, which say the same together.
+        let all = [
+            of(&|x, _| x[0]),
+            of(&|x, _| x[1]),
+            of(&|x, e| x[0] - x[1] + 0.02 * e[1]),
+            of(&|x, _| x[2]),
+            of(&|x, e| x[0] + x[1] + 0.3 * x[2] + 0.1 * e[0]),
+        ];
+        let found = select(&all, 4, 4, Criterion::Jmi, &Settings::default(), &|_| {}).unwrap();
+        assert!(found.chosen.iter().any(|c| c.column == 3), "{found:?}");
     }
 
     #[test]

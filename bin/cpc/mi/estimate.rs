@@ -9,15 +9,12 @@ use cpc::mi::atoms::Divided;
 use cpc::mi::discrete::Unit;
 use cpc::mi::estimate::{Estimate, Estimator, Settings, Start, conditional, estimate};
 use cpc::mi::input::{Choice, Pair, read};
-use cpc::mi::neighbors::{NEIGHBORS, alike, places};
+use cpc::mi::neighbors::{ALIKE, NEIGHBORS, alike, places};
 use cpc::mi::neural::Protocol;
-use cpc::mi::permutation::{Null, Order, among_alike, null_of, permutation_null};
+use cpc::mi::permutation::{Null, Order, null_of, permutation_null};
 use cpc::mi::variable::Variable;
 use cpc::nn::CriticKind;
 use std::path::PathBuf;
-
-/// Rows that may stand for each other if Z is given, beside the row itself.
-const ALIKE: usize = 5;
 
 /// One side of the pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,7 +58,7 @@ enum StartArg {
         (linear), copula and histogram. --compare prints several estimators in one table.\n\n\
         Critics are cross-fitted: the critic that evaluates a row was neither trained nor stopped on that row. The interval shows how much the \
         estimate would vary with other samples of the same size; it does not include bias. --permutations also estimates with Y shuffled, which \
-        shows how large the estimate is by chance, and gives a p-value; with --given, each row of Y is exchanged with one that has nearly the same Z.",
+        shows how large the estimate is by chance, and gives a p-value; with --given, rows of Y are exchanged where Z is the same or nearly the same.",
     after_help = "Examples:\n  \
         cpc mi estimate x.npy y.npy\n  \
         cpc mi estimate sensors.csv --x 'temp*' --y flow --permutations 100\n  \
@@ -235,7 +232,7 @@ impl EstimateCommand {
             };
             if let Some(z) = &pair.z {
                 let alike = alike(&places(&Divided::new(z, seed, "mi/given")?)?, ALIKE);
-                return null_of(count, found.nats, |i| among_alike(&alike, seed, i), one);
+                return null_of(count, found.nats, |i| alike.reordered(seed, i), one);
             }
             let order = if self.split == Split::Blocked { Order::Shifted } else { Order::Shuffled };
             permutation_null(pair.x.len(), count, seed, found.nats, order, one)

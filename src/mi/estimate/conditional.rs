@@ -331,6 +331,30 @@ mod tests {
     }
 
     #[test]
+    fn the_null_given_a_label_or_a_number_breaks_what_is_shared_beyond_it() {
+        use crate::mi::permutation::null_of;
+        let ([x, y, z], _) = normal(500, [1.0, -1.0, 0.8], 8);
+        let Variable::Numbers(numbers) = &z else { panic!() };
+        let coarse = labels(numbers.values().iter().map(|v| u32::from(*v > 0.0) + u32::from(*v > 1.0)).collect());
+        let constant = labels(vec![0; 500]);
+        for (z, most) in [(coarse, 0.1), (z, 0.06), (constant, 0.03)] {
+            let given = Divided::new(&z, 0, "mi/given").unwrap();
+            let alike = neighbors::alike(&neighbors::places(&given).unwrap(), neighbors::ALIKE);
+            let value = |rows: &[usize]| {
+                Ok(conditional(&x, &y.take(rows), &z, Ksg, &Settings { neighbors: 3, ..Settings::default() })?.nats)
+            };
+            let observed = value(&(0..500).collect::<Vec<_>>()).unwrap();
+            let null = null_of(19, observed, |i| alike.reordered(1, i), value).unwrap();
+            assert!(null.mean.abs() < most, "{} for {observed}", null.mean);
+            for i in 0..3 {
+                let order = alike.reordered(1, i);
+                let kept = order.iter().enumerate().filter(|(row, other)| *row == **other).count();
+                assert!(kept < 25, "{kept} rows keep their place");
+            }
+        }
+    }
+
+    #[test]
     fn neighbors_are_those_of_the_equation() {
         let mut rng = stream(5, "equation", 0);
         let mut side =

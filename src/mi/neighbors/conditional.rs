@@ -7,15 +7,20 @@
 
 use crate::error::{Error, Result};
 use crate::mi::atoms::Divided;
+use crate::mi::classes::Classes;
 use crate::mi::neighbors::estimate::Estimate;
 use crate::mi::neighbors::spaces::{check_neighbors, psi};
 use crate::mi::neighbors::tree::{Ball, LANES, Tree};
+use crate::mi::permutation::Alike;
 use crate::mi::ranks::normal_scores;
 use crate::mi::samples::Samples;
 use rayon::prelude::*;
 
 /// The smallest number of rows in which atoms and numbers can be told apart.
 const ROWS: usize = 20;
+
+/// The largest number of rows that stand for one because all are as near.
+const TIES: usize = 256;
 
 /// The distance between different labels: more than any two normal scores have.
 const FAR: f64 = 1e3;
@@ -126,14 +131,26 @@ pub fn shared(x: &Place, y: &Place, k: usize) -> Result<Estimate> {
     by_rows(&tree, &both, k, counts)
 }
 
-/// The `k` nearest rows of each row of Z, itself among them: rows that can stand for it if Z is given.
-pub fn alike(z: &Samples, k: usize) -> Vec<Vec<usize>> {
+/// Rows that can stand for each other if Z is given: rows with the same Z, where there are more than `k` of them, and otherwise the `k` nearest rows
+/// of each, with all that are as near as the last.
+pub fn alike(z: &Samples, k: usize) -> Alike {
+    let same: Vec<Vec<usize>> = Classes::of(z).groups().into_iter().filter(|rows| rows.len() > k).collect();
+    let mut alone = vec![true; z.len()];
+    same.iter().flatten().for_each(|&row| alone[row] = false);
     let tree = Tree::new(z);
     let of = |row: usize| {
+        if !alone[row] {
+            return Vec::new();
+        }
         let mut near = Vec::with_capacity(k + 1);
         tree.nearest(z.row(row), k.min(z.len() - 1), Some(row), &mut near);
-        let near = near.iter().filter(|neighbor| neighbor.distance < FAR / 2.0).map(|neighbor| neighbor.row);
-        std::iter::once(row).chain(near).collect()
+        let radius = near.last().map_or(0.0, |farthest| farthest.distance);
+        // Among rows that are equally near, none is preferred.
+        let ties = (tree.count(z.row(row), radius, Ball::Closed) - 1).min(TIES);
+        if ties > near.len() && radius < FAR / 2.0 {
+            tree.nearest(z.row(row), ties, Some(row), &mut near);
+        }
+        near.iter().filter(|neighbor| neighbor.distance < FAR / 2.0).map(|neighbor| neighbor.row).collect()
     };
-    (0..z.len()).into_par_iter().map(of).collect()
+    Alike { same, near: (0..z.len()).into_par_iter().map(of).collect() }
 }

@@ -25,6 +25,9 @@ pub use ksg::{Ksg, ksg};
 pub use labels::labels;
 pub use mixed::mixed;
 
+/// Rows that stand for one where Z is given and no other row has the same Z (Runge 2018).
+pub const ALIKE: usize = 5;
+
 /// Kraskov et al. (2004, section III) recommend 2 to 4 neighbors: fewer for less bias, more for less variance.
 pub const NEIGHBORS: usize = 3;
 
