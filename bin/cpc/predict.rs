@@ -17,8 +17,8 @@ use std::path::PathBuf;
 #[command(
     about = "Classify or transcribe recordings, images or sentences with a model that `cpc finetune` trained",
     long_about = "Apply a classifier that `cpc finetune` trained: the probability of each class for each recording, image or sentence. A recording that is \
-        longer than the classifier's window is cut into windows, and the mean of their probabilities is written. A sentence is called by its file and line.\n\n\
-        A model that was trained with --ctc writes what is said in each recording instead.",
+        longer than the classifier's window is cut into windows, and the mean of their probabilities is taken. A sentence is called by its file and line.\n\n\
+        A model that was trained with --ctc writes what is said in each recording instead, one window after the other.",
     after_help = "Examples:\n  cpc predict runs/tuned new-recordings/\n  cpc predict runs/tuned new-recordings/ --out predictions.parquet"
 )]
 pub(crate) struct Predict {

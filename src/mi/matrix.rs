@@ -35,17 +35,18 @@ pub struct Link {
 /// Columns that are ready to be compared.
 pub struct Prepared<'a> {
     columns: &'a [Variable],
+    names: &'a [String],
     places: Vec<Place>,
     bins: Vec<Binned>,
     settings: Settings,
 }
 
 impl<'a> Prepared<'a> {
-    /// Prepares columns of the same length.
+    /// Prepares columns of the same length, and their names.
     ///
     /// # Errors
     /// There are fewer rows than neighbors need.
-    pub fn new(columns: &'a [Variable], settings: &Settings) -> Result<Prepared<'a>> {
+    pub fn new(columns: &'a [Variable], names: &'a [String], settings: &Settings) -> Result<Prepared<'a>> {
         let place = |column: &Variable| Ok(Place::new(places(&Divided::new(column, settings.seed, "mi/matrix")?)?));
         let bins = |column: &Variable| match column {
             Variable::Numbers(samples) => Binned::numbers(samples),
@@ -56,6 +57,7 @@ impl<'a> Prepared<'a> {
             bins: columns.par_iter().map(bins).collect(),
             settings: *settings,
             columns,
+            names,
         })
     }
 
@@ -82,7 +84,7 @@ impl<'a> Prepared<'a> {
         };
         let named = |pair: &(usize, usize)| {
             one(pair).map_err(|e| {
-                let what = format!("columns {} and {}: {e}", pair.0 + 1, pair.1 + 1);
+                let what = format!("{} and {}: {e}", self.names[pair.0], self.names[pair.1]);
                 Error::failed(what, e.remedy())
             })
         };
@@ -153,7 +155,9 @@ mod tests {
             column(&|_, _| 2.5),
         ];
         let settings = Settings::default();
-        let links = Prepared::new(&columns, &settings).unwrap().links(&all_pairs(6), Estimator::Ksg, &|_| {}).unwrap();
+        let names: Vec<String> = (0..6).map(|i| i.to_string()).collect();
+        let links =
+            Prepared::new(&columns, &names, &settings).unwrap().links(&all_pairs(6), Estimator::Ksg, &|_| {}).unwrap();
         assert_eq!(links.len(), 15);
         let found: Vec<(usize, usize)> = links.iter().filter(|l| l.q_value < 0.01).map(|l| (l.x, l.y)).collect();
         assert_eq!(found, [(0, 1), (2, 3)]);

@@ -11,6 +11,8 @@ const NAMED: f64 = 8.0;
 /// Letters of a name, and the width of one.
 const LETTERS: usize = 18;
 const LETTER: f64 = 5.8;
+/// The width of a letter of the title.
+const TITLE_LETTER: f64 = 7.2;
 
 /// A symmetric matrix, drawn as a square of cells that are darker where values are larger. Each cell says its value when pointed at.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +25,10 @@ pub struct HeatMap {
     pub values: Vec<Option<f64>>,
     /// The unit of the values.
     pub unit: String,
-    /// Cells that are crossed out, because nothing was found there.
-    pub crossed: Vec<bool>,
+    /// Cells that get a dot, where cells are large enough.
+    pub dotted: Vec<bool>,
+    /// What a dot says.
+    pub dot: String,
 }
 
 impl HeatMap {
@@ -42,14 +46,17 @@ impl HeatMap {
         let margin = 12.0 + names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as f64 * LETTER;
         let (top, side) = (34.0, cell * n as f64);
         let most = self.values.iter().flatten().copied().fold(0.0, f64::max);
-        let (width, height) = ((margin + side + 96.0).ceil(), (top + side + margin).ceil());
+        let dotted = cell >= NAMED && self.dotted.contains(&true);
+        let title = if dotted { format!("{}; a dot: {}", self.title, self.dot) } else { self.title.clone() };
+        let wide = (side + 96.0).max(title.chars().count() as f64 * TITLE_LETTER + 12.0);
+        let (width, height) = ((margin + wide).ceil(), (top + side + margin).ceil());
         let mut out = String::new();
         writeln!(
             out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
              font-family=\"sans-serif\" font-size=\"10\" fill=\"#222\">\n<title>{title}</title>\n<rect width=\"100%\" height=\"100%\" \
              fill=\"#fff\"/>\n<text x=\"{margin}\" y=\"20\" font-size=\"14\">{title}</text>",
-            title = Escaped(&self.title)
+            title = Escaped(&title)
         )?;
         for (i, row) in self.values.chunks(n).enumerate() {
             for (j, value) in row.iter().enumerate() {
@@ -64,7 +71,7 @@ impl HeatMap {
                     Escaped(&self.names[j]),
                     Escaped(&self.unit)
                 )?;
-                if self.crossed.get(i * n + j) == Some(&true) && cell >= NAMED {
+                if self.dotted.get(i * n + j) == Some(&true) && cell >= NAMED {
                     let (dot, half) = (cell / 12.0, cell / 2.0);
                     writeln!(
                         out,
@@ -120,11 +127,14 @@ mod tests {
             names: vec!["a&b".into(), "c".into()],
             values: vec![None, Some(0.5), Some(0.5), None],
             unit: "nats".into(),
-            crossed: vec![false, false, true, false],
+            dotted: vec![false, false, true, false],
+            dot: "nothing".into(),
         };
         let svg = map.svg().unwrap();
         assert!(
-            svg.contains("a&amp;b, c: 0.5000 nats") && svg.contains("what &lt;b&gt;") && svg.contains("<circle"),
+            svg.contains("a&amp;b, c: 0.5000 nats")
+                && svg.contains("what &lt;b&gt;; a dot: nothing")
+                && svg.contains("<circle"),
             "{svg}"
         );
         assert_eq!((shade(0.0), shade(1.0)), ("#fafafc".into(), "#08306b".into()));

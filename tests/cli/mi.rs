@@ -290,9 +290,9 @@ fn information_is_given_a_third_variable() {
     let args = "mi estimate plant.csv --x temp --y flow";
     assert!(told(&format!("{args} --estimator ksg"))["estimate"].as_f64().unwrap() > 0.5);
     for estimator in ["copula", "ksg"] {
-        let given = told(&format!("{args} --given valve --estimator {estimator} --permutations 20"));
+        let given = told(&format!("{args} --given valve --estimator {estimator} --permutations 99"));
         assert!(given["estimate"].as_f64().unwrap().abs() < 0.08, "{given}");
-        assert!(given["p_value"].as_f64().unwrap() > 0.05, "{given}");
+        assert!(given["p_value"].as_f64().unwrap() > 0.01, "{given}");
     }
     let said = place.ok(&format!("{args} --given valve --estimator copula"));
     assert!(said.contains("Z  valve\n500 rows") && said.contains("I(X; Y|Z) "), "{said}");

@@ -126,7 +126,8 @@ impl Matrix {
         };
         let bar = bar(terminal, pairs.len() as u64, &format!(" pairs, {}", self.estimator));
         let progress = |done: usize| bar.set_position(done as u64);
-        let mut links = Prepared::new(&read.variables, &settings)?.links(&pairs, self.estimator, &progress)?;
+        let mut links =
+            Prepared::new(&read.variables, &read.names, &settings)?.links(&pairs, self.estimator, &progress)?;
         bar.finish_and_clear();
         if let Some(path) = &self.svg {
             durable::write(path, self.picture(&read.names, &links)?.as_bytes())?;
@@ -198,15 +199,22 @@ impl Matrix {
 
     fn picture(&self, names: &[String], links: &[Link]) -> Result<String> {
         let n = names.len();
-        let (mut values, mut crossed) = (vec![None; n * n], vec![false; n * n]);
+        let (mut values, mut dotted) = (vec![None; n * n], vec![false; n * n]);
         for link in links {
             for at in [link.x * n + link.y, link.y * n + link.x] {
                 values[at] = Some(self.unit.of(link.nats));
-                crossed[at] = link.q_value >= 0.05;
+                dotted[at] = link.q_value >= 0.05;
             }
         }
-        let title = "Mutual information; a dot: q is .05 or more".into();
-        let map = HeatMap { title, names: names.to_vec(), values, unit: self.unit.to_string(), crossed };
+        let title = "Mutual information".into();
+        let map = HeatMap {
+            title,
+            names: names.to_vec(),
+            values,
+            unit: self.unit.to_string(),
+            dotted,
+            dot: "q is .05 or more".into(),
+        };
         map.svg().map_err(|e| Error::failed(format!("SVG: {e}"), "report this as a bug in cpc"))
     }
 }

@@ -3,7 +3,7 @@
 //! The last column of the scores is the blank, as in [`crate::ops::ctc`].
 
 use crate::ops::ctc::{log_add, log_softmax};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The labels of the best column of each frame, with equal neighbours merged and without blanks. `scores` are (T, `width`).
 pub fn greedy(scores: &[f64], width: usize) -> Vec<usize> {
@@ -37,31 +37,68 @@ pub fn prefix_beam(scores: &[f64], width: usize, beam: usize) -> Vec<usize> {
         return greedy(scores, width);
     }
     let blank = width - 1;
-    let mut kept: Vec<(Vec<usize>, Paths)> = vec![(Vec::new(), Paths { blank: 0.0, label: f64::NEG_INFINITY })];
+    let mut prefixes = Prefixes::default();
+    let mut kept = vec![(EMPTY, Paths { blank: 0.0, label: f64::NEG_INFINITY })];
     for row in scores.chunks_exact(width) {
         let mut p = row.to_vec();
         log_softmax(&mut p);
-        let mut next: BTreeMap<Vec<usize>, Paths> = BTreeMap::new();
-        for (prefix, paths) in &kept {
-            let same = next.entry(prefix.clone()).or_insert(Paths::NONE);
+        let mut next: BTreeMap<(usize, Option<usize>), Paths> = BTreeMap::new();
+        for &(prefix, paths) in &kept {
+            let last = prefixes.last(prefix);
+            let same = next.entry((prefix, None)).or_insert(Paths::NONE);
             same.blank = log_add(same.blank, paths.all() + p[blank]);
-            if let Some(&last) = prefix.last() {
+            if let Some(last) = last {
                 same.label = log_add(same.label, paths.label + p[last]);
             }
             for (k, p) in p[..blank].iter().enumerate() {
                 // The same label again is another one only after a blank.
-                let from = if prefix.last() == Some(&k) { paths.blank } else { paths.all() };
-                let mut longer = prefix.clone();
-                longer.push(k);
+                let from = if last == Some(k) { paths.blank } else { paths.all() };
+                let longer = prefixes.longer.get(&(prefix, k)).map_or((prefix, Some(k)), |&known| (known, None));
                 let longer = next.entry(longer).or_insert(Paths::NONE);
                 longer.label = log_add(longer.label, from + p);
             }
         }
-        kept = next.into_iter().collect();
-        kept.sort_by(|a, b| b.1.all().total_cmp(&a.1.all()).then_with(|| a.0.cmp(&b.0)));
-        kept.truncate(beam);
+        let mut best: Vec<_> = next.into_iter().collect();
+        best.sort_by(|a, b| b.1.all().total_cmp(&a.1.all()).then_with(|| a.0.cmp(&b.0)));
+        best.truncate(beam);
+        kept = best.into_iter().map(|((prefix, k), paths)| (prefixes.with(prefix, k), paths)).collect();
     }
-    kept.into_iter().next().map_or(Vec::new(), |(prefix, _)| prefix)
+    kept.first().map_or(Vec::new(), |&(prefix, _)| prefixes.labels(prefix))
+}
+
+/// The number of the prefix without labels.
+const EMPTY: usize = 0;
+
+/// Prefixes by number: each is one with a label fewer, and a label. Time does not grow with their lengths.
+#[derive(Default)]
+struct Prefixes {
+    /// Of prefix 1, 2, ...: the shorter one, and the last label.
+    ends: Vec<(usize, usize)>,
+    longer: HashMap<(usize, usize), usize>,
+}
+
+impl Prefixes {
+    fn last(&self, prefix: usize) -> Option<usize> {
+        prefix.checked_sub(1).map(|at| self.ends[at].1)
+    }
+
+    /// A prefix with one more label, if there is one.
+    fn with(&mut self, prefix: usize, label: Option<usize>) -> usize {
+        let Some(label) = label else { return prefix };
+        self.ends.push((prefix, label));
+        self.longer.insert((prefix, label), self.ends.len());
+        self.ends.len()
+    }
+
+    fn labels(&self, mut prefix: usize) -> Vec<usize> {
+        let mut labels = Vec::new();
+        while let Some(at) = prefix.checked_sub(1) {
+            labels.push(self.ends[at].1);
+            prefix = self.ends[at].0;
+        }
+        labels.reverse();
+        labels
+    }
 }
 
 #[cfg(test)]

@@ -8,21 +8,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Names of the column of transcripts; the first that exists is used.
-const TRANSCRIPTS: [&str; 12] = [
-    "transcript",
-    "transcription",
-    "phones",
-    "phonemes",
-    "phone",
-    "phonetic",
-    "sentence",
-    "text",
-    "normalizedtext",
-    "words",
-    "label",
-    "labels",
-];
+/// Names of the column of phones, of that of words, and of either; the first that exists is used.
+const PHONES: [&str; 4] = ["phones", "phonemes", "phone", "phonetic"];
+const WORDS: [&str; 4] = ["sentence", "text", "normalizedtext", "words"];
+const EITHER: [&str; 4] = ["transcript", "transcription", "label", "labels"];
 
 const FORMS: &str = "transcripts are lines of `<utterance>`, a tab or a blank, and what is said in it; or CSV whose first line names the columns \
                      `utterance` and `transcript`";
@@ -65,7 +54,7 @@ impl Spelling {
 ///
 /// # Errors
 /// The file cannot be read or has no lines, an utterance occurs twice (each is named with its line), or names do not say which column is which.
-pub fn read(path: &Path) -> Result<HashMap<String, String>> {
+pub fn read(path: &Path, spelling: Spelling) -> Result<HashMap<String, String>> {
     let text = plain::text(path)?;
     let first = text.lines().find(|line| !line.trim().is_empty());
     let Some(first) = first else {
@@ -78,7 +67,7 @@ pub fn read(path: &Path) -> Result<HashMap<String, String>> {
             false => Dialect::of(text.as_bytes(), b',', true),
         };
         let rows = rows(&text, dialect, path)?;
-        let [id_at, text_at, skip] = columns(&rows, path)?;
+        let [id_at, text_at, skip] = columns(&rows, path, spelling)?;
         let cell = |cells: &[String], at: usize| cells.get(at).cloned().unwrap_or_default();
         rows[skip..].iter().map(|(n, cells)| (*n, cell(cells, id_at), cell(cells, text_at))).collect()
     } else {
@@ -105,11 +94,15 @@ pub fn read(path: &Path) -> Result<HashMap<String, String>> {
 }
 
 /// The columns of utterances and of transcripts, and the number of lines of names above the rows.
-fn columns(rows: &[(usize, Vec<String>)], path: &Path) -> Result<[usize; 3]> {
+fn columns(rows: &[(usize, Vec<String>)], path: &Path, spelling: Spelling) -> Result<[usize; 3]> {
     let Some((line, first)) = rows.first() else {
         return Err(Error::failed(format!("{}: has no transcripts", path.display()), FORMS));
     };
-    match (header::place(first, &UTTERANCES), header::place(first, &TRANSCRIPTS)) {
+    let names = match spelling {
+        Spelling::Phones => [EITHER, PHONES, WORDS].concat(),
+        Spelling::Characters => [EITHER, WORDS, PHONES].concat(),
+    };
+    match (header::place(first, &UTTERANCES), header::place(first, &names)) {
         (Some(id), Some(text)) if id != text => Ok([id, text, 1]),
         _ if rows.iter().all(|(_, cells)| cells.len() <= 2) => Ok([0, 1, 0]),
         _ => Err(Error::failed(
@@ -127,7 +120,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(name);
         std::fs::write(&path, text).unwrap();
-        read(&path)
+        read(&path, Spelling::Phones)
     }
 
     #[test]
@@ -157,6 +150,15 @@ mod tests {
             assert!(error.to_string().contains(what), "{error}");
             assert_eq!(error.exit_code(), 1);
         }
+    }
+
+    #[test]
+    fn of_two_columns_the_spelling_says_which() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        std::fs::write(&path, "utterance,text,phones\nu1,the,DH AH\n").unwrap();
+        assert_eq!(read(&path, Spelling::Phones).unwrap()["u1"], "DH AH");
+        assert_eq!(read(&path, Spelling::Characters).unwrap()["u1"], "the");
     }
 
     #[test]

@@ -83,7 +83,8 @@ pub struct LabeledConfig {
     /// What is held out as a whole: a subject, or a recording.
     pub division: Division,
     /// Samples, or tokens, per window: training takes one of each recording, at a random place. 0 for the length of most recordings, at most 512
-    /// frames; for sentences, the tokens that the model was trained on.
+    /// frames; for sentences, the tokens that the model was trained on. With ctc, the longest recording that is trained on; 0 for the longest of all,
+    /// at most 2048 frames.
     pub window: usize,
     /// Samples per second of series that do not say; 0 if all say.
     pub rate: f64,

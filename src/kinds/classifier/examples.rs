@@ -6,6 +6,7 @@ use crate::error::{Error, Problem, Result};
 use crate::recordings::AnyCorpus;
 use crate::seed::stream;
 use rayon::prelude::*;
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 /// Values of recordings that are kept in memory, of 4 bytes each.
@@ -32,8 +33,8 @@ pub(super) struct Shop {
     /// If windows are only as long as the longest recording of a batch: how long they are at least.
     fitted: Option<usize>,
     seed: u64,
-    /// Whole recordings that were read, if there is room for all.
-    kept: Option<Vec<OnceLock<Vec<f32>>>>,
+    /// The recordings that are read again and again, whole once they were read; none if there is no room for all.
+    kept: HashMap<usize, OnceLock<Vec<f32>>>,
 }
 
 impl Shop {
@@ -50,20 +51,23 @@ impl Shop {
         }
         let used = [&targets.train, &targets.valid];
         let values: u64 = used.into_iter().flatten().map(|&i| corpus.samples(i)).sum::<u64>() * corpus.width() as u64;
-        let kept = (values <= KEPT).then(|| (0..corpus.count()).map(|_| OnceLock::new()).collect());
+        let kept = match values <= KEPT {
+            true => used.into_iter().flatten().map(|&i| (i, OnceLock::new())).collect(),
+            false => HashMap::new(),
+        };
         Shop { corpus, targets, window, fitted, seed, kept }
     }
 
     /// Fills `out` with samples of a recording from `first` on.
     fn read(&self, i: usize, first: u64, out: &mut [f32]) -> std::result::Result<(), Problem> {
-        let Some(kept) = &self.kept else { return self.corpus.read(i, first, out) };
+        let Some(kept) = self.kept.get(&i) else { return self.corpus.read(i, first, out) };
         let width = self.corpus.width();
-        if kept[i].get().is_none() {
+        if kept.get().is_none() {
             let mut whole = vec![0.0; self.corpus.samples(i) as usize * width];
             self.corpus.read(i, 0, &mut whole)?;
-            let _ = kept[i].set(whole);
+            let _ = kept.set(whole);
         }
-        if let Some(whole) = kept[i].get() {
+        if let Some(whole) = kept.get() {
             out.copy_from_slice(&whole[first as usize * width..][..out.len()]);
         }
         Ok(())

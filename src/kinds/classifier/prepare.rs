@@ -226,9 +226,7 @@ fn describe(cfg: &ClassifierConfig, targets: &Targets, corpus: &dyn AnyCorpus, b
         job.note(&format!("{unlabeled} {items} have no label, and are not used"));
     }
     if valid.is_empty() {
-        job.note(
-            "no validation: there are too few labels to keep some back; model/ will be the model of the last step",
-        );
+        job.note("no validation: there are too few labels that can be used; model/ will be the model of the last step");
     }
     let shared = |part: &[usize]| {
         let trained: HashSet<&str> = train.iter().map(|&i| corpus.subject(i)).collect();

@@ -137,7 +137,7 @@ fn labels(cfg: &ClassifierConfig, corpus: &dyn AnyCorpus) -> Result<Vec<Option<V
     }
     let path = Path::new(&cfg.data.labels);
     let labels = match cfg.finetune.ctc {
-        Some(_) => transcripts::read(path)?,
+        Some(spelling) => transcripts::read(path, spelling)?,
         None => match Labels::read(path)? {
             Labels::Utterances { labels, .. } => labels,
             _ => {

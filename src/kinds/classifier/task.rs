@@ -7,7 +7,7 @@ use super::network::{ClassifierNetwork, Scored};
 use super::{ClassifierConfig, config::ClassWeights};
 use crate::data::{Course, Position};
 use crate::error::{Problem, Result};
-use crate::eval::transcripts::{decode::greedy, errors::Errors};
+use crate::eval::transcripts::{decode::greedy, errors::edits};
 use crate::group::Share;
 use crate::model::Descent;
 use crate::nn::{ParamStore, Phase};
@@ -81,12 +81,11 @@ impl ClassifierTask {
         let each = Tensor::from_vec(each, rows, scored.scores.device())?;
         let objective = (ctc(&scored.scores, &scored.outputs, &truth)? * each)?.sum_all()?;
         let values = scored.scores.detach().to_dtype(DType::F64)?.to_vec3::<f64>()?;
-        let errors = values
-            .iter()
-            .zip(&scored.outputs)
-            .zip(&truth)
-            .map(|((values, &outputs), truth)| Errors::of(&greedy(&values[..outputs].concat(), width), truth));
-        let rate = errors.sum::<Errors>().rate().unwrap_or(0.0);
+        // The mean over recordings does not depend on which of them share a batch. An empty transcript counts as one symbol.
+        let rates = values.iter().zip(&scored.outputs).zip(&truth).map(|((values, &outputs), truth)| {
+            edits(&greedy(&values[..outputs].concat(), width), truth) as f64 / truth.len().max(1) as f64
+        });
+        let rate = rates.sum::<f64>() / rows as f64;
         let rate = Tensor::new(rate as f32, scored.scores.device())?;
         let figures = vec![("loss", objective.detach()), ("error_rate", rate)];
         let z = scored.scores.detach().reshape((rows * time, width))?;

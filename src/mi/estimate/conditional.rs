@@ -54,7 +54,7 @@ pub fn conditional(
     let Some([x, y]) = free(x, y, z, &mut warnings)? else {
         let mut found = Estimate::new(estimator, 0.0, EstimateKind::Estimate, z.len());
         (found.method, found.ci95, found.warnings) = ("none needed".into(), Some([0.0, 0.0]), warnings);
-        return Ok(found);
+        return Ok(found.with_pointwise(vec![0.0; z.len()]));
     };
     let mut found = match estimator {
         _ if given.numbers.is_none() && !given.has_atoms() => {
@@ -149,13 +149,18 @@ fn by_groups(
     settings: &Settings,
 ) -> Result<Estimate> {
     let n = x.len();
-    let (mut sum, mut left) = (Sum::new(n), 0);
-    let groups = given.atoms.groups();
+    let (groups, small): (Vec<_>, Vec<_>) = given.atoms.groups().into_iter().partition(|rows| rows.len() >= GROUP);
+    if groups.is_empty() {
+        let what = format!("no value of Z has {GROUP} rows");
+        return Err(Error::failed(what, "give more rows, join rare labels of Z, or use ksg"));
+    }
+    // The rows that are studied, and their places among these.
+    let mut studied = groups.concat();
+    studied.sort_unstable();
+    let place = |row: &usize| studied.binary_search(row).unwrap_or_default();
+    let mut sum = Sum::new(studied.len());
+    let mut placed = Vec::new();
     for rows in &groups {
-        if rows.len() < GROUP {
-            left += rows.len();
-            continue;
-        }
         let (x, y) = (x.take(rows), y.take(rows));
         let found = match &given.numbers {
             Some(z) if Classes::of(&z.take(rows)).counts().len() > 1 => {
@@ -163,26 +168,24 @@ fn by_groups(
             }
             _ => estimate(&x, &y, estimator, settings)?,
         };
-        sum.add(found, rows);
+        placed.push(rows.iter().map(place).collect::<Vec<usize>>());
+        sum.add(found, &placed[placed.len() - 1]);
     }
-    if left == n {
-        let what = format!("no value of Z has {GROUP} rows");
-        return Err(Error::failed(what, "give more rows, join rare labels of Z, or use ksg"));
-    }
+    let left: usize = small.iter().map(Vec::len).sum();
     if left as f64 > LEFT * n as f64 {
-        let what = format!(
-            "{left} of {n} rows have a value of Z that fewer than {GROUP} rows have, and count as 0; give more rows, or join rare labels of Z"
-        );
-        sum.warnings.push(what);
+        sum.warnings.push(format!(
+            "{left} of {n} rows have a value of Z that fewer than {GROUP} rows have, and are left out; give more rows, or join rare labels of Z"
+        ));
     }
-    let mut found = Estimate::new(estimator, sum.nats, EstimateKind::Estimate, n);
+    let mut found = Estimate::new(estimator, sum.nats, EstimateKind::Estimate, studied.len());
     found.method = sum.methods.join("; ");
     if groups.len() > 1 {
         found.method = format!("within each of {} values of Z: {}", groups.len(), found.method);
     }
-    found.ci95 = Some(at_least(None, sum.nats, sum.variance_over(&groups).sqrt()));
+    found.ci95 = Some(at_least(None, sum.nats, sum.variance_over(&placed).sqrt()));
     found.warnings = std::mem::take(&mut sum.warnings);
-    Ok(found.with_pointwise(sum.local))
+    found.pointwise = studied.iter().zip(sum.local).map(|(&row, value)| (row as u32, value)).collect();
+    Ok(found)
 }
 
 /// By the chain rule, where Z is numbers.
@@ -352,6 +355,17 @@ mod tests {
                 assert!(kept < 25, "{kept} rows keep their place");
             }
         }
+    }
+
+    #[test]
+    fn rows_with_a_rare_z_are_left_out_and_the_rest_is_not_diluted() {
+        let ([x, y, _], _) = normal(400, [0.0, 0.0, 1.0], 9);
+        let z = labels((0..400).map(|i| if i < 200 { 0 } else { 1 + i / 2 }).collect());
+        let found = of(&[x.clone(), y.clone(), z], Copula);
+        let rows: Vec<usize> = (0..200).collect();
+        let alone = estimate(&x.take(&rows), &y.take(&rows), Copula, &Settings::default()).unwrap();
+        assert_eq!((found.nats, found.n, found.pointwise.len()), (alone.nats, 200, 200));
+        assert!(found.warnings.iter().any(|w| w.contains("200 of 400 rows")), "{:?}", found.warnings);
     }
 
     #[test]

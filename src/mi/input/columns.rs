@@ -76,7 +76,14 @@ pub fn read_columns(path: &Path, names: &[String], discrete: &[String], drop_nan
         }
         names.push(column.name.clone());
         let name = column.name.clone();
-        variables.push(variable(vec![column], &name, &mut warnings)?);
+        let variable = variable(vec![column], &name, &mut warnings).map_err(|e| match discrete.is_empty() {
+            true => e,
+            false => Error::failed(
+                e.to_string(),
+                "choose other columns with --columns, or take it out of --discrete to use its numbers",
+            ),
+        })?;
+        variables.push(variable);
     }
     Ok(Columns { names, variables, dropped, rows, warnings })
 }

@@ -213,7 +213,7 @@ fn places(table: &dyn Table, choice: &Choice) -> Result<Vec<Vec<usize>>> {
     Ok(all)
 }
 
-/// X (0) or Y (1) from its own file.
+/// X (0), Y (1) or Z (2) from its own file.
 fn a_file(path: &Path, side: usize, choice: &Choice, warnings: &mut Vec<String>) -> Result<Side> {
     let (name, flag) = SIDES[side];
     let asked = [&choice.x, &choice.y, &choice.given][side];

@@ -1,4 +1,4 @@
-//! The columns of X or of Y before they become a variable, with checks whether their rows can be used.
+//! The columns of X, of Y or of Z before they become a variable, with checks whether their rows can be used.
 
 use crate::data::decimal::Decimals;
 use crate::error::{Error, Problem, Result};
@@ -8,7 +8,7 @@ use std::rc::Rc;
 /// The number of rows and of columns that a message names.
 const NAMED: usize = 10;
 
-/// The columns of X or of Y.
+/// The columns of X, of Y or of Z, or those that are each a variable.
 pub(super) struct Side {
     /// X, Y or Z.
     pub name: &'static str,
@@ -22,7 +22,7 @@ pub(super) struct Side {
 impl Side {
     /// The flag that chooses its columns.
     pub(super) fn flag(&self) -> &'static str {
-        super::SIDES.iter().find(|(name, _)| *name == self.name).map_or("--x", |(_, flag)| flag)
+        super::SIDES.iter().find(|(name, _)| *name == self.name).map_or("--columns", |(_, flag)| flag)
     }
 
     /// The number of rows.
