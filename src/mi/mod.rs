@@ -30,6 +30,7 @@ pub mod selfcheck;
 pub mod series;
 pub mod staircase;
 pub mod tasks;
+pub mod transfer;
 pub mod variable;
 
 pub use estimate::{Estimate, Estimator, Settings, estimate};

@@ -13,7 +13,7 @@
 use crate::error::{Error, Result};
 use crate::mi::atoms::Divided;
 use crate::mi::estimate::Settings;
-use crate::mi::neighbors::{ALIKE, Place, alike, conditional, places, shared};
+use crate::mi::neighbors::{ALIKE, Given, Place, alike, places, shared};
 use crate::mi::permutation::{Order, reordered};
 use crate::mi::samples::Samples;
 use crate::mi::variable::Variable;
@@ -83,6 +83,7 @@ pub fn select(
     // The terms of the criterion: of each column, the least, the sum, and the last.
     let (mut least, mut sums, mut last) = (alone.clone(), vec![0.0; columns.len()], alone.clone());
     let mut all: Option<Samples> = None; // the chosen columns
+    let mut given: Option<Given> = None; // the same, beside the target
     let mut selection = Selection { chosen: Vec::new(), complete: false };
     while selection.chosen.len() < take && !left.is_empty() {
         let count = selection.chosen.len().max(1) as f64;
@@ -98,8 +99,8 @@ pub fn select(
         else {
             break;
         };
-        let given_all = |x: usize| match &all {
-            Some(all) => Ok(conditional([places[x].samples(), y.samples(), all], k)?.mi),
+        let given_all = |x: usize| match &given {
+            Some(given) => Ok(given.shared(places[x].samples(), k)?.mi),
             None => Ok(alone[x]),
         };
         let mut adds = given_all(best)?;
@@ -119,12 +120,13 @@ pub fn select(
         progress(selection.chosen.len());
         let own = places[best].samples();
         let chosen = all.take().map_or_else(|| Ok(own.clone()), |all| all.beside(own))?;
+        let [given_own, given_chosen] = [Given::new(y.samples(), own)?, Given::new(y.samples(), &chosen)?];
         last = columns_of(&left, columns.len(), |x| match criterion {
             Criterion::Mrmr => Ok(shared(&places[x], &places[best], k)?.mi),
-            Criterion::Cmim | Criterion::Jmi => Ok(conditional([places[x].samples(), y.samples(), own], k)?.mi),
-            Criterion::Conditional => Ok(conditional([places[x].samples(), y.samples(), &chosen], k)?.mi),
+            Criterion::Cmim | Criterion::Jmi => Ok(given_own.shared(places[x].samples(), k)?.mi),
+            Criterion::Conditional => Ok(given_chosen.shared(places[x].samples(), k)?.mi),
         })?;
-        all = Some(chosen);
+        (all, given) = (Some(chosen), Some(given_chosen));
         for &x in &left {
             sums[x] += last[x];
             least[x] = least[x].min(last[x]);
@@ -153,14 +155,15 @@ fn adds_something(
 ) -> Result<bool> {
     let (k, seed, n) = (settings.neighbors, settings.seed, x.samples().len());
     let near = chosen.map(|z| alike(z, ALIKE));
+    let given = chosen.map(|z| Given::new(y.samples(), z)).transpose()?;
     let one = |i: u64| -> Result<f64> {
         let rows = match &near {
             Some(near) => near.reordered(seed, i),
             None => reordered(n, Order::Shuffled, seed, i),
         };
         let exchanged = x.samples().take(&rows);
-        Ok(match chosen {
-            Some(z) => conditional([&exchanged, y.samples(), z], k)?.mi,
+        Ok(match &given {
+            Some(given) => given.shared(&exchanged, k)?.mi,
             None => shared(&Place::new(exchanged), y, k)?.mi,
         })
     };
@@ -208,7 +211,8 @@ mod tests {
         let place = |j: usize| Place::new(places(&Divided::new(&all[j], 0, "mi/select").unwrap()).unwrap());
         let of = |criterion| select(&all, 9, 2, criterion, &Settings::default(), &|_| {}).unwrap().chosen[1].clone();
         let (y, first) = (place(9), place(1));
-        let given = |j: usize| conditional([place(j).samples(), y.samples(), first.samples()], 3).unwrap().mi;
+        let beside = Given::new(y.samples(), first.samples()).unwrap();
+        let given = |j: usize| beside.shared(place(j).samples(), 3).unwrap().mi;
         let found = of(Criterion::Jmi);
         assert_eq!(found.score, given(found.column));
         let found = of(Criterion::Cmim);

@@ -15,6 +15,11 @@ pub fn rows_for_a_sample(x: &Samples, y: &Samples) -> f64 {
     1.0 + 2.0 * x.iter().zip(&y).map(|(x, y)| x * y).sum::<f64>()
 }
 
+/// The number of rows after which a series has forgotten itself: its autocorrelations, averaged over the columns, have ended.
+pub fn memory(series: &Samples) -> usize {
+    autocorrelations(series).len()
+}
+
 /// Autocorrelations from lag 1 until they end, averaged over the columns.
 fn autocorrelations(samples: &Samples) -> Vec<f64> {
     let (n, dim) = (samples.len(), samples.dim());

@@ -76,7 +76,7 @@ impl Clock {
     }
 }
 
-/// A time in seconds: a number, or a date and a time of day such as `2024-05-01T13:00:00.25`, in UTC if nothing is said.
+/// A time in seconds: a number, a date, or a date and a time of day such as `2024-05-01T13:00:00.25`, in UTC if nothing is said.
 pub(super) fn seconds(cell: &str, comma: bool) -> Option<f64> {
     match number(cell, comma) {
         Some(number) => number.is_finite().then_some(number),
@@ -86,7 +86,7 @@ pub(super) fn seconds(cell: &str, comma: bool) -> Option<f64> {
 
 /// Seconds since the beginning of 1970.
 fn moment(cell: &str) -> Option<f64> {
-    let (date, rest) = cell.split_once(['T', ' '])?;
+    let (date, rest) = cell.split_once(['T', ' ']).unwrap_or((cell, "00:00"));
     let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);
     let rest = rest.strip_suffix('Z').unwrap_or(rest);

@@ -12,7 +12,7 @@ mod parquet;
 mod stretches;
 mod wfdb;
 
-pub use stretches::TableColumns;
+pub use stretches::{TableColumns, stretches};
 
 use std::fmt;
 use std::fs::File;

@@ -1,8 +1,9 @@
 //! The rows of a table as they are read: whose they are, and when.
 
-use super::clock::Clock;
+use super::clock::{Clock, seconds};
 use crate::series::Run;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Names of a column of times, in lower case, if none is chosen.
 const TIMES: [&str; 8] = ["time", "timestamp", "timestamps", "datetime", "t", "time_s", "seconds", "time (s)"];
@@ -66,6 +67,23 @@ struct Stretch {
     subject: Option<String>,
     rate: Option<f64>,
     runs: Vec<Run>,
+}
+
+/// The rows that follow each other without a gap, of the subject and the time of each row; rows of a subject stand together, in the order of time.
+///
+/// # Errors
+/// A time is none, or does not come after the one before, or times are not evenly spaced; as the rest of a sentence that begins with the column of
+/// times.
+pub fn stretches<'a>(rows: impl Iterator<Item = (Option<&'a str>, &'a str)>) -> Result<Vec<Range<usize>>, String> {
+    let mut all = Stretches::new(true);
+    for (subject, time) in rows {
+        let time = seconds(time, time.contains(',')).ok_or_else(|| {
+            format!("has `{time}`, which is no time: times are numbers, or dates such as 2024-05-01T13:00:00")
+        })?;
+        all.row(subject, Some(time)).map_err(|what| format!("is not in order: {what}"))?;
+    }
+    let rows = all.finish()?;
+    Ok(rows.runs.iter().map(|run| run.first as usize..(run.first + run.frames) as usize).collect())
 }
 
 /// What the rows of a table come to.

@@ -392,3 +392,61 @@ fn columns_are_selected_until_nothing_is_added() {
     place.fails("mi select sensors.csv --target power", 1, &["column `state`", "--discrete"]);
     place.fails("mi select sensors.csv --discrete state --target nothing", 2, &["no column `nothing`"]);
 }
+
+#[test]
+fn transfer_between_series_is_found_at_its_lag_in_its_direction() {
+    let place = Place::new();
+    let mut state = 3u64;
+    let mut noise = || {
+        let mut one = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        (0..12).map(|_| one()).sum::<f64>() - 6.0
+    };
+    let (mut valve, mut flow) = (vec![0.0; 3], 0.0);
+    let mut text = String::from("day,valve,flow,state,still\n");
+    for t in 3..503 {
+        valve.push(0.6 * valve[t - 1] + noise());
+        flow = 0.5 * flow + valve[t - 2] + noise();
+        let state = if valve[t] > 0.0 { "open" } else { "shut" };
+        text += &format!("2024-01-01 {:02}:{:02},{},{flow},{state},1\n", t / 60, t % 60, valve[t]);
+    }
+    fs::write(place.at("plant.csv"), &text).unwrap();
+    let args = "mi transfer plant.csv --from valve --to flow --lags 1:4 --estimator copula";
+    let said = place.ok(&format!("{args} --both --time day --svg lags.svg --out lags.csv"));
+    assert!(said.contains("valve -> flow") && said.contains("transfer: most at lag 2,"), "{said}");
+    assert!(said.contains("flow -> valve") && said.contains("no lag stands out from chance"), "{said}");
+    assert!(fs::read_to_string(place.at("lags.svg")).unwrap().contains("transfer entropy"));
+    let lags = fs::read_to_string(place.at("lags.csv")).unwrap();
+    assert!(lags.starts_with("from,to,lag,information,") && lags.lines().count() == 9, "{lags}");
+    let told: Value = serde_json::from_str(&place.ok(&format!("{args} --json"))).unwrap();
+    let at = |lag: usize| told[0]["lags"][lag - 1]["transfer"]["estimate"].as_f64().unwrap();
+    assert!(at(2) > 0.2 && at(4) < 0.03 && told[0]["rows"] == 496, "{told}");
+    let labels = place.ok("mi transfer plant.csv --from state --discrete state --to flow --lags 2 --history 1");
+    assert!(labels.contains("most at lag 2"), "{labels}");
+    // A gap is not bridged: of each half, the rows with a whole past.
+    let halves = text.lines().enumerate().map(|(i, line)| match i {
+        250 => "2024-01-01 04:12,,1,open,1\n".to_string(),
+        _ => format!("{line}\n"),
+    });
+    fs::write(place.at("gap.csv"), halves.collect::<String>()).unwrap();
+    let gap: Value =
+        serde_json::from_str(&place.ok(&format!("{} --history 1 --drop-nan --json", args.replace("plant", "gap"))))
+            .unwrap();
+    assert_eq!(gap[0]["rows"], 491);
+    for (args, code, parts) in [
+        ("--from valve --to valve", 2, &["`valve` is asked for in both --from and --to"][..]),
+        ("--from valve --to nothing", 2, &["no column `nothing`", "choose"]),
+        ("--from valve --to flow --lags 0:3", 2, &["no list of lags", "begin with 1"]),
+        ("--from valve --to flow --lags 495", 1, &["rows before them", "shorter --lags"]),
+        ("--from valve --to flow --lags 1:200", 1, &["rows or more", "shorter --lags"]),
+        ("--from still --to flow", 1, &["constant series"]),
+        ("--from state --to flow", 1, &["text where numbers are wanted", "--discrete"]),
+        ("--from state --to flow --discrete state --estimator copula", 2, &["no correlations", "ksg"]),
+        ("--from valve --to flow --time state", 1, &["the column state has `open`, which is no time"]),
+        ("--from valve --to flow --permutations 5", 2, &["19"]),
+    ] {
+        place.fails(&format!("mi transfer plant.csv {args}"), code, parts);
+    }
+}

@@ -13,6 +13,7 @@ mod plane;
 mod select;
 mod selfcheck;
 mod staircase;
+mod transfer;
 
 use crate::terminal::Terminal;
 use clap::{Args, Subcommand};
@@ -25,7 +26,7 @@ use cpc::error::Result;
     long_about = "Mutual information: how much one variable says about another, in nats, bits or hartleys.\n\n\
         I(X; Y) is 0 if X and Y are independent. Otherwise it is how much knowing one of them shortens the description of the other, whatever \
         the form of their dependence.",
-    after_help = "Examples:\n  cpc mi estimate x.npy y.npy\n  cpc mi estimate sensors.csv --x 'temp*' --y flow\n  cpc mi matrix sensors.csv --svg heat.svg\n  cpc mi discrete survey.csv --x smoker --y outcome\n  cpc mi discrete --joint p.csv --unit bits"
+    after_help = "Examples:\n  cpc mi estimate x.npy y.npy\n  cpc mi estimate sensors.csv --x 'temp*' --y flow\n  cpc mi matrix sensors.csv --svg heat.svg\n  cpc mi transfer sensors.csv --from valve --to flow --both\n  cpc mi discrete survey.csv --x smoker --y outcome\n  cpc mi discrete --joint p.csv --unit bits"
 )]
 pub(crate) struct MiCommand {
     #[command(subcommand)]
@@ -38,6 +39,7 @@ enum Action {
     Estimate(Box<estimate::EstimateCommand>),
     Matrix(Box<matrix::Matrix>),
     Select(select::Select),
+    Transfer(Box<transfer::TransferCommand>),
     Discrete(discrete::Discrete),
     Features(features::Features),
     #[cfg(feature = "images")]
@@ -54,6 +56,7 @@ impl MiCommand {
             Action::Estimate(estimate) => estimate.run(terminal),
             Action::Matrix(matrix) => matrix.run(terminal),
             Action::Select(select) => select.run(terminal),
+            Action::Transfer(transfer) => transfer.run(terminal),
             Action::Discrete(discrete) => discrete.run(terminal),
             Action::Features(features) => features.run(terminal),
             #[cfg(feature = "images")]

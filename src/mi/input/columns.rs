@@ -30,6 +30,22 @@ pub struct Columns {
 /// The file cannot be read, a column does not exist, columns differ in length, there is text where numbers are needed, or a value is missing and
 /// `drop_nan` is not given.
 pub fn read_columns(path: &Path, names: &[String], discrete: &[String], drop_nan: bool) -> Result<Columns> {
+    gather(path, names, discrete, drop_nan)?.columns(discrete)
+}
+
+/// Columns with all their rows, and which of these are used.
+pub(super) struct Gathered {
+    pub(super) side: Side,
+    /// Of each row, whether it is used.
+    pub(super) keep: Vec<bool>,
+    warnings: Vec<String>,
+}
+
+/// Reads columns as [`read_columns`] does.
+///
+/// # Errors
+/// As those of [`read_columns`].
+pub(super) fn gather(path: &Path, names: &[String], discrete: &[String], drop_nan: bool) -> Result<Gathered> {
     let mut warnings = Vec::new();
     let table = open(path, names)?;
     let chosen = choose(table.as_ref(), names, "--columns")?;
@@ -60,7 +76,7 @@ pub fn read_columns(path: &Path, names: &[String], discrete: &[String], drop_nan
         let remedy = "repair these rows, leave the column out with --columns, or the rows with --drop-nan";
         return Err(Error::problems(vec![problem], remedy));
     }
-    let (dropped, rows) = (missing.len(), n - missing.len());
+    let rows = n - missing.len();
     if rows < 2 {
         return Err(Error::failed(
             format!("{}: {rows} of {n} rows are left, from which nothing can be estimated", side.file),
@@ -69,21 +85,34 @@ pub fn read_columns(path: &Path, names: &[String], discrete: &[String], drop_nan
     }
     let mut keep = vec![true; n];
     missing.into_iter().for_each(|row| keep[row] = false);
-    let (mut names, mut variables) = (Vec::new(), Vec::new());
-    for mut column in side.columns {
-        if dropped > 0 {
-            column.cells.retain(&keep);
+    Ok(Gathered { side, keep, warnings })
+}
+
+impl Gathered {
+    /// The columns without the rows that are not used.
+    ///
+    /// # Errors
+    /// Every row has a label of its own.
+    pub(super) fn columns(self, discrete: &[String]) -> Result<Columns> {
+        let Gathered { side, keep, mut warnings } = self;
+        let rows = keep.iter().filter(|keep| **keep).count();
+        let dropped = keep.len() - rows;
+        let (mut names, mut variables) = (Vec::new(), Vec::new());
+        for mut column in side.columns {
+            if dropped > 0 {
+                column.cells.retain(&keep);
+            }
+            names.push(column.name.clone());
+            let name = column.name.clone();
+            let variable = variable(vec![column], &name, &mut warnings).map_err(|e| match discrete.is_empty() {
+                true => e,
+                false => Error::failed(
+                    e.to_string(),
+                    "choose other columns with --columns, or take it out of --discrete to use its numbers",
+                ),
+            })?;
+            variables.push(variable);
         }
-        names.push(column.name.clone());
-        let name = column.name.clone();
-        let variable = variable(vec![column], &name, &mut warnings).map_err(|e| match discrete.is_empty() {
-            true => e,
-            false => Error::failed(
-                e.to_string(),
-                "choose other columns with --columns, or take it out of --discrete to use its numbers",
-            ),
-        })?;
-        variables.push(variable);
+        Ok(Columns { names, variables, dropped, rows, warnings })
     }
-    Ok(Columns { names, variables, dropped, rows, warnings })
 }

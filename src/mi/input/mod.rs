@@ -21,6 +21,7 @@ mod open;
 mod parquet;
 mod raw;
 mod select;
+mod series;
 mod side;
 mod table;
 mod tensors;
@@ -30,6 +31,7 @@ mod variable;
 
 pub use columns::{Columns, read_columns};
 pub use select::matches;
+pub use series::{SeriesColumns, When, read_series};
 
 use crate::error::{Error, Result};
 use crate::mi::variable::Variable;

@@ -48,20 +48,46 @@ pub fn places(side: &Divided) -> Result<Samples> {
 
 /// I(X; Y | Z) from the `k` nearest neighbors, in nats. X, Y and Z (n, dim) are what [`places`] gives.
 ///
-/// Neighbors have the labels of the row. A row with fewer than k such neighbors uses those that there are; a row without any is left out.
-///
 /// # Errors
-/// They differ in length, `k` is not in 1..n, or no two rows have the same labels.
+/// As those of [`Given::new`] and [`Given::shared`].
 pub fn conditional([x, y, z]: [&Samples; 3], k: usize) -> Result<Estimate> {
-    let (xz, yz) = (x.beside(z)?, y.beside(z)?);
-    let all = xz.beside(y)?;
-    check_neighbors(k, all.len())?;
-    let [tree, in_xz, in_yz, in_z] = [&all, &xz, &yz, z].map(Tree::new);
-    let counts = |at: usize, radius: f64, ball| {
-        let count = |tree: &Tree, rows: &Samples| psi(tree.count(rows.row(at), radius, ball));
-        count(&in_xz, &xz) + count(&in_yz, &yz) - count(&in_z, z)
-    };
-    by_rows(&tree, &all, k, counts)
+    Given::new(y, z)?.shared(x, k)
+}
+
+/// Y and Z in which neighbors are looked for, ready for many X.
+pub struct Given {
+    yz: Place,
+    z: Place,
+    dim: usize,
+}
+
+impl Given {
+    /// Y and Z (n, dim) are what [`places`] gives.
+    ///
+    /// # Errors
+    /// They differ in length.
+    pub fn new(y: &Samples, z: &Samples) -> Result<Given> {
+        Ok(Given { yz: Place::new(y.beside(z)?), z: Place::new(z.clone()), dim: y.dim() })
+    }
+
+    /// I(X; Y | Z) from the `k` nearest neighbors, in nats, of X (n, dim) from [`places`].
+    ///
+    /// Neighbors have the labels of the row. A row with fewer than k such neighbors uses those that there are; a row without any is left out.
+    ///
+    /// # Errors
+    /// X has another length, `k` is not in 1..n, or no two rows have the same labels.
+    pub fn shared(&self, x: &Samples, k: usize) -> Result<Estimate> {
+        let xz = x.beside(&self.z.samples)?;
+        let y: Vec<usize> = (0..self.dim).collect();
+        let all = xz.beside(&self.yz.samples.columns(&y)?)?;
+        check_neighbors(k, all.len())?;
+        let (tree, xz) = (Tree::new(&all), Place::new(xz));
+        let counts = |at: usize, radius: f64, ball| {
+            let count = |place: &Place| psi(place.tree.count(place.samples.row(at), radius, ball));
+            count(&xz) + count(&self.yz) - count(&self.z)
+        };
+        by_rows(&tree, &all, k, counts)
+    }
 }
 
 /// The mean over rows of psi(k) less `counts` of a row, the distance of its k-th neighbor in `all`, and whether that is within.

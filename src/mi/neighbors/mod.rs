@@ -19,7 +19,7 @@ mod spaces;
 mod ties;
 pub mod tree;
 
-pub use conditional::{Place, alike, conditional, places, shared};
+pub use conditional::{Given, Place, alike, conditional, places, shared};
 pub use estimate::Estimate;
 pub use ksg::{Ksg, ksg};
 pub use labels::labels;
