@@ -2,11 +2,15 @@
 
 use crate::error::Result;
 use crate::mi::estimate::{Estimator, Settings, estimate};
+use crate::mi::interval::NORMAL;
 use crate::mi::neural::Protocol;
 use crate::mi::parallel::in_parallel;
 use crate::mi::tasks::BenchTask;
 use crate::mi::variable::Variable;
 use std::time::Instant;
+
+/// The distance of the seed of the other sample of independent X and Y.
+const OTHER: u64 = 1 << 32;
 
 /// One estimate of one task.
 #[derive(Debug, Clone)]
@@ -19,6 +23,8 @@ pub struct Run {
     pub seed: u64,
     /// The estimate in nats, or the reason why there is none.
     pub nats: std::result::Result<f64, String>,
+    /// Its 95 % interval.
+    pub ci95: Option<[f64; 2]>,
     /// The method, in words.
     pub method: String,
     /// Seconds on one thread.
@@ -27,7 +33,7 @@ pub struct Run {
 
 /// Runs every estimator on `n` rows of every task with every seed, several at a time. `done` is called after each run.
 ///
-/// All tasks use the same settings. A run that ends in an error is kept as an error.
+/// All tasks use the same settings. A run that ends in an error is kept as an error. With `independent`, X and Y are of two samples: they share nothing.
 ///
 /// # Errors
 /// Threads cannot be started.
@@ -36,21 +42,28 @@ pub fn bench(
     estimators: &[Estimator],
     n: usize,
     seeds: &[u64],
+    independent: bool,
     done: impl Fn() + Sync,
 ) -> Result<Vec<Run>> {
     let each = seeds.len() * estimators.len();
     let job = |i: usize| {
         let (task, seed, estimator) = (i / each, seeds[i % each / estimators.len()], i % estimators.len());
-        let (x, y) = tasks[task].sample(n, seed)?;
+        let (x, mut y) = tasks[task].sample(n, seed)?;
+        if independent {
+            y = tasks[task].sample(n, seed.wrapping_add(OTHER))?.1;
+        }
         let settings = Settings { protocol: Protocol { folds: 5, blocked: false, seed }, seed, ..Settings::default() };
         let began = Instant::now();
         let found = estimate(&Variable::Numbers(x), &Variable::Numbers(y), estimators[estimator], &settings);
         let seconds = began.elapsed().as_secs_f64();
-        let (nats, method) = match found {
-            Ok(found) => (Ok(found.nats), found.method),
-            Err(e) => (Err(e.to_string()), String::new()),
-        };
-        Ok(Run { task, estimator, seed, nats, method, seconds })
+        Ok(match found {
+            Ok(found) => {
+                Run { task, estimator, seed, nats: Ok(found.nats), ci95: found.ci95, method: found.method, seconds }
+            }
+            Err(e) => {
+                Run { task, estimator, seed, nats: Err(e.to_string()), ci95: None, method: String::new(), seconds }
+            }
+        })
     };
     in_parallel(tasks.len() * each, job, |_| done())
 }
@@ -74,5 +87,57 @@ pub fn score(runs: &[Run], tasks: &[BenchTask], estimator: usize, task: Option<u
         mean_absolute_error: mine().map(error).sum::<f64>() / mine().count() as f64,
         failed: mine().filter(|r| r.nats.is_err()).count(),
         seconds: mine().map(|r| r.seconds).sum(),
+    }
+}
+
+/// How well intervals say how much estimates vary.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coverage {
+    /// The mean of the estimates in nats.
+    pub mean: f64,
+    /// Their standard deviation from sample to sample, in nats.
+    pub deviation: f64,
+    /// The standard deviation that the intervals claim: half their mean width over 1.96, in nats.
+    pub claimed: f64,
+    /// The number of intervals that hold the truth.
+    pub held: usize,
+    /// The number of intervals that hold the mean of the estimates: how often they would hold the truth if there were no bias.
+    pub held_mean: usize,
+    /// The number of runs with an estimate and an interval.
+    pub runs: usize,
+}
+
+/// The coverage of an estimator's intervals on a task whose information is `truth`.
+pub fn coverage(runs: &[Run], estimator: usize, task: usize, truth: f64) -> Coverage {
+    let mine = runs.iter().filter(|run| run.estimator == estimator && run.task == task);
+    let found: Vec<(f64, [f64; 2])> = mine.filter_map(|run| Some((*run.nats.as_ref().ok()?, run.ci95?))).collect();
+    let n = found.len() as f64;
+    let mean = found.iter().map(|(nats, _)| nats).sum::<f64>() / n;
+    let held = |value: f64| found.iter().filter(|(_, [low, high])| *low <= value && value <= *high).count();
+    Coverage {
+        mean,
+        deviation: (found.iter().map(|(nats, _)| (nats - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt(),
+        claimed: found.iter().map(|(_, [low, high])| (high - low) / (2.0 * NORMAL)).sum::<f64>() / n,
+        held: held(truth),
+        held_mean: held(mean),
+        runs: found.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mi::tasks;
+
+    #[test]
+    fn intervals_of_a_linear_estimator_hold_the_truth_and_0_for_independent_samples() {
+        let task: Vec<BenchTask> = tasks::all().into_iter().filter(|t| t.name() == "1v1-normal-0.75").collect();
+        let seeds: Vec<u64> = (1..=40).collect();
+        for (independent, truth) in [(false, task[0].truth()), (true, 0.0)] {
+            let runs = bench(&task, &[Estimator::Cca], 300, &seeds, independent, || {}).unwrap();
+            let found = coverage(&runs, 0, 0, truth);
+            assert!((found.mean - truth).abs() < 0.03 && found.runs == 40 && found.held >= 34, "{found:?}");
+            assert!((0.6..1.6).contains(&(found.claimed / found.deviation)), "{found:?}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::seed::stream;
 use rayon::prelude::*;
 
 /// The 97.5th percentile of the normal distribution.
-const NORMAL: f64 = 1.959_963_984_540_054;
+pub(super) const NORMAL: f64 = 1.959_963_984_540_054;
 /// The number of random splits of the rows into two halves.
 const DEALS: usize = 20;
 /// The largest half: of more rows a part is drawn, and the variance is scaled.

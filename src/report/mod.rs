@@ -1,5 +1,6 @@
 //! Output for people: TensorBoard events, plots, the page of a probe, and the model card.
 
+pub mod diagram;
 pub mod heat;
 mod markup;
 pub mod model_card;

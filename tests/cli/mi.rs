@@ -84,6 +84,10 @@ fn columns_of_samples_are_estimated_and_conditioned() {
     assert!(quantity(&report, "I(x; y)")["value"].as_f64().unwrap().abs() < 1e-9);
     assert!((quantity(&report, "I(x; y | z)")["value"].as_f64().unwrap() - 1.0).abs() < 1e-9);
     assert_eq!(report["n"], 400);
+    let said = place.ok("mi discrete s.csv --x x --y y --given z --unit bits --estimator plug-in --diagram d.svg");
+    assert!(said.contains("I(x; y; z)") && said.contains("co-information") && said.contains("H(z | x, y)"), "{said}");
+    assert!(fs::read_to_string(place.at("d.svg")).unwrap().contains("Information diagram of x, y, z, in bits"));
+    place.fails("mi discrete s.csv --x x --y y --diagram d.png", 2, &["--diagram", ".svg"]);
     let together = place.ok("mi discrete s.csv --x x,z --y y --unit bits");
     assert!(together.contains("I((x, z); y)") && together.contains("400 samples, miller-madow"), "{together}");
     place.fails("mi discrete s.csv --x w --y y", 2, &["no column `w`", "x, y, z"]);

@@ -45,12 +45,12 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
-        let tasks = self.tasks()?;
+        let tasks = chosen(&self.task)?;
         let seeds: Vec<u64> = (1..=u64::from(self.seeds)).collect();
         let total = tasks.len() * seeds.len() * self.estimator.len();
         let bar = bar(terminal, total as u64, " runs");
         let began = Instant::now();
-        let runs = bench(&tasks, &self.estimator, self.rows as usize, &seeds, || bar.inc(1))?;
+        let runs = bench(&tasks, &self.estimator, self.rows as usize, &seeds, false, || bar.inc(1))?;
         bar.finish_and_clear();
         let seconds = began.elapsed().as_secs_f64();
         if let Some(path) = &self.csv {
@@ -64,21 +64,6 @@ impl Bench {
         }
         terminal.note(&format!("{total} runs in {seconds:.0} s"));
         terminal.result_or_json(&self.json(&runs, &tasks, seconds), &self.text(&runs, &tasks))
-    }
-
-    fn tasks(&self) -> Result<Vec<BenchTask>> {
-        let all = tasks::all();
-        if self.task.is_empty() {
-            return Ok(all);
-        }
-        let names: Vec<String> = all.iter().map(|t| t.name().to_string()).collect();
-        let wanted = |task: &BenchTask| self.task.iter().any(|p| cpc::mi::input::matches(p, task.name()));
-        let tasks: Vec<BenchTask> = all.into_iter().filter(wanted).collect();
-        if tasks.is_empty() {
-            let what = format!("there is no task {}", self.task.join(" or "));
-            return Err(Error::usage(what, format!("choose from {}", names.join(", "))));
-        }
-        Ok(tasks)
     }
 
     /// The estimates of one estimator for one task.
@@ -152,4 +137,23 @@ impl Bench {
         }
         text
     }
+}
+
+/// The tasks of these names or patterns; all for none.
+///
+/// # Errors
+/// There is no such task.
+pub(super) fn chosen(patterns: &[String]) -> Result<Vec<BenchTask>> {
+    let all = tasks::all();
+    if patterns.is_empty() {
+        return Ok(all);
+    }
+    let names: Vec<String> = all.iter().map(|t| t.name().to_string()).collect();
+    let wanted = |task: &BenchTask| patterns.iter().any(|p| cpc::mi::input::matches(p, task.name()));
+    let tasks: Vec<BenchTask> = all.into_iter().filter(wanted).collect();
+    if tasks.is_empty() {
+        let what = format!("there is no task {}", patterns.join(" or "));
+        return Err(Error::usage(what, format!("choose from {}", names.join(", "))));
+    }
+    Ok(tasks)
 }

@@ -2,8 +2,13 @@
 
 use crate::terminal::Terminal;
 use clap::Args;
+use cpc::durable;
 use cpc::error::{Error, Result};
-use cpc::mi::discrete::{Counts, Estimator, Joint, Table, Unit, Variable, cross_entropy, read_columns, read_table};
+use cpc::mi::discrete::{
+    Counts, Estimator, Joint, Table, Unit, Variable, atoms, cross_entropy, read_columns, read_table, subsets,
+    total_correlation,
+};
+use cpc::report::diagram::Diagram;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -23,10 +28,13 @@ use std::path::{Path, PathBuf};
         hold X\\Y.\n\n\
         With samples, relative frequencies make entropies too low and mutual information too high, by about (cells - 1) / 2n. miller-madow \
         (the default) corrects for this bias, shrinkage is for more cells than samples, and plug-in makes no correction.\n\n\
+        With three columns or more, the total correlation (0 if all are independent) and the co-information (what all have in common; negative if they \
+        say more together than one by one) are added. --diagram draws X, Y and Z as circles that overlap, and lists the value of every part.\n\n\
         --against gives a second table of probabilities q. The cross-entropy H(p, q) and the divergence KL(p || q) are then added.",
     after_help = "Examples:\n  \
         cpc mi discrete survey.csv --x smoker --y outcome\n  \
         cpc mi discrete survey.csv --x smoker,age --y outcome --given sex --unit bits\n  \
+        cpc mi discrete survey.csv --x smoker --y outcome --given sex --diagram diagram.svg\n  \
         cpc mi discrete --joint p.csv --against q.csv --json\n  \
         cut -d, -f2,5 big.csv | cpc mi discrete - --x city --y plan"
 )]
@@ -67,7 +75,13 @@ pub(crate) struct Discrete {
     /// The estimator for counts: miller-madow, plug-in or shrinkage
     #[arg(long, default_value = "miller-madow", value_name = "HOW")]
     estimator: Estimator,
+    /// Draw the entropies as overlapping circles to a .svg file, and list the value of every part
+    #[arg(long, value_name = "FILE")]
+    diagram: Option<PathBuf>,
 }
+
+/// The largest number of columns whose co-information is computed.
+const TOGETHER: usize = 12;
 
 #[derive(Serialize)]
 struct Report {
@@ -104,6 +118,14 @@ impl Source {
         }
     }
 
+    /// The entropies of these lists of variables, from one table.
+    fn entropies(&self, of: &[Vec<usize>]) -> Result<Vec<f64>> {
+        match self {
+            Source::Exact(joint) => of.iter().map(|of| joint.entropy(of)).collect(),
+            Source::Sampled(counts, how) => counts.entropies(of, *how),
+        }
+    }
+
     fn entropy(&self, of: &[usize], given: &[usize]) -> Result<f64> {
         match (self, given) {
             (Source::Exact(joint), []) => joint.entropy(of),
@@ -125,6 +147,9 @@ impl Source {
 
 impl Discrete {
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
+        if self.diagram.as_ref().is_some_and(|path| path.extension().is_none_or(|e| e != "svg")) {
+            return Err(Error::usage("--diagram: the name does not end in .svg", "name a .svg file"));
+        }
         let (source, sizes) = match &self.joint {
             Some(path) => (self.table(path)?, [1, 1]),
             None => (self.columns()?, [self.x.len(), self.y.len()]),
@@ -151,6 +176,41 @@ impl Discrete {
         add(format!("I({}; {})", group(x), group(y)), source.information(x, y, &[])?);
         if !z.is_empty() {
             add(format!("I({}; {} | {})", group(x), group(y), names(z)), source.information(x, y, z)?);
+        }
+        if axes.len() > 2 && axes.len() <= TOGETHER {
+            let each: Vec<&[usize]> = axes.chunks(1).collect();
+            let h = source.entropies(&subsets(&each)?)?;
+            let all: Vec<&str> = source.variables().iter().map(|v| v.name.as_str()).collect();
+            add(format!("total correlation of {}", all.join(", ")), total_correlation(&h));
+            add(format!("co-information I({})", all.join("; ")), atoms(&h)[h.len() - 1]);
+        }
+        if let Some(path) = &self.diagram {
+            let groups: Vec<&[usize]> = [x, y, z].into_iter().filter(|group| !group.is_empty()).collect();
+            let h = source.entropies(&subsets(&groups)?)?;
+            let atoms: Vec<f64> = atoms(&h).iter().map(|nats| self.unit.of(*nats)).collect();
+            let name = |atom: usize| {
+                let (inside, outside): (Vec<usize>, Vec<usize>) = (0..groups.len()).partition(|at| atom >> at & 1 == 1);
+                let outside = names(&outside.iter().flat_map(|&at| groups[at].to_vec()).collect::<Vec<_>>());
+                let inside = match inside[..] {
+                    [one] => names(groups[one]),
+                    _ => inside.iter().map(|&at| group(groups[at])).collect::<Vec<_>>().join("; "),
+                };
+                let given = if outside.is_empty() { String::new() } else { format!(" | {outside}") };
+                format!("{}({inside}{given})", if atom.count_ones() == 1 { "H" } else { "I" })
+            };
+            let diagram = Diagram {
+                names: groups.iter().map(|group| names(group)).collect(),
+                entropies: (0..groups.len()).map(|at| self.unit.of(h[1 << at])).collect(),
+                unit: self.unit.to_string(),
+                atoms: atoms.iter().enumerate().map(|(at, value)| (*value, name(at))).collect(),
+            };
+            for (value, name) in diagram.atoms.iter().skip(1) {
+                if !quantities.iter().any(|quantity| quantity.name == *name) {
+                    quantities.push(Quantity { name: name.clone(), value: Some(*value), infinite_at: Vec::new() });
+                }
+            }
+            let svg = diagram.svg().map_err(|e| Error::failed(format!("SVG: {e}"), "report this as a bug in cpc"))?;
+            durable::write(path, svg.as_bytes())?;
         }
         if let Some(path) = &self.against {
             quantities.extend(self.compared(&source, path)?);

@@ -1,6 +1,7 @@
 //! `cpc mi`: how much one variable says about another.
 
 mod bench;
+mod coverage;
 mod discrete;
 mod estimate;
 mod features;
@@ -45,6 +46,7 @@ enum Action {
     #[cfg(feature = "images")]
     Plane(plane::Plane),
     Bench(bench::Bench),
+    Coverage(coverage::CoverageCommand),
     Staircase(staircase::StaircaseCommand),
     Selfcheck(selfcheck::Selfcheck),
     Gaussians(gaussians::Gaussians),
@@ -62,6 +64,7 @@ impl MiCommand {
             #[cfg(feature = "images")]
             Action::Plane(plane) => plane.run(terminal),
             Action::Bench(bench) => bench.run(terminal),
+            Action::Coverage(coverage) => coverage.run(terminal),
             Action::Staircase(staircase) => staircase.run(terminal),
             Action::Selfcheck(selfcheck) => selfcheck.run(terminal),
             Action::Gaussians(gaussians) => gaussians.run(terminal),

@@ -132,6 +132,16 @@ impl Counts {
         Ok(self.table(&[of], estimator)?.entropy(of))
     }
 
+    /// The joint entropy of each of these lists of variables, in nats, all from the same table.
+    ///
+    /// # Errors
+    /// There is no such axis.
+    pub fn entropies(&self, of: &[Vec<usize>], estimator: Estimator) -> Result<Vec<f64>> {
+        let lists: Vec<&[usize]> = of.iter().map(Vec::as_slice).collect();
+        let table = self.table(&lists, estimator)?;
+        Ok(of.iter().map(|of| table.entropy(of)).collect())
+    }
+
     /// H(of | given) in nats.
     ///
     /// # Errors

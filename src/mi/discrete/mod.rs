@@ -16,6 +16,7 @@
 
 mod column;
 mod counts;
+mod diagram;
 mod distribution;
 mod joint;
 mod read;
@@ -23,6 +24,7 @@ mod unit;
 
 pub use column::Column;
 pub use counts::{Counts, Estimator};
+pub use diagram::{atoms, subsets, total_correlation};
 pub use distribution::{Divergence, cross_entropy, divergence, entropy};
 pub use joint::{Joint, Variable};
 pub use read::{Table, read_columns, read_table};
