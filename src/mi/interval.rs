@@ -15,6 +15,8 @@ use rayon::prelude::*;
 pub(super) const NORMAL: f64 = 1.959_963_984_540_054;
 /// The number of random splits of the rows into two halves.
 const DEALS: usize = 20;
+/// The 97.5th percentile of the t distribution with that many degrees of freedom: the variance is known no better than from as many values.
+const STUDENT: f64 = 2.085_963_447_265_837;
 /// The largest half: of more rows a part is drawn, and the variance is scaled.
 const HALF: usize = 10_000;
 
@@ -26,7 +28,7 @@ pub fn of_mean(local: &[f64]) -> Option<[f64; 2]> {
     (local.len() > 1).then(|| around(mean, variance / n))
 }
 
-/// `value`, an estimate from `n` rows, plus and minus 1.96 standard deviations of it.
+/// `value`, an estimate from `n` rows, plus and minus 2.09 standard deviations of it, which are from twenty values.
 ///
 /// The rows are split at random into two halves, twenty times. The estimates from the two halves of a split are independent. Half of
 /// their variance is the variance of an estimate from all rows, to the extent that variance falls as 1/n (Holmes and
@@ -54,7 +56,8 @@ pub fn by_halves(
         Ok((estimate(first)? - estimate(second)?).powi(2) / 2.0)
     };
     let variances: Vec<f64> = (0..DEALS).into_par_iter().map(one).collect::<Result<_>>()?;
-    Ok(around(value, variances.iter().sum::<f64>() / DEALS as f64 * half as f64 / n as f64))
+    let variance = variances.iter().sum::<f64>() / DEALS as f64 * half as f64 / n as f64;
+    Ok(around(value, variance * (STUDENT / NORMAL).powi(2)))
 }
 
 /// The mean of values of rows in the order of time, plus and minus 1.96 standard errors of it, which grow with what neighboring rows have in
@@ -116,7 +119,7 @@ mod tests {
             let estimate = |rows: &[usize]| Ok(linear(&x.take(rows), &y.take(rows), Covariance::Sample)?.mi);
             let [low, high] = by_halves(200, 0.0, i, estimate).unwrap();
             assert!((low + high).abs() < 1e-15);
-            (high - low) / (2.0 * NORMAL)
+            (high - low) / (2.0 * STUDENT)
         });
         let (mean, expected) = (widths.sum::<f64>() / 30.0, RHO / 200f64.sqrt());
         assert!((mean / expected - 1.0).abs() < 0.12, "{mean} {expected}");

@@ -18,6 +18,7 @@ pub mod linear;
 pub mod matrix;
 pub mod neighbors;
 pub mod neural;
+pub mod normality;
 pub mod parallel;
 pub mod permutation;
 pub mod principal;

@@ -54,6 +54,14 @@ impl Ranked {
         [self.p, self.normal.ncols() - self.p]
     }
 
+    /// The normal scores of all columns, (n, p + q).
+    ///
+    /// # Errors
+    /// None, because scores are finite.
+    pub fn normal_scores(&self) -> Result<Samples> {
+        Samples::new(self.normal.transpose().as_slice().to_vec(), self.normal.ncols())
+    }
+
     /// Quantiles of the t distribution with `degrees` degrees of freedom, or normal quantiles, in place of the values (n, p + q).
     fn scores(&self, degrees: Option<f64>) -> Result<DMatrix<f64>> {
         let Some(degrees) = degrees else { return Ok(self.normal.clone()) };

@@ -24,8 +24,15 @@ pub(super) fn cca(x: &Samples, y: &Samples) -> Result<Estimate> {
         );
         estimate.warnings.push(what);
     }
-    estimate.ci95 = of_mean(&found.local);
+    let null = chance(found.bias, found.ranks, 1.0, x.len());
+    estimate.ci95 = Some(at_least(of_mean(&found.local), found.mi, null));
     Ok(estimate.with_pointwise(found.local))
+}
+
+/// The standard deviation of the information of normal variables if nothing is shared, when local values hardly vary: 2n I is chi-squared with pq
+/// degrees of freedom, and `bias` is its mean.
+fn chance(bias: f64, [p, q]: [usize; 2], alike: f64, n: usize) -> f64 {
+    bias * (2.0 / (p * q).max(1) as f64).sqrt() * (1.0 + 2.0 * alike / n as f64)
 }
 
 /// The copula that held-out rows favor.
@@ -63,8 +70,7 @@ pub(super) fn of_copula(
         estimate.warnings.push(what);
     }
     let local = pointwise(&copula, ranked)?;
-    // If nothing is shared, 2n I is chi-squared with pq degrees of freedom, and local values hardly vary.
-    let null = bias * (2.0 / (p * q).max(1) as f64).sqrt() * (1.0 + 2.0 * alike / rows.len() as f64);
+    let null = chance(bias, [p, q], alike, rows.len());
     let interval = if alike > 1.0 { of_series(&local) } else { of_mean(&local) };
     estimate.ci95 = Some(at_least(interval, nats, null));
     Ok(estimate.with_pointwise(local))

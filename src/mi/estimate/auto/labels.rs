@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::mi::classes::Classes;
 use crate::mi::classifier::classify;
-use crate::mi::estimate::auto::{Candidate, against_shifts, named, original, parts};
+use crate::mi::estimate::auto::{Candidate, against_shifts, named, original, parts, sampled};
 use crate::mi::estimate::labels::ross;
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings, neural};
 use crate::mi::interval::{at_least, error_of, of_mean, of_series};
@@ -69,7 +69,15 @@ pub(super) fn of(
         let seen =
             if dim > WIDE { principal(&normal_scores(numbers)?, WIDE / 2, settings.seed)? } else { numbers.clone() };
         let label = Variable::Labels(labels.codes().to_vec(), Vec::new());
-        let mut learned = neural::neural(&Variable::Numbers(seen), &label, Bound::InfoNce, settings)?;
+        let seen = Variable::Numbers(seen);
+        let mut learned = match sampled::rows(seen.len(), settings) {
+            None => neural::neural(&seen, &label, Bound::InfoNce, settings)?,
+            Some(rows) => {
+                let mut learned = neural::neural(&seen.take(&rows), &label.take(&rows), Bound::InfoNce, settings)?;
+                sampled::told(&mut learned, &rows, seen.len());
+                learned
+            }
+        };
         learned.kind = EstimateKind::Estimate;
         learned.warnings.clear();
         if dim > WIDE {

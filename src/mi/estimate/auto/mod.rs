@@ -11,9 +11,11 @@
 //!
 //! No choice depends on rows that were trained on, and nothing is tuned for a task.
 
+mod components;
 mod labels;
 mod numbers;
 mod parts;
+mod sampled;
 mod tables;
 mod wide;
 

@@ -17,7 +17,8 @@
 
 use crate::error::{Error, Result};
 use crate::mi::copula::{Ranked, normal};
-use crate::mi::estimate::auto::{Candidate, against_shifts, named, original, parts, tables, wide};
+use crate::mi::estimate::auto::components::Components;
+use crate::mi::estimate::auto::{Candidate, against_shifts, named, original, parts, sampled, tables, wide};
 use crate::mi::estimate::copula::of_copula;
 use crate::mi::estimate::held_out::{ERRORS, HeldOut, held_out, is_more};
 use crate::mi::estimate::neural::{of_crossed, start, training};
@@ -25,6 +26,7 @@ use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings, Start, ne
 use crate::mi::interval::{at_least, error_of, of_mean, of_series};
 use crate::mi::neighbors::{Ksg, ksg};
 use crate::mi::neural::{HeldOutRows, cross_fit};
+use crate::mi::normality::are_normal;
 use crate::mi::ranks::normal_scores;
 use crate::mi::residual::{Residual, residual};
 use crate::mi::samples::Samples;
@@ -39,6 +41,8 @@ const LARGER: f64 = 3.0;
 const FEW: usize = 4;
 /// More dimensions of X and Y together are reduced first.
 const WIDE: usize = 120;
+/// From this number of columns of a side on, principal components are tried, and a normal copula has to be normal in all columns together.
+const MANY: usize = 9;
 /// The smallest number of rows of a part for which a network is trained.
 const PART: usize = 500;
 /// From this value on, in nats, X and Y may nearly determine each other.
@@ -58,6 +62,19 @@ pub(super) fn of(
     settings: &Settings,
     depth: usize,
 ) -> Result<Estimate> {
+    if let Some(rows) = sampled::rows(x.len(), settings) {
+        let mut found = of(&x.take(&rows), &y.take(&rows), columns, closed, settings, depth)?;
+        // Neighbors are fast, and can have all rows.
+        let near = if x.dim() + y.dim() <= FEW { Some(near(x, y, settings)?) } else { None };
+        let of_near = near.as_ref().and_then(|near| found.candidates.iter().position(|c| c.name == near.method));
+        let chosen = near.filter(|near| near.method == found.method);
+        sampled::told(&mut found, &rows, x.len());
+        let Some(near) = chosen else { return Ok(found) };
+        if let Some(at) = of_near {
+            found.candidates[at] = Candidate { name: near.method.clone(), held_out: None, nats: near.nats };
+        }
+        return Ok(Estimate { candidates: found.candidates, warnings: found.warnings, ..near });
+    }
     if x.dim() + y.dim() > WIDE {
         return wide::of(x, y, columns, settings, depth);
     }
@@ -71,8 +88,12 @@ pub(super) fn of(
     let found = match normal(&ranked, &every).and_then(|_| held_out(&ranked, settings)) {
         Ok(base) => {
             let mut found = Found::new(x, y, &ranked, &base, closed, alike, settings)?;
+            let many = depth == 0 && x.dim().max(y.dim()) >= MANY;
+            let few = if many { Components::best(x, y, settings)? } else { None };
+            if let Some(few) = few.filter(|few| few.are_better_than(&base, settings)) {
+                found.components(&few)?;
             // Between two single columns neighbors are enough for a part.
-            if depth == 0 || (x.len() >= PART && x.dim() + y.dim() > 2) {
+            } else if depth == 0 || (x.len() >= PART && x.dim() + y.dim() > 2) {
                 found.network()?;
             }
             found.neighbors()?;
@@ -139,6 +160,8 @@ struct Found<'a> {
     ranked: &'a Ranked,
     base: &'a HeldOut,
     closed: bool,
+    /// Whether the closed form of the copula may hold.
+    holds: bool,
     alike: f64,
     settings: &'a Settings,
     chosen: Estimate,
@@ -187,8 +210,21 @@ impl<'a> Found<'a> {
                 chosen.method = "nothing: copulas are worse than none on held-out rows".into();
             }
         }
+        let cost = (base.train - base.mean()).max(0.0) / 2.0;
+        let many = x.dim().max(y.dim()) >= MANY;
+        let holds = closed && (!many || base.student_is_better || are_normal(&ranked.normal_scores()?, alike)?);
+        if closed && !holds {
+            // Its closed form is that of normal columns.
+            let values: Vec<f64> = base.parts.iter().map(|part| part.1).collect();
+            let interval = if settings.protocol.blocked { of_series(&values) } else { of_mean(&values) };
+            let null = error_of(interval);
+            chosen.nats = base.mean() + cost;
+            chosen.ci95 = Some(at_least(None, chosen.nats, null.max(alike.sqrt() * cost / LARGER)));
+            chosen.pointwise.clone_from(&base.parts);
+            chosen.method += ", on held-out rows";
+        }
         let copula = (chosen.nats, error_of(chosen.ci95));
-        Ok(Found { x, y, ranked, base, closed, alike, settings, chosen, copula, learned: false, candidates })
+        Ok(Found { x, y, ranked, base, closed, holds, alike, settings, chosen, copula, learned: false, candidates })
     }
 
     /// What the base cost.
@@ -228,6 +264,21 @@ impl<'a> Found<'a> {
         let gains: Vec<f64> =
             crossed.parts.iter().zip(&self.base.parts).map(|(network, base)| network.1 - base.1).collect();
         Ok(is_more(&gains, if blocked { LARGER } else { ERRORS }, blocked).then_some(learned))
+    }
+
+    /// Principal components in place of the columns.
+    fn components(&mut self, few: &Components) -> Result<()> {
+        let mut found = of(&few.x, &few.y, [&[], &[]], self.closed, self.settings, 1)?;
+        let on = few.named();
+        found.method += &format!(", on {on}");
+        let candidates = std::mem::take(&mut found.candidates);
+        self.candidates.extend(candidates.into_iter().map(|c| Candidate { name: format!("{}, on {on}", c.name), ..c }));
+        // A copula that holds for all columns sees what components leave out.
+        if !(self.holds && self.chosen.nats > found.nats + LARGER * error_of(self.chosen.ci95)) {
+            self.chosen = found;
+            self.learned = true;
+        }
+        Ok(())
     }
 
     fn network(&mut self) -> Result<()> {

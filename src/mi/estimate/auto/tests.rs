@@ -263,3 +263,32 @@ fn a_constant_shares_nothing_at_once() {
     let rare = column((0..n).map(|i| f64::from(u8::from(i % 1000 == 0))));
     near(&run(&rare, &label), 0.0, 0.001);
 }
+
+#[test]
+fn columns_that_are_functions_of_a_few_hidden_ones_are_not_counted_as_many() {
+    // Three hidden normal columns with correlation .8, each side shown bent in many columns: the truth is what the hidden ones share.
+    let (n, truth) = (800, -1.5 * (1.0 - 0.64f64).ln());
+    let hidden = fixtures::normal(n, 3, 0.8, 40);
+    let mut rng = random(41);
+    let mut show = |hidden: &Samples, dim: usize| {
+        let map: Vec<f64> = (0..3 * dim).map(|_| rng.normal64() / 1.7).collect();
+        let value = |i: usize, j: usize| (0..3).map(|k| hidden.row(i)[k] * map[k * dim + j]).sum::<f64>().tanh();
+        let values = (0..n * dim).map(|at| value(at / dim, at % dim) + 0.05 * rng.normal64()).collect();
+        Samples::new(values, dim).unwrap()
+    };
+    for dim in [40, 130] {
+        let (x, y) = (show(&hidden.0, dim), show(&hidden.1, dim));
+        let found = numbers((x, y));
+        near(&found, truth, 0.15);
+        assert!(found.method.contains("principal components"), "{}", found.method);
+    }
+}
+
+#[test]
+fn very_many_rows_are_sampled_and_it_is_said() {
+    let (x, y) = fixtures::normal(100_500, 1, 0.5, 42);
+    let found = numbers((x, y));
+    near(&found, -0.5 * 0.75f64.ln(), 0.01);
+    assert!(found.method.ends_with("on 100000 of 100500 rows") && found.n == 100_000, "{} {}", found.method, found.n);
+    assert!(found.pointwise.iter().any(|part| part.0 >= 100_000));
+}

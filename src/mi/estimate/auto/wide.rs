@@ -1,12 +1,14 @@
 //! Numbers of very many columns, such as embeddings: principal components of each side, a normal copula of all columns, and columns that a
 //! screening found.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mi::digamma::digamma;
+use crate::mi::estimate::auto::components::Components;
 use crate::mi::estimate::auto::{Candidate, named, numbers, original, parts};
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings};
 use crate::mi::interval::{at_least, error_of};
 use crate::mi::linear::bias;
+use crate::mi::normality::are_normal;
 use crate::mi::principal::principal;
 use crate::mi::ranks::normal_scores;
 use crate::mi::samples::Samples;
@@ -15,9 +17,9 @@ use crate::mi::series::rows_for_a_sample;
 use crate::mi::variable::Variable;
 use nalgebra::{Cholesky, DMatrix};
 
-/// The largest number of principal components of a side, and the number of rows for each.
-const COMPONENTS: usize = 32;
-const ROWS: usize = 40;
+/// The number of principal components of a side that are normal together if all columns are, and the number of rows for each.
+const TESTED: usize = 32;
+const ROWS: usize = 20;
 /// The number of standard errors by which another candidate has to be larger than the first.
 const ERRORS: f64 = 3.0;
 
@@ -29,18 +31,26 @@ pub(super) fn of(
     settings: &Settings,
     depth: usize,
 ) -> Result<Estimate> {
-    let n = x.len();
-    let k = (n / ROWS).clamp(4, COMPONENTS);
-    let reduced =
-        |s: &Samples| if s.dim() > k { principal(&normal_scores(s)?, k, settings.seed) } else { Ok(s.clone()) };
-    let (few_x, few_y) = (reduced(x)?, reduced(y)?);
-    let mut chosen = numbers::of(&few_x, &few_y, [&[], &[]], true, settings, depth + 1)?;
-    let on = format!("{} + {} principal components", few_x.dim(), few_y.dim());
+    let alike = if settings.protocol.blocked { rows_for_a_sample(x, y) } else { 1.0 };
+    let Some(few) = Components::best(x, y, settings)? else {
+        let what = "no principal components of X and Y have a copula";
+        return Err(Error::failed(what, "choose columns that do not determine each other"));
+    };
+    let mut chosen = numbers::of(&few.x, &few.y, [&[], &[]], true, settings, depth + 1)?;
+    let on = few.named();
     chosen.method += &format!(", on {on}");
     let mut candidates = std::mem::take(&mut chosen.candidates);
     candidates.iter_mut().for_each(|c| c.name += &format!(", on {on}"));
-    let alike = if settings.protocol.blocked { rows_for_a_sample(x, y) } else { 1.0 };
-    let mut others: Vec<Estimate> = normal(x, y, alike)?.into_iter().collect();
+    let mut others = Vec::new();
+    let mut refused = None;
+    if let Some(all) = normal(x, y, alike)? {
+        if components_are_normal(x, alike, settings)? && components_are_normal(y, alike, settings)? {
+            others.push(all);
+        } else {
+            candidates.push(Candidate { name: all.method.clone(), held_out: None, nats: all.nats });
+            refused = Some(all.nats);
+        }
+    }
     if depth == 0 {
         let findings = screen(&Binned::numbers(x), &Binned::numbers(y), alike);
         if let Some(first) = findings.first() {
@@ -66,8 +76,21 @@ pub(super) fn of(
         y.dim()
     );
     chosen.warnings.push(what);
+    if let Some(nats) = refused.filter(|nats| *nats - chosen.nats > ERRORS * error_of(chosen.ci95)) {
+        chosen.warnings.push(format!(
+            "a normal copula of all columns has {nats:.2} nats, but they are not normal together, so this is not used; held-out rows show \
+             {:.2}, and the truth may be larger",
+            chosen.nats
+        ));
+    }
     chosen.candidates = candidates;
     Ok(chosen)
+}
+
+/// Whether the first principal components of the columns are normal together, as those of normal columns are.
+fn components_are_normal(side: &Samples, alike: f64, settings: &Settings) -> Result<bool> {
+    let k = (side.len() / ROWS).clamp(1, TESTED);
+    are_normal(&principal(&normal_scores(side)?, k, settings.seed)?, alike)
 }
 
 /// A normal copula of all columns, from determinants: faster than from canonical correlations. None if there are too few rows, or a column is
