@@ -63,6 +63,13 @@ pub enum Bound {
         /// The absolute value at which scores in the denominator are clipped.
         clip: f64,
     },
+    /// InfoNCE with an anchor (Ryu et al. 2026, *Contrastive predictive coding done right for mutual information estimation*): one more class, that no
+    /// pair of the row is a joint one, makes the critic the density ratio itself, f* = log p(x|y)/p(x), and the value is E T. Without a ceiling at
+    /// log(1 + M), with low variance, but not a bound.
+    Anchor {
+        /// How often the class occurs in training, for each joint pair.
+        weight: f64,
+    },
     /// CLUB (Cheng et al. 2020): E T - E' T, for scores log q(x|y) of a density. It is above the information if q is p.
     Club,
     /// The leave-one-out upper bound (Poole et al. 2019, equation 13): E[T - log mean_j e^T(x_i, y_j)], for scores log q(x|y) of a
@@ -75,7 +82,7 @@ pub const STRAIGHT: f64 = 30.0;
 
 impl Bound {
     /// Every bound, with its usual settings.
-    pub const ALL: [Bound; 10] = [
+    pub const ALL: [Bound; 11] = [
         Bound::Dv,
         Bound::Mine { rate: 0.01 },
         Bound::Nwj,
@@ -84,6 +91,7 @@ impl Bound {
         Bound::InfoNce,
         Bound::Alpha { alpha: 0.5 },
         Bound::Smile { clip: 5.0 },
+        Bound::Anchor { weight: 1.0 },
         Bound::Club,
         Bound::LeaveOneOut,
     ];
@@ -99,6 +107,7 @@ impl Bound {
             Bound::InfoNce => "infonce",
             Bound::Alpha { .. } => "alpha",
             Bound::Smile { .. } => "smile",
+            Bound::Anchor { .. } => "anchor",
             Bound::Club => "club",
             Bound::LeaveOneOut => "l1out",
         }
@@ -108,7 +117,7 @@ impl Bound {
     /// sample is above its expectation.
     pub fn side(self) -> Side {
         match self {
-            Bound::Smile { .. } => Side::Neither,
+            Bound::Smile { .. } | Bound::Anchor { .. } => Side::Neither,
             Bound::Club | Bound::LeaveOneOut => Side::Upper,
             _ => Side::Lower,
         }
@@ -172,6 +181,7 @@ impl Bound {
             Bound::Js => each().map(|(row, _)| row[0] + 1.0 - others(row).exp()).collect(),
             Bound::Tuba => each().map(|(row, a)| 1.0 + row[0] - a - (others(row) - a).exp()).collect(),
             Bound::InfoNce => each().map(|(row, _)| row[0] - log_mean_exp(row)).collect(),
+            Bound::Anchor { .. } => each().map(|(row, _)| row[0]).collect(),
             Bound::Alpha { alpha } => {
                 // Joint and independent rows must have the same K, so the last other is omitted from the joint ones.
                 let mixed = |row: &[f64], a: f64| log_add((1.0 - alpha).ln() + a, alpha.ln() + log_mean_exp(row));
@@ -272,6 +282,13 @@ impl Surrogate {
                 (soft_plus(&joint.neg()?)?.neg()?.mean_all()? - soft_plus(&others)?.mean_all()?)?
             }
             Bound::InfoNce => first_is_true(scores)?.mean_all()?.neg()?,
+            Bound::Anchor { weight } => {
+                // Which pair is the joint one, or none? A class counts as often as it occurs.
+                let none = |pairs: usize| Ok::<Tensor, Error>((joint.zeros_like()? + (weight * pairs as f64).ln())?);
+                let found = first_is_true(&Tensor::cat(&[scores, &none(width)?], 1)?)?.mean_all()?;
+                let anchor = first_is_true(&Tensor::cat(&[&none(width - 1)?, &others], 1)?)?.mean_all()?;
+                ((found + (anchor * weight)?)?.neg()? / (1.0 + weight))?
+            }
             Bound::Alpha { alpha } => {
                 let mixed = |row: &Tensor| -> Result<Tensor> {
                     let mean = row_mean_exp_log(row)?;
@@ -445,6 +462,7 @@ mod tests {
             (Bound::Js, 0.0),
             (Bound::Smile { clip: 20.0 }, 0.0),
             (Bound::InfoNce, 7.0),
+            (Bound::Anchor { weight: 1.0 }, 0.0),
             (Bound::Alpha { alpha: 0.0 }, 0.0),
             (Bound::Alpha { alpha: 0.5 }, 0.0),
             (Bound::LeaveOneOut, 0.0),
@@ -482,9 +500,28 @@ mod tests {
     }
 
     #[test]
+    fn an_anchor_fixes_the_constant_that_infonce_leaves_open() {
+        let loss = |bound, shift| {
+            Surrogate::new(bound).loss(&optimal(0.7, 4000, 20, shift), None).unwrap().to_scalar::<f64>().unwrap()
+        };
+        for weight in [0.3, 1.0, 4.0] {
+            let at = |shift| loss(Bound::Anchor { weight }, shift);
+            assert!(at(0.0) < at(0.3) && at(0.0) < at(-0.3), "{weight}: {} {} {}", at(-0.3), at(0.0), at(0.3));
+        }
+        assert!((loss(Bound::InfoNce, 0.0) - loss(Bound::InfoNce, 3.0)).abs() < 1e-9);
+        // By hand: one row, e^T = 2 for the joint pair and 3 for the other.
+        let scores = Tensor::new(&[[2f64.ln(), 3f64.ln()]], &Device::Cpu).unwrap();
+        let found =
+            Surrogate::new(Bound::Anchor { weight: 0.5 }).loss(&scores, None).unwrap().to_scalar::<f64>().unwrap();
+        let by_hand = (-(2f64 / (2.0 + 3.0 + 0.5 * 2.0)).ln() - 0.5 * (0.5f64 / (3.0 + 0.5)).ln()) / 1.5;
+        assert!((found - by_hand).abs() < 1e-12, "{found} {by_hand}");
+    }
+
+    #[test]
     fn the_surrogates_of_bounds_descend_by_their_own_slope() {
         let inputs = [random(&[4, 5], 1), random(&[4], 2)];
-        for bound in [Bound::Dv, Bound::Nwj, Bound::Tuba, Bound::Js, Bound::InfoNce, Bound::Alpha { alpha: 0.3 }] {
+        let two = [Bound::Anchor { weight: 0.7 }, Bound::Alpha { alpha: 0.3 }];
+        for bound in [Bound::Dv, Bound::Nwj, Bound::Tuba, Bound::Js, Bound::InfoNce].into_iter().chain(two) {
             let used = if bound.wants_baseline() { &inputs[..] } else { &inputs[..1] };
             finite_differences(|t| Surrogate::new(bound).loss(&t[0], t.get(1)), used);
         }

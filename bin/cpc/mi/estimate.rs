@@ -54,7 +54,7 @@ enum StartArg {
         --given names columns Z: the result is I(X; Y | Z), what X says about Y to someone who knows Z already. auto, copula and the bounds use the chain \
         rule, I(X; (Y, Z)) - I(X; Z) with the same folds; ksg has an estimator of its own.\n\n\
         --estimator auto (the default) fits copulas and a network that starts from them, and reports the one that held-out rows favor. The others \
-        are infonce, mine, dv, nwj, js, smile, tuba, alpha (bounds from trained critics), club, l1out (upper bounds), ksg (nearest neighbors), cca \
+        are infonce, anchor, mine, dv, nwj, js, smile, tuba, alpha (bounds and estimates from trained critics), club, l1out (upper bounds), ksg (nearest neighbors), cca \
         (linear), copula and histogram. --compare prints several estimators in one table.\n\n\
         Critics are cross-fitted: the critic that evaluates a row was neither trained nor stopped on that row. The interval shows how much the \
         estimate would vary with other samples of the same size; it does not include bias. --permutations also estimates with Y shuffled, which \

@@ -2,7 +2,7 @@
 //!
 //! Which one? Use [`Estimator::Auto`] unless there is a reason not to. `copula` is for a normal or t copula that is known to hold, `ksg` for one
 //! to three columns of any form, and `infonce` for a lower bound with low variance that cannot exceed log K. `dv`, `mine`, `nwj`, `js` and
-//! `tuba` are bounds that can exceed it, with more variance. `smile` has less variance, but is no longer a bound. `club` and `l1out` are upper
+//! `tuba` are bounds that can exceed it, with more variance. `smile` and `anchor` have less variance, but are no longer bounds. `club` and `l1out` are upper
 //! bounds. `cca` is for linear dependence, and `histogram` for comparison.
 
 mod auto;
