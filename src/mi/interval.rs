@@ -28,6 +28,33 @@ pub fn of_mean(local: &[f64]) -> Option<[f64; 2]> {
     (local.len() > 1).then(|| around(mean, variance / n))
 }
 
+/// What estimates from halves of the rows show.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Halves {
+    /// A 95 % interval of the estimate from all rows.
+    pub ci95: [f64; 2],
+    /// That estimate.
+    value: f64,
+    /// The mean of the estimates from halves.
+    mean: f64,
+    /// The number of rows of a half.
+    rows: usize,
+}
+
+impl Halves {
+    /// A warning if the estimate from all rows is larger than those from halves by more than a standard error: it would rise further with more rows,
+    /// and its interval does not hold the truth.
+    pub fn warning(&self) -> Option<String> {
+        let rise = self.value - self.mean;
+        (rise > error_of(Some(self.ci95))).then(|| {
+            format!(
+                "the value rises with the number of rows ({:.3} nats from {} of them), so it is probably too low, by {rise:.2} nats or more",
+                self.mean, self.rows
+            )
+        })
+    }
+}
+
 /// `value`, an estimate from `n` rows, plus and minus 2.09 standard deviations of it, which are from twenty values.
 ///
 /// The rows are split at random into two halves, twenty times. The estimates from the two halves of a split are independent. Half of
@@ -39,12 +66,7 @@ pub fn of_mean(local: &[f64]) -> Option<[f64; 2]> {
 ///
 /// # Errors
 /// Errors of `estimate`, or there are fewer than 4 rows.
-pub fn by_halves(
-    n: usize,
-    value: f64,
-    seed: u64,
-    estimate: impl Fn(&[usize]) -> Result<f64> + Sync,
-) -> Result<[f64; 2]> {
+pub fn by_halves(n: usize, value: f64, seed: u64, estimate: impl Fn(&[usize]) -> Result<f64> + Sync) -> Result<Halves> {
     if n < 4 {
         return Err(Error::failed(format!("{n} rows are too few for an interval"), "give more rows"));
     }
@@ -52,12 +74,14 @@ pub fn by_halves(
     let one = |deal: usize| {
         let order = shuffled(n, &mut stream(seed, "mi/interval", deal as u64));
         let (first, second) = order[..2 * half].split_at(half);
-        // The variance of two values a and b is (a - b)^2 / 2.
-        Ok((estimate(first)? - estimate(second)?).powi(2) / 2.0)
+        Ok([estimate(first)?, estimate(second)?])
     };
-    let variances: Vec<f64> = (0..DEALS).into_par_iter().map(one).collect::<Result<_>>()?;
-    let variance = variances.iter().sum::<f64>() / DEALS as f64 * half as f64 / n as f64;
-    Ok(around(value, variance * (STUDENT / NORMAL).powi(2)))
+    let pairs: Vec<[f64; 2]> = (0..DEALS).into_par_iter().map(one).collect::<Result<_>>()?;
+    // The variance of two values a and b is (a - b)^2 / 2.
+    let variance =
+        pairs.iter().map(|[a, b]| (a - b).powi(2) / 2.0).sum::<f64>() / DEALS as f64 * half as f64 / n as f64;
+    let mean = pairs.iter().flatten().sum::<f64>() / (2 * DEALS) as f64;
+    Ok(Halves { ci95: around(value, variance * (STUDENT / NORMAL).powi(2)), value, mean, rows: half })
 }
 
 /// The mean of values of rows in the order of time, plus and minus 1.96 standard errors of it, which grow with what neighboring rows have in
@@ -117,7 +141,7 @@ mod tests {
         let widths = (0..30).map(|i| {
             let (x, y) = normal(200, i);
             let estimate = |rows: &[usize]| Ok(linear(&x.take(rows), &y.take(rows), Covariance::Sample)?.mi);
-            let [low, high] = by_halves(200, 0.0, i, estimate).unwrap();
+            let [low, high] = by_halves(200, 0.0, i, estimate).unwrap().ci95;
             assert!((low + high).abs() < 1e-15);
             (high - low) / (2.0 * STUDENT)
         });
@@ -132,7 +156,7 @@ mod tests {
             let (x, y) = normal(200, 100 + i);
             let estimate = |x: &Samples, y: &Samples| Ok(ksg(x, y, 3, Ksg::First, 0)?.mi);
             let value = estimate(&x, &y).unwrap();
-            let [low, high] = by_halves(200, value, i, |rows| estimate(&x.take(rows), &y.take(rows))).unwrap();
+            let [low, high] = by_halves(200, value, i, |rows| estimate(&x.take(rows), &y.take(rows))).unwrap().ci95;
             low <= truth && truth <= high
         });
         let held = held.count();
@@ -148,6 +172,14 @@ mod tests {
             pool.install(|| by_halves(50, 1.0, 3, estimate).unwrap())
         };
         assert_eq!(run(1), run(3));
+        // In ten columns neighbors are far apart, and nearer if there are more.
+        let of = |n, dim| {
+            let (x, y) = crate::mi::fixtures::normal(n, dim, 0.8, 8);
+            let value = |rows: &[usize]| Ok(ksg(&x.take(rows), &y.take(rows), 3, Ksg::First, 0)?.mi);
+            by_halves(n, value(&(0..n).collect::<Vec<_>>()).unwrap(), 0, value).unwrap()
+        };
+        assert!(of(800, 5).warning().is_some_and(|w| w.contains("from 400 of them")));
+        assert!(of(800, 1).warning().is_none());
         assert!(by_halves(3, 1.0, 0, |_| Ok(0.0)).is_err());
         assert!(by_halves(9, 1.0, 0, |_| Err(Error::usage("a", "b"))).is_err());
     }

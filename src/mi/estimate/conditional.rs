@@ -133,7 +133,9 @@ fn near(x: &Variable, y: &Variable, given: &Divided, settings: &Settings) -> Res
         estimate.warnings.push(what);
     }
     let halves = |rows: &[usize]| Ok(neighbors::conditional([&x.take(rows), &y.take(rows), &z.take(rows)], k)?.mi);
-    estimate.ci95 = by_halves(x.len(), found.mi, settings.seed, halves).ok();
+    let halves = by_halves(x.len(), found.mi, settings.seed, halves).ok();
+    estimate.ci95 = halves.map(|halves| halves.ci95);
+    estimate.warnings.extend(halves.and_then(|halves| halves.warning()));
     let mut out = found.left_out.iter().copied().peekable();
     let rows = (0..x.len()).filter(|&row| out.next_if_eq(&row).is_none());
     estimate.pointwise = rows.zip(found.local).map(|(row, value)| (row as u32, value)).collect();

@@ -55,7 +55,7 @@ fn tables(
     let mut estimate = Estimate::new(estimator, nats, EstimateKind::Estimate, n);
     estimate.method = "table of labels, miller-madow".into();
     estimate.warnings = counts.warnings(&[0, 1])?;
-    estimate.ci95 = by_halves(n, nats, settings.seed, |rows| of(&value(Some(rows))?)).ok();
+    estimate.ci95 = by_halves(n, nats, settings.seed, |rows| of(&value(Some(rows))?)).ok().map(|halves| halves.ci95);
     Ok(estimate)
 }
 
@@ -71,7 +71,7 @@ pub(super) fn ross(estimator: Estimator, codes: &[u32], numbers: &Samples, setti
         let some: Vec<u32> = rows.iter().map(|&i| codes[i]).collect();
         Ok(value(&some, &numbers.take(rows))?.mi)
     };
-    estimate.ci95 = by_halves(codes.len(), found.mi, settings.seed, halves).ok();
+    estimate.ci95 = by_halves(codes.len(), found.mi, settings.seed, halves).ok().map(|halves| halves.ci95);
     let mut local = found.local.into_iter();
     estimate.pointwise = (0..codes.len() as u32)
         .filter(|&row| found.left_out.binary_search(&(row as usize)).is_err())

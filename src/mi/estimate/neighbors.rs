@@ -25,7 +25,9 @@ pub(super) fn ksg(x: &Samples, y: &Samples, settings: &Settings) -> Result<Estim
         estimate.warnings.push(what);
     }
     let halves = |rows: &[usize]| Ok(value(&x.take(rows), &y.take(rows))?.mi);
-    estimate.ci95 = by_halves(x.len(), found.mi, settings.seed, halves).ok();
+    let halves = by_halves(x.len(), found.mi, settings.seed, halves).ok();
+    estimate.ci95 = halves.map(|halves| halves.ci95);
+    estimate.warnings.extend(halves.and_then(|halves| halves.warning()));
     Ok(estimate.with_pointwise(found.local))
 }
 
@@ -37,6 +39,6 @@ pub(super) fn histogram(x: &Samples, y: &Samples, settings: &Settings) -> Result
     let mut estimate = Estimate::new(Estimator::Histogram, found, EstimateKind::Estimate, x.len());
     estimate.method = format!("histogram, {bins} x {bins} bins");
     let halves = |rows: &[usize]| value(&x.take(rows), &y.take(rows));
-    estimate.ci95 = by_halves(x.len(), found, settings.seed, halves).ok();
+    estimate.ci95 = by_halves(x.len(), found, settings.seed, halves).ok().map(|halves| halves.ci95);
     Ok(estimate)
 }
