@@ -454,3 +454,15 @@ fn transfer_between_series_is_found_at_its_lag_in_its_direction() {
         place.fails(&format!("mi transfer plant.csv {args}"), code, parts);
     }
 }
+
+#[test]
+fn intervals_are_measured_against_the_truth() {
+    let place = Place::new();
+    let args = "mi coverage --task 1v1-normal*,1v1-additive-0.75 --estimator cca --rows 200 --seeds 20";
+    let said = place.ok(args);
+    assert!(said.contains("claimed") && said.contains("Normal, 1 + 1") && said.contains("cca, 200 rows"), "{said}");
+    let told: Value = serde_json::from_str(&place.ok(&format!("{args} --independent --json"))).unwrap();
+    let tasks = told["tasks"].as_array().unwrap();
+    assert!(tasks.len() == 2 && tasks.iter().all(|t| t["truth"] == 0.0 && t["held"].as_u64() >= Some(17)), "{told}");
+    place.fails("mi coverage --task none", 2, &["there is no task none"]);
+}
