@@ -81,7 +81,7 @@ pub(crate) struct Discrete {
 }
 
 /// The largest number of columns whose co-information is computed.
-const TOGETHER: usize = 12;
+const TOGETHER: usize = 8;
 
 #[derive(Serialize)]
 struct Report {

@@ -36,7 +36,8 @@ enum By {
         transfer.\n\n\
         The p-value compares with `from` shifted in time by more rows than the series remember. `p` is of a lag alone; `p any` is of the largest value \
         at any lag, and is the one for the lag that stands out. `chance` is the mean of shifts: what the estimator gives if there is nothing.\n\n\
-        A gap (a row that --drop-nan omits, a longer step of --time, another --group) is not bridged.",
+        A gap (a row that --drop-nan omits, a longer step of --time, another --group) is not bridged. Rows are shifted within their --group, so what only \
+        tells groups apart is not taken for transfer.",
     after_help = "Examples:\n  \
         cpc mi transfer sensors.csv --from valve --to flow --lags 1:20 --both --svg lags.svg\n  \
         cpc mi transfer weather.parquet --from pressure --to rain --given temperature --time date\n  \

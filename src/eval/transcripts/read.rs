@@ -11,7 +11,9 @@ use std::path::Path;
 /// Names of the column of phones, of that of words, and of either; the first that exists is used.
 const PHONES: [&str; 4] = ["phones", "phonemes", "phone", "phonetic"];
 const WORDS: [&str; 4] = ["sentence", "text", "normalizedtext", "words"];
-const EITHER: [&str; 4] = ["transcript", "transcription", "label", "labels"];
+const EITHER: [&str; 2] = ["transcript", "transcription"];
+/// Which may be classes: only without a better column.
+const LAST: [&str; 2] = ["label", "labels"];
 
 const FORMS: &str = "transcripts are lines of `<utterance>`, a tab or a blank, and what is said in it; or CSV whose first line names the columns \
                      `utterance` and `transcript`";
@@ -99,8 +101,8 @@ fn columns(rows: &[(usize, Vec<String>)], path: &Path, spelling: Spelling) -> Re
         return Err(Error::failed(format!("{}: has no transcripts", path.display()), FORMS));
     };
     let names = match spelling {
-        Spelling::Phones => [EITHER, PHONES, WORDS].concat(),
-        Spelling::Characters => [EITHER, WORDS, PHONES].concat(),
+        Spelling::Phones => [&EITHER[..], &PHONES, &WORDS, &LAST].concat(),
+        Spelling::Characters => [&EITHER[..], &WORDS, &PHONES, &LAST].concat(),
     };
     match (header::place(first, &UTTERANCES), header::place(first, &names)) {
         (Some(id), Some(text)) if id != text => Ok([id, text, 1]),

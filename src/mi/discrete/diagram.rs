@@ -12,6 +12,9 @@ use crate::mi::discrete::joint::union;
 /// The largest number of variables: there are 2^12 subsets.
 const MOST: usize = 12;
 
+/// Sums of entropies are exact to about this many nats.
+const ROUNDING: f64 = 1e-12;
+
 /// The axes of each subset of `variables`, of which each is a list of axes; the first subset is empty.
 ///
 /// # Errors
@@ -40,7 +43,9 @@ pub fn atoms(entropies: &[f64]) -> Vec<f64> {
             let sign = if part.count_ones() % 2 == 1 { 1.0 } else { -1.0 };
             sign * entropies[part | outside]
         });
-        terms.sum::<f64>()
+        let value: f64 = terms.sum();
+        // What is left of rounding is nothing.
+        if value.abs() < ROUNDING { 0.0 } else { value }
     };
     (0..=all).map(|inside| if inside == 0 { 0.0 } else { atom(inside) }).collect()
 }

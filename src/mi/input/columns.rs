@@ -67,13 +67,13 @@ pub(super) fn gather(path: &Path, names: &[String], discrete: &[String], drop_na
     if !text.is_empty() {
         return Err(Error::problems(
             text,
-            "name columns of labels with --discrete, leave them out with --columns, or repair these cells",
+            "name columns of labels with --discrete, choose other columns, or repair these cells",
         ));
     }
     side.check_decimals(&side.decimals())?;
     let (missing, problem) = side.missing();
     if let (Some(problem), false) = (problem, drop_nan) {
-        let remedy = "repair these rows, leave the column out with --columns, or the rows with --drop-nan";
+        let remedy = "repair these rows, choose other columns, or leave the rows out with --drop-nan";
         return Err(Error::problems(vec![problem], remedy));
     }
     let rows = n - missing.len();

@@ -3,7 +3,9 @@
 use super::columns::{Columns, gather};
 use crate::error::{Error, Result};
 use crate::mi::input::column::Cells;
+use crate::mi::transfer::Stretch;
 use crate::series::stretches;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -13,7 +15,7 @@ pub struct SeriesColumns {
     /// The columns.
     pub columns: Columns,
     /// The rows that follow each other without a gap, of one subject.
-    pub stretches: Vec<Range<usize>>,
+    pub stretches: Vec<Stretch>,
 }
 
 /// Columns that say when and whose a row is.
@@ -38,17 +40,29 @@ pub fn read_series(
     drop_nan: bool,
 ) -> Result<SeriesColumns> {
     let own: Vec<String> = [&when.time, &when.group].into_iter().flatten().cloned().collect();
+    if own.len() == 2 && own[0] == own[1] {
+        return Err(Error::usage(format!("`{}` is both --time and --group", own[0]), "choose two columns"));
+    }
+    for name in names {
+        if own.contains(name) {
+            let what = format!("`{name}` is asked for as a series and as --time or --group");
+            return Err(Error::usage(what, "choose it in one of them"));
+        }
+    }
     let all = |some: &[String]| [some, &own].concat();
     let mut gathered = gather(path, &all(names), &all(discrete), drop_nan)?;
-    let mut texts = |name: &Option<String>| {
-        let name = name.as_ref()?;
-        let at = gathered.side.columns.iter().position(|column| column.name == *name)?;
-        match gathered.side.columns.remove(at).cells {
-            Cells::Labels(labels) => Some(labels),
-            Cells::Numbers { .. } => None,
+    let mut texts = |name: &Option<String>, flag: &str| -> Result<Option<Vec<String>>> {
+        let Some(name) = name else { return Ok(None) };
+        let at = gathered.side.columns.iter().position(|column| column.name == *name);
+        match at.map(|at| gathered.side.columns.remove(at).cells) {
+            Some(Cells::Labels(labels)) => Ok(Some(labels)),
+            _ => Err(Error::usage(
+                format!("{flag} {name} is not the name of one column"),
+                "give its name as it is in the table",
+            )),
         }
     };
-    let (times, groups) = (texts(&when.time), texts(&when.group));
+    let (times, groups) = (texts(&when.time, "--time")?, texts(&when.group, "--group")?);
     let kept: Vec<usize> = gathered.keep.iter().enumerate().filter(|(_, keep)| **keep).map(|(row, _)| row).collect();
     let runs = match &times {
         Some(times) => {
@@ -60,7 +74,16 @@ pub fn read_series(
         }
         None => without_times(&kept, groups.as_deref()),
     };
-    Ok(SeriesColumns { columns: gathered.columns(discrete)?, stretches: runs })
+    let mut subjects = HashMap::new();
+    let mut subject = |rows: &Range<usize>| match &groups {
+        None => 0,
+        Some(groups) => {
+            let next = subjects.len();
+            *subjects.entry(groups[kept[rows.start]].clone()).or_insert(next)
+        }
+    };
+    let stretches = runs.into_iter().map(|rows| Stretch { subject: subject(&rows), rows }).collect();
+    Ok(SeriesColumns { columns: gathered.columns(discrete)?, stretches })
 }
 
 /// The rows that follow each other: those that are neighbors in the file, of one subject. They are numbered without those that are not `kept`.
@@ -91,15 +114,32 @@ mod tests {
     #[test]
     fn rows_follow_each_other_within_a_subject_and_without_a_gap() {
         let text = "who,when,a,b\nx,0,1,5\nx,1,2,6\nx,2,,7\nx,3,4,8\nx,4,4,8\ny,5,5,9\ny,6,6,9\n";
+        let rows = |found: SeriesColumns| found.stretches.into_iter().map(|s| s.rows).collect::<Vec<_>>();
         let found = read(text, false, true).unwrap();
-        assert_eq!(found.stretches, [0..2, 2..4, 4..6]);
+        assert_eq!(found.stretches.iter().map(|s| s.subject).collect::<Vec<_>>(), [0, 0, 1]);
+        assert_eq!(rows(found.clone()), [0..2, 2..4, 4..6]);
         assert_eq!((found.columns.names, found.columns.rows), (vec!["a".to_string(), "b".to_string()], 6));
-        assert_eq!(read(text, false, false).unwrap().stretches, [0..2, 2..6]);
-        assert_eq!(read(text, true, false).unwrap().stretches, [0..2, 2..6]);
-        assert_eq!(read(text, true, true).unwrap().stretches, [0..2, 2..4, 4..6]);
+        assert_eq!(rows(read(text, false, false).unwrap()), [0..2, 2..6]);
+        assert_eq!(rows(read(text, true, false).unwrap()), [0..2, 2..6]);
+        assert_eq!(rows(read(text, true, true).unwrap()), [0..2, 2..4, 4..6]);
         let dates =
             "when,a,b\n2024-05-01 13:00,1,2\n2024-05-01 14:00,2,3\n2024-05-01 15:00,2,3\n2024-05-02 08:00,4,4\n";
-        assert_eq!(read(dates, true, false).unwrap().stretches, [0..3, 3..4]);
+        assert_eq!(rows(read(dates, true, false).unwrap()), [0..3, 3..4]);
+    }
+
+    #[test]
+    fn columns_of_times_and_groups_are_named_exactly() {
+        let when = |time: &str, group: &str| When { time: Some(time.into()), group: Some(group.into()) };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.csv");
+        std::fs::write(&path, "who,when,a,b\nx,0,1,5\nx,1,2,6\n").unwrap();
+        let of = |names: &[&str], when: &When| {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            read_series(&path, &names, &[], when, false).unwrap_err().to_string()
+        };
+        assert!(of(&["a"], &when("when", "wh*")).contains("--group wh* is not the name of one column"));
+        assert!(of(&["a"], &when("when", "when")).contains("both --time and --group"));
+        assert!(of(&["a", "who"], &when("when", "who")).contains("as a series and as --time or --group"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn present(stretches: &[Range<usize>], reach: usize, least: usize) ->
             "{} rows have {reach} rows before them, and {least} are needed; the longest stretch without a gap has {longest} rows",
             rows.len()
         ),
-        "choose shorter --lags and --history, give longer series, or fill gaps of a few rows",
+        "choose shorter --lags and --history, give longer series, fill gaps of a few rows, or sort a table of several series by these",
     ))
 }
 

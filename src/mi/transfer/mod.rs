@@ -28,6 +28,10 @@ use std::ops::Range;
 /// The smallest number of rows.
 const ROWS: usize = 40;
 
+/// A part of the rows that are left out, and a part that a series remembers, that deserve a warning: one of these.
+const LEFT: usize = 20;
+const SLOW: usize = 10;
+
 /// The smallest number of shifts: with 19, a value above all has p = .05.
 const SHIFTS: usize = 19;
 
@@ -38,6 +42,15 @@ pub enum Method {
     Neighbors(usize),
     /// Correlations of normal scores: monotone dependence, with little variance.
     Copula,
+}
+
+/// Which rows follow each other, and whose they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// Rows without a gap between them.
+    pub rows: Range<usize>,
+    /// The number of the subject, or of another series of its own.
+    pub subject: usize,
 }
 
 /// What is computed.
@@ -94,11 +107,15 @@ pub struct Transfer {
     pub shifts: usize,
     /// The fewest rows of a shift.
     pub shift: usize,
+    /// The rows that no shift was possible for, because their subject has too few.
+    pub short: usize,
+    /// Warnings, one sentence each.
+    pub warnings: Vec<String>,
     /// The values that one shift of twenty exceeds at some lag: of information, and of transfer entropy, in nats.
     pub limits: [f64; 2],
 }
 
-/// Information of series. Rows of X, Y and each given series are of the same times; `stretches` are the rows that follow each other without a gap.
+/// Information of series. Rows of X, Y and each given series are of the same times; no past reaches out of a stretch, and no shift out of a subject.
 /// `progress` is told how many lags are done.
 ///
 /// # Errors
@@ -107,7 +124,7 @@ pub fn transfer(
     x: &Variable,
     y: &Variable,
     given: &[Variable],
-    stretches: &[Range<usize>],
+    stretches: &[Stretch],
     settings: &TransferSettings,
     progress: &dyn Fn(usize),
 ) -> Result<Transfer> {
@@ -139,11 +156,46 @@ pub fn transfer(
     if [&from].into_iter().chain(&given).any(|other| other.len() != to.len()) {
         return Err(Error::failed("series differ in length", "give one row of each at the same times"));
     }
+    let ranges: Vec<Range<usize>> = stretches.iter().map(|stretch| stretch.rows.clone()).collect();
     let history = match settings.history {
         Some(history) => history,
-        None => history::history(&to, stretches, settings.method)?,
+        None => history::history(y, &to, &ranges, settings.method)?,
     };
-    let rows = present(stretches, history.max(longest + settings.source - 1), ROWS)?;
+    let reach = history.max(longest + settings.source - 1);
+    let all = present(&ranges, reach, ROWS)?;
+    // A shift further than what any row reaches or remembers, within each subject.
+    let mut subjects: Vec<Vec<usize>> = Vec::new();
+    for stretch in stretches {
+        subjects.resize(subjects.len().max(stretch.subject + 1), Vec::new());
+        subjects[stretch.subject].extend(present(std::slice::from_ref(&stretch.rows), reach, 0)?);
+    }
+    subjects.retain(|rows| !rows.is_empty());
+    let remember = |rows: &Vec<usize>| (memory(&from.take(rows)).max(memory(&to.take(rows))), rows.len());
+    let remembered = subjects.iter().map(remember).max().unwrap_or_default();
+    let shift = remembered.0.max(reach) + 1;
+    let possible = |rows: &Vec<usize>| (rows.len() + 1).saturating_sub(2 * shift);
+    let short: usize = subjects.iter().filter(|rows| possible(rows) == 0).map(Vec::len).sum();
+    subjects.retain(|rows| possible(rows) > 0);
+    let ways = subjects.iter().fold(1usize, |ways, rows| ways.saturating_mul(possible(rows)));
+    if subjects.is_empty() || ways < SHIFTS {
+        return Err(Error::failed(
+            format!(
+                "{} rows are too few: series are compared with themselves shifted by {shift} rows or more, because they remember {}, and {SHIFTS} \
+                 shifts are needed",
+                all.len(),
+                remembered.0
+            ),
+            "give longer series, choose shorter --lags, or take what drifts out of the series, as by differences of neighboring rows",
+        ));
+    }
+    let mut warnings = Vec::new();
+    if SLOW * remembered.0 > remembered.1 {
+        warnings.push(format!(
+            "the series remember {} of {} rows: p-values may be too small; take what drifts out of the series, as by differences of neighboring rows",
+            remembered.0, remembered.1
+        ));
+    }
+    let rows = subjects.concat();
     let now = to.take(&rows);
     let mut known = to.take(&[]);
     for (at, series) in [&to].into_iter().chain(&given).enumerate() {
@@ -155,37 +207,21 @@ pub fn transfer(
         let what = format!("{} past values are too many for {} rows", known.dim(), rows.len());
         return Err(Error::failed(what, "choose a shorter --history, or give fewer series with --given"));
     }
-    // A shift further than what any row reaches or remembers.
-    let remembered = memory(&from.take(&rows)).max(memory(&now));
-    let shift = remembered.max(longest + settings.source - 1).max(history) + 1;
-    let possible = (rows.len() + 1).saturating_sub(2 * shift);
-    if possible < SHIFTS {
-        return Err(Error::failed(
-            format!(
-                "{} rows are too few: series are compared with themselves shifted by {shift} rows or more, because they remember {remembered}, \
-                 and {SHIFTS} shifts are needed",
-                rows.len()
-            ),
-            "give longer series, choose shorter --lags, or take what drifts out of the series, as by differences of neighboring rows",
-        ));
-    }
-    let mut order = shuffled(possible, &mut stream(settings.seed, "mi/transfer", 0));
-    order.truncate(settings.shifts);
-    let by: Vec<usize> = [0].into_iter().chain(order.into_iter().map(|at| shift + at)).collect();
+    let orders = orders(&subjects.iter().map(Vec::len).collect::<Vec<_>>(), shift, settings);
     let measure = Measure::new(&now, &known, settings.method)?;
     // Of each lag, the values of the series and of all shifts.
     let mut values: Vec<Vec<[f64; 2]>> = Vec::new();
+    let mut left_out = 0;
     for &lag in &settings.lags {
         let Some(before) = past(&from, &rows, lag..lag + settings.source)? else { continue };
-        let shifted = |&by: &usize| {
-            let order: Vec<usize> = (0..rows.len()).map(|row| (row + by) % rows.len()).collect();
-            measure.of(before.take(&order))
-        };
-        values.push(by.par_iter().map(shifted).collect::<Result<_>>()?);
+        let found: Vec<([f64; 2], usize)> =
+            orders.par_iter().map(|order| measure.of(before.take(order))).collect::<Result<_>>()?;
+        left_out = left_out.max(found[0].1);
+        values.push(found.into_iter().map(|found| found.0).collect());
         progress(values.len());
     }
     let most = |at: usize, which: usize| values.iter().map(|v| v[at][which]).fold(f64::NEG_INFINITY, f64::max);
-    let all: [Vec<f64>; 2] = [0, 1].map(|which| (1..by.len()).map(|at| most(at, which)).collect());
+    let all: [Vec<f64>; 2] = [0, 1].map(|which| (1..orders.len()).map(|at| most(at, which)).collect());
     let lags = settings.lags.iter().zip(&values).map(|(&lag, values)| {
         let [information, transfer] = [0, 1].map(|which| {
             let chance: Vec<f64> = values[1..].iter().map(|v| v[which]).collect();
@@ -198,7 +234,43 @@ pub fn transfer(
         // Above it, so few shifts have a value as large that p_any is .05 or less.
         all[all.len() - ((1 + all.len()) / 20).clamp(1, all.len())]
     });
-    Ok(Transfer { lags: lags.collect(), rows: rows.len(), history, shifts: by.len() - 1, shift, limits })
+    let lags = lags.collect();
+    if LEFT * left_out > rows.len() {
+        let what = format!("{left_out} of {} rows have labels that no other row has together", rows.len());
+        let remedy = "choose a shorter --history, fewer series with --given, or join rare labels";
+        if 2 * left_out > rows.len() {
+            return Err(Error::failed(what, remedy));
+        }
+        warnings.push(format!("{what}, and are left out of transfer: {remedy}"));
+    }
+    Ok(Transfer { lags, rows: rows.len(), history, shifts: orders.len() - 1, shift, short, warnings, limits })
+}
+
+/// The order of the rows of subjects of these lengths: as they are, and then shifted within each subject by `shift` rows or more.
+fn orders(subjects: &[usize], shift: usize, settings: &TransferSettings) -> Vec<Vec<usize>> {
+    let possible = |n: usize| n + 1 - 2 * shift;
+    let one = |by: &dyn Fn(usize) -> usize| {
+        let mut order = Vec::new();
+        for (subject, &n) in subjects.iter().enumerate() {
+            let (first, by) = (order.len(), by(subject));
+            order.extend((0..n).map(|row| first + (row + by) % n));
+        }
+        order
+    };
+    let mut orders = vec![one(&|_| 0)];
+    if let [n] = subjects {
+        // Each shift once.
+        let mut by = shuffled(possible(*n), &mut stream(settings.seed, "mi/transfer", 0));
+        by.truncate(settings.shifts);
+        orders.extend(by.iter().map(|by| one(&|_| shift + by)));
+    } else {
+        for i in 0..settings.shifts {
+            let mut rng = stream(settings.seed, "mi/transfer", i as u64);
+            let by: Vec<usize> = subjects.iter().map(|&n| shift + rng.below(possible(n) as u32) as usize).collect();
+            orders.push(one(&|subject| by[subject]));
+        }
+    }
+    orders
 }
 
 fn tested(nats: f64, chance: &[f64], any: &[f64]) -> Tested {
@@ -225,16 +297,16 @@ impl Measure {
         })
     }
 
-    /// Lagged information and transfer entropy of a past of X, in nats.
-    fn of(&self, before: Samples) -> Result<[f64; 2]> {
+    /// Lagged information and transfer entropy of a past of X, in nats, and the number of rows that had no neighbors of the same labels.
+    fn of(&self, before: Samples) -> Result<([f64; 2], usize)> {
         match self {
             Measure::Neighbors { now, given, k } => {
-                let transfer = given.shared(&before, *k)?.mi;
-                Ok([shared(&Place::new(before), now, *k)?.mi, transfer])
+                let transfer = given.shared(&before, *k)?;
+                Ok(([shared(&Place::new(before), now, *k)?.mi, transfer.mi], transfer.left_out.len()))
             }
             Measure::Copula { now, known, both } => {
                 let of = |side: &Samples| -> Result<f64> { Ok(linear(&before, side, Covariance::Sample)?.mi) };
-                Ok([of(now)?, of(both)? - of(known)?])
+                Ok(([of(now)?, of(both)? - of(known)?], 0))
             }
         }
     }
@@ -255,12 +327,16 @@ mod tests {
         [x, y].map(|mut v| Variable::Numbers(Samples::new(v.split_off(100), 1).unwrap()))
     }
 
+    fn one(n: usize) -> [Stretch; 1] {
+        [Stretch { rows: 0..n, subject: 0 }]
+    }
+
     fn settings(method: Method, lags: usize) -> TransferSettings {
         TransferSettings { lags: (1..=lags).collect(), history: None, source: 1, method, shifts: 39, seed: 0 }
     }
 
     fn run(pair: &[Variable; 2], settings: &TransferSettings) -> Transfer {
-        transfer(&pair[0], &pair[1], &[], std::slice::from_ref(&(0..pair[0].len())), settings, &|_| {}).unwrap()
+        transfer(&pair[0], &pair[1], &[], &one(pair[0].len()), settings, &|_| {}).unwrap()
     }
 
     #[test]
@@ -305,9 +381,8 @@ mod tests {
         let (x, y) = (after(1, &mut rng), after(2, &mut rng));
         let z = Variable::Numbers(Samples::new(z, 1).unwrap());
         let settings = TransferSettings { history: Some(2), ..settings(Method::Copula, 2) };
-        let with = |given: &[Variable]| {
-            transfer(&x, &y, given, std::slice::from_ref(&(0..1500)), &settings, &|_| {}).unwrap().lags[0].transfer
-        };
+        let with =
+            |given: &[Variable]| transfer(&x, &y, given, &one(1500), &settings, &|_| {}).unwrap().lags[0].transfer;
         assert!(
             with(&[]).nats > 0.3 && with(std::slice::from_ref(&z)).p_value > 0.03,
             "{:?} {:?}",
@@ -342,7 +417,7 @@ mod tests {
         let y = (0..600).map(|t: usize| if t == 0 || rng.below(10) == 0 { rng.below(3) } else { x[t - 1] }).collect();
         let names = vec!["a".into(), "b".into(), "c".into()];
         let [x, y] = [x, y].map(|codes| Variable::Labels(codes, names.clone()));
-        let stretches = [0..290, 300..310, 310..600];
+        let stretches = [0..290, 300..310, 310..600].map(|rows| Stretch { rows, subject: 0 });
         let settings = TransferSettings { history: Some(1), ..settings(Method::Neighbors(4), 3) };
         let found = transfer(&x, &y, &[], &stretches, &settings, &|_| {}).unwrap();
         assert_eq!(found.rows, 287 + 7 + 287);
@@ -362,7 +437,10 @@ mod tests {
         }
         let y = Samples::new(y, 1).unwrap();
         for method in [Method::Copula, Method::Neighbors(4)] {
-            assert_eq!(history::history(&y, std::slice::from_ref(&(0..1000)), method).unwrap(), 3);
+            assert_eq!(
+                history::history(&Variable::Numbers(y.clone()), &y, std::slice::from_ref(&(0..1000)), method).unwrap(),
+                3
+            );
         }
         // The logistic map: the row before says all.
         let mut value = 0.3;
@@ -371,15 +449,51 @@ mod tests {
             value
         });
         let map = Samples::new(map.collect(), 1).unwrap();
-        let found = history::history(&map, std::slice::from_ref(&(0..1000)), Method::Neighbors(4)).unwrap();
+        let found = history::history(
+            &Variable::Numbers(map.clone()),
+            &map,
+            std::slice::from_ref(&(0..1000)),
+            Method::Neighbors(4),
+        )
+        .unwrap();
         assert!(found <= 2, "{found}");
+        // Without a memory, one value is enough, of numbers and of labels.
+        let white = Samples::new((0..1000).map(|_| rng.normal64()).collect(), 1).unwrap();
+        let labels = Variable::Labels((0..1000).map(|_| rng.below(4)).collect(), Vec::new());
+        let places = places(&Divided::new(&labels, 0, "test").unwrap()).unwrap();
+        for (series, samples) in [(Variable::Numbers(white.clone()), &white), (labels, &places)] {
+            let found =
+                history::history(&series, samples, std::slice::from_ref(&(0..1000)), Method::Neighbors(4)).unwrap();
+            assert!(found <= 2, "{found}");
+        }
+    }
+
+    #[test]
+    fn what_only_tells_subjects_apart_is_no_transfer() {
+        // Independent within each subject, with an offset that both share.
+        let below = (0..20).filter(|&seed| {
+            let mut rng = stream(9, "transfer/subjects", seed);
+            let (mut x, mut y) = (Vec::new(), Vec::new());
+            for _ in 0..10 {
+                let offset = rng.normal64();
+                (0..60).for_each(|_| {
+                    x.push(offset + rng.normal64());
+                    y.push(offset + rng.normal64());
+                });
+            }
+            let stretches: Vec<Stretch> = (0..10).map(|i| Stretch { rows: 60 * i..60 * (i + 1), subject: i }).collect();
+            let [x, y] = [x, y].map(|v| Variable::Numbers(Samples::new(v, 1).unwrap()));
+            let settings = TransferSettings { history: Some(1), ..settings(Method::Copula, 1) };
+            transfer(&x, &y, &[], &stretches, &settings, &|_| {}).unwrap().lags[0].transfer.p_value <= 0.05
+        });
+        assert!(below.count() <= 4);
     }
 
     #[test]
     fn series_that_are_too_short_or_too_slow_are_refused() {
         let [x, y] = driven(100, 0.0, 0.5, 3);
         let of = |x: &Variable, y: &Variable, settings: &TransferSettings| {
-            transfer(x, y, &[], std::slice::from_ref(&(0..x.len())), settings, &|_| {}).unwrap_err().to_string()
+            transfer(x, y, &[], &one(x.len()), settings, &|_| {}).unwrap_err().to_string()
         };
         let long = settings(Method::Copula, 70);
         assert!(
@@ -395,6 +509,10 @@ mod tests {
             "{}",
             of(&ramp, &short, &slow)
         );
+        let climbs = Variable::Numbers(Samples::new((0..400).map(f64::from).collect(), 1).unwrap());
+        let [other, _] = driven(400, 0.0, 0.0, 4);
+        let found = run(&[climbs, other], &settings(Method::Copula, 1));
+        assert!(found.warnings[0].contains("remember 98 of 399 rows"), "{:?}", found.warnings);
         let none = TransferSettings { lags: vec![0], ..settings(Method::Copula, 1) };
         assert!(of(&x, &y, &none).contains("begin with 1"));
         let constant = Variable::Numbers(Samples::new(vec![1.0; 100], 1).unwrap());

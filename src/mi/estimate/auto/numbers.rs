@@ -215,6 +215,7 @@ impl<'a> Found<'a> {
         let holds = closed && (!many || base.student_is_better || are_normal(&ranked.normal_scores()?, alike)?);
         if closed && !holds {
             // Its closed form is that of normal columns.
+            let refused = chosen.nats;
             let values: Vec<f64> = base.parts.iter().map(|part| part.1).collect();
             let interval = if settings.protocol.blocked { of_series(&values) } else { of_mean(&values) };
             let null = error_of(interval);
@@ -222,6 +223,13 @@ impl<'a> Found<'a> {
             chosen.ci95 = Some(at_least(None, chosen.nats, null.max(alike.sqrt() * cost / LARGER)));
             chosen.pointwise.clone_from(&base.parts);
             chosen.method += ", on held-out rows";
+            if refused - chosen.nats > LARGER * error_of(chosen.ci95) {
+                chosen.warnings.push(format!(
+                    "a normal copula has {refused:.2} nats, but the columns are not normal together, so this is not used; held-out rows show {:.2}, and \
+                     the truth may be larger",
+                    chosen.nats
+                ));
+            }
         }
         let copula = (chosen.nats, error_of(chosen.ci95));
         Ok(Found { x, y, ranked, base, closed, holds, alike, settings, chosen, copula, learned: false, candidates })
