@@ -30,6 +30,7 @@ impl Components {
     /// # Errors
     /// There are too few rows for folds.
     pub fn best(x: &Samples, y: &Samples, settings: &Settings) -> Result<Option<Components>> {
+        settings.protocol.parts(x.len())?;
         let most = NUMBERS[NUMBERS.len() - 1].min((x.len() / ROWS).max(NUMBERS[0]));
         let all = |side: &Samples| match side.dim() > NUMBERS[0] {
             true => principal(&normal_scores(side)?, most, settings.seed),
@@ -39,7 +40,7 @@ impl Components {
         let mut best: Option<Components> = None;
         for k in NUMBERS.into_iter().filter(|&k| k <= most && k < x.dim().max(y.dim())) {
             let first = |components: &Samples, of: &Samples| match of.dim() > k {
-                true => components.columns(&(0..k).collect::<Vec<_>>()),
+                true => components.columns(&(0..k.min(components.dim())).collect::<Vec<_>>()),
                 false => Ok(of.clone()),
             };
             let (x, y) = (first(&all_x, x)?, first(&all_y, y)?);
