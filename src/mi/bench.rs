@@ -56,14 +56,11 @@ pub fn bench(
         let began = Instant::now();
         let found = estimate(&Variable::Numbers(x), &Variable::Numbers(y), estimators[estimator], &settings);
         let seconds = began.elapsed().as_secs_f64();
-        Ok(match found {
-            Ok(found) => {
-                Run { task, estimator, seed, nats: Ok(found.nats), ci95: found.ci95, method: found.method, seconds }
-            }
-            Err(e) => {
-                Run { task, estimator, seed, nats: Err(e.to_string()), ci95: None, method: String::new(), seconds }
-            }
-        })
+        let (nats, ci95, method) = match found {
+            Ok(found) => (Ok(found.nats), found.ci95, found.method),
+            Err(e) => (Err(e.to_string()), None, String::new()),
+        };
+        Ok(Run { task, estimator, seed, nats, ci95, method, seconds })
     };
     in_parallel(tasks.len() * each, job, |_| done())
 }

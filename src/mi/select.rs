@@ -15,7 +15,6 @@ use crate::mi::atoms::Divided;
 use crate::mi::estimate::Settings;
 use crate::mi::neighbors::{ALIKE, Given, Place, alike, places, shared};
 use crate::mi::permutation::{Order, reordered};
-use crate::mi::samples::Samples;
 use crate::mi::variable::Variable;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -82,8 +81,7 @@ pub fn select(
     let alone: Vec<f64> = columns_of(&left, columns.len(), |x| Ok(shared(&places[x], y, k)?.mi))?;
     // The terms of the criterion: of each column, the least, the sum, and the last.
     let (mut least, mut sums, mut last) = (alone.clone(), vec![0.0; columns.len()], alone.clone());
-    let mut all: Option<Samples> = None; // the chosen columns
-    let mut given: Option<Given> = None; // the same, beside the target
+    let mut given: Option<Given> = None; // the chosen columns, beside the target
     let mut selection = Selection { chosen: Vec::new(), complete: false };
     while selection.chosen.len() < take && !left.is_empty() {
         let count = selection.chosen.len().max(1) as f64;
@@ -104,12 +102,12 @@ pub fn select(
             None => Ok(alone[x]),
         };
         let mut adds = given_all(best)?;
-        if !adds_something(&places[best], y, all.as_ref(), adds, left.len(), settings)? {
+        if !adds_something(&places[best], y, given.as_ref(), adds, left.len(), settings)? {
             // The criterion may favor a column that others replace: of all that are left, which adds most?
             let each = columns_of(&left, columns.len(), given_all)?;
             let most =
                 left.iter().copied().reduce(|most, x| if each[x] > each[most] { x } else { most }).unwrap_or(best);
-            if most == best || !adds_something(&places[most], y, all.as_ref(), each[most], left.len(), settings)? {
+            if most == best || !adds_something(&places[most], y, given.as_ref(), each[most], left.len(), settings)? {
                 selection.complete = true;
                 break;
             }
@@ -119,14 +117,19 @@ pub fn select(
         left.retain(|&x| x != best);
         progress(selection.chosen.len());
         let own = places[best].samples();
-        let chosen = all.take().map_or_else(|| Ok(own.clone()), |all| all.beside(own))?;
-        let [given_own, given_chosen] = [Given::new(y.samples(), own)?, Given::new(y.samples(), &chosen)?];
-        last = columns_of(&left, columns.len(), |x| match criterion {
-            Criterion::Mrmr => Ok(shared(&places[x], &places[best], k)?.mi),
-            Criterion::Cmim | Criterion::Jmi => Ok(given_own.shared(places[x].samples(), k)?.mi),
-            Criterion::Conditional => Ok(given_chosen.shared(places[x].samples(), k)?.mi),
-        })?;
-        (all, given) = (Some(chosen), Some(given_chosen));
+        let chosen = given.map_or_else(|| Ok(own.clone()), |given| given.z().beside(own))?;
+        let given_chosen = Given::new(y.samples(), &chosen)?;
+        let each = |value: &(dyn Fn(usize) -> Result<f64> + Sync)| columns_of(&left, columns.len(), value);
+        let beside = |given: &Given, x: usize| Ok(given.shared(places[x].samples(), k)?.mi);
+        last = match criterion {
+            Criterion::Mrmr => each(&|x| Ok(shared(&places[x], &places[best], k)?.mi))?,
+            Criterion::Cmim | Criterion::Jmi => {
+                let given_own = Given::new(y.samples(), own)?;
+                each(&|x| beside(&given_own, x))?
+            }
+            Criterion::Conditional => each(&|x| beside(&given_chosen, x))?,
+        };
+        given = Some(given_chosen);
         for &x in &left {
             sums[x] += last[x];
             least[x] = least[x].min(last[x]);
@@ -148,21 +151,20 @@ fn columns_of(some: &[usize], count: usize, value: impl Fn(usize) -> Result<f64>
 fn adds_something(
     x: &Place,
     y: &Place,
-    chosen: Option<&Samples>,
+    given: Option<&Given>,
     adds: f64,
     candidates: usize,
     settings: &Settings,
 ) -> Result<bool> {
     let (k, seed, n) = (settings.neighbors, settings.seed, x.samples().len());
-    let near = chosen.map(|z| alike(z, ALIKE));
-    let given = chosen.map(|z| Given::new(y.samples(), z)).transpose()?;
+    let near = given.map(|given| alike(given.z(), ALIKE));
     let one = |i: u64| -> Result<f64> {
         let rows = match &near {
             Some(near) => near.reordered(seed, i),
             None => reordered(n, Order::Shuffled, seed, i),
         };
         let exchanged = x.samples().take(&rows);
-        Ok(match &given {
+        Ok(match given {
             Some(given) => given.shared(&exchanged, k)?.mi,
             None => shared(&Place::new(exchanged), y, k)?.mi,
         })
@@ -179,6 +181,7 @@ fn adds_something(
 mod tests {
     use super::*;
     use crate::mi::fixtures;
+    use crate::mi::samples::Samples;
 
     /// Two columns that inform, a noisy copy of the first, one that informs together with the second, and idle ones; then the target.
     fn columns(seed: u64) -> Vec<Variable> {

@@ -275,14 +275,7 @@ fn features_of_a_model_say_what_it_predicts() {
 #[test]
 fn information_is_given_a_third_variable() {
     let place = Place::new();
-    let mut state = 7u64;
-    let mut noise = || {
-        let mut one = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1u64 << 53) as f64
-        };
-        (0..12).map(|_| one()).sum::<f64>() - 6.0
-    };
+    let mut noise = noise(7);
     let mut text = String::from("valve,temp,flow,state,note\n");
     for _ in 0..500 {
         let valve = noise();
@@ -316,14 +309,7 @@ fn information_is_given_a_third_variable() {
 
 /// A table of sensors: `power` is about the product of `speed` and `flow`, `state` is the speed in words.
 fn machine(place: &Place) {
-    let mut state = 11u64;
-    let mut noise = || {
-        let mut one = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1u64 << 53) as f64
-        };
-        (0..12).map(|_| one()).sum::<f64>() - 6.0
-    };
+    let mut noise = noise(11);
     let mut text = String::from("speed,flow,copy,idle,power,state\n");
     for _ in 0..800 {
         let (speed, flow) = (noise(), noise());
@@ -400,14 +386,7 @@ fn columns_are_selected_until_nothing_is_added() {
 #[test]
 fn transfer_between_series_is_found_at_its_lag_in_its_direction() {
     let place = Place::new();
-    let mut state = 3u64;
-    let mut noise = || {
-        let mut one = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1u64 << 53) as f64
-        };
-        (0..12).map(|_| one()).sum::<f64>() - 6.0
-    };
+    let mut noise = noise(3);
     let (mut valve, mut flow) = (vec![0.0; 3], 0.0);
     let mut text = String::from("day,valve,flow,state,still\n");
     for t in 3..503 {
@@ -465,4 +444,16 @@ fn intervals_are_measured_against_the_truth() {
     let tasks = told["tasks"].as_array().unwrap();
     assert!(tasks.len() == 2 && tasks.iter().all(|t| t["truth"] == 0.0 && t["held"].as_u64() >= Some(17)), "{told}");
     place.fails("mi coverage --task none", 2, &["there is no task none"]);
+}
+
+/// Independent numbers that are nearly standard normal.
+fn noise(seed: u64) -> impl FnMut() -> f64 {
+    let mut state = seed;
+    move || {
+        let mut one = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        (0..12).map(|_| one()).sum::<f64>() - 6.0
+    }
 }

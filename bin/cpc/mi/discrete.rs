@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
         hold X\\Y.\n\n\
         With samples, relative frequencies make entropies too low and mutual information too high, by about (cells - 1) / 2n. miller-madow \
         (the default) corrects for this bias, shrinkage is for more cells than samples, and plug-in makes no correction.\n\n\
-        With three columns or more, the total correlation (0 if all are independent) and the co-information (what all have in common; negative if they \
+        With three to eight columns, the total correlation (0 if all are independent) and the co-information (what all have in common; negative if they \
         say more together than one by one) are added. --diagram draws X, Y and Z as circles that overlap, and lists the value of every part.\n\n\
         --against gives a second table of probabilities q. The cross-entropy H(p, q) and the divergence KL(p || q) are then added.",
     after_help = "Examples:\n  \

@@ -70,6 +70,11 @@ impl Given {
         Ok(Given { yz: Place::new(y.beside(z)?), z: Place::new(z.clone()), dim: y.dim() })
     }
 
+    /// Z.
+    pub fn z(&self) -> &Samples {
+        &self.z.samples
+    }
+
     /// I(X; Y | Z) from the `k` nearest neighbors, in nats, of X (n, dim) from [`places`].
     ///
     /// Neighbors have the labels of the row. A row with fewer than k such neighbors uses those that there are; a row without any is left out.

@@ -108,6 +108,12 @@ fn against_shifts(found: &mut Estimate, settings: &Settings, value: impl Fn(&[us
     Ok(())
 }
 
+/// Says of an estimate and of its candidates what they are computed on.
+fn say_on(found: &mut Estimate, on: &str) {
+    found.method += &format!(", on {on}");
+    found.candidates.iter_mut().for_each(|candidate| candidate.name += &format!(", on {on}"));
+}
+
 /// The columns of the user's data that `some` columns of a side are. Constant columns, for one, are not among them.
 fn original(some: &[usize], columns: &[usize]) -> Vec<usize> {
     some.iter().map(|&j| columns.get(j).copied().unwrap_or(j)).collect()

@@ -18,7 +18,7 @@
 use crate::error::{Error, Result};
 use crate::mi::copula::{Ranked, normal};
 use crate::mi::estimate::auto::components::Components;
-use crate::mi::estimate::auto::{Candidate, against_shifts, named, original, parts, sampled, tables, wide};
+use crate::mi::estimate::auto::{Candidate, against_shifts, named, original, parts, sampled, say_on, tables, wide};
 use crate::mi::estimate::copula::of_copula;
 use crate::mi::estimate::held_out::{ERRORS, HeldOut, held_out, is_more};
 use crate::mi::estimate::neural::{of_crossed, start, training};
@@ -210,7 +210,7 @@ impl<'a> Found<'a> {
                 chosen.method = "nothing: copulas are worse than none on held-out rows".into();
             }
         }
-        let cost = (base.train - base.mean()).max(0.0) / 2.0;
+        let cost = base.cost();
         let many = x.dim().max(y.dim()) >= MANY;
         let holds = closed && (!many || base.student_is_better || are_normal(&ranked.normal_scores()?, alike)?);
         if closed && !holds {
@@ -235,11 +235,6 @@ impl<'a> Found<'a> {
         Ok(Found { x, y, ranked, base, closed, holds, alike, settings, chosen, copula, learned: false, candidates })
     }
 
-    /// What the base cost.
-    fn cost(&self) -> f64 {
-        (self.base.train - self.base.mean()).max(0.0) / 2.0
-    }
-
     /// A network that sees the columns `x` and `y` and starts from the base; none if held-out rows do not show that it is better.
     fn critic(&mut self, x: &Samples, y: &Samples, on: &str) -> Result<Option<Estimate>> {
         let blocked = self.settings.protocol.blocked;
@@ -261,7 +256,7 @@ impl<'a> Found<'a> {
         if blocked {
             learned.ci95 = of_series(&values);
         }
-        let cost = if helps { self.cost() } else { 0.0 };
+        let cost = if helps { self.base.cost() } else { 0.0 };
         learned.nats += cost;
         learned.ci95 = learned.ci95.map(|ci| ci.map(|end| end + cost));
         learned.kind = EstimateKind::Estimate;
@@ -277,10 +272,8 @@ impl<'a> Found<'a> {
     /// Principal components in place of the columns.
     fn components(&mut self, few: &Components) -> Result<()> {
         let mut found = of(&few.x, &few.y, [&[], &[]], self.closed, self.settings, 1)?;
-        let on = few.named();
-        found.method += &format!(", on {on}");
-        let candidates = std::mem::take(&mut found.candidates);
-        self.candidates.extend(candidates.into_iter().map(|c| Candidate { name: format!("{}, on {on}", c.name), ..c }));
+        say_on(&mut found, &few.named());
+        self.candidates.append(&mut found.candidates);
         // A copula that holds for all columns sees what components leave out.
         if !(self.holds && self.chosen.nats > found.nats + LARGER * error_of(self.chosen.ci95)) {
             self.chosen = found;

@@ -1,5 +1,6 @@
 //! A part of very many rows for what takes long: copulas and networks. More rows would narrow an interval that is narrow already.
 
+use crate::mi::estimate::auto::say_on;
 use crate::mi::estimate::{Estimate, Settings};
 use crate::mi::permutation::shuffled;
 use crate::seed::stream;
@@ -24,9 +25,7 @@ pub(super) fn rows(n: usize, settings: &Settings) -> Option<Vec<usize>> {
 
 /// An estimate from these rows of `n`: says so, and its pointwise values belong to the rows that they are of.
 pub(super) fn told(found: &mut Estimate, rows: &[usize], n: usize) {
-    let of = |name: &str| format!("{name}, on {} of {n} rows", rows.len());
     found.pointwise.iter_mut().for_each(|part| part.0 = rows[part.0 as usize] as u32);
-    found.method = of(&found.method);
-    found.candidates.iter_mut().for_each(|candidate| candidate.name = of(&candidate.name));
+    say_on(found, &format!("{} of {n} rows", rows.len()));
     found.n = rows.len();
 }

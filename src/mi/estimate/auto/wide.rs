@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::mi::digamma::digamma;
 use crate::mi::estimate::auto::components::Components;
-use crate::mi::estimate::auto::{Candidate, named, numbers, original, parts};
+use crate::mi::estimate::auto::{Candidate, named, numbers, original, parts, say_on};
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings};
 use crate::mi::interval::{at_least, error_of};
 use crate::mi::linear::bias;
@@ -38,9 +38,8 @@ pub(super) fn of(
     };
     let mut chosen = numbers::of(&few.x, &few.y, [&[], &[]], true, settings, depth + 1)?;
     let on = few.named();
-    chosen.method += &format!(", on {on}");
+    say_on(&mut chosen, &on);
     let mut candidates = std::mem::take(&mut chosen.candidates);
-    candidates.iter_mut().for_each(|c| c.name += &format!(", on {on}"));
     let mut others = Vec::new();
     let mut refused = None;
     if let Some(all) = normal(x, y, alike)? {
