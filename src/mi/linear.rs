@@ -14,6 +14,7 @@
 use crate::error::{Error, Result};
 use crate::mi::canonical::Canonical;
 use crate::mi::digamma::digamma;
+use crate::mi::products::gram;
 use crate::mi::samples::Samples;
 use nalgebra::DMatrix;
 
@@ -62,7 +63,7 @@ pub fn linear(x: &Samples, y: &Samples, covariance: Covariance) -> Result<Linear
     let (n, p) = (x.len(), x.dim());
     let both = x.standardized().beside(&y.standardized())?;
     let rows = DMatrix::from_row_slice(n, both.dim(), both.values());
-    let mut correlation = rows.tr_mul(&rows) / n as f64;
+    let mut correlation = gram(&rows, &rows)? / n as f64;
     let shrinkage = if covariance == Covariance::Oas { oas(&correlation, n) } else { 0.0 };
     for (i, j) in (0..both.dim()).flat_map(|i| (0..both.dim()).map(move |j| (i, j))).filter(|(i, j)| i != j) {
         correlation[(i, j)] *= 1.0 - shrinkage;

@@ -22,6 +22,7 @@ pub mod normality;
 pub mod parallel;
 pub mod permutation;
 pub mod principal;
+pub mod products;
 pub mod ranks;
 pub mod residual;
 pub mod samples;

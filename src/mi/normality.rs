@@ -4,6 +4,7 @@
 //! a normal distribution that is fitted to them takes for new information what repeats the same.
 
 use crate::error::Result;
+use crate::mi::products::gram;
 use crate::mi::samples::Samples;
 use nalgebra::{Cholesky, DMatrix};
 
@@ -20,7 +21,7 @@ const ERRORS: f64 = 4.0;
 pub fn are_normal(samples: &Samples, alike: f64) -> Result<bool> {
     let (n, dim) = (samples.len(), samples.dim());
     let rows = DMatrix::from_row_slice(n, dim, samples.standardized().values());
-    let Some(factor) = Cholesky::new(rows.tr_mul(&rows) / n as f64) else { return Ok(false) };
+    let Some(factor) = Cholesky::new(gram(&rows, &rows)? / n as f64) else { return Ok(false) };
     let Some(white) = factor.l().solve_lower_triangular(&rows.transpose()) else { return Ok(false) };
     let kurtosis = white.column_iter().map(|row| row.norm_squared().powi(2)).sum::<f64>() / n as f64;
     let (n, d) = (n as f64, dim as f64);

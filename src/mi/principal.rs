@@ -4,6 +4,7 @@
 //! Components are functions of the columns, so they cannot have more information than the columns have.
 
 use crate::error::Result;
+use crate::mi::products::gram;
 use crate::mi::samples::Samples;
 use crate::seed::stream;
 use nalgebra::DMatrix;
@@ -25,10 +26,10 @@ pub fn principal(samples: &Samples, k: usize, seed: u64) -> Result<Samples> {
     let mut rng = stream(seed, "mi/principal", 0);
     let mut basis = DMatrix::from_fn(dim, width, |_, _| rng.normal64()).qr().q();
     for _ in 0..POWERS {
-        basis = rows.tr_mul(&(&rows * &basis)).qr().q();
+        basis = gram(&rows, &(&rows * &basis))?.qr().q();
     }
     let inside = &rows * &basis;
-    let eigen = inside.tr_mul(&inside).symmetric_eigen();
+    let eigen = gram(&inside, &inside)?.symmetric_eigen();
     let mut order: Vec<usize> = (0..width).collect();
     order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
     let directions: Vec<_> = order[..k].iter().map(|&j| eigen.eigenvectors.column(j)).collect();

@@ -9,11 +9,14 @@
 //! mean in the denominator. For JS and SMILE it is the gradient of the Jensen-Shannon divergence.
 //!
 //! Exponentials are taken of differences from the largest score, so that scores of 1e4 and more stay finite. Where a mean of exponentials
-//! itself is needed (NWJ, TUBA), it continues as a straight line above e^[`STRAIGHT`] in training; estimates use the exact value.
+//! itself is needed (NWJ, TUBA), it continues as a straight line above e^[`STRAIGHT`](crate::ops::contrast::STRAIGHT) in training; estimates use the exact value.
 
 use crate::error::{Error, Result};
+use crate::ops::contrast::{self, Contrast, contrast, log_add, log_mean_of_others, soft_plus};
 use crate::ops::cross_entropy::first_is_true;
-use candle_core::{D, DType, Device, Tensor};
+use crate::ops::own_first::own_first;
+use crate::ops::simd::sum_of_exp;
+use candle_core::{DType, Device, Tensor};
 use std::fmt;
 use std::str::FromStr;
 
@@ -76,9 +79,6 @@ pub enum Bound {
     /// density. Here a row belongs to x_i, and its other columns are y_j.
     LeaveOneOut,
 }
-
-/// The score above which a surrogate continues e^T by its tangent.
-pub const STRAIGHT: f64 = 30.0;
 
 impl Bound {
     /// Every bound, with its usual settings.
@@ -162,7 +162,8 @@ impl Bound {
         if rows == 0 || width < 2 {
             return Err(shape(scores));
         }
-        let t = values(scores)?;
+        // InfoNCE is a function of its loss.
+        let t = if self == Bound::InfoNce { Vec::new() } else { values(scores)? };
         let log_a = baseline.map(values).transpose()?.unwrap_or_else(|| vec![0.0; rows]);
         let each = || t.chunks_exact(width).zip(&log_a);
         // The joint score minus the logarithm of a mean of exponentials over all rows. `inside` holds the logarithm of each row's mean.
@@ -180,7 +181,10 @@ impl Bound {
             Bound::Nwj => each().map(|(row, _)| row[0] - (others(row) - 1.0).exp()).collect(),
             Bound::Js => each().map(|(row, _)| row[0] + 1.0 - others(row).exp()).collect(),
             Bound::Tuba => each().map(|(row, a)| 1.0 + row[0] - a - (others(row) - a).exp()).collect(),
-            Bound::InfoNce => each().map(|(row, _)| row[0] - log_mean_exp(row)).collect(),
+            Bound::InfoNce => {
+                let most = (width as f64).ln();
+                values(&first_is_true(scores)?)?.into_iter().map(|loss| most - loss).collect()
+            }
             Bound::Anchor { .. } => each().map(|(row, _)| row[0]).collect(),
             Bound::Alpha { alpha } => {
                 // Joint and independent rows must have the same K, so the last other is omitted from the joint ones.
@@ -257,55 +261,23 @@ impl Surrogate {
         if rows == 0 || width < 2 {
             return Err(shape(scores));
         }
-        let joint = scores.narrow(1, 0, 1)?; // (R, 1)
-        let others = scores.narrow(1, 1, width - 1)?; // (R, M)
-        let log_a = match baseline {
-            Some(log_a) => log_a.reshape((rows, 1))?,
-            None => joint.zeros_like()?,
-        };
-        let gain = match self.bound {
-            Bound::Dv => (joint.mean_all()? - mean_exp_log(&others)?)?,
+        let form = match self.bound {
+            Bound::Dv => Contrast::LogMean,
             Bound::Mine { rate } => {
-                let now = mean_exp_log(&others.detach())?
-                    .to_device(&Device::Cpu)?
-                    .to_dtype(DType::F64)?
-                    .to_scalar::<f64>()?;
+                let now = log_mean_of_others(scores)?;
                 let running = Surrogate::mixed(self.running, now, rate);
                 (self.running, self.last) = (Some(running), Some(now));
-                (joint.mean_all()? - (others - running)?.exp()?.mean_all()?)?
+                Contrast::Mean { less: running }
             }
-            Bound::Nwj => (joint.mean_all()? - straight_exp(&(others - 1.0)?)?.mean_all()?)?,
-            Bound::Tuba => {
-                ((joint - &log_a)?.mean_all()? - straight_exp(&others.broadcast_sub(&log_a)?)?.mean_all()?)?
-            }
-            Bound::Js | Bound::Smile { .. } => {
-                (soft_plus(&joint.neg()?)?.neg()?.mean_all()? - soft_plus(&others)?.mean_all()?)?
-            }
-            Bound::InfoNce => first_is_true(scores)?.mean_all()?.neg()?,
-            Bound::Anchor { weight } => {
-                // Which pair is the joint one, or none? A class counts as often as it occurs.
-                let none = |pairs: usize| Ok::<Tensor, Error>((joint.zeros_like()? + (weight * pairs as f64).ln())?);
-                let found = first_is_true(&Tensor::cat(&[scores, &none(width)?], 1)?)?.mean_all()?;
-                let anchor = first_is_true(&Tensor::cat(&[&none(width - 1)?, &others], 1)?)?.mean_all()?;
-                ((found + (anchor * weight)?)?.neg()? / (1.0 + weight))?
-            }
-            Bound::Alpha { alpha } => {
-                let mixed = |row: &Tensor| -> Result<Tensor> {
-                    let mean = row_mean_exp_log(row)?;
-                    if alpha >= 1.0 {
-                        return Ok(mean);
-                    }
-                    let parts = [(log_a.clone() + (1.0 - alpha).ln())?, (mean + alpha.max(1e-300).ln())?];
-                    let two = Tensor::cat(&parts, 1)?;
-                    Ok((row_mean_exp_log(&two)? + 2f64.ln())?)
-                };
-                let first = (&joint - mixed(&scores.narrow(1, 0, width - 1)?)?)?;
-                let second = (row_mean_exp_log(&others)? - mixed(&others)?)?;
-                (first.mean_all()? - straight_exp(&second)?.mean_all()?)?
-            }
-            Bound::Club | Bound::LeaveOneOut => joint.mean_all()?,
+            Bound::Nwj => Contrast::Straight { less: 1.0 },
+            Bound::Tuba => Contrast::Straight { less: 0.0 },
+            Bound::Js | Bound::Smile { .. } => Contrast::SoftPlus,
+            Bound::Anchor { weight } => Contrast::Anchor { weight },
+            Bound::Alpha { alpha } => Contrast::Mixed { alpha },
+            Bound::InfoNce => return Ok(first_is_true(scores)?.mean_all()?),
+            Bound::Club | Bound::LeaveOneOut => return Ok(scores.narrow(1, 0, 1)?.mean_all()?.neg()?),
         };
-        Ok(gain.neg()?)
+        contrast(scores, baseline, form)
     }
 }
 
@@ -339,10 +311,10 @@ pub fn grouped_loss(bound: Bound, joint: &Tensor, others: &Tensor) -> Result<Ten
         return Err(shape(joint));
     }
     let gain = match bound {
-        Bound::Dv => (joint.mean_all()? - mean_exp_log(others)?)?,
+        Bound::Dv => (joint.mean_all()? - contrast::log_mean_exp(others)?)?,
         Bound::Js => (soft_plus(&joint.neg()?)?.neg()?.mean_all()? - soft_plus(others)?.mean_all()?)?,
         Bound::InfoNce => {
-            let log_sum = (row_mean_exp_log(others)? + (others.dim(1)? as f64).ln())?;
+            let log_sum = (contrast::row_log_mean_exp(others)? + (others.dim(1)? as f64).ln())?;
             soft_plus(&joint.broadcast_sub(&log_sum)?.neg()?)?.mean_all()?.neg()?
         }
         _ => return Err(Error::failed(format!("{bound} has no grouped loss"), "choose dv, js or infonce")),
@@ -367,11 +339,7 @@ pub fn rows_of_groups(joint: &Tensor, others: &Tensor) -> Result<Tensor> {
 /// The matrix is not square.
 pub fn rows_of(scores: &Tensor) -> Result<Tensor> {
     let (n, m) = scores.dims2()?;
-    if n != m {
-        return Err(shape(scores));
-    }
-    let places = (0..n).flat_map(|i| std::iter::once(i).chain((0..n).filter(move |&j| j != i))).map(|j| j as u32);
-    Ok(scores.contiguous()?.gather(&Tensor::from_vec(places.collect(), (n, n), scores.device())?, 1)?)
+    if n == m { own_first(scores, 0) } else { Err(shape(scores)) }
 }
 
 fn shape(scores: &Tensor) -> Error {
@@ -389,38 +357,7 @@ pub fn log_mean_exp(t: &[f64]) -> f64 {
     if !max.is_finite() {
         return max;
     }
-    max + (t.iter().map(|t| (t - max).exp()).sum::<f64>() / t.len() as f64).ln()
-}
-
-/// log(e^a + e^b).
-fn log_add(a: f64, b: f64) -> f64 {
-    let max = a.max(b);
-    if max.is_finite() { max + ((a - max).exp() + (b - max).exp()).ln() } else { max }
-}
-
-/// log(mean(exp(t))) of every row: (R, 1).
-fn row_mean_exp_log(t: &Tensor) -> Result<Tensor> {
-    let max = t.detach().max_keepdim(D::Minus1)?;
-    let sum = t.broadcast_sub(&max)?.exp()?.mean_keepdim(D::Minus1)?;
-    Ok((sum.log()? + max)?)
-}
-
-/// log(mean(exp(t))) over all elements: a scalar.
-fn mean_exp_log(t: &Tensor) -> Result<Tensor> {
-    Ok(row_mean_exp_log(&t.flatten_all()?.unsqueeze(0)?)?.squeeze(0)?.squeeze(0)?)
-}
-
-/// e^t up to [`STRAIGHT`], and beyond it the tangent at that point.
-fn straight_exp(t: &Tensor) -> Result<Tensor> {
-    let low = t.minimum(STRAIGHT)?;
-    let above = (t - STRAIGHT)?.relu()?;
-    Ok((low.exp()? + (above * STRAIGHT.exp())?)?)
-}
-
-/// log(1 + e^t), for any t.
-pub fn soft_plus(t: &Tensor) -> Result<Tensor> {
-    let tail = (t.abs()?.neg()?.exp()? + 1.0)?.log()?;
-    Ok((t.relu()? + tail)?)
+    max + (sum_of_exp(t, max) / t.len() as f64).ln()
 }
 
 #[cfg(test)]

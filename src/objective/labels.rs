@@ -1,7 +1,7 @@
 //! Losses of classifiers, for one class or for several labels of each row.
 
 use crate::error::Result;
-use crate::objective::soft_plus;
+use crate::ops::contrast::soft_plus;
 use candle_core::{D, Tensor};
 
 /// The cross-entropy of `scores` (B, K) and `targets` (B, K), which are 1 for the class of a row, and 0 for the others. Each row counts with the

@@ -11,6 +11,7 @@
 pub mod activations;
 pub mod adam;
 pub mod all_pairs;
+pub mod contrast;
 pub mod conv;
 pub mod conv2d;
 pub mod conv_shape;
@@ -32,6 +33,7 @@ pub mod lstm;
 pub mod matrix;
 pub mod negatives;
 pub mod norm;
+pub mod own_first;
 pub mod recurrent;
 pub mod recurrent_stream;
 pub mod rows;

@@ -84,6 +84,67 @@ pub fn tanh(x: f32) -> f32 {
     if x.abs() < 0.625 { small } else { large.copysign(x) }
 }
 
+/// ln x of a positive x that is not subnormal: Cephes' `logf`.
+#[inline(always)]
+pub fn ln(x: f32) -> f32 {
+    // x = m 2^e with m from sqrt(1/2) to sqrt(2).
+    const HALF: u32 = std::f32::consts::FRAC_1_SQRT_2.to_bits();
+    let bits = x.to_bits().wrapping_sub(HALF);
+    let e = ((bits as i32) >> 23) as f32;
+    let m = f32::from_bits((bits & 0x007f_ffff).wrapping_add(HALF)) - 1.0;
+    let z = m * m;
+    let mut p = 7.037_683_6e-2;
+    p = p * m - 1.151_461e-1;
+    p = p * m + 1.167_699_9e-1;
+    p = p * m - 1.242_014_1e-1;
+    p = p * m + 1.424_932_3e-1;
+    p = p * m - 1.666_805_8e-1;
+    p = p * m + 2.000_071_5e-1;
+    p = p * m - 2.499_999_4e-1;
+    p = p * m + 3.333_333_1e-1;
+    let tail = p * m * z - 2.121_944_4e-4 * e - 0.5 * z;
+    m + tail + 0.693_359_4 * e
+}
+
+/// e^x in double precision, for x up to 700: the reduction of [`exp`], and Taylor's polynomial. 0 below -700.
+#[inline(always)]
+fn exp64(x: f64) -> f64 {
+    const ROUND: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52: adding it rounds to an integer, which stands in the lowest bits
+    let clamped = x.clamp(-700.0, 700.0);
+    let shifted = clamped * std::f64::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (clamped - n * 0.693_147_180_369_123_8) - n * 1.908_214_929_270_587_7e-10;
+    let mut p = 1.0 / 6_227_020_800.0;
+    for divisor in
+        [479_001_600.0, 39_916_800.0, 3_628_800.0, 362_880.0, 40_320.0, 5_040.0, 720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0]
+    {
+        p = p * r + 1.0 / divisor;
+    }
+    let two_to_n = f64::from_bits((shifted.to_bits() << 52).wrapping_add(1023 << 52));
+    if x < -700.0 { 0.0 } else { p * two_to_n }
+}
+
+/// The sum of e^(x - `less`) over the elements of `a`, in 16 interleaved partial sums. No element is above `less` by more than 700.
+pub fn sum_of_exp(a: &[f64], less: f64) -> f64 {
+    let mut sum = 0.0;
+    add_exp(a, less, &mut sum);
+    sum
+}
+
+kernel! {
+    fn add_exp<'a>(a: &'a [f64], less: f64, sum: &'a mut f64) {
+        let mut partial = [0.0; LANES];
+        let chunks = a.chunks_exact(LANES);
+        let tail = chunks.remainder().iter().fold(0.0, |sum, x| sum + exp64(x - less));
+        for chunk in chunks {
+            for i in 0..LANES {
+                partial[i] += exp64(chunk[i] - less);
+            }
+        }
+        *sum = partial.iter().sum::<f64>() + tail;
+    }
+}
+
 /// Number of partial sums a reduction keeps, so that it vectorizes.
 const LANES: usize = 16;
 
@@ -133,6 +194,28 @@ mod tests {
         assert!(worst(exp, f64::exp, -80.0, 85.0) < 3e-7);
         assert!(worst(sigmoid, |x| 1.0 / (1.0 + (-x).exp()), -40.0, 40.0) < 5e-7);
         assert!(worst(tanh, f64::tanh, -12.0, 12.0) < 5e-7);
+    }
+
+    #[test]
+    fn ln_is_within_a_few_units_in_the_last_place() {
+        for (low, high) in [(1e-3, 0.99), (1.01, 1e3), (1e3, 1e30)] {
+            assert!(worst(ln, f64::ln, low, high) < 5e-7, "{low}");
+        }
+        assert!((0..1000).all(|i| (ln(1.0 + i as f32 * 1e-5) - (i as f32 * 1e-5).ln_1p()).abs() < 1e-7));
+        assert_eq!(ln(1.0), 0.0);
+    }
+
+    #[test]
+    fn sums_of_exponentials_are_exact_in_double_precision() {
+        let values: Vec<f64> = (0..1003).map(|i| f64::from(i * 617 % 1003) * 0.7 - 702.0).collect();
+        for (x, less) in values.iter().zip([0.0, 0.3, -1e-9].into_iter().cycle()) {
+            let (found, exact) = (sum_of_exp(&[*x], less), (x - less).exp());
+            assert!((found - exact).abs() <= 4e-16 * exact || x - less < -700.0, "{x}: {found} {exact}");
+        }
+        let exact: f64 = values.iter().map(|x| (x - 0.5).exp()).sum();
+        assert!((sum_of_exp(&values, 0.5) - exact).abs() < 1e-13 * exact);
+        assert_eq!(sum_of_exp(&[f64::NEG_INFINITY, -1e300, 0.0], 0.0), 1.0);
+        assert!(sum_of_exp(&[f64::NAN, 0.0], 0.0).is_nan());
     }
 
     #[test]

@@ -9,10 +9,12 @@
 //!          K = lg((nu + p + q)/2) + lg(nu/2) - lg((nu + p)/2) - lg((nu + q)/2),   lg = log Gamma
 //! ```
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mi::canonical::Canonical;
 use crate::mi::copula::Ranked;
 use crate::mi::digamma::digamma;
+use crate::ops::matrix::{View, ViewMut, multiply};
+use crate::ops::simd::{kernel, ln};
 use candle_core::{Device, Tensor};
 use nalgebra::DMatrix;
 use statrs::function::gamma::ln_gamma;
@@ -28,8 +30,9 @@ pub struct Elliptical {
 /// The contributions of single rows to the ratio, for all rows.
 #[derive(Debug, Clone)]
 pub struct Ratio {
-    u: Tensor,            // (n, R): u times -2 rho / (1 - rho^2)
-    v: Tensor,            // (n, R)
+    shared: usize,        // R
+    u: Vec<f32>,          // (n, R): u times -2 rho / (1 - rho^2)
+    v: Vec<f32>,          // (n, R)
     inner: Vec<[f32; 2]>, // a row's contribution to Q as an x and as a y
     outer: Vec<[f32; 2]>, // its contribution to the ratio itself
     constant: f64,
@@ -111,13 +114,13 @@ impl Elliptical {
                 }
             }
         }
-        let tensor = |m: &DMatrix<f64>, scale: &dyn Fn(f64) -> f64| -> Result<Tensor> {
-            let values = (0..n).flat_map(|i| rho.iter().enumerate().map(move |(j, r)| (m[(i, j)] * scale(*r)) as f32));
-            Ok(Tensor::from_vec(values.collect(), (n, rho.len()), &Device::Cpu)?)
+        let scaled = |m: &DMatrix<f64>, scale: &dyn Fn(f64) -> f64| -> Vec<f32> {
+            (0..n).flat_map(|i| rho.iter().enumerate().map(move |(j, r)| (m[(i, j)] * scale(*r)) as f32)).collect()
         };
         Ok(Ratio {
-            u: tensor(&u, &|r| -2.0 * r / (1.0 - r * r))?,
-            v: tensor(&v, &|_| 1.0)?,
+            shared: rho.len(),
+            u: scaled(&u, &|r| -2.0 * r / (1.0 - r * r)),
+            v: scaled(&v, &|_| 1.0),
             inner,
             outer,
             constant: self.canonical.information() + self.gammas(),
@@ -132,30 +135,57 @@ impl Ratio {
     /// # Errors
     /// A row does not exist.
     pub fn all_pairs(&self, x: &[u32], y: &[u32]) -> Result<Tensor> {
-        let rows = |t: &Tensor, at: &[u32]| t.index_select(&Tensor::from_slice(at, at.len(), t.device())?, 0);
-        let (m, n) = (x.len(), y.len());
-        let of = |parts: &[[f32; 2]], at: &[u32], side: usize| -> Vec<f32> {
-            at.iter().map(|&i| parts.get(i as usize).map_or(f32::NAN, |part| part[side])).collect()
-        };
-        let sum = |matrix: Option<Tensor>, parts: &[[f32; 2]]| -> Result<Tensor> {
-            let across = Tensor::from_vec(of(parts, x, 0), (1, m), self.u.device())?;
-            let down = Tensor::from_vec(of(parts, y, 1), (n, 1), self.u.device())?;
-            Ok(match matrix {
-                Some(matrix) => matrix.broadcast_add(&across)?.broadcast_add(&down)?,
-                None => across.broadcast_add(&down)?,
-            })
-        };
-        let crossed = match self.u.dim(1)? {
-            0 => None,
-            _ => Some(rows(&self.v, y)?.matmul(&rows(&self.u, x)?.t()?)?),
-        };
-        let inner = sum(crossed, &self.inner)?;
-        Ok(match self.tail {
-            None => inner.affine(-0.5, self.constant)?,
-            Some([nu, power]) => {
-                let tail = inner.affine(1.0 / nu, 1.0)?.log()?.affine(-power, self.constant)?;
-                sum(Some(tail), &self.outer)?
+        let (m, n, r) = (x.len(), y.len(), self.shared);
+        let missing = || Error::Tensor(candle_core::Error::Msg(format!("not a row among {}", self.inner.len())));
+        let rows = |of: &[f32], at: &[u32]| -> Result<Vec<f32>> {
+            let mut rows = Vec::with_capacity(at.len() * r);
+            for &i in at {
+                rows.extend_from_slice(of.get(i as usize * r..(i as usize + 1) * r).ok_or_else(missing)?);
             }
-        })
+            Ok(rows)
+        };
+        let side = |parts: &[[f32; 2]], at: &[u32], side: usize| -> Result<Vec<f32>> {
+            at.iter().map(|&i| parts.get(i as usize).map(|part| part[side]).ok_or_else(missing)).collect()
+        };
+        let (u, v) = (rows(&self.u, x)?, rows(&self.v, y)?);
+        let mut scores = vec![0.0; n * m];
+        if n * m > 0 && r > 0 {
+            let (u, v) = (View::new(&u, m, r, r)?, View::new(&v, n, r, r)?);
+            multiply(ViewMut::new(&mut scores, n, m, m)?, false, v, u.t(), false)?;
+        }
+        let (inner_x, inner_y) = (side(&self.inner, x, 0)?, side(&self.inner, y, 1)?);
+        match self.tail {
+            None => normal_tail(&inner_x, &inner_y, self.constant as f32, &mut scores),
+            Some([nu, power]) => {
+                let outer = [side(&self.outer, x, 0)?, side(&self.outer, y, 1)?];
+                let numbers = [nu.recip() as f32, power as f32, self.constant as f32];
+                student_tail([&inner_x, &outer[0]], [&inner_y, &outer[1]], numbers, &mut scores);
+            }
+        }
+        Ok(Tensor::from_vec(scores, (n, m), &Device::Cpu)?)
+    }
+}
+
+kernel! {
+    /// The ratio of a normal copula, in place of the products in Q.
+    fn normal_tail<'a>(x: &'a [f32], y: &'a [f32], constant: f32, scores: &'a mut [f32]) {
+        for (row, y) in scores.chunks_exact_mut(x.len().max(1)).zip(y) {
+            for (score, x) in row.iter_mut().zip(x) {
+                *score = constant - 0.5 * (*score + x + y);
+            }
+        }
+    }
+}
+
+kernel! {
+    /// The ratio of a t copula, in place of the products in Q. A side is its contributions to Q and to the ratio.
+    fn student_tail<'a>(x: [&'a [f32]; 2], y: [&'a [f32]; 2], numbers: [f32; 3], scores: &'a mut [f32]) {
+        let [scale, power, constant] = numbers;
+        for (row, (inner, outer)) in scores.chunks_exact_mut(x[0].len().max(1)).zip(y[0].iter().zip(y[1])) {
+            let constant = constant + outer;
+            for (score, (x, x_outer)) in row.iter_mut().zip(x[0].iter().zip(x[1])) {
+                *score = constant + x_outer - power * ln(1.0 + scale * (*score + x + inner));
+            }
+        }
     }
 }

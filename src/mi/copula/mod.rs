@@ -7,17 +7,19 @@
 //! A fitted copula is also a critic, log p(x, y) / p(x) p(y) ([`Elliptical`]), which a network can start from.
 
 mod elliptical;
+mod quantiles;
 mod student;
 
 pub use elliptical::{Elliptical, Ratio};
 pub use student::student;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::mi::copula::quantiles::quantiles;
 use crate::mi::linear::bias;
-use crate::mi::ranks::{by_rank, normal_scores, ranks, share};
+use crate::mi::products::gram;
+use crate::mi::ranks::{by_rank, normal_scores, ranks};
 use crate::mi::samples::Samples;
 use nalgebra::DMatrix;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// The ranks of X and Y.
 #[derive(Debug, Clone)]
@@ -65,13 +67,7 @@ impl Ranked {
     /// Quantiles of the t distribution with `degrees` degrees of freedom, or normal quantiles, in place of the values (n, p + q).
     fn scores(&self, degrees: Option<f64>) -> Result<DMatrix<f64>> {
         let Some(degrees) = degrees else { return Ok(self.normal.clone()) };
-        let t = StudentsT::new(0.0, 1.0, degrees).map_err(|e| {
-            Error::failed(format!("a t distribution of {degrees} degrees: {e}"), "report this as a bug in cpc")
-        })?;
-        // Only half of the ranks need a quantile; the other half has the same values with the opposite sign.
-        let n = self.len();
-        let half: Vec<f64> = (0..n).map(|i| t.inverse_cdf(share(i as f64 / 2.0, n))).collect();
-        let table: Vec<f64> = (0..2 * n - 1).map(|i| if i < n { half[i] } else { -half[2 * n - 2 - i] }).collect();
+        let (n, table) = (self.len(), quantiles(degrees, self.len())?);
         let scores = by_rank(&self.ranks, &table)?;
         Ok(DMatrix::from_row_slice(n, scores.dim(), scores.values()))
     }
@@ -83,7 +79,7 @@ impl Ranked {
 /// The information would be infinite, as between a column and its copy.
 pub fn normal(ranked: &Ranked, rows: &[usize]) -> Result<Elliptical> {
     let scores = ranked.normal.select_rows(rows);
-    Elliptical::new(&correlations(&(scores.tr_mul(&scores))), ranked.p, None, rows.len())
+    Elliptical::new(&correlations(&gram(&scores, &scores)?), ranked.p, None, rows.len())
 }
 
 /// The average upward bias of the information of a copula fitted to `n` rows. It is the bias of the sample covariance; for a t copula it grows

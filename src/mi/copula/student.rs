@@ -6,7 +6,8 @@
 
 use crate::error::Result;
 use crate::mi::copula::{Elliptical, Ranked, correlations};
-use nalgebra::{Cholesky, DMatrix, Dyn};
+use crate::mi::products::gram;
+use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 use statrs::function::gamma::ln_gamma;
 
 /// The range of reciprocal degrees of freedom to search: 100 degrees are nearly normal, and half a degree has tails that ranks hardly
@@ -27,7 +28,7 @@ pub fn student(ranked: &Ranked, rows: &[usize]) -> Result<Option<Elliptical>> {
         return Ok(None);
     }
     let start = ranked.normal.select_rows(rows);
-    let mut scatter = correlations(&start.tr_mul(&start));
+    let mut scatter = correlations(&gram(&start, &start)?);
     if Cholesky::new(scatter.clone()).is_none_or(|c| c.l().diagonal().min() < 1e-5) {
         return Ok(None);
     }
@@ -69,24 +70,32 @@ fn likelihood(scores: &DMatrix<f64>, nu: f64, rounds: usize, scatter: &mut DMatr
     let (n, dim) = (scores.nrows() as f64, scores.ncols() as f64);
     let mut distances = squared(scores, &Cholesky::new(scatter.clone())?);
     for _ in 0..rounds {
+        let weights = distances.map(|distance| (nu + dim) / (nu + distance));
         let mut weighted = scores.clone();
-        for (mut row, distance) in weighted.row_iter_mut().zip(&distances) {
-            row *= (nu + dim) / (nu + distance);
-        }
-        *scatter = correlations(&scores.tr_mul(&weighted));
+        weighted.column_iter_mut().for_each(|mut column| column.component_mul_assign(&weights));
+        *scatter = correlations(&gram(scores, &weighted).ok()?);
         distances = squared(scores, &Cholesky::new(scatter.clone())?);
     }
     let inverse = Cholesky::new(scatter.clone())?;
     let log_determinant: f64 = inverse.l().diagonal().iter().map(|v| 2.0 * v.ln()).sum();
     let joint = n * (ln_gamma((nu + dim) / 2.0) - ln_gamma(nu / 2.0) - 0.5 * log_determinant)
-        - (nu + dim) / 2.0 * distances.iter().map(|d| (d / nu).ln_1p()).sum::<f64>();
+        - (nu + dim) / 2.0 * sum_of_logs(distances.as_slice(), |d| 1.0 + d / nu);
     let single = n * dim * (ln_gamma((nu + 1.0) / 2.0) - ln_gamma(nu / 2.0))
-        - (nu + 1.0) / 2.0 * scores.iter().map(|w| (w * w / nu).ln_1p()).sum::<f64>();
+        - (nu + 1.0) / 2.0 * sum_of_logs(scores.as_slice(), |w| 1.0 + w * w / nu);
     Some(joint - single)
 }
 
+/// The sum of log f(v), as logarithms of products of eight. f is between 1 and 1e38.
+fn sum_of_logs(values: &[f64], f: impl Fn(f64) -> f64) -> f64 {
+    values.chunks(8).map(|eight| eight.iter().map(|v| f(*v)).product::<f64>().ln()).sum()
+}
+
 /// w' S^-1 w of every row (n).
-fn squared(scores: &DMatrix<f64>, scatter: &Cholesky<f64, Dyn>) -> Vec<f64> {
+fn squared(scores: &DMatrix<f64>, scatter: &Cholesky<f64, Dyn>) -> DVector<f64> {
     let weighted = scores * scatter.inverse();
-    (0..scores.nrows()).map(|i| scores.row(i).dot(&weighted.row(i))).collect()
+    let mut sums = DVector::zeros(scores.nrows());
+    for (column, weighted) in scores.column_iter().zip(weighted.column_iter()) {
+        sums.cmpy(1.0, &column, &weighted, 1.0);
+    }
+    sums
 }

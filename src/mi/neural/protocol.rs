@@ -10,8 +10,8 @@ use crate::mi::neural::scores::{HeldOutRows, valued};
 use crate::mi::neural::training::Training;
 use crate::mi::parallel::in_parallel;
 use crate::mi::permutation::shuffled;
+use crate::objective::Bound;
 use crate::seed::stream;
-use candle_core::DType;
 
 /// How rows are assigned to folds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +101,7 @@ pub fn cross_fit(
             fit(&rows, train, valid, &Training { seed: training.seed.wrapping_add(k as u64), ..training.clone() })?;
         let (scores, baseline) = fitted.scores(&rows, test, valued(training.critic))?;
         let contributions = training.bound.contributions(&scores, baseline.as_ref())?;
-        let pointwise: Vec<Vec<f64>> = scores.to_dtype(DType::F64)?.to_vec2()?;
-        let pointwise: Vec<f64> = pointwise.iter().map(|row| row[0] - crate::objective::log_mean_exp(row)).collect();
+        let pointwise = Bound::InfoNce.contributions(&scores, None)?;
         Ok((fitted, contributions, pointwise, scores.dim(1)? - 1))
     };
     let found = in_parallel(parts.len(), job, |_| {})?;

@@ -5,6 +5,7 @@ use crate::mi::copula::Ratio;
 use crate::mi::samples::Samples;
 use crate::nn::{Critic, CriticKind};
 use crate::objective::Bound;
+use crate::ops::own_first::own_first;
 use candle_core::{DType, Device, Tensor};
 
 /// X (n, p) and Y (n, q) as the network's input, and the copula that it starts from.
@@ -78,12 +79,7 @@ impl HeldOutRows {
                 Bound::LeaveOneOut => self.all_pairs(critic, own, others)?.t()?.contiguous()?,
                 _ => self.all_pairs(critic, others, own)?,
             };
-            let places = (0..own.len()).flat_map(|i| {
-                let at = start + i - from;
-                std::iter::once(at).chain((0..size).filter(move |&j| j != at)).map(|j| j as u32)
-            });
-            let places = Tensor::from_vec(places.collect(), (own.len(), size), scores.device())?;
-            parts.push(scores.gather(&places, 1)?);
+            parts.push(own_first(&scores, start - from)?);
         }
         Ok(Tensor::cat(&parts, 0)?)
     }

@@ -10,6 +10,7 @@ use crate::mi::interval::{at_least, error_of};
 use crate::mi::linear::bias;
 use crate::mi::normality::are_normal;
 use crate::mi::principal::principal;
+use crate::mi::products::gram;
 use crate::mi::ranks::normal_scores;
 use crate::mi::samples::Samples;
 use crate::mi::screening::{Binned, screen};
@@ -101,7 +102,7 @@ fn normal(x: &Samples, y: &Samples, alike: f64) -> Result<Option<Estimate>> {
     }
     let both = normal_scores(&x.beside(y)?)?.standardized();
     let rows = DMatrix::from_row_slice(n, p + q, both.values());
-    let covariance = rows.tr_mul(&rows) / n as f64;
+    let covariance = gram(&rows, &rows)? / n as f64;
     let log_det =
         |c: DMatrix<f64>| Cholesky::new(c).map(|c| c.l().diagonal().iter().map(|v| 2.0 * v.ln()).sum::<f64>());
     let blocks =
