@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::ops::cross_entropy;
 use crate::ops::function::{Floats, Form, Output, function};
-use crate::ops::simd::{exp, kernel, ln, sigmoid, sum1, sum2};
+use crate::ops::simd::{exp, kernel, largest, ln, sigmoid, sum1, sum2};
 use candle_core::{D, DType, Device, Tensor};
 
 /// The score above which e^T continues by its tangent.
@@ -164,7 +164,7 @@ fn log_mean(scores: &[f32], width: usize) -> f64 {
 kernel! {
     fn largest_other<'a>(scores: &'a [f32], width: usize, most: &'a mut f32) {
         for row in scores.chunks_exact(width) {
-            *most = row[1..].iter().fold(*most, |m, &v| if v > m { v } else { m });
+            *most = most.max(largest(&row[1..]));
         }
     }
 }
@@ -218,10 +218,10 @@ kernel! {
 
 kernel! {
     /// e^(t - m) of a row, with its largest m, and the logarithm of its sum; both are minus infinity without elements.
-    fn exponentials<'a>(row: &'a [f32], out: &'a mut [f32], largest: &'a mut [f64; 2]) {
-        let most = row.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m });
+    fn exponentials<'a>(row: &'a [f32], out: &'a mut [f32], sizes: &'a mut [f64; 2]) {
+        let most = largest(row);
         out.iter_mut().zip(row).for_each(|(d, t)| *d = exp(t - most));
-        *largest = [f64::from(most), f64::from(most) + f64::from(sum1(out, |d| d)).ln()];
+        *sizes = [f64::from(most), f64::from(most) + f64::from(sum1(out, |d| d)).ln()];
     }
 }
 
@@ -230,9 +230,9 @@ fn anchors(scores: &[f32], width: usize, weight: f64, work: &mut Work) {
     let none = [width, width - 1].map(|pairs| (weight * pairs as f64).ln());
     let scale = 1.0 / (rows as f64 * (1.0 + weight));
     for (row, slopes) in scores.chunks_exact(width).zip(work.slopes.chunks_exact_mut(width)) {
-        let (joint, mut largest) = (f64::from(row[0]), [0.0; 2]);
-        exponentials(&row[1..], &mut slopes[1..], &mut largest);
-        let [most, others] = largest;
+        let (joint, mut sizes) = (f64::from(row[0]), [0.0; 2]);
+        exponentials(&row[1..], &mut slopes[1..], &mut sizes);
+        let [most, others] = sizes;
         let found = log_add(log_add(others, joint), none[0]);
         let anchor = log_add(others, none[1]);
         work.loss += scale * ((found - joint) + weight * (anchor - none[1]));
@@ -247,9 +247,9 @@ fn mixes(scores: &[f32], log_a: &[f32], width: usize, alpha: f64, work: &mut Wor
     let each =
         scores.chunks_exact(width).zip(work.slopes.chunks_exact_mut(width)).zip(log_a.iter().zip(&mut work.of_a));
     for ((row, slopes), (&a, of_a)) in each {
-        let (joint, last, mut largest) = (f64::from(row[0]), f64::from(row[width - 1]), [0.0; 2]);
-        exponentials(&row[1..width - 1], &mut slopes[1..width - 1], &mut largest);
-        let [most, middle] = largest;
+        let (joint, last, mut sizes) = (f64::from(row[0]), f64::from(row[width - 1]), [0.0; 2]);
+        exponentials(&row[1..width - 1], &mut slopes[1..width - 1], &mut sizes);
+        let [most, middle] = sizes;
         // The logarithm of a sum over a row without its last, or without the joint pair; its mix with the baseline; and its share of the mix.
         let sums = [log_add(middle, joint), log_add(middle, last)];
         let mean = |sum: f64| sum - ((width - 1) as f64).ln();

@@ -4,7 +4,7 @@ use crate::error::Result;
 #[cfg(feature = "cuda")]
 use crate::ops::cuda;
 use crate::ops::function::{Floats, Form, function};
-use crate::ops::simd::{exp, kernel, sum1};
+use crate::ops::simd::{exp, kernel, largest, sum1};
 use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
 
@@ -62,7 +62,7 @@ pub fn fused(scores: &Tensor) -> Result<Tensor> {
 kernel! {
     fn losses_of<'a>(scores: &'a [f32], width: usize, loss: &'a mut [f32]) {
         for (loss, row) in loss.iter_mut().zip(scores.chunks_exact(width)) {
-            let max = row.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m });
+            let max = largest(row);
             *loss = sum1(row, |v| exp(v - max)).ln() + (max - row[0]);
         }
     }

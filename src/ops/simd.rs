@@ -47,9 +47,10 @@ pub(crate) use kernel;
 /// e^x: Cody and Waite's reduction by ln 2 and the polynomial of Cephes' `expf`. 0 below -87.3, finite above 88.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer, which stands in the lowest bits
     let clamped = x.clamp(-87.3, 88.0);
-    let n = (clamped * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = (clamped - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let mut p = 1.987_569_1e-4;
     p = p * r + 1.398_199_9e-3;
@@ -58,7 +59,8 @@ pub fn exp(x: f32) -> f32 {
     p = p * r + 1.666_666_5e-1;
     p = p * r + 5.000_000_1e-1;
     let e = p * (r * r) + r + 1.0;
-    let two_to_n = f32::from_bits((((n + 127.0) as i32) << 23) as u32);
+    // A conversion to integers would saturate, which does not vectorize.
+    let two_to_n = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
     let value = e * two_to_n;
     let value = if x < -87.3 { 0.0 } else { value };
     if x.is_nan() { x } else { value }
@@ -169,6 +171,21 @@ pub fn sum2(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     partial[0] + tail
 }
 
+/// The largest element of `a`, or minus infinity; elements that are not numbers are passed over.
+#[inline(always)]
+pub fn largest(a: &[f32]) -> f32 {
+    let larger = |m: f32, v: f32| if v > m { v } else { m };
+    let mut partial = [f32::NEG_INFINITY; LANES];
+    let chunks = a.chunks_exact(LANES);
+    let tail = chunks.remainder().iter().fold(f32::NEG_INFINITY, |m, &v| larger(m, v));
+    for chunk in chunks {
+        for i in 0..LANES {
+            partial[i] = larger(partial[i], chunk[i]);
+        }
+    }
+    partial.iter().fold(tail, |m, &v| larger(m, v))
+}
+
 /// The sum of `f` over the elements of `a`, in the order of [`sum2`].
 #[inline(always)]
 pub fn sum1(a: &[f32], f: impl Fn(f32) -> f32) -> f32 {
@@ -223,6 +240,7 @@ mod tests {
         for n in [0, 1, 15, 16, 17, 100] {
             let a: Vec<f32> = (0..n).map(|i| i as f32).collect();
             assert_eq!(vectorized(|| sum1(&a, |x| x)), (n * (n.max(1) - 1) / 2) as f32);
+            assert_eq!(largest(&a), if n > 0 { n as f32 - 1.0 } else { f32::NEG_INFINITY });
             assert_eq!(sum2(&a, &a, |x, y| x * y), a.iter().map(|x| x * x).sum::<f32>());
         }
     }
