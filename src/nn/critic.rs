@@ -10,9 +10,11 @@
 //! The separable critic costs two networks on N rows and one product. The joint critic costs a network on N^2 rows, whose first layer is
 //! shared: W [x; y] = W_x x + W_y y.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::linear::{Linear, Mlp};
 use crate::nn::store::uniform_by_fan_in;
+use crate::ops::linear::{linear_onto, product};
+use crate::ops::pair_sums::pair_sums;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use std::fmt;
@@ -116,33 +118,47 @@ impl Critic {
     /// # Errors
     /// If `x` and `y` differ in number.
     pub fn pairs(&self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
-        match &self.0 {
-            Form::Joint { x: of_x, y: of_y, rest } => {
-                let hidden = (of_x.forward(x)? + of_y.forward(y)?)?.relu()?;
-                Ok(rest.forward(&hidden)?.squeeze(1)?)
-            }
-            Form::Separable { f, g } => Ok((f.forward(x)? * g.forward(y)?)?.sum(1)?),
-            Form::Bilinear(weight) => Ok((x.matmul(weight)? * y)?.sum(1)?),
-            Form::Density(_) => {
-                let n = x.dim(0)?;
-                let own = Tensor::arange(0u32, n as u32, x.device())?.unsqueeze(1)?;
-                Ok(self.all_pairs(x, y)?.gather(&own, 1)?.squeeze(1)?)
-            }
+        if let Form::Joint { x: of_x, y: of_y, rest } = &self.0 {
+            let hidden = (of_x.forward(x)? + of_y.forward(y)?)?.relu()?;
+            return Ok(rest.forward(&hidden)?.squeeze(1)?);
         }
+        let [of_x, of_y] = self.sides(x, y)?;
+        Ok((of_x * of_y)?.sum(1)?)
     }
 
     /// T(x_j, y_i) for all pairs (N, M): one row for each of `y` (N, q), one column for each of `x` (M, p).
+    ///
+    /// # Errors
+    /// If the number of columns does not match.
     pub fn all_pairs(&self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
+        if let Form::Joint { x: of_x, y: of_y, rest } = &self.0 {
+            let hidden = pair_sums(&of_x.forward(x)?, &of_y.forward(y)?)?;
+            return Ok(rest.forward(&hidden)?.reshape((y.dim(0)?, x.dim(0)?))?);
+        }
+        let [of_x, of_y] = self.sides(x, y)?;
+        product(&of_y, &of_x)
+    }
+
+    /// [`Critic::all_pairs`] added to `base` (N, M).
+    ///
+    /// # Errors
+    /// If the shapes do not match.
+    pub fn all_pairs_onto(&self, x: &Tensor, y: &Tensor, base: &Tensor) -> Result<Tensor> {
+        if let Form::Joint { .. } = &self.0 {
+            return Ok((self.all_pairs(x, y)? + base)?);
+        }
+        let [of_x, of_y] = self.sides(x, y)?;
+        linear_onto(&of_y, &of_x, base)
+    }
+
+    /// A function of x (M, k) and one of y (N, k), whose inner products are the scores. The joint critic has none.
+    fn sides(&self, x: &Tensor, y: &Tensor) -> Result<[Tensor; 2]> {
         Ok(match &self.0 {
-            Form::Joint { x: of_x, y: of_y, rest } => {
-                let (m, n) = (x.dim(0)?, y.dim(0)?);
-                let (x, y) = (of_x.forward(x)?.unsqueeze(0)?, of_y.forward(y)?.unsqueeze(1)?);
-                let hidden = x.broadcast_add(&y)?.relu()?; // (N, M, hidden)
-                let hidden = hidden.reshape((n * m, hidden.dim(2)?))?;
-                rest.forward(&hidden)?.reshape((n, m))?
+            Form::Joint { .. } => {
+                return Err(Error::Tensor(candle_core::Error::Msg("a joint critic has no sides".into())));
             }
-            Form::Separable { f, g } => g.forward(y)?.matmul(&f.forward(x)?.t()?)?,
-            Form::Bilinear(weight) => y.matmul(&x.matmul(weight)?.t()?)?,
+            Form::Separable { f, g } => [f.forward(x)?, g.forward(y)?],
+            Form::Bilinear(weight) => [x.matmul(weight)?, y.clone()],
             Form::Density(net) => {
                 let p = x.dim(1)?;
                 let out = net.forward(y)?; // (N, 2p)
@@ -151,13 +167,12 @@ impl Critic {
                 let log_variance = (out.narrow(1, p, p)? / 10.0)?.tanh()?.affine(10.0, 0.0)?;
                 let precision = log_variance.neg()?.exp()?;
                 let weighted = (&mean * &precision)?;
-                // -1/2 sum (x - m)^2 / v + log v + log 2 pi, as products of functions of x and functions of y.
-                let squares = x.sqr()?.matmul(&precision.t()?)?.t()?; // (N, M)
-                let crossed = weighted.matmul(&x.t()?)?;
-                let own = ((&mean * &weighted)? + &log_variance)?.sum_keepdim(1)?; // (N, 1)
+                // -1/2 sum (x - m)^2 / v + log v + log 2 pi: x^2 times -1/(2v), x times m/v, and 1 times the rest.
+                let own = ((&mean * &weighted)? + log_variance)?.sum_keepdim(1)?; // (N, 1)
                 let constant = p as f64 * (2.0 * std::f64::consts::PI).ln();
-                let inside = (squares - (crossed * 2.0)?)?.broadcast_add(&own)?;
-                inside.affine(-0.5, -0.5 * constant)?
+                let of_y = [precision.affine(-0.5, 0.0)?, weighted, own.affine(-0.5, -0.5 * constant)?];
+                let of_x = [x.sqr()?, x.clone(), x.narrow(1, 0, 1)?.ones_like()?];
+                [Tensor::cat(&of_x, 1)?, Tensor::cat(&of_y, 1)?]
             }
         })
     }

@@ -3,10 +3,10 @@
 //! In candle it would be a product, a sum and a comparison, each with one pass over memory forward and two backward. Here the product is
 //! accumulated onto the bias, and the gradient is masked by ReLU before the backward products.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 #[cfg(feature = "cuda")]
 use crate::ops::cuda;
-use crate::ops::function::{Floats, Form, function};
+use crate::ops::function::{Floats, Form, Output, function};
 use crate::ops::matrix::{View, ViewMut, multiply};
 use crate::ops::norm::relu_in_place;
 use crate::ops::simd::kernel;
@@ -35,9 +35,10 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<
 /// If the shapes do not match.
 pub fn product(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     match Form::of(x) {
+        Form::Fused => fused_onto(x, weight, None),
         #[cfg(feature = "cuda")]
         Form::Kernels => cuda::linear(x, weight, None, false),
-        _ => Ok(x.matmul(&weight.t()?)?),
+        Form::Composed => Ok(x.matmul(&weight.t()?)?),
     }
 }
 
@@ -108,7 +109,7 @@ pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<T
 /// If the shapes do not match.
 pub fn linear_onto(x: &Tensor, weight: &Tensor, onto: &Tensor) -> Result<Tensor> {
     match Form::of(x) {
-        Form::Fused => fused_onto(x, weight, onto),
+        Form::Fused => fused_onto(x, weight, Some(onto)),
         _ => composed_onto(x, weight, onto),
     }
 }
@@ -117,30 +118,43 @@ fn composed_onto(x: &Tensor, weight: &Tensor, onto: &Tensor) -> Result<Tensor> {
     Ok((x.matmul(&weight.t()?)? + onto)?)
 }
 
-fn fused_onto(x: &Tensor, weight: &Tensor, onto: &Tensor) -> Result<Tensor> {
-    let (x, weight, onto) = (x.contiguous()?, weight.contiguous()?, onto.contiguous()?);
-    let ((n, inputs), outputs) = (x.dims2()?, weight.dim(0)?);
-    let mut y = Floats::of(&onto)?.to_vec();
+/// [`linear_onto`], or [`product`] without `onto`, on the CPU in f32.
+fn fused_onto(x: &Tensor, weight: &Tensor, onto: Option<&Tensor>) -> Result<Tensor> {
+    let (x, weight) = (x.contiguous()?, weight.contiguous()?);
+    let ((n, inputs), (outputs, across)) = (x.dims2()?, weight.dims2()?);
+    let onto = onto.map(Tensor::contiguous).transpose()?;
+    if inputs != across || onto.as_ref().is_some_and(|onto| onto.dims() != [n, outputs]) {
+        let what = format!("({n} x {inputs}) times ({across} x {outputs}) onto {:?}", onto.map(|t| t.dims().to_vec()));
+        return Err(Error::Tensor(candle_core::Error::Msg(what)));
+    }
+    let mut y = match &onto {
+        Some(onto) => Floats::of(onto)?.to_vec(),
+        None => vec![0.0; n * outputs],
+    };
     {
         let (x, w) = (Floats::of(&x)?, Floats::of(&weight)?);
         let (x, w) = (View::new(&x, n, inputs, inputs)?, View::new(&w, outputs, inputs, inputs)?);
-        multiply(ViewMut::new(&mut y, n, outputs, outputs)?, true, x, w.t(), false)?;
+        multiply(ViewMut::new(&mut y, n, outputs, outputs)?, onto.is_some(), x, w.t(), false)?;
     }
-    let kept = (x.detach(), weight.detach());
+    let (kept, tracked) = ((x.detach(), weight.detach()), [x.track_op(), weight.track_op(), onto.is_some()]);
     let backward = move |grad: &Tensor| -> Result<[Option<Tensor>; 3]> {
         let grad = grad.contiguous()?;
         let (x, w, g) = (Floats::of(&kept.0)?, Floats::of(&kept.1)?, Floats::of(&grad)?);
+        let (x, w) = (View::new(&x, n, inputs, inputs)?, View::new(&w, outputs, inputs, inputs)?);
         let g = View::new(&g, n, outputs, outputs)?;
-        let (mut dx, mut dw) = (vec![0.0; n * inputs], vec![0.0; outputs * inputs]);
-        let w = View::new(&w, outputs, inputs, inputs)?;
-        multiply(ViewMut::new(&mut dx, n, inputs, inputs)?, false, g, w, false)?;
-        let x = View::new(&x, n, inputs, inputs)?;
-        multiply(ViewMut::new(&mut dw, outputs, inputs, inputs)?, false, g.t(), x, false)?;
-        let dx = Tensor::from_vec(dx, (n, inputs), &Device::Cpu)?;
-        let dw = Tensor::from_vec(dw, (outputs, inputs), &Device::Cpu)?;
-        Ok([Some(dx), Some(dw), Some(grad.clone())])
+        let of = |rows: usize, lhs: View, rhs: View| -> Result<Tensor> {
+            let mut product = vec![0.0; rows * inputs];
+            multiply(ViewMut::new(&mut product, rows, inputs, inputs)?, false, lhs, rhs, false)?;
+            Ok(Tensor::from_vec(product, (rows, inputs), &Device::Cpu)?)
+        };
+        Ok([
+            tracked[0].then(|| of(n, g, w)).transpose()?,
+            tracked[1].then(|| of(outputs, g.t(), x)).transpose()?,
+            tracked[2].then(|| grad.clone()),
+        ])
     };
-    function([&x, &weight, &onto], Tensor::from_vec(y, (n, outputs), &Device::Cpu)?, backward)
+    let third = onto.unwrap_or_else(|| x.detach());
+    function([&x, &weight, &third], Output::floats(y, (n, outputs)), backward)
 }
 
 kernel! {

@@ -34,6 +34,7 @@ pub mod matrix;
 pub mod negatives;
 pub mod norm;
 pub mod own_first;
+pub mod pair_sums;
 pub mod recurrent;
 pub mod recurrent_stream;
 pub mod rows;

@@ -106,7 +106,11 @@ pub fn fit(data: &HeldOutRows, train: &[u32], valid: &[u32], training: &Training
         }
         let rows: Vec<u32> = order[at..at + batch].iter().map(|&i| train[i]).collect();
         at += batch;
-        learner.learn(|critic| data.all_pairs(Some(critic), &rows, &rows), &data.y(&rows)?, false)?;
+        if training.bound.wants_density() {
+            learner.learn_density(&data.x(&rows)?, &data.y(&rows)?)?;
+        } else {
+            learner.learn(|critic| data.all_pairs(Some(critic), &rows, &rows), &data.y(&rows)?, false)?;
+        }
     }
     learner.restore(&kept)?;
     Ok(fitted)

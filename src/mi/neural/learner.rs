@@ -64,9 +64,20 @@ impl Learner {
         let (rows, log_a) = (rows_of(&scores)?, self.baseline.as_ref().map(|b| b.forward(y)).transpose()?);
         let value = valued.then(|| self.bound.estimate(&rows, log_a.as_ref())).transpose()?;
         let loss = self.surrogate.loss(&rows, log_a.as_ref())?;
+        self.descend(&loss)?;
+        Ok(value)
+    }
+
+    /// One update of a conditional density, by the likelihood of the pairs of `x` (N, p) and `y` (N, q).
+    pub fn learn_density(&mut self, x: &Tensor, y: &Tensor) -> Result<()> {
+        let loss = self.critic.pairs(x, y)?.mean_all()?.neg()?;
+        self.descend(&loss)
+    }
+
+    fn descend(&mut self, loss: &Tensor) -> Result<()> {
         let gradients = self.optimizer.collect(loss.backward()?, &[])?;
         self.optimizer.step(&gradients, 1.0, self.lr, &self.cfg)?;
-        Ok(value)
+        Ok(())
     }
 
     /// Copies of the parameters, which later updates do not change.

@@ -43,6 +43,11 @@ impl HeldOutRows {
         Ok([self.x.dim(1)?, self.y.dim(1)?])
     }
 
+    /// The x of some rows.
+    pub(super) fn x(&self, rows: &[u32]) -> Result<Tensor> {
+        Ok(self.x.index_select(&Tensor::from_slice(rows, rows.len(), self.x.device())?, 0)?)
+    }
+
     /// The y of some rows.
     pub(super) fn y(&self, rows: &[u32]) -> Result<Tensor> {
         Ok(self.y.index_select(&Tensor::from_slice(rows, rows.len(), self.y.device())?, 0)?)
@@ -51,16 +56,10 @@ impl HeldOutRows {
     /// T(x_j, y_i) of all pairs of the rows `x` and `y`, (N, M) as in [`Critic::all_pairs`]; without a critic, the scores of the copula alone.
     pub(super) fn all_pairs(&self, critic: Option<&Critic>, x: &[u32], y: &[u32]) -> Result<Tensor> {
         let base = self.base.as_ref().map(|base| base.all_pairs(x, y)).transpose()?;
-        let learned = match critic {
-            None => None,
-            Some(critic) => {
-                let of_x = self.x.index_select(&Tensor::from_slice(x, x.len(), self.x.device())?, 0)?;
-                Some(critic.all_pairs(&of_x, &self.y(y)?)?)
-            }
-        };
-        match (base, learned) {
-            (Some(base), Some(learned)) => Ok((base + learned)?),
-            (Some(one), None) | (None, Some(one)) => Ok(one),
+        match (base, critic) {
+            (Some(base), Some(critic)) => critic.all_pairs_onto(&self.x(x)?, &self.y(y)?, &base),
+            (Some(base), None) => Ok(base),
+            (None, Some(critic)) => critic.all_pairs(&self.x(x)?, &self.y(y)?),
             (None, None) => Ok(Tensor::zeros((y.len(), x.len()), DType::F32, self.x.device())?),
         }
     }
