@@ -7,11 +7,12 @@
 //! density    T = log q(x | y), normal in each coordinate, with mean and variance computed from y (CLUB, Cheng et al. 2020)
 //! ```
 //!
-//! The separable critic costs two networks on N rows and one product. The joint critic costs a network on N^2 rows, whose first layer is
+//! The separable critic costs two networks on N rows and one product. Its networks have GELU, with which they unwind spirals better than with ReLU; the
+//! others have ReLU. The joint critic costs a network on N^2 rows, whose first layer is
 //! shared: W [x; y] = W_x x + W_y y.
 
 use crate::error::{Error, Result};
-use crate::nn::linear::{Linear, Mlp};
+use crate::nn::linear::{Linear, Mlp, SmoothMlp};
 use crate::nn::store::uniform_by_fan_in;
 use crate::ops::linear::{linear_onto, product};
 use crate::ops::pair_sums::pair_sums;
@@ -82,7 +83,7 @@ pub struct Critic(Form);
 #[derive(Debug, Clone)]
 enum Form {
     Joint { x: Linear, y: Linear, rest: Mlp },
-    Separable { f: Mlp, g: Mlp },
+    Separable { f: SmoothMlp, g: SmoothMlp },
     Bilinear(Tensor), // (p, q)
     Density(Mlp),     // on y, 2p outputs: mean and log variance
 }
@@ -94,20 +95,18 @@ impl Critic {
     /// If the parameters have other shapes.
     pub fn new(kind: CriticKind, [p, q]: [usize; 2], size: CriticSize, vb: &VarBuilder) -> Result<Self> {
         let CriticSize { hidden_dim, layers, embedding_dim } = size;
-        let mlp = |name: &str, from: usize, to: usize, layers: usize| {
-            let widths: Vec<usize> =
-                std::iter::once(from).chain(std::iter::repeat_n(hidden_dim, layers)).chain([to]).collect();
-            Mlp::new(&widths, &vb.pp(name))
+        let widths = |from: usize, to: usize, layers: usize| -> Vec<usize> {
+            std::iter::once(from).chain(std::iter::repeat_n(hidden_dim, layers)).chain([to]).collect()
         };
+        let mlp = |name: &str, from: usize, to: usize, layers: usize| Mlp::new(&widths(from, to, layers), &vb.pp(name));
+        let smooth = |name: &str, from: usize| SmoothMlp::new(&widths(from, embedding_dim, layers), &vb.pp(name));
         Ok(Critic(match kind {
             CriticKind::Joint => Form::Joint {
                 x: Linear::new(p, hidden_dim, p + q, &vb.pp("x"))?,
                 y: Linear::new(q, hidden_dim, p + q, &vb.pp("y"))?,
                 rest: mlp("rest", hidden_dim, 1, layers.max(1) - 1)?,
             },
-            CriticKind::Separable => {
-                Form::Separable { f: mlp("f", p, embedding_dim, layers)?, g: mlp("g", q, embedding_dim, layers)? }
-            }
+            CriticKind::Separable => Form::Separable { f: smooth("f", p)?, g: smooth("g", q)? },
             CriticKind::Bilinear => Form::Bilinear(vb.get_with_hints((p, q), "weight", uniform_by_fan_in(p * q))?),
             CriticKind::Density => Form::Density(mlp("density", q, 2 * p, layers)?),
         }))

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::nn::store::uniform_by_fan_in;
-use crate::ops::linear::{linear, linear_onto};
+use crate::ops::linear::{linear, linear_gelu, linear_onto};
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 
@@ -59,6 +59,14 @@ impl Linear {
         linear(x, &self.weight, &self.bias, true)
     }
 
+    /// The same, followed by GELU.
+    ///
+    /// # Errors
+    /// If the number of columns does not match.
+    pub fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
+        linear_gelu(x, &self.weight, &self.bias)
+    }
+
     /// Its product with `x` (N, in) plus its bias, added to the product of `beside` (N, others) and `weight` (out, others).
     ///
     /// # Errors
@@ -76,6 +84,36 @@ pub fn held(t: &Tensor) -> Result<Tensor> {
     Ok(t.detach().to_device(&Device::Cpu)?)
 }
 
+/// Layers with GELU in between, for smooth functions.
+#[derive(Debug, Clone)]
+pub struct SmoothMlp(Vec<Linear>);
+
+impl SmoothMlp {
+    /// A layer from each of `widths` to the next, named by its index.
+    ///
+    /// # Errors
+    /// If the parameters have other shapes.
+    pub fn new(widths: &[usize], vb: &VarBuilder) -> Result<Self> {
+        Ok(SmoothMlp(layers(widths, vb)?))
+    }
+
+    /// Returns (N, last) for `x` (N, first).
+    ///
+    /// # Errors
+    /// If the number of columns does not match.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut out = x.clone();
+        for (i, layer) in self.0.iter().enumerate() {
+            out = if i + 1 < self.0.len() { layer.forward_gelu(&out)? } else { layer.forward(&out)? };
+        }
+        Ok(out)
+    }
+}
+
+fn layers(widths: &[usize], vb: &VarBuilder) -> Result<Vec<Linear>> {
+    widths.windows(2).enumerate().map(|(i, w)| Linear::new(w[0], w[1], w[0], &vb.pp(i))).collect()
+}
+
 /// Layers with ReLU in between.
 #[derive(Debug, Clone)]
 pub struct Mlp(Vec<Linear>);
@@ -86,8 +124,7 @@ impl Mlp {
     /// # Errors
     /// If the parameters have other shapes.
     pub fn new(widths: &[usize], vb: &VarBuilder) -> Result<Self> {
-        let layers = widths.windows(2).enumerate().map(|(i, w)| Linear::new(w[0], w[1], w[0], &vb.pp(i)));
-        Ok(Mlp(layers.collect::<Result<_>>()?))
+        Ok(Mlp(layers(widths, vb)?))
     }
 
     /// Returns (N, last) for `x` (N, first).

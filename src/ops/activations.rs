@@ -112,6 +112,17 @@ kernel! {
 }
 
 kernel! {
+    /// GELU in place, and its slope.
+    pub(super) fn gelu_with_slope<'a>(x: &'a mut [f32], slope: &'a mut [f32]) {
+        for (x, slope) in x.iter_mut().zip(slope) {
+            let (phi, density) = normal(*x);
+            *slope = phi + *x * density;
+            *x *= phi;
+        }
+    }
+}
+
+kernel! {
     fn gelu_slope<'a>(x: &'a [f32], g: &'a [f32], dx: &'a mut [f32]) {
         for ((d, x), g) in dx.iter_mut().zip(x).zip(g) {
             let (phi, density) = normal(*x);

@@ -1,9 +1,10 @@
-//! A linear layer, `y = x W' + b`, with or without ReLU, as one operation.
+//! A linear layer, `y = x W' + b`, with or without ReLU or GELU, as one operation.
 //!
 //! In candle it would be a product, a sum and a comparison, each with one pass over memory forward and two backward. Here the product is
 //! accumulated onto the bias, and the gradient is masked by ReLU before the backward products.
 
 use crate::error::{Error, Result};
+use crate::ops::activations::{gelu, gelu_with_slope};
 #[cfg(feature = "cuda")]
 use crate::ops::cuda;
 use crate::ops::function::{Floats, Form, Output, function};
@@ -22,10 +23,21 @@ const BLOCK: usize = 1 << 15;
 /// If the shapes do not match.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
     match Form::of(x) {
-        Form::Fused => fused(x, weight, bias, relu),
+        Form::Fused => fused(x, weight, bias, if relu { Activation::Relu } else { Activation::None }),
         #[cfg(feature = "cuda")]
         Form::Kernels => cuda::linear(x, weight, Some(bias), relu),
         Form::Composed => composed(x, weight, bias, relu),
+    }
+}
+
+/// [`linear`] followed by [`gelu`].
+///
+/// # Errors
+/// If the shapes do not match.
+pub fn linear_gelu(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    match Form::of(x) {
+        Form::Fused => fused(x, weight, bias, Activation::Gelu),
+        _ => gelu(&linear(x, weight, bias, false)?),
     }
 }
 
@@ -48,8 +60,19 @@ pub fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Resul
     Ok(if relu { y.relu()? } else { y })
 }
 
-/// [`linear`] on the CPU in f32.
-pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
+/// What follows a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    None,
+    /// ReLU.
+    Relu,
+    /// GELU.
+    Gelu,
+}
+
+/// [`linear`] or [`linear_gelu`] on the CPU in f32.
+pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
     let (x, weight, bias) = (x.contiguous()?, weight.contiguous()?, bias.contiguous()?);
     let ((n, inputs), outputs) = (x.dims2()?, weight.dim(0)?);
     let mut y = Vec::with_capacity(n * outputs);
@@ -59,8 +82,14 @@ pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<T
         let (x, w) = (View::new(&x, n, inputs, inputs)?, View::new(&w, outputs, inputs, inputs)?);
         multiply(ViewMut::new(&mut y, n, outputs, outputs)?, true, x, w.t(), false)?;
     }
-    if relu {
-        y.par_chunks_mut(BLOCK).for_each(relu_in_place);
+    let mut slope = Vec::new();
+    match activation {
+        Activation::None => {}
+        Activation::Relu => y.par_chunks_mut(BLOCK).for_each(relu_in_place),
+        Activation::Gelu => {
+            slope = vec![0.0; y.len()];
+            y.par_chunks_mut(BLOCK).zip(slope.par_chunks_mut(BLOCK)).for_each(|(y, slope)| gelu_with_slope(y, slope));
+        }
     }
     let y = Tensor::from_vec(y, (n, outputs), &Device::Cpu)?;
     let (inputs_tracked, kept) = (x.track_op(), (x.detach(), weight.detach(), y.clone()));
@@ -68,15 +97,16 @@ pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<T
         let (x, weight, y) = &kept;
         let grad = grad.contiguous()?;
         let (x, w, y, g) = (Floats::of(x)?, Floats::of(weight)?, Floats::of(y)?, Floats::of(&grad)?);
-        let masked = if relu {
-            let mut masked = vec![0.0; g.len()];
-            masked
-                .par_chunks_mut(BLOCK)
-                .zip(g.par_chunks(BLOCK).zip(y.par_chunks(BLOCK)))
-                .for_each(|(d, (g, y))| where_positive(g, y, d));
-            Some(masked)
-        } else {
-            None
+        let through = |by: &[f32], pass: fn(&[f32], &[f32], &mut [f32])| {
+            let mut out = vec![0.0; g.len()];
+            let each = out.par_chunks_mut(BLOCK).zip(g.par_chunks(BLOCK).zip(by.par_chunks(BLOCK)));
+            each.for_each(|(d, (g, by))| pass(g, by, d));
+            Some(out)
+        };
+        let masked = match activation {
+            Activation::None => None,
+            Activation::Relu => through(&y, |g, y, d| where_positive(g, y, d)),
+            Activation::Gelu => through(&slope, |g, slope, d| products(g, slope, d)),
         };
         let g = View::new(masked.as_deref().unwrap_or(&g), n, outputs, outputs)?;
         let dx = if inputs_tracked {
@@ -158,6 +188,12 @@ fn fused_onto(x: &Tensor, weight: &Tensor, onto: Option<&Tensor>) -> Result<Tens
 }
 
 kernel! {
+    fn products<'a>(a: &'a [f32], b: &'a [f32], out: &'a mut [f32]) {
+        out.iter_mut().zip(a).zip(b).for_each(|((d, a), b)| *d = a * b);
+    }
+}
+
+kernel! {
     /// `grad` where `y` is above zero, else 0: the backward pass of ReLU.
     pub(super) fn where_positive<'a>(grad: &'a [f32], y: &'a [f32], out: &'a mut [f32]) {
         for ((d, &g), &y) in out.iter_mut().zip(grad).zip(y) {
@@ -169,6 +205,7 @@ kernel! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::activations::composed_gelu;
     use crate::ops::check::{finite_differences, random, same};
 
     #[test]
@@ -178,6 +215,8 @@ mod tests {
             finite_differences(|t| composed(&t[0], &t[1], &t[2], relu), &inputs);
             same(|t| linear(&t[0], &t[1], &t[2], relu), |t| composed(&t[0], &t[1], &t[2], relu), &inputs);
         }
+        let with_gelu = |t: &[Tensor]| composed_gelu(&composed(&t[0], &t[1], &t[2], false)?);
+        same(|t| linear_gelu(&t[0], &t[1], &t[2]), with_gelu, &inputs);
     }
 
     #[test]
@@ -198,7 +237,7 @@ mod tests {
         let single = |t: Tensor| t.to_dtype(candle_core::DType::F32).unwrap();
         let w = candle_core::Var::from_tensor(&single(random(&[4, 7], 2))).unwrap();
         let (x, b) = (single(random(&[5, 7], 1)), single(random(&[4], 3)));
-        let y = fused(&x, &w, &b, true).unwrap();
+        let y = fused(&x, &w, &b, Activation::Relu).unwrap();
         let grads = y.sum_all().unwrap().backward().unwrap();
         assert!(grads.get(&w).is_some() && grads.get(&x).is_none());
     }
