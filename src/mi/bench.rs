@@ -1,14 +1,15 @@
-//! Estimators on tasks whose mutual information is known: the benchmark of Czyz et al. 2023.
+//! Estimators on problems whose mutual information is known.
 
 use crate::error::Result;
-use crate::mi::estimate::{Estimator, Settings, estimate};
+use crate::mi::estimate::{Estimator, Settings, conditional, estimate};
 use crate::mi::interval::NORMAL;
 use crate::mi::neural::Protocol;
 use crate::mi::parallel::in_parallel;
-use crate::mi::tasks::BenchTask;
-use crate::mi::variable::Variable;
+use crate::mi::tasks::{Drawn, Problem};
 use std::time::Instant;
 
+/// An error in nats that deserves a warning.
+pub const SILENT: f64 = 0.1;
 /// The distance of the seed of the other sample of independent X and Y.
 const OTHER: u64 = 1 << 32;
 
@@ -27,6 +28,8 @@ pub struct Run {
     pub ci95: Option<[f64; 2]>,
     /// The method, in words.
     pub method: String,
+    /// Whether there was a warning, or an error.
+    pub warned: bool,
     /// Seconds on one thread.
     pub seconds: f64,
 }
@@ -38,7 +41,7 @@ pub struct Run {
 /// # Errors
 /// Threads cannot be started.
 pub fn bench(
-    tasks: &[BenchTask],
+    tasks: &[Problem],
     estimators: &[Estimator],
     n: usize,
     seeds: &[u64],
@@ -48,19 +51,23 @@ pub fn bench(
     let each = seeds.len() * estimators.len();
     let job = |i: usize| {
         let (task, seed, estimator) = (i / each, seeds[i % each / estimators.len()], i % estimators.len());
-        let (x, mut y) = tasks[task].sample(n, seed)?;
+        let mut drawn = tasks[task].sample(n, seed)?;
         if independent {
-            y = tasks[task].sample(n, seed.wrapping_add(OTHER))?.1;
+            drawn = Drawn { x: drawn.x, ..tasks[task].sample(n, seed.wrapping_add(OTHER))? };
         }
         let settings = Settings { protocol: Protocol { folds: 5, blocked: false, seed }, seed, ..Settings::default() };
         let began = Instant::now();
-        let found = estimate(&Variable::Numbers(x), &Variable::Numbers(y), estimators[estimator], &settings);
-        let seconds = began.elapsed().as_secs_f64();
-        let (nats, ci95, method) = match found {
-            Ok(found) => (Ok(found.nats), found.ci95, found.method),
-            Err(e) => (Err(e.to_string()), None, String::new()),
+        let (x, y, by) = (&drawn.x, &drawn.y, estimators[estimator]);
+        let found = match &drawn.z {
+            Some(z) => conditional(x, y, z, by, &settings),
+            None => estimate(x, y, by, &settings),
         };
-        Ok(Run { task, estimator, seed, nats, ci95, method, seconds })
+        let seconds = began.elapsed().as_secs_f64();
+        let (nats, ci95, method, warned) = match found {
+            Ok(found) => (Ok(found.nats), found.ci95, found.method, !found.warnings.is_empty()),
+            Err(e) => (Err(e.to_string()), None, String::new(), true),
+        };
+        Ok(Run { task, estimator, seed, nats, ci95, method, warned, seconds })
     };
     in_parallel(tasks.len() * each, job, |_| done())
 }
@@ -72,17 +79,20 @@ pub struct Score {
     pub mean_absolute_error: f64,
     /// The number of runs without an estimate.
     pub failed: usize,
+    /// The number of runs that are off by more than [`SILENT`] without a warning.
+    pub silent: usize,
     /// The total seconds of all runs, on one thread each.
     pub seconds: f64,
 }
 
 /// The score of the estimator with this index, over all tasks or over one.
-pub fn score(runs: &[Run], tasks: &[BenchTask], estimator: usize, task: Option<usize>) -> Score {
+pub fn score(runs: &[Run], tasks: &[Problem], estimator: usize, task: Option<usize>) -> Score {
     let mine = || runs.iter().filter(move |r| r.estimator == estimator && task.is_none_or(|task| r.task == task));
     let error = |run: &Run| run.nats.as_ref().map_or(f64::INFINITY, |nats| (nats - tasks[run.task].truth()).abs());
     Score {
         mean_absolute_error: mine().map(error).sum::<f64>() / mine().count() as f64,
         failed: mine().filter(|r| r.nats.is_err()).count(),
+        silent: mine().filter(|r| !r.warned && error(r) > SILENT).count(),
         seconds: mine().map(|r| r.seconds).sum(),
     }
 }
@@ -124,11 +134,12 @@ pub fn coverage(runs: &[Run], estimator: usize, task: usize, truth: f64) -> Cove
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mi::tasks;
+    use crate::mi::tasks::Suite;
 
     #[test]
     fn intervals_of_a_linear_estimator_hold_the_truth_and_0_for_independent_samples() {
-        let task: Vec<BenchTask> = tasks::all().into_iter().filter(|t| t.name() == "1v1-normal-0.75").collect();
+        let task: Vec<Problem> =
+            Suite::BeyondNormal.problems().into_iter().filter(|t| t.name() == "1v1-normal-0.75").collect();
         let seeds: Vec<u64> = (1..=40).collect();
         for (independent, truth) in [(false, task[0].truth()), (true, 0.0)] {
             let runs = bench(&task, &[Estimator::Cca], 300, &seeds, independent, || {}).unwrap();

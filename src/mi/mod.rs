@@ -10,6 +10,7 @@ pub mod copies;
 pub mod copula;
 pub mod digamma;
 pub mod discrete;
+pub mod equitability;
 pub mod estimate;
 pub mod histogram;
 pub mod input;

@@ -7,6 +7,7 @@ use clap::Args;
 use cpc::error::Result;
 use cpc::mi::bench::{Coverage, bench, coverage};
 use cpc::mi::estimate::Estimator;
+use cpc::mi::tasks::Suite;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -14,7 +15,7 @@ use std::fmt::Write;
 #[derive(Debug, Args)]
 #[command(
     about = "How often the 95 % interval of an estimator holds the truth, on tasks where it is known",
-    long_about = "How often the 95 % interval of an estimator holds the truth, on the forty tasks of \"Beyond Normal\".\n\n\
+    long_about = "How often the 95 % interval of an estimator holds the truth, on the problems of `cpc mi bench`.\n\n\
         An interval says how much the estimate would vary with other samples of the same size. `sd` is how much it varies over the seeds, `claimed` is \
         what the intervals say. `holds` is how often they hold the truth, `mean` how often they hold the mean of the estimates: where the second is \
         high and the first low, the estimator is biased, which no interval knows.\n\n\
@@ -24,6 +25,9 @@ use std::fmt::Write;
         cpc mi coverage --task '1v1*' --estimator ksg --independent"
 )]
 pub(crate) struct CoverageCommand {
+    /// The problems: beyond-normal, mixtures or images
+    #[arg(long, default_value = "beyond-normal", value_name = "NAME")]
+    suite: Suite,
     /// Rows per task
     #[arg(long, default_value = "1000", value_name = "N", value_parser = clap::value_parser!(u32).range(20..=10_000_000))]
     rows: u32,
@@ -43,7 +47,7 @@ pub(crate) struct CoverageCommand {
 
 impl CoverageCommand {
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
-        let tasks = chosen(&self.task)?;
+        let tasks = chosen(self.suite, &self.task)?;
         let seeds: Vec<u64> = (1..=u64::from(self.seeds)).collect();
         let bar = bar(terminal, (tasks.len() * seeds.len()) as u64, " runs");
         let estimators = [self.estimator];
@@ -102,7 +106,7 @@ impl CoverageCommand {
                     "held_mean": c.held_mean, "runs": c.runs })
             })
             .collect();
-        let result = json!({ "estimator": self.estimator.to_string(), "rows": self.rows, "seeds": self.seeds, "independent": self.independent, "tasks": rows });
+        let result = json!({ "suite": self.suite.to_string(), "estimator": self.estimator.to_string(), "rows": self.rows, "seeds": self.seeds, "independent": self.independent, "tasks": rows });
         terminal.result_or_json(&result, &text)
     }
 }

@@ -1,5 +1,6 @@
 //! `cpc mi discrete`: information theory of labels, exact from a table of probabilities or estimated from samples.
 
+use super::picture::svg_file;
 use crate::terminal::Terminal;
 use clap::Args;
 use cpc::durable;
@@ -76,7 +77,7 @@ pub(crate) struct Discrete {
     #[arg(long, default_value = "miller-madow", value_name = "HOW")]
     estimator: Estimator,
     /// Draw the entropies as overlapping circles to a .svg file, and list the value of every part
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = svg_file)]
     diagram: Option<PathBuf>,
 }
 
@@ -147,9 +148,6 @@ impl Source {
 
 impl Discrete {
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
-        if self.diagram.as_ref().is_some_and(|path| path.extension().is_none_or(|e| e != "svg")) {
-            return Err(Error::usage("--diagram: the name does not end in .svg", "name a .svg file"));
-        }
         let (source, sizes) = match &self.joint {
             Some(path) => (self.table(path)?, [1, 1]),
             None => (self.columns()?, [self.x.len(), self.y.len()]),

@@ -1,6 +1,6 @@
 //! `cpc mi features`: the information in a model's features.
 
-use super::picture;
+use super::picture::{self, svg_file};
 use crate::console::{Console, bar};
 use crate::session;
 use crate::terminal::Terminal;
@@ -65,7 +65,7 @@ pub(crate) struct Features {
     #[arg(long, default_value = "0", value_name = "N")]
     seed: u64,
     /// Draw I(z_{t+k}; c_t) against k to a .svg file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = svg_file)]
     svg: Option<PathBuf>,
 }
 

@@ -1,6 +1,6 @@
 //! `cpc mi gaussians`: estimators compared with the truth, as a function of the correlation.
 
-use super::picture;
+use super::picture::{self, svg_file};
 use crate::console::bar;
 use crate::terminal::Terminal;
 use clap::Args;
@@ -40,7 +40,7 @@ pub(crate) struct Gaussians {
     #[arg(long, default_value = "0", value_name = "N")]
     seed: u64,
     /// Draw the estimates against the correlation to a .svg file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = svg_file)]
     svg: Option<PathBuf>,
 }
 

@@ -1,5 +1,6 @@
 //! `cpc mi matrix`: what the columns of a table share.
 
+use super::picture::svg_file;
 use crate::console::bar;
 use crate::terminal::Terminal;
 use clap::Args;
@@ -75,15 +76,12 @@ pub(crate) struct Matrix {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Draw the matrix to a .svg file
-    #[arg(long, value_name = "FILE", conflicts_with = "target")]
+    #[arg(long, value_name = "FILE", conflicts_with = "target", value_parser = svg_file)]
     svg: Option<PathBuf>,
 }
 
 impl Matrix {
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
-        if self.svg.as_ref().is_some_and(|path| path.extension().is_none_or(|e| e != "svg")) {
-            return Err(Error::usage("--svg: the name does not end in .svg", "name a .svg file"));
-        }
         let mut asked = self.columns.clone();
         if let (Some(target), false) = (&self.target, asked.is_empty()) {
             asked.push(target.clone());

@@ -3,6 +3,7 @@
 mod bench;
 mod coverage;
 mod discrete;
+mod equitability;
 mod estimate;
 mod features;
 mod gaussians;

@@ -1,18 +1,26 @@
 //! Writing the pictures of the commands.
 
 use cpc::durable;
-use cpc::error::{Error, Result};
+use cpc::error::Result;
 use cpc::report::plot::Figure;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Writes a figure to a `.svg` file.
+/// The name of a picture, for clap: refused before any work if it is not that of an SVG file.
 ///
 /// # Errors
-/// The name does not end in `.svg`, or the file cannot be written.
-pub(super) fn write(path: &Path, figure: &Figure) -> Result<()> {
-    if path.extension().is_none_or(|e| e != "svg") {
-        let what = format!("{}: pictures are SVG, and the name does not end in .svg", path.display());
-        return Err(Error::usage(what, "name a .svg file"));
+/// The name does not end in `.svg`.
+pub(super) fn svg_file(name: &str) -> std::result::Result<PathBuf, String> {
+    let path = PathBuf::from(name);
+    match path.extension() {
+        Some(ending) if ending == "svg" => Ok(path),
+        _ => Err("pictures are SVG, and the name does not end in .svg".into()),
     }
+}
+
+/// Writes a figure.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn write(path: &Path, figure: &Figure) -> Result<()> {
     durable::write(path, figure.svg()?.as_bytes())
 }

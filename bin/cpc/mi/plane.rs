@@ -1,6 +1,6 @@
 //! `cpc mi plane`: the information plane of runs of the information bottleneck.
 
-use super::picture;
+use super::picture::{self, svg_file};
 use crate::terminal::Terminal;
 use clap::Args;
 use cpc::error::Result;
@@ -25,7 +25,7 @@ pub(crate) struct Plane {
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Draw the information plane to a .svg file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = svg_file)]
     svg: Option<PathBuf>,
 }
 

@@ -1,5 +1,7 @@
 //! `cpc mi selfcheck`: whether estimators are consistent with themselves.
 
+use super::equitability;
+use super::picture::svg_file;
 use crate::console::bar;
 use crate::terminal::Terminal;
 use clap::Args;
@@ -10,6 +12,7 @@ use cpc::mi::selfcheck::{check, truth};
 use cpc::objective::Bound;
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// Options of `cpc mi selfcheck`.
 #[derive(Debug, Args)]
@@ -21,8 +24,10 @@ use std::fmt::Write;
         2 of 10 ... 8 of 10: the fraction of the estimate that remains with only some of Y's columns; .20 ... .80 is correct\n  \
         processed: Y together with a part of itself, divided by Y alone; 1 is correct\n  \
         doubled: two independent copies of the problem together, divided by one; 2 is correct\n  \
-        whole: the estimate divided by the truth",
-    after_help = "Examples:\n  cpc mi selfcheck\n  cpc mi selfcheck --estimator smile,infonce,auto --rows 20000"
+        whole: the estimate divided by the truth\n\n\
+        With --equitability, check that an estimate depends on nothing but the information (Kinney and Atwal 2014): invertible maps of a normal pair should \
+        not change it, and Y = f(X) + noise should have the same estimate for every f with the same information.",
+    after_help = "Examples:\n  cpc mi selfcheck\n  cpc mi selfcheck --equitability --estimator auto,ksg,infonce --rows 1000 --svg equitability.svg\n  cpc mi selfcheck --estimator smile,infonce,auto --rows 20000"
 )]
 pub(crate) struct Selfcheck {
     /// Estimators to check
@@ -31,6 +36,12 @@ pub(crate) struct Selfcheck {
     /// Rows per problem
     #[arg(long, default_value = "5000", value_name = "N", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     rows: u32,
+    /// Check maps and relations in place of the above
+    #[arg(long)]
+    equitability: bool,
+    /// Draw the estimates of relations to a .svg file
+    #[arg(long, value_name = "FILE", requires = "equitability", value_parser = svg_file)]
+    svg: Option<PathBuf>,
     /// The random seed
     #[arg(long, default_value = "0", value_name = "N")]
     seed: u64,
@@ -38,8 +49,11 @@ pub(crate) struct Selfcheck {
 
 impl Selfcheck {
     pub(crate) fn run(&self, terminal: &Terminal) -> Result<()> {
-        let bar = bar(terminal, self.estimator.len() as u64, " estimators");
         let settings = Settings { seed: self.seed, ..Settings::default() };
+        if self.equitability {
+            return equitability::run(&self.estimator, self.rows as usize, &settings, self.svg.as_deref(), terminal);
+        }
+        let bar = bar(terminal, self.estimator.len() as u64, " estimators");
         // A failure of one estimator is reported next to the results of the others.
         let job = |i: usize| Ok(check(self.estimator[i], self.rows as usize, &settings));
         let found = in_parallel(self.estimator.len(), job, |_| bar.inc(1))?;

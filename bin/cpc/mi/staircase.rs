@@ -1,6 +1,6 @@
 //! `cpc mi staircase`: bias and variance of bounds as the information rises.
 
-use super::picture;
+use super::picture::{self, svg_file};
 use crate::console::bar;
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
@@ -61,7 +61,7 @@ pub(crate) struct StaircaseCommand {
     #[arg(long, default_value = "0", value_name = "N")]
     seed: u64,
     /// Draw the staircase to a .svg file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = svg_file)]
     svg: Option<PathBuf>,
 }
 

@@ -1,6 +1,6 @@
 //! `cpc mi transfer`: what one series says about the future of another.
 
-use super::picture;
+use super::picture::{self, svg_file};
 use crate::console::bar;
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
@@ -98,7 +98,7 @@ pub(crate) struct TransferCommand {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Draw them to a .svg file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = svg_file)]
     svg: Option<PathBuf>,
 }
 

@@ -37,7 +37,7 @@ impl Ranked {
     pub fn new(x: &Samples, y: &Samples) -> Result<Ranked> {
         let both = x.beside(y)?;
         let normal = normal_scores(&both)?;
-        let normal = DMatrix::from_row_slice(both.len(), both.dim(), normal.values());
+        let normal = centered(&normal);
         Ok(Ranked { ranks: ranks(&both)?, p: x.dim(), normal })
     }
 
@@ -67,10 +67,21 @@ impl Ranked {
     /// Quantiles of the t distribution with `degrees` degrees of freedom, or normal quantiles, in place of the values (n, p + q).
     fn scores(&self, degrees: Option<f64>) -> Result<DMatrix<f64>> {
         let Some(degrees) = degrees else { return Ok(self.normal.clone()) };
-        let (n, table) = (self.len(), quantiles(degrees, self.len())?);
+        let table = quantiles(degrees, self.len())?;
         let scores = by_rank(&self.ranks, &table)?;
-        Ok(DMatrix::from_row_slice(n, scores.dim(), scores.values()))
+        Ok(centered(&scores))
     }
+}
+
+/// Scores (n, d) with mean 0 in each column. Without ties they have it already; with ties, columns that add up to a constant, such as those of a label,
+/// would otherwise be that constant in X and in Y.
+fn centered(scores: &Samples) -> DMatrix<f64> {
+    let mut matrix = DMatrix::from_row_slice(scores.len(), scores.dim(), scores.values());
+    matrix.column_iter_mut().for_each(|mut column| {
+        let mean = column.mean();
+        column.add_scalar_mut(-mean);
+    });
+    matrix
 }
 
 /// A normal copula fitted to the rows `rows`.
@@ -157,6 +168,28 @@ mod tests {
             let alone = ratio.all_pairs(&[405], &[7]).unwrap().to_vec2::<f32>().unwrap()[0][0];
             assert!((alone - scores.to_vec2::<f32>().unwrap()[7][5]).abs() < 1e-4);
         }
+    }
+
+    #[test]
+    fn columns_of_two_labels_add_up_to_a_constant_that_is_not_shared() {
+        let mut rng = crate::seed::stream(4, "letters", 0);
+        let mut letters = || {
+            (0..500)
+                .flat_map(|_| {
+                    let l = rng.below(3);
+                    (0..3).map(move |j| f64::from(u32::from(j == l)))
+                })
+                .collect()
+        };
+        let (x, y) = (Samples::new(letters(), 3).unwrap(), Samples::new(letters(), 3).unwrap());
+        let ranked = Ranked::new(&x, &y).unwrap();
+        let copula = normal(&ranked, &all(&ranked)).unwrap();
+        assert!(
+            copula.information() < 0.02 && copula.ranks() == [2, 2],
+            "{} {:?}",
+            copula.information(),
+            copula.ranks()
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! distribution with a closed form of I(X; Y), and invertible maps f of X and g of Y, which do not change it:
 //! I(f(X); g(Y)) = I(X; Y). So tasks can have tails, spirals and folds, and the truth is still known.
 //!
-//! [`staircase`] has the pairs of Poole et al. (2019), whose information can be chosen.
+//! [`Suite`] has these and other problems, of mixtures, labels, conditional information and images; [`staircase`] has the pairs of Poole et al. (2019), whose information can be chosen.
 //!
 //! ```
 //! use cpc::mi::neighbors::{Ksg, ksg};
@@ -17,11 +17,18 @@
 //! # cpc::error::Result::Ok(())
 //! ```
 
+mod conditional;
 mod distribution;
+mod images;
+mod mixtures;
+mod problem;
+pub(super) mod quadrature;
 pub mod staircase;
 #[cfg(test)]
 mod tests;
 mod transform;
+
+pub use problem::{Drawn, Problem, Suite};
 
 use crate::error::Result;
 use crate::mi::samples::Samples;
