@@ -243,6 +243,14 @@ fn estimators_are_measured_where_the_truth_is_known() {
     assert_eq!(fs::read_to_string(place.at("runs.csv")).unwrap().lines().count(), 1 + 8);
     assert!(place.ok(bench).contains("mean absolute error"));
     place.fails("mi bench --task none", 2, &["1v1-normal-0.75"]);
+    let mixed = "mi bench --suite mixtures --rows 400 --task given-xor,given-sum,rain --estimator ksg";
+    let report: Value = serde_json::from_str(&place.ok(&format!("{mixed} --json"))).unwrap();
+    let ksg = &report["estimators"][0];
+    assert_eq!((ksg["tasks"].as_array().unwrap().len(), &ksg["silent"]), (3, &0.into()), "{report}");
+    assert!(ksg["mean_absolute_error"].as_f64().unwrap() < 0.1, "{report}");
+    let images = place.ok("mi bench --suite images --rows 100 --task digit-strangers --estimator ksg");
+    assert!(images.contains("two digits that share nothing") && images.contains("no warning"), "{images}");
+    place.fails("mi bench --suite paintings", 2, &["beyond-normal, mixtures, images"]);
 
     let climb = "mi staircase --levels 1,2 --updates 20 --dim 3 --bound infonce,nwj --svg s.svg --json";
     let report: Value = serde_json::from_str(&place.ok(climb)).unwrap();
@@ -258,6 +266,14 @@ fn estimators_are_measured_where_the_truth_is_known() {
 
     let found = place.ok("mi selfcheck --estimator cca --rows 500");
     assert!(found.contains("unrelated") && found.contains("right"), "{found}");
+    let check = "mi selfcheck --equitability --estimator cca,ksg --rows 300 --svg e.svg";
+    let report: Value = serde_json::from_str(&place.ok(&format!("{check} --json"))).unwrap();
+    let nats = |e: usize, of: &str, i: usize| report["estimators"][e][of][i]["nats"].clone();
+    assert_eq!(nats(1, "maps", 0), nats(1, "maps", 1), "neighbors use ranks: {report}");
+    let parabola = [0, 1].map(|e| nats(e, "relations", 1)[2].as_f64().unwrap());
+    assert!(parabola[0] < 0.1 && parabola[1] > 0.8, "a parabola has no correlation: {report}");
+    assert!(fs::read_to_string(place.at("e.svg")).unwrap().contains("zigzag"));
+    place.fails("mi selfcheck --svg e.svg", 2, &["--equitability"]);
     let found = place.ok("mi gaussians --dims 1,2 --estimator cca,ksg --rows 200 --svg g.svg");
     assert!(found.contains("rho  -0.99") && found.contains("2 + 2 columns"), "{found}");
     place.fails("mi gaussians --dims 1 --estimator cca --rows 200 --svg g.png", 2, &["g.png", ".svg"]);

@@ -62,29 +62,29 @@ pub(super) fn run(
 }
 
 fn text(rows: &[Row], n: usize) -> String {
-    let mut text = format!("{:<22}  {:>6}", "normal pair", "truth");
+    let mut text = format!("{:<24}  {:>6}", "normal pair", "truth");
     for row in rows {
         write!(text, "  {:>8}", row.estimator.to_string()).ok();
     }
     for (i, map) in Map::ALL.iter().enumerate() {
-        write!(text, "\n  {:<20}  {:>6.3}", map.name(), Map::truth()).ok();
+        write!(text, "\n  {:<22}  {:>6.3}", map.name(), Map::truth()).ok();
         for row in rows {
             write!(text, "  {:>8.3}", row.nats[i]).ok();
         }
     }
     text.push('\n');
     for row in rows {
-        write!(text, "\n{:<22}", format!("{}, y = f(x) + noise", row.estimator)).ok();
+        write!(text, "\n{:<24}", format!("{}, y = f(x) + noise", row.estimator)).ok();
         for level in LEVELS {
             write!(text, "  {level:>6.2}").ok();
         }
         for (i, relation) in Relation::ALL.iter().enumerate() {
-            write!(text, "\n  {:<20}", relation.name()).ok();
+            write!(text, "\n  {:<22}", relation.name()).ok();
             for nats in row.of(i) {
                 write!(text, "  {nats:>6.3}").ok();
             }
         }
-        write!(text, "\n  {:<20}", "largest - smallest").ok();
+        write!(text, "\n  {:<22}", "largest - smallest").ok();
         for level in 0..LEVELS.len() {
             let [low, high] = row.range(level);
             write!(text, "  {:>6.3}", high - low).ok();
