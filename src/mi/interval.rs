@@ -84,6 +84,11 @@ pub fn by_halves(n: usize, value: f64, seed: u64, estimate: impl Fn(&[usize]) ->
     Ok(Halves { ci95: around(value, variance * (STUDENT / NORMAL).powi(2)), value, mean, rows: half })
 }
 
+/// The interval of the mean of values of rows: [`of_series`] if the rows are `in_time`, in the order of time, else [`of_mean`].
+pub fn of_rows(local: &[f64], in_time: bool) -> Option<[f64; 2]> {
+    if in_time { of_series(local) } else { of_mean(local) }
+}
+
 /// The mean of values of rows in the order of time, plus and minus 1.96 standard errors of it, which grow with what neighboring rows have in
 /// common; None for fewer than two values.
 pub fn of_series(local: &[f64]) -> Option<[f64; 2]> {

@@ -131,7 +131,7 @@ impl Bench {
     }
 
     fn csv(&self, runs: &[Run], tasks: &[Problem]) -> String {
-        let mut text = String::from("task,rows,seed,estimator,truth_nats,estimate_nats,seconds,method\n");
+        let mut text = String::from("task,rows,seed,estimator,truth_nats,estimate_nats,seconds,warned,method\n");
         for run in runs {
             let task = &tasks[run.task];
             let nats = run.nats.as_ref().map_or(String::new(), f64::to_string);
@@ -139,8 +139,8 @@ impl Bench {
             let (name, truth, method) = (task.name(), task.truth(), run.method.replace('"', "'"));
             writeln!(
                 text,
-                "{name},{},{},{estimator},{truth},{nats},{:.2},\"{method}\"",
-                self.rows, run.seed, run.seconds
+                "{name},{},{},{estimator},{truth},{nats},{:.2},{},\"{method}\"",
+                self.rows, run.seed, run.seconds, run.warned
             )
             .ok();
         }

@@ -14,7 +14,7 @@ use super::{Estimate, EstimateKind, Estimator, Settings, estimate};
 use crate::error::{Error, Result};
 use crate::mi::atoms::Divided;
 use crate::mi::classes::Classes;
-use crate::mi::interval::{at_least, by_halves, error_of, of_mean, of_series};
+use crate::mi::interval::{at_least, by_halves, error_of, of_rows};
 use crate::mi::neighbors;
 use crate::mi::ranks::ranks;
 use crate::mi::samples::Samples;
@@ -217,7 +217,7 @@ fn chain(x: &Variable, y: &Variable, z: &Samples, estimator: Estimator, settings
     }
     let used: Vec<usize> = (0..n).filter(|&row| times[row] == terms.len()).collect();
     let values: Vec<f64> = used.iter().map(|&row| local[row]).collect();
-    let paired = if settings.protocol.blocked { of_series(&values) } else { of_mean(&values) };
+    let paired = of_rows(&values, settings.protocol.blocked);
     let error = match error_of(paired) {
         error if error.is_finite() => error,
         // Terms without values of rows: as if they were independent.

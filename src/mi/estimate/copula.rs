@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::mi::copula::{Elliptical, Ranked, normal, optimism, student};
 use crate::mi::estimate::held_out::held_out;
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings};
-use crate::mi::interval::{at_least, of_mean, of_series};
+use crate::mi::interval::{at_least, of_mean, of_rows};
 use crate::mi::linear::{Covariance, linear};
 use crate::mi::samples::Samples;
 use crate::mi::series::rows_for_a_sample;
@@ -71,7 +71,7 @@ pub(super) fn of_copula(
     }
     let local = pointwise(&copula, ranked)?;
     let null = chance(bias, [p, q], alike, rows.len());
-    let interval = if alike > 1.0 { of_series(&local) } else { of_mean(&local) };
+    let interval = of_rows(&local, alike > 1.0);
     estimate.ci95 = Some(at_least(interval, nats, null));
     Ok(estimate.with_pointwise(local))
 }

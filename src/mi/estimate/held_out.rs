@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::mi::copula::{Ranked, normal, student};
 use crate::mi::estimate::Settings;
-use crate::mi::interval::{error_of, of_mean, of_series};
+use crate::mi::interval::{error_of, of_rows};
 use crate::mi::neural::HeldOutRows;
 use crate::mi::parallel::in_parallel;
 use crate::objective::Bound;
@@ -89,7 +89,7 @@ pub(super) fn held_out(ranked: &Ranked, settings: &Settings) -> Result<HeldOut> 
 
 /// Whether the mean of `gains` is above 0 by more than `errors` standard errors. Gains of rows in the order of time depend on each other.
 pub(super) fn is_more(gains: &[f64], errors: f64, in_time: bool) -> bool {
-    let interval = if in_time { of_series(gains) } else { of_mean(gains) };
+    let interval = of_rows(gains, in_time);
     let mean = gains.iter().sum::<f64>() / gains.len() as f64;
     mean > errors * error_of(interval)
 }

@@ -4,6 +4,9 @@ use crate::error::{Error, Result};
 use crate::mi::samples::Samples;
 use std::ops::Range;
 
+/// The smallest number of rows.
+pub(super) const ROWS: usize = 40;
+
 /// The rows that have `reach` rows before them in the same stretch.
 ///
 /// # Errors

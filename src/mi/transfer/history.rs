@@ -3,7 +3,7 @@
 //! Too short a history makes the source seem to say what older values of the target would have said; too long a one costs precision.
 
 use super::Method;
-use super::embedding::{past, present};
+use super::embedding::{ROWS, past, present};
 use crate::error::Result;
 use crate::mi::classes::Classes;
 use crate::mi::interval::{error_of, of_mean};
@@ -27,7 +27,7 @@ pub(super) const LONGEST: usize = 5;
 /// # Errors
 /// There are too few rows.
 pub(super) fn history(y: &Variable, to: &Samples, stretches: &[Range<usize>], method: Method) -> Result<usize> {
-    let rows = present(stretches, LONGEST, super::ROWS)?;
+    let rows = present(stretches, LONGEST, ROWS)?;
     if let Variable::Labels(codes, _) = y {
         return Ok(order(codes, &rows));
     }

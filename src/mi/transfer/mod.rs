@@ -11,26 +11,22 @@
 
 mod embedding;
 mod history;
+mod measure;
+mod shifts;
 
 use crate::error::{Error, Result};
 use crate::mi::atoms::Divided;
-use crate::mi::linear::{Covariance, linear};
-use crate::mi::neighbors::{Given, Place, places, shared};
-use crate::mi::permutation::shuffled;
+use crate::mi::neighbors::places;
 use crate::mi::samples::Samples;
-use crate::mi::series::memory;
 use crate::mi::variable::Variable;
-use crate::seed::stream;
-use embedding::{past, present};
+use embedding::past;
+use measure::Measure;
 use rayon::prelude::*;
+use shifts::Shifts;
 use std::ops::Range;
 
-/// The smallest number of rows.
-const ROWS: usize = 40;
-
-/// A part of the rows that are left out, and a part that a series remembers, that deserve a warning: one of these.
+/// A part of the rows that are left out that deserves a warning: one of these.
 const LEFT: usize = 20;
-const SLOW: usize = 10;
 
 /// The smallest number of shifts: with 19, a value above all has p = .05.
 const SHIFTS: usize = 19;
@@ -162,40 +158,8 @@ pub fn transfer(
         None => history::history(y, &to, &ranges, settings.method)?,
     };
     let reach = history.max(longest + settings.source - 1);
-    let all = present(&ranges, reach, ROWS)?;
-    // A shift further than what any row reaches or remembers, within each subject.
-    let mut subjects: Vec<Vec<usize>> = Vec::new();
-    for stretch in stretches {
-        subjects.resize(subjects.len().max(stretch.subject + 1), Vec::new());
-        subjects[stretch.subject].extend(present(std::slice::from_ref(&stretch.rows), reach, 0)?);
-    }
-    subjects.retain(|rows| !rows.is_empty());
-    let remember = |rows: &Vec<usize>| (memory(&from.take(rows)).max(memory(&to.take(rows))), rows.len());
-    let remembered = subjects.iter().map(remember).max().unwrap_or_default();
-    let shift = remembered.0.max(reach) + 1;
-    let possible = |rows: &Vec<usize>| (rows.len() + 1).saturating_sub(2 * shift);
-    let short: usize = subjects.iter().filter(|rows| possible(rows) == 0).map(Vec::len).sum();
-    subjects.retain(|rows| possible(rows) > 0);
-    let ways = subjects.iter().fold(1usize, |ways, rows| ways.saturating_mul(possible(rows)));
-    if subjects.is_empty() || ways < SHIFTS {
-        return Err(Error::failed(
-            format!(
-                "{} rows are too few: series are compared with themselves shifted by {shift} rows or more, because they remember {}, and {SHIFTS} \
-                 shifts are needed",
-                all.len(),
-                remembered.0
-            ),
-            "give longer series, choose shorter --lags, or take what drifts out of the series, as by differences of neighboring rows",
-        ));
-    }
-    let mut warnings = Vec::new();
-    if SLOW * remembered.0 > remembered.1 {
-        warnings.push(format!(
-            "the series remember {} of {} rows: p-values may be too small; take what drifts out of the series, as by differences of neighboring rows",
-            remembered.0, remembered.1
-        ));
-    }
-    let rows = subjects.concat();
+    let Shifts { rows, orders, least, short, warning } = Shifts::new(&from, &to, stretches, reach, settings)?;
+    let mut warnings: Vec<String> = warning.into_iter().collect();
     let now = to.take(&rows);
     let mut known = to.take(&[]);
     for (at, series) in [&to].into_iter().chain(&given).enumerate() {
@@ -207,7 +171,6 @@ pub fn transfer(
         let what = format!("{} past values are too many for {} rows", known.dim(), rows.len());
         return Err(Error::failed(what, "choose a shorter --history, or give fewer series with --given"));
     }
-    let orders = orders(&subjects.iter().map(Vec::len).collect::<Vec<_>>(), shift, settings);
     let measure = Measure::new(&now, &known, settings.method)?;
     // Of each lag, the values of the series and of all shifts.
     let mut values: Vec<Vec<[f64; 2]>> = Vec::new();
@@ -243,34 +206,7 @@ pub fn transfer(
         }
         warnings.push(format!("{what}, and are left out of transfer: {remedy}"));
     }
-    Ok(Transfer { lags, rows: rows.len(), history, shifts: orders.len() - 1, shift, short, warnings, limits })
-}
-
-/// The order of the rows of subjects of these lengths: as they are, and then shifted within each subject by `shift` rows or more.
-fn orders(subjects: &[usize], shift: usize, settings: &TransferSettings) -> Vec<Vec<usize>> {
-    let possible = |n: usize| n + 1 - 2 * shift;
-    let one = |by: &dyn Fn(usize) -> usize| {
-        let mut order = Vec::new();
-        for (subject, &n) in subjects.iter().enumerate() {
-            let (first, by) = (order.len(), by(subject));
-            order.extend((0..n).map(|row| first + (row + by) % n));
-        }
-        order
-    };
-    let mut orders = vec![one(&|_| 0)];
-    if let [n] = subjects {
-        // Each shift once.
-        let mut by = shuffled(possible(*n), &mut stream(settings.seed, "mi/transfer", 0));
-        by.truncate(settings.shifts);
-        orders.extend(by.iter().map(|by| one(&|_| shift + by)));
-    } else {
-        for i in 0..settings.shifts {
-            let mut rng = stream(settings.seed, "mi/transfer", i as u64);
-            let by: Vec<usize> = subjects.iter().map(|&n| shift + rng.below(possible(n) as u32) as usize).collect();
-            orders.push(one(&|subject| by[subject]));
-        }
-    }
-    orders
+    Ok(Transfer { lags, rows: rows.len(), history, shifts: orders.len() - 1, shift: least, short, warnings, limits })
 }
 
 fn tested(nats: f64, chance: &[f64], any: &[f64]) -> Tested {
@@ -280,41 +216,10 @@ fn tested(nats: f64, chance: &[f64], any: &[f64]) -> Tested {
     Tested { nats, chance: mean, p_value: part(chance), p_any: part(any) }
 }
 
-/// What is the same for all lags and shifts.
-enum Measure {
-    Neighbors { now: Box<Place>, given: Box<Given>, k: usize },
-    Copula { now: Samples, known: Samples, both: Samples },
-}
-
-impl Measure {
-    fn new(now: &Samples, known: &Samples, method: Method) -> Result<Measure> {
-        Ok(match method {
-            Method::Neighbors(k) => {
-                let given = Box::new(Given::new(now, known)?);
-                Measure::Neighbors { now: Box::new(Place::new(now.clone())), given, k }
-            }
-            Method::Copula => Measure::Copula { now: now.clone(), known: known.clone(), both: now.beside(known)? },
-        })
-    }
-
-    /// Lagged information and transfer entropy of a past of X, in nats, and the number of rows that had no neighbors of the same labels.
-    fn of(&self, before: Samples) -> Result<([f64; 2], usize)> {
-        match self {
-            Measure::Neighbors { now, given, k } => {
-                let transfer = given.shared(&before, *k)?;
-                Ok(([shared(&Place::new(before), now, *k)?.mi, transfer.mi], transfer.left_out.len()))
-            }
-            Measure::Copula { now, known, both } => {
-                let of = |side: &Samples| -> Result<f64> { Ok(linear(&before, side, Covariance::Sample)?.mi) };
-                Ok(([of(now)?, of(both)? - of(known)?], 0))
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seed::stream;
 
     /// Two series of `n` rows: x of its own past, y of its own past and of x two rows before.
     fn driven(n: usize, own: f64, drive: f64, index: u64) -> [Variable; 2] {

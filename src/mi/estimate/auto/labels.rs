@@ -6,7 +6,7 @@ use crate::mi::classifier::classify;
 use crate::mi::estimate::auto::{Candidate, against_shifts, named, original, parts, sampled};
 use crate::mi::estimate::labels::ross;
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings, neural};
-use crate::mi::interval::{at_least, error_of, of_mean, of_series};
+use crate::mi::interval::{at_least, error_of, of_rows, of_series};
 use crate::mi::neighbors;
 use crate::mi::neural::Protocol;
 use crate::mi::principal::principal;
@@ -55,7 +55,7 @@ pub(super) fn of(
         let mut estimate = Estimate::new(Estimator::Auto, classified.value, EstimateKind::Estimate, n);
         estimate.method = "linear classifier, cross-fitted".into();
         let values: Vec<f64> = classified.parts.iter().map(|part| part.1).collect();
-        let interval = if blocked { of_series(&values) } else { of_mean(&values) };
+        let interval = of_rows(&values, blocked);
         // What it lost from training to other rows is the cost of having been estimated, half of it on either side of the truth.
         if classified.value > ERRORS * error_of(interval) {
             estimate.nats += (classified.train - classified.value).max(0.0) / 2.0;

@@ -23,7 +23,7 @@ use crate::mi::estimate::copula::of_copula;
 use crate::mi::estimate::held_out::{ERRORS, HeldOut, held_out, is_more};
 use crate::mi::estimate::neural::{of_crossed, start, training};
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings, Start, neighbors};
-use crate::mi::interval::{at_least, error_of, of_mean, of_series};
+use crate::mi::interval::{at_least, error_of, of_mean, of_rows, of_series};
 use crate::mi::neighbors::{Ksg, ksg};
 use crate::mi::neural::{HeldOutRows, cross_fit};
 use crate::mi::normality::are_normal;
@@ -198,7 +198,7 @@ impl<'a> Found<'a> {
         if !closed {
             let values: Vec<f64> = base.parts.iter().map(|part| part.1).collect();
             let null = error_of(chosen.ci95);
-            let interval = if settings.protocol.blocked { of_series(&values) } else { of_mean(&values) };
+            let interval = of_rows(&values, settings.protocol.blocked);
             // A critic that is worse than none says nothing.
             if base.mean() > 0.0 {
                 (chosen.nats, chosen.ci95) = (base.mean(), Some(at_least(interval, base.mean(), null)));
@@ -217,7 +217,7 @@ impl<'a> Found<'a> {
             // Its closed form is that of normal columns.
             let refused = chosen.nats;
             let values: Vec<f64> = base.parts.iter().map(|part| part.1).collect();
-            let interval = if settings.protocol.blocked { of_series(&values) } else { of_mean(&values) };
+            let interval = of_rows(&values, settings.protocol.blocked);
             let null = error_of(interval);
             chosen.nats = base.mean() + cost;
             chosen.ci95 = Some(at_least(None, chosen.nats, null.max(alike.sqrt() * cost / LARGER)));

@@ -5,7 +5,7 @@ use crate::mi::classes::Classes;
 use crate::mi::contingency::contingency;
 use crate::mi::estimate::auto::order;
 use crate::mi::estimate::{Estimate, EstimateKind, Estimator, Settings};
-use crate::mi::interval::{at_least, error_of, of_mean, of_series};
+use crate::mi::interval::{at_least, error_of, of_rows};
 
 /// The part of an entropy that chance gives, above which there is a warning.
 const SPARSE: f64 = 0.2;
@@ -16,7 +16,7 @@ pub(super) fn of(x: &Classes, y: &Classes, settings: &Settings) -> Result<Estima
     let found = contingency(x, y, order(settings), settings.seed)?;
     let mut estimate = Estimate::new(Estimator::Auto, found.mi, EstimateKind::Estimate, n);
     estimate.method = "table of labels".into();
-    let interval = if settings.protocol.blocked { of_series(&found.local) } else { of_mean(&found.local) };
+    let interval = of_rows(&found.local, settings.protocol.blocked);
     let error = error_of(interval);
     let error = if error.is_finite() { error.hypot(found.null) } else { found.null };
     estimate.ci95 = Some(at_least(None, found.mi, error));
