@@ -112,6 +112,13 @@ kernel! {
 }
 
 kernel! {
+    /// GELU in place.
+    pub(super) fn gelu_in_place<'a>(x: &'a mut [f32]) {
+        x.iter_mut().for_each(|x| *x *= normal(*x).0);
+    }
+}
+
+kernel! {
     /// GELU in place, and its slope.
     pub(super) fn gelu_with_slope<'a>(x: &'a mut [f32], slope: &'a mut [f32]) {
         for (x, slope) in x.iter_mut().zip(slope) {

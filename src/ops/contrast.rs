@@ -67,7 +67,7 @@ pub fn log_mean_of_others(scores: &Tensor) -> Result<f64> {
     let scores = scores.detach().contiguous()?;
     let width = scores.dim(1)?;
     if Form::of(&scores) == Form::Fused {
-        return Ok(log_mean(&Floats::of(&scores)?, width));
+        return Ok(log_mean(&Floats::of(&scores)?, width).iter().sum());
     }
     let all = log_mean_exp(&scores.narrow(1, 1, width - 1)?)?;
     Ok(all.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?)
@@ -123,11 +123,11 @@ pub fn fused(scores: &Tensor, log_a: Option<&Tensor>, form: Contrast) -> Result<
         let (t, a) = (Floats::of(&scores)?, Floats::of(&log_a)?);
         match form {
             Contrast::LogMean => {
-                let less = log_mean(&t, width);
-                means_of_exp(&t, width, less as f32, &mut work);
-                work.loss += less - 1.0; // the mean of e^(T - less) is 1
+                let [most, rest] = log_mean(&t, width);
+                means_of_exp(&t, width, most as f32, (-rest).exp(), &mut work);
+                work.loss += most + rest - 1.0; // the mean of e^(T - log mean) is 1
             }
-            Contrast::Mean { less } => means_of_exp(&t, width, less as f32, &mut work),
+            Contrast::Mean { less } => means_of_exp(&t, width, less as f32, 1.0, &mut work),
             Contrast::Straight { less } => means_of_straight(&t, &a, width, less as f32, &mut work),
             Contrast::SoftPlus => means_of_soft_plus(&t, width, &mut work),
             Contrast::Anchor { weight } => anchors(&t, width, weight, &mut work),
@@ -150,15 +150,15 @@ struct Work {
     of_a: Vec<f32>,
 }
 
-/// log mean e^T over the others of all rows.
-fn log_mean(scores: &[f32], width: usize) -> f64 {
+/// log mean e^T over the others of all rows: the largest T, and the rest.
+fn log_mean(scores: &[f32], width: usize) -> [f64; 2] {
     let (mut most, mut sum) = (f32::NEG_INFINITY, 0.0);
     largest_other(scores, width, &mut most);
-    if !most.is_finite() {
-        return f64::from(most);
+    if most == f32::NEG_INFINITY {
+        return [f64::from(scores[1..].iter().sum::<f32>()), 0.0]; // minus infinity, or no number
     }
     sum_of_others(scores, width, most, &mut sum);
-    f64::from(most) + (sum / (scores.len() / width * (width - 1)) as f64).ln()
+    [f64::from(most), (sum / (scores.len() / width * (width - 1)) as f64).ln()]
 }
 
 kernel! {
@@ -178,10 +178,11 @@ kernel! {
 }
 
 kernel! {
-    fn means_of_exp<'a>(scores: &'a [f32], width: usize, less: f32, work: &'a mut Work) {
-        let (rows, count) = (scores.len() / width, (scores.len() / width * (width - 1)) as f32);
+    fn means_of_exp<'a>(scores: &'a [f32], width: usize, less: f32, factor: f64, work: &'a mut Work) {
+        let rows = scores.len() / width;
+        let factor = (factor / (rows * (width - 1)) as f64) as f32;
         for (row, slopes) in scores.chunks_exact(width).zip(work.slopes.chunks_exact_mut(width)) {
-            slopes.iter_mut().zip(row).for_each(|(d, t)| *d = exp(t - less) / count);
+            slopes.iter_mut().zip(row).for_each(|(d, t)| *d = factor * exp(t - less));
             work.loss += f64::from(sum1(&slopes[1..], |d| d)) - f64::from(row[0]) / rows as f64;
             slopes[0] = -1.0 / rows as f32;
         }
@@ -194,7 +195,9 @@ kernel! {
         let each = scores.chunks_exact(width).zip(work.slopes.chunks_exact_mut(width)).zip(log_a.iter().zip(&mut work.of_a));
         for ((row, slopes), (a, of_a)) in each {
             let less = less + a;
-            slopes.iter_mut().zip(row).for_each(|(d, t)| *d = exp((t - less).min(STRAIGHT as f32)) / count);
+            // (`min` and `max` would pass over what is not a number.)
+            let low = |t: f32| if t > STRAIGHT as f32 { STRAIGHT as f32 } else { t };
+            slopes.iter_mut().zip(row).for_each(|(d, t)| *d = exp(low(t - less)) / count);
             let slope = sum1(&slopes[1..], |d| d);
             let above = sum2(&slopes[1..], &row[1..], |d, t| d * (t - less - STRAIGHT as f32).max(0.0));
             work.loss += f64::from(slope) + f64::from(above) - f64::from(row[0] - a) / rows as f64;
@@ -207,7 +210,7 @@ kernel! {
 kernel! {
     fn means_of_soft_plus<'a>(scores: &'a [f32], width: usize, work: &'a mut Work) {
         let (rows, count) = (scores.len() / width, (scores.len() / width * (width - 1)) as f32);
-        let soft = |t: f32| t.max(0.0) + ln(1.0 + exp(-t.abs()));
+        let soft = |t: f32| (if t < 0.0 { 0.0 } else { t }) + ln(1.0 + exp(-t.abs()));
         for (row, slopes) in scores.chunks_exact(width).zip(work.slopes.chunks_exact_mut(width)) {
             slopes.iter_mut().zip(row).for_each(|(d, &t)| *d = sigmoid(t) / count);
             work.loss += f64::from(sum1(&row[1..], soft) / count) + f64::from(soft(-row[0])) / rows as f64;
@@ -273,8 +276,12 @@ fn mixes(scores: &[f32], log_a: &[f32], width: usize, alpha: f64, work: &mut Wor
 
 /// log(e^a + e^b).
 pub(crate) fn log_add(a: f64, b: f64) -> f64 {
-    let max = a.max(b);
-    if max.is_finite() { max + ((a - max).exp() + (b - max).exp()).ln() } else { max }
+    let max = if a > b { a } else { b }; // what is not a number stays that
+    match max.is_finite() {
+        true => max + ((a - max).exp() + (b - max).exp()).ln(),
+        false if a.is_nan() => a,
+        false => max,
+    }
 }
 
 /// log(mean(exp(t))) of every row: (R, 1).
@@ -342,6 +349,20 @@ mod tests {
         let scores = Tensor::new(&[[40.0f64, 35.0, -80.0, 50.0], [-1e4, 3.0, 1.0, 33.0]], &Device::Cpu).unwrap();
         for form in ALL.into_iter().filter(|form| !matches!(form, Contrast::Mean { .. })) {
             same(|t| contrast(&t[0], None, form), |t| composed(&t[0], None, form), std::slice::from_ref(&scores));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_not_lost() {
+        for form in ALL {
+            for places in [&[0][..], &[7, 12], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]]
+            {
+                let mut values = random(&[20], 1).to_vec1::<f64>().unwrap();
+                places.iter().for_each(|&at| values[at] = f64::NAN);
+                let scores = single(&Tensor::from_vec(values, (4, 5), &Device::Cpu).unwrap());
+                let loss = contrast(&scores, None, form).unwrap().to_scalar::<f32>().unwrap();
+                assert!(loss.is_nan(), "{form:?} {places:?}: {loss}");
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! accumulated onto the bias, and the gradient is masked by ReLU before the backward products.
 
 use crate::error::{Error, Result};
-use crate::ops::activations::{gelu, gelu_with_slope};
+use crate::ops::activations::{gelu, gelu_in_place, gelu_with_slope};
 #[cfg(feature = "cuda")]
 use crate::ops::cuda;
 use crate::ops::function::{Floats, Form, Output, function};
@@ -86,6 +86,9 @@ pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation)
     match activation {
         Activation::None => {}
         Activation::Relu => y.par_chunks_mut(BLOCK).for_each(relu_in_place),
+        Activation::Gelu if !x.track_op() && !weight.track_op() && !bias.track_op() => {
+            y.par_chunks_mut(BLOCK).for_each(gelu_in_place);
+        }
         Activation::Gelu => {
             slope = vec![0.0; y.len()];
             y.par_chunks_mut(BLOCK).zip(slope.par_chunks_mut(BLOCK)).for_each(|(y, slope)| gelu_with_slope(y, slope));

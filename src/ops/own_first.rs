@@ -10,7 +10,7 @@ use candle_core::{Device, Tensor};
 /// A row has no such column.
 pub fn own_first(scores: &Tensor, from: usize) -> Result<Tensor> {
     let (rows, width) = scores.dims2()?;
-    if from + rows > width {
+    if from + rows > width || rows == 0 {
         let what = format!("{rows} rows of {width} scores do not have their own in column {from} and the next ones");
         return Err(Error::Tensor(candle_core::Error::Msg(what)));
     }
@@ -63,6 +63,6 @@ mod tests {
             same(|t| own_first(&t[0], from), |t| composed(&t[0], from), &inputs);
             finite_differences(|t| composed(&t[0], from), &inputs);
         }
-        assert!(own_first(&random(&[3, 7], 1), 5).is_err());
+        assert!(own_first(&random(&[3, 7], 1), 5).is_err() && own_first(&random(&[0, 0], 1), 0).is_err());
     }
 }

@@ -22,7 +22,8 @@ use std::time::Instant;
         mixtures: mixtures of normal variables, zeros and amounts, counts, labels, and information given a third variable\n  \
         images: drawn digits, spots and letters, with up to 256 columns a side\n\n\
         An estimator uses the same settings for every task. The line `mean absolute error` is over all runs, in nats; a run that \
-        ends in an error counts as infinitely wrong. All cores are used, one run per core.",
+        ends in an error counts as infinitely wrong. The next line counts runs that are off by more than 0.1 nats without a warning. Core seconds are those of \
+        all runs. All cores are used, one run per core.",
     after_help = "Examples:\n  \
         cpc mi bench                                           # auto, 10,000 rows, one seed\n  \
         cpc mi bench --rows 1000 --seeds 5 --estimator auto,infonce,ksg,cca\n  \
@@ -105,7 +106,7 @@ impl Bench {
         };
         text.push('\n');
         foot(&mut text, "mean absolute error", &|e| format!("{:.3}", score(runs, tasks, e, None).mean_absolute_error));
-        let silent = format!("off by {SILENT}, no warning");
+        let silent = format!("off by more than {SILENT}, no warning");
         foot(&mut text, &silent, &|e| score(runs, tasks, e, None).silent.to_string());
         foot(&mut text, "core seconds", &|e| format!("{:.0}", score(runs, tasks, e, None).seconds));
         writeln!(text, "\n{} rows, {} seeds; means over seeds, in nats", self.rows, self.seeds).ok();

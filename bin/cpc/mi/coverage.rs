@@ -65,16 +65,20 @@ impl CoverageCommand {
             "{:<width$}  {:>6}  {:>8}  {:>7}  {:>7}  {:>7}  {:>7}\n",
             "task", "truth", "estimate", "sd", "claimed", "holds", "mean"
         );
-        let percent = |part: usize, of: usize| format!("{:.1} %", 100.0 * part as f64 / of.max(1) as f64);
+        let percent = |part: usize, of: usize| match of {
+            0 => "-".into(),
+            _ => format!("{:.1} %", 100.0 * part as f64 / of as f64),
+        };
         for (at, (task, c)) in tasks.iter().zip(&found).enumerate() {
+            let nats = |nats: f64, digits: usize| if c.runs > 0 { format!("{nats:.digits$}") } else { "-".into() };
             writeln!(
                 text,
-                "{:<width$}  {:>6.3}  {:>8.3}  {:>7.4}  {:>7.4}  {:>7}  {:>7}",
+                "{:<width$}  {:>6.3}  {:>8}  {:>7}  {:>7}  {:>7}  {:>7}",
                 task.label(),
                 truth(at),
-                c.mean,
-                c.deviation,
-                c.claimed,
+                nats(c.mean, 3),
+                nats(c.deviation, 4),
+                nats(c.claimed, 4),
                 percent(c.held, c.runs),
                 percent(c.held_mean, c.runs)
             )

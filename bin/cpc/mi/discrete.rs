@@ -77,7 +77,7 @@ pub(crate) struct Discrete {
     #[arg(long, default_value = "miller-madow", value_name = "HOW")]
     estimator: Estimator,
     /// Draw the entropies as overlapping circles to a .svg file, and list the value of every part
-    #[arg(long, value_name = "FILE", value_parser = svg_file)]
+    #[arg(long, value_name = "FILE", value_parser = svg_file())]
     diagram: Option<PathBuf>,
 }
 

@@ -24,11 +24,11 @@ impl Row {
         &self.nats[Map::ALL.len() + relation * LEVELS.len()..][..LEVELS.len()]
     }
 
-    /// The smallest and the largest estimate over all relations at a level.
-    fn range(&self, level: usize) -> [f64; 2] {
-        let at = |relation: usize| self.of(relation)[level];
-        let all = || (0..Relation::ALL.len()).map(at);
-        [all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max)]
+    /// The largest less the smallest estimate over all relations at a level; NaN if one has none.
+    fn spread(&self, level: usize) -> f64 {
+        let mut all: Vec<f64> = (0..Relation::ALL.len()).map(|relation| self.of(relation)[level]).collect();
+        all.sort_by(f64::total_cmp); // what is not a number comes last
+        all[all.len() - 1] - all[0]
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn run(
     let bar = bar(terminal, (cases.len() * estimators.len()) as u64, " estimates");
     let job = |i: usize| {
         let (estimator, case) = (estimators[i / cases.len()], cases[i % cases.len()]);
-        Ok(case.estimate(estimator, n, settings).map_err(|e| format!("{estimator}: {e}")))
+        Ok(case.estimate(estimator, n, settings).map_err(|e| format!("{estimator}, {}: {e}", case.label())))
     };
     let found = in_parallel(cases.len() * estimators.len(), job, |_| bar.inc(1))?;
     bar.finish_and_clear();
@@ -62,33 +62,37 @@ pub(super) fn run(
 }
 
 fn text(rows: &[Row], n: usize) -> String {
-    let mut text = format!("{:<24}  {:>6}", "normal pair", "truth");
-    for row in rows {
-        write!(text, "  {:>8}", row.estimator.to_string()).ok();
+    let names: Vec<String> = rows.iter().map(|row| row.estimator.to_string()).collect();
+    let cell = names.iter().map(String::len).max().unwrap_or(0).max(6);
+    let head = |name: &str| format!("{name}, y = f(x) + noise");
+    let first = names.iter().map(|name| head(name).len()).max().unwrap_or(0).max(24);
+    let shown = |nats: f64| if nats.is_nan() { "-".into() } else { format!("{nats:.3}") };
+    let mut text = format!("{:<first$}  {:>6}", "normal pair", "truth");
+    for name in &names {
+        write!(text, "  {name:>cell$}").ok();
     }
     for (i, map) in Map::ALL.iter().enumerate() {
-        write!(text, "\n  {:<22}  {:>6.3}", map.name(), Map::truth()).ok();
+        write!(text, "\n{:<first$}  {:>6.3}", format!("  {}", map.name()), Map::truth()).ok();
         for row in rows {
-            write!(text, "  {:>8.3}", row.nats[i]).ok();
+            write!(text, "  {:>cell$}", shown(row.nats[i])).ok();
         }
     }
     text.push('\n');
-    for row in rows {
-        write!(text, "\n{:<24}", format!("{}, y = f(x) + noise", row.estimator)).ok();
+    for (name, row) in names.iter().zip(rows) {
+        write!(text, "\n{:<first$}", head(name)).ok();
         for level in LEVELS {
             write!(text, "  {level:>6.2}").ok();
         }
-        for (i, relation) in Relation::ALL.iter().enumerate() {
-            write!(text, "\n  {:<22}", relation.name()).ok();
-            for nats in row.of(i) {
-                write!(text, "  {nats:>6.3}").ok();
+        let mut line = |name: &str, values: &mut dyn Iterator<Item = f64>| {
+            write!(text, "\n{:<first$}", format!("  {name}")).ok();
+            for nats in values {
+                write!(text, "  {:>6}", shown(nats)).ok();
             }
+        };
+        for (i, relation) in Relation::ALL.iter().enumerate() {
+            line(relation.name(), &mut row.of(i).iter().copied());
         }
-        write!(text, "\n  {:<22}", "largest - smallest").ok();
-        for level in 0..LEVELS.len() {
-            let [low, high] = row.range(level);
-            write!(text, "  {:>6.3}", high - low).ok();
-        }
+        line("largest - smallest", &mut (0..LEVELS.len()).map(|level| row.spread(level)));
         text.push('\n');
     }
     writeln!(text, "\n{n} rows, in nats; the truth is at the head of each column").ok();

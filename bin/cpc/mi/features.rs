@@ -65,7 +65,7 @@ pub(crate) struct Features {
     #[arg(long, default_value = "0", value_name = "N")]
     seed: u64,
     /// Draw I(z_{t+k}; c_t) against k to a .svg file
-    #[arg(long, value_name = "FILE", value_parser = svg_file)]
+    #[arg(long, value_name = "FILE", value_parser = svg_file())]
     svg: Option<PathBuf>,
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Gaussians {
     #[arg(long, default_value = "0", value_name = "N")]
     seed: u64,
     /// Draw the estimates against the correlation to a .svg file
-    #[arg(long, value_name = "FILE", value_parser = svg_file)]
+    #[arg(long, value_name = "FILE", value_parser = svg_file())]
     svg: Option<PathBuf>,
 }
 

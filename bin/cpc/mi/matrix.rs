@@ -76,7 +76,7 @@ pub(crate) struct Matrix {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Draw the matrix to a .svg file
-    #[arg(long, value_name = "FILE", conflicts_with = "target", value_parser = svg_file)]
+    #[arg(long, value_name = "FILE", conflicts_with = "target", value_parser = svg_file())]
     svg: Option<PathBuf>,
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Plane {
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Draw the information plane to a .svg file
-    #[arg(long, value_name = "FILE", value_parser = svg_file)]
+    #[arg(long, value_name = "FILE", value_parser = svg_file())]
     svg: Option<PathBuf>,
 }
 

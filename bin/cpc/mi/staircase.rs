@@ -61,7 +61,7 @@ pub(crate) struct StaircaseCommand {
     #[arg(long, default_value = "0", value_name = "N")]
     seed: u64,
     /// Draw the staircase to a .svg file
-    #[arg(long, value_name = "FILE", value_parser = svg_file)]
+    #[arg(long, value_name = "FILE", value_parser = svg_file())]
     svg: Option<PathBuf>,
 }
 

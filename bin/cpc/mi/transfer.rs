@@ -98,7 +98,7 @@ pub(crate) struct TransferCommand {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Draw them to a .svg file
-    #[arg(long, value_name = "FILE", value_parser = svg_file)]
+    #[arg(long, value_name = "FILE", value_parser = svg_file())]
     svg: Option<PathBuf>,
 }
 

@@ -9,6 +9,8 @@
 //!          K = lg((nu + p + q)/2) + lg(nu/2) - lg((nu + p)/2) - lg((nu + q)/2),   lg = log Gamma
 //! ```
 
+//! Where rho is near 1 the terms of Q are large and cancel. There rho^2 (u^2 + v^2) - 2 rho u v is taken as rho (u - v)^2 - rho (1 - rho) (u^2 + v^2).
+
 use crate::error::{Error, Result};
 use crate::mi::canonical::Canonical;
 use crate::mi::copula::Ranked;
@@ -30,15 +32,28 @@ pub struct Elliptical {
 /// The contributions of single rows to the ratio, for all rows.
 #[derive(Debug, Clone)]
 pub struct Ratio {
-    shared: usize,        // R
-    u: Vec<f32>,          // (n, R): u times -2 rho / (1 - rho^2)
-    v: Vec<f32>,          // (n, R)
+    shared: usize, // R, the number of pairs of variates that are not close
+    u: Vec<f32>,   // (n, R): u times -2 rho / (1 - rho^2)
+    v: Vec<f32>,   // (n, R)
+    close: Vec<Close>,
     inner: Vec<[f32; 2]>, // a row's contribution to Q as an x and as a y
     outer: Vec<[f32; 2]>, // its contribution to the ratio itself
     constant: f64,
     /// (degrees, (degrees + p + q) / 2); none for a normal copula.
     tail: Option<[f64; 2]>,
 }
+
+/// Variates with a correlation near 1.
+#[derive(Debug, Clone)]
+struct Close {
+    /// rho / (1 - rho^2).
+    weight: f32,
+    u: Vec<f32>, // (n)
+    v: Vec<f32>, // (n)
+}
+
+/// Variates with 1 - rho^2 below this are close.
+const APART: f64 = 1e-3;
 
 impl Elliptical {
     /// A copula with a matrix of correlations (p + q, p + q), estimated from `n` rows. If there are no more rows than dimensions, the matrix is
@@ -96,8 +111,10 @@ impl Elliptical {
         let (x, y) = (x * &self.canonical.x_white, y * &self.canonical.y_white);
         let [p, q] = self.ranks().map(|r| r as f64);
         let rho = &self.canonical.correlations;
+        let apart = |r: f64| (1.0 - r) * (1.0 + r);
+        let factor = |r: f64| if apart(r) < APART { -r / (1.0 + r) } else { r * r / apart(r) };
         let extra = |variates: &DMatrix<f64>, i: usize| -> f64 {
-            rho.iter().enumerate().map(|(j, r)| r * r / (1.0 - r * r) * variates[(i, j)].powi(2)).sum()
+            rho.iter().enumerate().map(|(j, r)| factor(*r) * variates[(i, j)].powi(2)).sum()
         };
         let (mut inner, mut outer) = (Vec::with_capacity(n), Vec::with_capacity(n));
         for i in 0..n {
@@ -114,11 +131,16 @@ impl Elliptical {
                 }
             }
         }
+        let (near, far): (Vec<usize>, Vec<usize>) = (0..rho.len()).partition(|&j| apart(rho[j]) < APART);
         let scaled = |m: &DMatrix<f64>, scale: &dyn Fn(f64) -> f64| -> Vec<f32> {
-            (0..n).flat_map(|i| rho.iter().enumerate().map(move |(j, r)| (m[(i, j)] * scale(*r)) as f32)).collect()
+            (0..n).flat_map(|i| far.iter().map(move |&j| (m[(i, j)] * scale(rho[j])) as f32)).collect()
         };
+        let column = |m: &DMatrix<f64>, j: usize| m.column(j).iter().map(|v| *v as f32).collect();
+        let close =
+            near.iter().map(|&j| Close { weight: (rho[j] / apart(rho[j])) as f32, u: column(&u, j), v: column(&v, j) });
         Ok(Ratio {
-            shared: rho.len(),
+            close: close.collect(),
+            shared: far.len(),
             u: scaled(&u, &|r| -2.0 * r / (1.0 - r * r)),
             v: scaled(&v, &|_| 1.0),
             inner,
@@ -153,6 +175,12 @@ impl Ratio {
             let (u, v) = (View::new(&u, m, r, r)?, View::new(&v, n, r, r)?);
             multiply(ViewMut::new(&mut scores, n, m, m)?, false, v, u.t(), false)?;
         }
+        for Close { weight, u, v } in &self.close {
+            let of = |values: &[f32], at: &[u32]| -> Result<Vec<f32>> {
+                at.iter().map(|&i| values.get(i as usize).copied().ok_or_else(missing)).collect()
+            };
+            add_squares(&of(u, x)?, &of(v, y)?, *weight, &mut scores);
+        }
         let (inner_x, inner_y) = (side(&self.inner, x, 0)?, side(&self.inner, y, 1)?);
         match self.tail {
             None => normal_tail(&inner_x, &inner_y, self.constant as f32, &mut scores),
@@ -163,6 +191,15 @@ impl Ratio {
             }
         }
         Ok(Tensor::from_vec(scores, (n, m), &Device::Cpu)?)
+    }
+}
+
+kernel! {
+    /// Adds weight (u - v)^2 to the scores of all pairs.
+    fn add_squares<'a>(u: &'a [f32], v: &'a [f32], weight: f32, scores: &'a mut [f32]) {
+        for (row, v) in scores.chunks_exact_mut(u.len().max(1)).zip(v) {
+            row.iter_mut().zip(u).for_each(|(score, u)| *score += weight * (u - v) * (u - v));
+        }
     }
 }
 
@@ -184,7 +221,7 @@ kernel! {
         for (row, (inner, outer)) in scores.chunks_exact_mut(x[0].len().max(1)).zip(y[0].iter().zip(y[1])) {
             let constant = constant + outer;
             for (score, (x, x_outer)) in row.iter_mut().zip(x[0].iter().zip(x[1])) {
-                *score = constant + x_outer - power * ln(1.0 + scale * (*score + x + inner));
+                *score = constant + x_outer - power * ln(1.0 + (scale * (*score + x + inner)).max(0.0));
             }
         }
     }

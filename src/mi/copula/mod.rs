@@ -171,6 +171,23 @@ mod tests {
     }
 
     #[test]
+    fn nearly_equal_columns_have_possible_ratios() {
+        // y = x + s e: the ratio of a pair is - log s - e^2 / 2 + x^2 / 2, up to terms of size s.
+        let (x, noise) = fixtures::normal(2000, 1, 0.0, 8);
+        for s in [0.03, 1e-3, 1e-4] {
+            let y = x.values().iter().zip(noise.values()).map(|(x, e)| x + s * e).collect();
+            let ranked = Ranked::new(&x, &Samples::new(y, 1).unwrap()).unwrap();
+            let copula = normal(&ranked, &all(&ranked)).unwrap();
+            let ratio = copula.ratio(&ranked).unwrap();
+            let most = copula.information() + 0.5 * 3.5f64.powi(2) + 0.5;
+            for row in 0..2000u32 {
+                let local = ratio.all_pairs(&[row], &[row]).unwrap().to_vec2::<f32>().unwrap()[0][0];
+                assert!(f64::from(local) < most, "{s}: {local} of {most}");
+            }
+        }
+    }
+
+    #[test]
     fn columns_of_two_labels_add_up_to_a_constant_that_is_not_shared() {
         let mut rng = crate::seed::stream(4, "letters", 0);
         let mut letters = || {

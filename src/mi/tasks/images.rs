@@ -82,12 +82,13 @@ const NOISE: f64 = 0.1;
 fn digit_image(digit: usize, rng: &mut Stream) -> Vec<f64> {
     let [down, right] = [rng.below(3) as usize, 2 + rng.below(3) as usize];
     let bright = 0.6 + 0.4 * rng.unit64();
-    let pixel = |at: usize| {
-        let (row, column) = ((at / SIDE).wrapping_sub(down) / 2, (at % SIDE).wrapping_sub(right) / 2);
-        let ink = row < 7 && column < 5 && DIGITS[digit][row] >> (4 - column) & 1 == 1;
-        if ink { bright } else { 0.0 }
-    };
-    (0..SIDE * SIDE).map(|at| pixel(at) + 0.1 * rng.normal64()).collect()
+    (0..SIDE * SIDE).map(|at| bright * ink(digit, [down, right], at) + 0.1 * rng.normal64()).collect()
+}
+
+/// 1 where a digit that stands at a place has a pixel, else 0.
+fn ink(digit: usize, [down, right]: [usize; 2], at: usize) -> f64 {
+    let (row, column) = ((at / SIDE).wrapping_sub(down) / 2, (at % SIDE).wrapping_sub(right) / 2);
+    f64::from(u8::from(row < 7 && column < 5 && DIGITS[digit][row] >> (4 - column) & 1 == 1))
 }
 
 /// A round spot at a place from 0 to 1 across and down, with a brightness of its own.
@@ -135,13 +136,9 @@ mod tests {
         let mut rng = stream(1, "digits", 0);
         // The nearest of all digits at all places, whatever their brightness: the largest cosine.
         let mut templates = Vec::new();
-        for (digit, lines) in DIGITS.iter().enumerate() {
+        for digit in 0..10 {
             for place in 0..9 {
-                let pixel = |at: usize| {
-                    let (row, column) =
-                        ((at / SIDE).wrapping_sub(place / 3) / 2, (at % SIDE).wrapping_sub(2 + place % 3) / 2);
-                    f64::from(u8::from(row < 7 && column < 5 && lines[row] >> (4 - column) & 1 == 1))
-                };
+                let pixel = |at: usize| ink(digit, [place / 3, 2 + place % 3], at);
                 templates.push((digit, (0..SIDE * SIDE).map(pixel).collect::<Vec<f64>>()));
             }
         }

@@ -66,7 +66,7 @@ fn of_normals() -> Vec<Problem> {
         component([-1.2, 0.0], [0.04, 0.2], 0.95),
         component([-0.4, 0.0], [0.04, 0.2], -0.95),
     ];
-    // The sum of the two columns of X is all that knows of Y; it has twice the variance of one.
+    // The sum of the two columns of X holds all that X says about Y; it has twice the variance of one.
     let balls = [-1.5, 1.5].map(|m| component([m * 2.0, m], [2.0, 1.0], 0.0));
     let waves: Vec<Component> =
         (0..12).map(|i| component([1.5 * f64::from(i), 1.5 * f64::from(i % 4)], [0.1, 0.1], 0.0)).collect();
@@ -90,8 +90,8 @@ fn of_normals() -> Vec<Problem> {
             let (sin, cos) = (0.5 * (a * a + b * b)).sin_cos();
             [vec![cos * a - sin * b, sin * a + cos * b], vec![y], vec![]]
         }),
-        Problem::of_rows("3v1-concentric_gaussians-3", "concentric, 3 + 1", concentric(3), |rng| {
-            let i = one_of(&[1.0, 2.0, 3.0], rng);
+        Problem::of_rows("3v1-concentric_gaussians-5", "concentric, 3 + 1", concentric(3), |rng| {
+            let i = one_of(&[1.0, 2.0, 3.0, 4.0, 5.0], rng);
             [(0..3).map(|_| i * rng.normal64()).collect(), vec![i + 0.01 * rng.normal64()], vec![]]
         }),
         Problem::of_rows(
@@ -111,16 +111,17 @@ fn of_normals() -> Vec<Problem> {
     ]
 }
 
-/// X of `dim` columns is normal with standard deviation 1, 2 or 3, and Y tells which: so does the length of X, as far as it can.
+/// X of `dim` columns is normal with standard deviation 1, 2 ... 5, and Y says which; the length of X says it in part.
 fn concentric(dim: i32) -> f64 {
-    let lengths = grid(0.0, 36.0, 20_000);
-    information(lengths.len(), 3, |i, j| {
+    let lengths = grid(0.0, 50.0, 20_000);
+    information(lengths.len(), 5, |i, j| {
         let (r, deviation) = (lengths[i], f64::from(j as u32 + 1));
         (r / deviation).powi(dim - 1) / deviation * (-0.5 * (r / deviation).powi(2)).exp()
     })
 }
 
-/// Two pairs with correlation `rho`, which a fraction `alone` of the rows does not have: E log(1 - alone + alone / ratio...), over a grid of both pairs.
+/// Two pairs with correlation `rho`, which a fraction `alone` of the rows does not have: the mean over independent pairs of m log m, where m is the ratio
+/// of the mixture's density to that of independent pairs.
 fn inliers(rho: f64, alone: f64) -> f64 {
     // A pair's ratio of densities depends on two normal numbers: values, and their probabilities among related and among unrelated pairs.
     let points = grid(-6.0, 6.0, 48);
@@ -206,7 +207,7 @@ fn count(rng: &mut Stream, mean: f64) -> u32 {
 
 /// X is exponential; Y is 0 with probability `zero`, else a Poisson count with mean X.
 fn zeros_and_counts(zero: f64) -> f64 {
-    // u = sqrt(x): near 0 the integrand is smooth in it.
+    // On a grid of sqrt(x), in which the density is smooth near 0.
     let roots = grid(0.0, 7.0, 4000);
     information(roots.len(), 120, |i, k| {
         let x = roots[i] * roots[i];
@@ -261,7 +262,7 @@ mod tests {
             ("1v1-AI", 0.7766),
             ("2v1-waves-12-5.0-3.0", 1.3075),
             ("2v1-galaxy-0.5-3.0", 0.4946),
-            ("3v1-concentric_gaussians-3", 0.3496),
+            ("3v1-concentric_gaussians-5", 0.4544),
             ("mult-sparse-w-inliers-5-5-2-2.0-0.2", 0.6364),
             ("zeros-and-counts", 0.2302),
             ("rain", 0.2435),
