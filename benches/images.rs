@@ -33,7 +33,9 @@ fn ops(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("linear");
     let (x, weight, bias) = (random(&[3136, 512]), random(&[512, 512]), random(&[512]));
-    group.bench_function("fused", |b| b.iter(|| backward(&linear::fused(&x, &weight, &bias, true).unwrap())));
+    group.bench_function("fused", |b| {
+        b.iter(|| backward(&linear::fused(&x, &weight, &bias, linear::Activation::Relu).unwrap()))
+    });
     group.bench_function("composed", |b| b.iter(|| backward(&linear::composed(&x, &weight, &bias, true).unwrap())));
     group.finish();
 

@@ -158,7 +158,7 @@ impl Map {
             Map::Halves => [(below(x) + 0.5).fract(), y],
             Map::Turned => {
                 let parts = 16.0 * below(x);
-                let turned = if parts as u32 % 2 == 0 { parts } else { 2.0 * parts.floor() + 1.0 - parts };
+                let turned = if (parts as u32).is_multiple_of(2) { parts } else { 2.0 * parts.floor() + 1.0 - parts };
                 [turned, y]
             }
         }

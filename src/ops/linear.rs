@@ -108,8 +108,8 @@ pub fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation)
         };
         let masked = match activation {
             Activation::None => None,
-            Activation::Relu => through(&y, |g, y, d| where_positive(g, y, d)),
-            Activation::Gelu => through(&slope, |g, slope, d| products(g, slope, d)),
+            Activation::Relu => through(&y, where_positive),
+            Activation::Gelu => through(&slope, products),
         };
         let g = View::new(masked.as_deref().unwrap_or(&g), n, outputs, outputs)?;
         let dx = if inputs_tracked {
