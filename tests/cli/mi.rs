@@ -370,7 +370,7 @@ fn all_pairs_are_compared_listed_and_drawn() {
     place.fails("mi matrix sensors.csv --discrete state --target nothing", 2, &["no column `nothing`"]);
     place.fails("mi matrix sensors.csv --discrete states", 2, &["--discrete states is none of the columns"]);
     place.fails("mi matrix sensors.csv --columns speed", 2, &["one column"]);
-    place.fails("mi matrix sensors.csv --discrete state --svg heat.png", 2, &["name a .svg file"]);
+    place.fails("mi matrix sensors.csv --discrete state --svg heat.png", 2, &["does not end in .svg"]);
     let rows: String = (0..30).map(|i| format!("{},{}\n", i * 7 % 31, i * 5 % 37)).collect();
     fs::write(place.at("gap.csv"), format!("a,b\n1,2\n,3\n{rows}")).unwrap();
     place.fails("mi matrix gap.csv", 1, &["an empty cell in line 3", "--drop-nan"]);
