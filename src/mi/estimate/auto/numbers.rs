@@ -204,6 +204,11 @@ impl<'a> Found<'a> {
                 (chosen.nats, chosen.ci95) = (base.mean(), Some(at_least(interval, base.mean(), null)));
                 chosen.pointwise.clone_from(&base.parts);
                 chosen.method += ", on held-out rows";
+                if x.dim() + y.dim() > FEW {
+                    let what = "columns of few values: a copula predicts held-out rows as well as this, and what it does not see is missing; where columns \
+                                stand for a label, give the label with --discrete";
+                    chosen.warnings.push(what.into());
+                }
             } else {
                 (chosen.nats, chosen.ci95) = (0.0, Some(at_least(None, 0.0, null)));
                 chosen.pointwise.iter_mut().for_each(|part| part.1 = 0.0);
