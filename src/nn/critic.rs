@@ -11,7 +11,7 @@
 //! others have ReLU. The joint critic costs a network on N^2 rows, whose first layer is
 //! shared: W [x; y] = W_x x + W_y y.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::nn::linear::{Linear, Mlp, SmoothMlp};
 use crate::nn::store::uniform_by_fan_in;
 use crate::ops::linear::{linear_onto, product};
@@ -83,6 +83,12 @@ pub struct Critic(Form);
 #[derive(Debug, Clone)]
 enum Form {
     Joint { x: Linear, y: Linear, rest: Mlp },
+    Inner(Sides),
+}
+
+/// The critics that are inner products of a function of x and one of y.
+#[derive(Debug, Clone)]
+enum Sides {
     Separable { f: SmoothMlp, g: SmoothMlp },
     Bilinear(Tensor), // (p, q)
     Density(Mlp),     // on y, 2p outputs: mean and log variance
@@ -106,9 +112,11 @@ impl Critic {
                 y: Linear::new(q, hidden_dim, p + q, &vb.pp("y"))?,
                 rest: mlp("rest", hidden_dim, 1, layers.max(1) - 1)?,
             },
-            CriticKind::Separable => Form::Separable { f: smooth("f", p)?, g: smooth("g", q)? },
-            CriticKind::Bilinear => Form::Bilinear(vb.get_with_hints((p, q), "weight", uniform_by_fan_in(p * q))?),
-            CriticKind::Density => Form::Density(mlp("density", q, 2 * p, layers)?),
+            CriticKind::Separable => Form::Inner(Sides::Separable { f: smooth("f", p)?, g: smooth("g", q)? }),
+            CriticKind::Bilinear => {
+                Form::Inner(Sides::Bilinear(vb.get_with_hints((p, q), "weight", uniform_by_fan_in(p * q))?))
+            }
+            CriticKind::Density => Form::Inner(Sides::Density(mlp("density", q, 2 * p, layers)?)),
         }))
     }
 
@@ -117,12 +125,16 @@ impl Critic {
     /// # Errors
     /// If `x` and `y` differ in number.
     pub fn pairs(&self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
-        if let Form::Joint { x: of_x, y: of_y, rest } = &self.0 {
-            let hidden = (of_x.forward(x)? + of_y.forward(y)?)?.relu()?;
-            return Ok(rest.forward(&hidden)?.squeeze(1)?);
+        match &self.0 {
+            Form::Joint { x: of_x, y: of_y, rest } => {
+                let hidden = (of_x.forward(x)? + of_y.forward(y)?)?.relu()?;
+                Ok(rest.forward(&hidden)?.squeeze(1)?)
+            }
+            Form::Inner(sides) => {
+                let [of_x, of_y] = sides.of(x, y)?;
+                Ok((of_x * of_y)?.sum(1)?)
+            }
         }
-        let [of_x, of_y] = self.sides(x, y)?;
-        Ok((of_x * of_y)?.sum(1)?)
     }
 
     /// T(x_j, y_i) for all pairs (N, M): one row for each of `y` (N, q), one column for each of `x` (M, p).
@@ -130,12 +142,16 @@ impl Critic {
     /// # Errors
     /// If the number of columns does not match.
     pub fn all_pairs(&self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
-        if let Form::Joint { x: of_x, y: of_y, rest } = &self.0 {
-            let hidden = pair_sums(&of_x.forward(x)?, &of_y.forward(y)?)?;
-            return Ok(rest.forward(&hidden)?.reshape((y.dim(0)?, x.dim(0)?))?);
+        match &self.0 {
+            Form::Joint { x: of_x, y: of_y, rest } => {
+                let hidden = pair_sums(&of_x.forward(x)?, &of_y.forward(y)?)?;
+                Ok(rest.forward(&hidden)?.reshape((y.dim(0)?, x.dim(0)?))?)
+            }
+            Form::Inner(sides) => {
+                let [of_x, of_y] = sides.of(x, y)?;
+                product(&of_y, &of_x)
+            }
         }
-        let [of_x, of_y] = self.sides(x, y)?;
-        product(&of_y, &of_x)
     }
 
     /// [`Critic::all_pairs`] added to `base` (N, M).
@@ -143,22 +159,23 @@ impl Critic {
     /// # Errors
     /// If the shapes do not match.
     pub fn all_pairs_onto(&self, x: &Tensor, y: &Tensor, base: &Tensor) -> Result<Tensor> {
-        if let Form::Joint { .. } = &self.0 {
-            return Ok((self.all_pairs(x, y)? + base)?);
-        }
-        let [of_x, of_y] = self.sides(x, y)?;
-        linear_onto(&of_y, &of_x, base)
-    }
-
-    /// A function of x (M, k) and one of y (N, k), whose inner products are the scores. The joint critic has none.
-    fn sides(&self, x: &Tensor, y: &Tensor) -> Result<[Tensor; 2]> {
-        Ok(match &self.0 {
-            Form::Joint { .. } => {
-                return Err(Error::Tensor(candle_core::Error::Msg("a joint critic has no sides".into())));
+        match &self.0 {
+            Form::Joint { .. } => Ok((self.all_pairs(x, y)? + base)?),
+            Form::Inner(sides) => {
+                let [of_x, of_y] = sides.of(x, y)?;
+                linear_onto(&of_y, &of_x, base)
             }
-            Form::Separable { f, g } => [f.forward(x)?, g.forward(y)?],
-            Form::Bilinear(weight) => [x.matmul(weight)?, y.clone()],
-            Form::Density(net) => {
+        }
+    }
+}
+
+impl Sides {
+    /// The function of x (M, k) and that of y (N, k).
+    fn of(&self, x: &Tensor, y: &Tensor) -> Result<[Tensor; 2]> {
+        Ok(match self {
+            Sides::Separable { f, g } => [f.forward(x)?, g.forward(y)?],
+            Sides::Bilinear(weight) => [x.matmul(weight)?, y.clone()],
+            Sides::Density(net) => {
                 let p = x.dim(1)?;
                 let out = net.forward(y)?; // (N, 2p)
                 let mean = out.narrow(1, 0, p)?;

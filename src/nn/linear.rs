@@ -102,12 +102,15 @@ impl SmoothMlp {
     /// # Errors
     /// If the number of columns does not match.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut out = x.clone();
-        for (i, layer) in self.0.iter().enumerate() {
-            out = if i + 1 < self.0.len() { layer.forward_gelu(&out)? } else { layer.forward(&out)? };
-        }
-        Ok(out)
+        through(&self.0, x, Linear::forward_gelu)
     }
+}
+
+/// The layers one after the other: all but the last with an activation.
+fn through(layers: &[Linear], x: &Tensor, active: impl Fn(&Linear, &Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    let Some((last, inner)) = layers.split_last() else { return Ok(x.clone()) };
+    let inner = inner.iter().try_fold(x.clone(), |out, layer| active(layer, &out))?;
+    last.forward(&inner)
 }
 
 fn layers(widths: &[usize], vb: &VarBuilder) -> Result<Vec<Linear>> {
@@ -132,11 +135,7 @@ impl Mlp {
     /// # Errors
     /// If the number of columns does not match.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut out = x.clone();
-        for (i, layer) in self.0.iter().enumerate() {
-            out = if i + 1 < self.0.len() { layer.forward_relu(&out)? } else { layer.forward(&out)? };
-        }
-        Ok(out)
+        through(&self.0, x, Linear::forward_relu)
     }
 
     /// The gradient of the first output with respect to the inputs (N, first) at `x` (N, first), as a function of the weights that can be

@@ -8,7 +8,7 @@
 //! t        - 1/2 sum log(1 - rho^2) + K + (nu + p)/2 log(1 + delta_x/nu) + (nu + q)/2 log(1 + delta_y/nu) - (nu + p + q)/2 log(1 + Q/nu)
 //!          K = lg((nu + p + q)/2) + lg(nu/2) - lg((nu + p)/2) - lg((nu + q)/2),   lg = log Gamma
 //! ```
-
+//!
 //! Where rho is near 1 the terms of Q are large and cancel. There rho^2 (u^2 + v^2) - 2 rho u v is taken as rho (u - v)^2 - rho (1 - rho) (u^2 + v^2).
 
 use crate::error::{Error, Result};
@@ -36,8 +36,8 @@ pub struct Ratio {
     u: Vec<f32>,   // (n, R): u times -2 rho / (1 - rho^2)
     v: Vec<f32>,   // (n, R)
     close: Vec<Close>,
-    inner: Vec<[f32; 2]>, // a row's contribution to Q as an x and as a y
-    outer: Vec<[f32; 2]>, // its contribution to the ratio itself
+    inner: [Vec<f32>; 2], // a row's contribution to Q as an x and as a y (n)
+    outer: [Vec<f32>; 2], // its contribution to the ratio itself (n); none for a normal copula
     constant: f64,
     /// (degrees, (degrees + p + q) / 2); none for a normal copula.
     tail: Option<[f64; 2]>,
@@ -116,21 +116,16 @@ impl Elliptical {
         let extra = |variates: &DMatrix<f64>, i: usize| -> f64 {
             rho.iter().enumerate().map(|(j, r)| factor(*r) * variates[(i, j)].powi(2)).sum()
         };
-        let (mut inner, mut outer) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        for i in 0..n {
-            let extra = [extra(&u, i), extra(&v, i)];
-            let delta = [x.row(i).norm_squared(), y.row(i).norm_squared()];
-            match self.degrees {
-                None => {
-                    inner.push(extra.map(|e| e as f32));
-                    outer.push([0.0; 2]);
-                }
-                Some(nu) => {
-                    inner.push([0, 1].map(|side| (delta[side] + extra[side]) as f32));
-                    outer.push([0, 1].map(|side| ((nu + [p, q][side]) / 2.0 * (delta[side] / nu).ln_1p()) as f32));
-                }
-            }
-        }
+        let extras = [&u, &v].map(|variates| (0..n).map(|i| extra(variates, i)).collect::<Vec<f64>>());
+        let deltas = [&x, &y].map(|white| white.row_iter().map(|row| row.norm_squared()).collect::<Vec<f64>>());
+        let inner = [0, 1].map(|side| {
+            let of = |i: usize| extras[side][i] + if self.degrees.is_some() { deltas[side][i] } else { 0.0 };
+            (0..n).map(|i| of(i) as f32).collect()
+        });
+        let outer = [0, 1].map(|side| match self.degrees {
+            None => Vec::new(),
+            Some(nu) => deltas[side].iter().map(|d| ((nu + [p, q][side]) / 2.0 * (d / nu).ln_1p()) as f32).collect(),
+        });
         let (near, far): (Vec<usize>, Vec<usize>) = (0..rho.len()).partition(|&j| apart(rho[j]) < APART);
         let scaled = |m: &DMatrix<f64>, scale: &dyn Fn(f64) -> f64| -> Vec<f32> {
             (0..n).flat_map(|i| far.iter().map(move |&j| (m[(i, j)] * scale(rho[j])) as f32)).collect()
@@ -158,40 +153,40 @@ impl Ratio {
     /// A row does not exist.
     pub fn all_pairs(&self, x: &[u32], y: &[u32]) -> Result<Tensor> {
         let (m, n, r) = (x.len(), y.len(), self.shared);
-        let missing = || Error::Tensor(candle_core::Error::Msg(format!("not a row among {}", self.inner.len())));
-        let rows = |of: &[f32], at: &[u32]| -> Result<Vec<f32>> {
-            let mut rows = Vec::with_capacity(at.len() * r);
-            for &i in at {
-                rows.extend_from_slice(of.get(i as usize * r..(i as usize + 1) * r).ok_or_else(missing)?);
-            }
-            Ok(rows)
-        };
-        let side = |parts: &[[f32; 2]], at: &[u32], side: usize| -> Result<Vec<f32>> {
-            at.iter().map(|&i| parts.get(i as usize).map(|part| part[side]).ok_or_else(missing)).collect()
-        };
-        let (u, v) = (rows(&self.u, x)?, rows(&self.v, y)?);
+        let (u, v) = (taken(&self.u, r, x)?, taken(&self.v, r, y)?);
         let mut scores = vec![0.0; n * m];
         if n * m > 0 && r > 0 {
             let (u, v) = (View::new(&u, m, r, r)?, View::new(&v, n, r, r)?);
             multiply(ViewMut::new(&mut scores, n, m, m)?, false, v, u.t(), false)?;
         }
         for Close { weight, u, v } in &self.close {
-            let of = |values: &[f32], at: &[u32]| -> Result<Vec<f32>> {
-                at.iter().map(|&i| values.get(i as usize).copied().ok_or_else(missing)).collect()
-            };
-            add_squares(&of(u, x)?, &of(v, y)?, *weight, &mut scores);
+            add_squares(&taken(u, 1, x)?, &taken(v, 1, y)?, *weight, &mut scores);
         }
-        let (inner_x, inner_y) = (side(&self.inner, x, 0)?, side(&self.inner, y, 1)?);
+        let sides = |[of_x, of_y]: &[Vec<f32>; 2]| Ok::<_, Error>([taken(of_x, 1, x)?, taken(of_y, 1, y)?]);
+        let [inner_x, inner_y] = sides(&self.inner)?;
         match self.tail {
             None => normal_tail(&inner_x, &inner_y, self.constant as f32, &mut scores),
             Some([nu, power]) => {
-                let outer = [side(&self.outer, x, 0)?, side(&self.outer, y, 1)?];
+                let [outer_x, outer_y] = sides(&self.outer)?;
                 let numbers = [nu.recip() as f32, power as f32, self.constant as f32];
-                student_tail([&inner_x, &outer[0]], [&inner_y, &outer[1]], numbers, &mut scores);
+                student_tail([&inner_x, &outer_x], [&inner_y, &outer_y], numbers, &mut scores);
             }
         }
         Ok(Tensor::from_vec(scores, (n, m), &Device::Cpu)?)
     }
+}
+
+/// The rows `at` of values (n, `width`).
+fn taken(values: &[f32], width: usize, at: &[u32]) -> Result<Vec<f32>> {
+    let mut rows = Vec::with_capacity(at.len() * width);
+    for &i in at {
+        let from = i as usize * width;
+        let Some(row) = values.get(from..from + width) else {
+            return Err(Error::Tensor(candle_core::Error::Msg(format!("there is no row {i}"))));
+        };
+        rows.extend_from_slice(row);
+    }
+    Ok(rows)
 }
 
 kernel! {

@@ -36,8 +36,7 @@ impl Ranked {
     /// They differ in length.
     pub fn new(x: &Samples, y: &Samples) -> Result<Ranked> {
         let both = x.beside(y)?;
-        let normal = normal_scores(&both)?;
-        let normal = centered(&normal);
+        let normal = centered(&normal_scores(&both)?);
         Ok(Ranked { ranks: ranks(&both)?, p: x.dim(), normal })
     }
 
