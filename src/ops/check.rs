@@ -46,7 +46,8 @@ pub(crate) fn close(a: &Tensor, b: &Tensor, tolerance: f64) {
 /// Reduces an output to a scalar in which every element has a different weight.
 fn weigh(y: &Tensor) -> Tensor {
     let w = random(y.dims(), 99).to_dtype(y.dtype()).unwrap().to_device(y.device()).unwrap();
-    (y * w).unwrap().sum_all().unwrap()
+    // An output may be a scalar, which a CUDA device cannot sum.
+    (y * w).unwrap().flatten_all().unwrap().sum_all().unwrap()
 }
 
 fn gradients(f: &impl Fn(&[Tensor]) -> Result<Tensor>, inputs: &[Tensor]) -> (Tensor, Vec<Tensor>) {

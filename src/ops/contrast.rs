@@ -298,8 +298,8 @@ pub(crate) fn log_mean_exp(t: &Tensor) -> Result<Tensor> {
 
 /// e^t up to [`STRAIGHT`], and beyond it the tangent at that point.
 fn straight_exp(t: &Tensor) -> Result<Tensor> {
-    let low = t.minimum(STRAIGHT)?;
     let above = (t - STRAIGHT)?.relu()?;
+    let low = (t - &above)?; // and not a minimum, of which CUDA makes a number where there is none
     Ok((low.exp()? + (above * STRAIGHT.exp())?)?)
 }
 
