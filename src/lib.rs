@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod audio;
+#[cfg(feature = "cli")]
+pub mod command;
 pub mod config;
 pub mod data;
 pub mod device;

@@ -3,6 +3,7 @@
 //! [`Kind`] is what the toolkit requires of a kind. [`Model`] is what a trained model can do. A folder holds everything particular to its
 //! kind: configuration, task, model, files on disk, extraction, baselines and card. What the kinds share is in modules of its own.
 
+mod arriving;
 pub mod audio;
 #[cfg(feature = "images")]
 pub mod bottleneck;
@@ -24,11 +25,12 @@ pub mod text;
 
 pub use crate::config::Preset;
 pub use crate::options::{Options, each_once};
+pub use arriving::Arriving;
 pub use described::{Described, word};
 pub use kind::{Conclude, Inspected, Job, Kind, Prepared, ProbeRequest, Probed, Probing, Scheme, Steps};
 pub use model::{
-    Classes, Convert, ExtractRequest, Extracted, Live, LiveSignal, LiveStream, Model, Prediction, Predictions, Source,
-    not_for,
+    Classes, Convert, ExtractRequest, Extracted, Live, LiveSignal, LiveStream, Model, Pieces, Prediction, Predictions,
+    Source, not_for,
 };
 pub use run_config::RunConfig;
 

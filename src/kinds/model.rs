@@ -104,12 +104,15 @@ pub fn not_for(model: &dyn Model, what: &str) -> Error {
     )
 }
 
+/// Samples in pieces; an empty piece is the end.
+pub type Pieces<'a> = &'a mut (dyn FnMut() -> Result<Vec<f32>> + Send);
+
 /// The source of the input of an extraction.
 pub enum Source<'a> {
     /// Files and directories, on this machine or on the hub.
     Paths(Vec<PathBuf>),
-    /// Samples at the model's rate, in pieces; an empty piece is the end.
-    Samples(&'a mut (dyn FnMut() -> Result<Vec<f32>> + Send)),
+    /// Samples at the model's rate.
+    Samples(Pieces<'a>),
 }
 
 /// What to extract features from, and how.
@@ -272,6 +275,21 @@ pub trait LiveStream: Send {
     /// # Errors
     /// A tensor operation fails.
     fn finish(&mut self) -> Result<Frames>;
+
+    /// Pushes the pieces that `next` returns until it returns an empty one, then finishes: faster than piece by piece. Frames are passed to
+    /// `take`.
+    ///
+    /// # Errors
+    /// As those of `next`, `take`, [`LiveStream::push`] and [`LiveStream::finish`].
+    fn run(&mut self, next: Pieces<'_>, take: &mut dyn FnMut(Frames) -> Result<()>) -> Result<()> {
+        loop {
+            let samples = next()?;
+            match samples.is_empty() {
+                true => return take(self.finish()?),
+                false => take(self.push(&samples)?)?,
+            }
+        }
+    }
 }
 
 /// A model that can be written for other programs.

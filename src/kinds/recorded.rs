@@ -1,7 +1,7 @@
 //! What the models of recordings of all media share: extraction of features as a command, and live features.
 
 use super::described::Described;
-use super::model::{ExtractRequest, Extracted, LiveStream, Source};
+use super::model::{ExtractRequest, Extracted, LiveStream, Pieces, Source};
 use crate::config::OnBadFile;
 use crate::error::{Error, Result};
 use crate::features::{Destination, Frames, Index, Indexed, Made, Normalize, Pool, Timing, UtteranceFiles, file_names};
@@ -236,5 +236,9 @@ impl LiveStream for Live {
 
     fn finish(&mut self) -> Result<Frames> {
         self.stream.finish()
+    }
+
+    fn run(&mut self, next: Pieces<'_>, take: &mut dyn FnMut(Frames) -> Result<()>) -> Result<()> {
+        self.stream.run(rayon::current_num_threads() == 1, next, take)
     }
 }

@@ -39,7 +39,7 @@ pub struct Progress<'a> {
     /// The object of the work, such as the name of a file; may be empty.
     pub what: &'a str,
     /// The unit of `done` and `of`, such as `bytes`.
-    pub unit: &'static str,
+    pub unit: &'a str,
     /// The amount done.
     pub done: f64,
     /// The total amount; 0 if it is not known.

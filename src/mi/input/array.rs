@@ -3,10 +3,10 @@
 use crate::error::{Error, Result};
 use crate::mi::input::column::Column;
 use crate::mi::input::raw::{Layout, ValueKind};
+use crate::mi::input::source::Seekable;
 use crate::mi::input::table::{FoundColumn, Table, Wanted};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use zip::{CompressionMethod, ZipArchive};
 
 /// The remedy for an incomplete file.
@@ -15,7 +15,7 @@ const AGAIN: &str = "copy it again, or save it again";
 /// A `.npy` file. Its columns are named 1, 2, ...
 pub(super) struct Npy {
     file: String,
-    input: BufReader<File>,
+    input: Box<dyn Seekable>,
     layout: Layout,
     names: Vec<String>,
 }
@@ -25,7 +25,7 @@ impl Npy {
     ///
     /// # Errors
     /// It is not a `.npy` file of real numbers or text with one or two dimensions.
-    pub(super) fn open(mut input: BufReader<File>, file: String) -> Result<Npy> {
+    pub(super) fn open(mut input: Box<dyn Seekable>, file: String) -> Result<Npy> {
         let layout = header(&mut input, &file)?;
         let names = (1..=layout.width).map(|i| i.to_string()).collect();
         Ok(Npy { file, input, layout, names })
@@ -52,7 +52,7 @@ impl Table for Npy {
 /// A `.npz` file, whose arrays are stored or deflated.
 pub(super) struct Npz {
     file: String,
-    archive: ZipArchive<BufReader<File>>,
+    archive: ZipArchive<Box<dyn Seekable>>,
     names: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl Npz {
     ///
     /// # Errors
     /// It is not a complete zip file, or has no arrays.
-    pub(super) fn open(input: BufReader<File>, file: String) -> Result<Npz> {
+    pub(super) fn open(input: Box<dyn Seekable>, file: String) -> Result<Npz> {
         let archive = ZipArchive::new(input)
             .map_err(|e| Error::failed(format!("{file} is not a whole .npz file ({e})"), AGAIN))?;
         let names = archive.file_names().filter_map(|name| name.ok()?.strip_suffix(".npy").map(String::from));
@@ -170,6 +170,7 @@ pub(super) mod tests {
     use super::*;
     use crate::mi::input::column::Cells;
     use crate::mi::input::open::open;
+    use std::fs::File;
     use std::io::Write;
     use std::path::Path;
     use zip::write::SimpleFileOptions;
@@ -202,7 +203,7 @@ pub(super) mod tests {
     }
 
     fn all(path: &Path) -> Result<Vec<(String, Vec<f64>)>> {
-        let table = open(path, &[])?;
+        let table = open(&path.into(), &[])?;
         let wanted: Vec<Wanted> = (0..table.names().len()).map(|at| Wanted { at, labels: false }).collect();
         let columns = table.read(&wanted)?.columns.into_iter().flatten();
         Ok(columns
@@ -263,7 +264,7 @@ pub(super) mod tests {
         let path = dir.path().join("a.npz");
         for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
             npz(&path, method, &[("b", floats("(2,)", &[1.0, 2.0])), ("a", floats("(1, 2)", &[3.0, 4.0]))]);
-            assert_eq!(open(&path, &[]).unwrap().names(), ["b", "a"]);
+            assert_eq!(open(&(&path).into(), &[]).unwrap().names(), ["b", "a"]);
             let expected = [("b", vec![1.0, 2.0]), ("a.1", vec![3.0]), ("a.2", vec![4.0])];
             assert_eq!(all(&path).unwrap(), expected.map(|(name, values)| (name.to_string(), values)));
         }

@@ -4,10 +4,10 @@ use crate::error::{Error, Result};
 use crate::mi::input::open::open;
 use crate::mi::input::select::{choose, listed, matches};
 use crate::mi::input::side::Side;
+use crate::mi::input::source::Source;
 use crate::mi::input::table::{FoundColumn, Wanted};
 use crate::mi::input::variable::variable;
 use crate::mi::variable::Variable;
-use std::path::Path;
 
 /// Columns of a file, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +29,8 @@ pub struct Columns {
 /// # Errors
 /// The file cannot be read, a column does not exist, columns differ in length, there is text where numbers are needed, or a value is missing and
 /// `drop_nan` is not given.
-pub fn read_columns(path: &Path, names: &[String], discrete: &[String], drop_nan: bool) -> Result<Columns> {
-    gather(path, names, discrete, drop_nan)?.columns(discrete)
+pub fn read_columns(source: &Source, names: &[String], discrete: &[String], drop_nan: bool) -> Result<Columns> {
+    gather(source, names, discrete, drop_nan)?.columns(discrete)
 }
 
 /// Columns with all their rows, and which of these are used.
@@ -45,9 +45,9 @@ pub(super) struct Gathered {
 ///
 /// # Errors
 /// As those of [`read_columns`].
-pub(super) fn gather(path: &Path, names: &[String], discrete: &[String], drop_nan: bool) -> Result<Gathered> {
+pub(super) fn gather(source: &Source, names: &[String], discrete: &[String], drop_nan: bool) -> Result<Gathered> {
     let mut warnings = Vec::new();
-    let table = open(path, names)?;
+    let table = open(source, names)?;
     let chosen = choose(table.as_ref(), names, "--columns")?;
     for pattern in discrete {
         if !chosen.iter().any(|&at| matches(pattern.trim(), &table.names()[at])) {

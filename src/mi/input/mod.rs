@@ -23,6 +23,7 @@ mod raw;
 mod select;
 mod series;
 mod side;
+mod source;
 mod table;
 mod tensors;
 #[cfg(test)]
@@ -32,13 +33,14 @@ mod variable;
 pub use columns::{Columns, read_columns};
 pub use select::matches;
 pub use series::{SeriesColumns, When, read_series};
+pub use source::Source;
 
 use crate::error::{Error, Result};
 use crate::mi::variable::Variable;
 use open::open;
 use select::{choose, listed};
 use side::Side;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use table::{FoundColumn, Table, Wanted};
 use variable::variable;
@@ -66,7 +68,7 @@ pub struct Pair {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
     /// One file with all, or one with X, one with Y and perhaps one with Z; `-` is standard input.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<Source>,
     /// Columns of X: names, or patterns with `*` and `?`. If there are none and X has its own file, all columns.
     pub x: Vec<String>,
     /// Columns of Y, likewise.
@@ -100,7 +102,7 @@ pub fn read(choice: &Choice) -> Result<Pair> {
     let sides = match choice.files.as_slice() {
         [file] => one_file(file, choice, &mut warnings)?,
         files @ ([_, _] | [_, _, _]) => {
-            let input = files.iter().filter(|file| *file == Path::new("-")).count();
+            let input = files.iter().filter(|file| **file == Source::from(Path::new("-"))).count();
             if input > 1 {
                 return Err(Error::usage(
                     "standard input cannot be several of X, Y and Z",
@@ -117,7 +119,7 @@ pub fn read(choice: &Choice) -> Result<Pair> {
             let sides =
                 each.map(|(side, file)| a_file(file, side, choice, &mut warnings)).collect::<Result<Vec<Side>>>()?;
             for (i, first) in files.iter().enumerate() {
-                for j in (i + 1..files.len()).filter(|&j| same_file(first, &files[j])) {
+                for j in (i + 1..files.len()).filter(|&j| first.is(&files[j])) {
                     once(&sides[i], &sides[j])?;
                 }
             }
@@ -129,11 +131,6 @@ pub fn read(choice: &Choice) -> Result<Pair> {
         }
     };
     together(sides, choice, warnings)
-}
-
-/// Whether two paths lead to the same file.
-fn same_file(x: &Path, y: &Path) -> bool {
-    x == y || matches!((x.canonicalize(), y.canonicalize()), (Ok(x), Ok(y)) if x == y)
 }
 
 /// Rejects a column of one file on two sides: X carries all information about itself.
@@ -152,7 +149,7 @@ fn once(one: &Side, other: &Side) -> Result<()> {
 }
 
 /// X, Y and Z from one file.
-fn one_file(path: &Path, choice: &Choice, warnings: &mut Vec<String>) -> Result<Vec<Side>> {
+fn one_file(path: &Source, choice: &Choice, warnings: &mut Vec<String>) -> Result<Vec<Side>> {
     let asked = [&choice.x[..], &choice.y[..], &choice.given[..]].concat();
     let table = open(path, &asked)?;
     let places = places(table.as_ref(), choice)?;
@@ -216,7 +213,7 @@ fn places(table: &dyn Table, choice: &Choice) -> Result<Vec<Vec<usize>>> {
 }
 
 /// X (0), Y (1) or Z (2) from its own file.
-fn a_file(path: &Path, side: usize, choice: &Choice, warnings: &mut Vec<String>) -> Result<Side> {
+fn a_file(path: &Source, side: usize, choice: &Choice, warnings: &mut Vec<String>) -> Result<Side> {
     let (name, flag) = SIDES[side];
     let asked = [&choice.x, &choice.y, &choice.given][side];
     let table = open(path, asked)?;

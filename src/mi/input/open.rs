@@ -7,24 +7,49 @@ use crate::mi::input::array::{Npy, Npz};
 use crate::mi::input::delimited::Delimited;
 #[cfg(feature = "parquet")]
 use crate::mi::input::parquet::Parquet;
+use crate::mi::input::source::Source;
 use crate::mi::input::table::Table;
 use crate::mi::input::tensors::Tensors;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
 /// The kinds of files that can be read, for messages.
 const KINDS: &str = ".npy, .npz, .safetensors, .csv, .tsv or .parquet, or `-` for CSV on standard input";
 
-/// Opens a file, whose kind is given by the ending of its name; `-` is CSV on standard input. `asked` are the names and patterns of the columns
+/// Opens a source, whose kind is given by the ending of a file's name; `-` is CSV on standard input. `asked` are the names and patterns of the columns
 /// that are wanted from it.
 ///
 /// # Errors
 /// It is missing, a directory, empty, damaged, of a kind that cannot be read, or of another kind than the ending says.
-pub(super) fn open(path: &Path, asked: &[String]) -> Result<Box<dyn Table>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(Delimited::open(Box::new(std::io::stdin()), "standard input".into(), b',', asked)?));
-    }
+pub(super) fn open(source: &Source, asked: &[String]) -> Result<Box<dyn Table>> {
+    let ending = match source {
+        Source::File(path) if path == Path::new("-") => "csv".into(),
+        Source::File(path) => ending(path)?,
+        Source::Memory { kind, .. } => (*kind).to_string(),
+    };
+    let name = source.to_string();
+    Ok(match (ending.as_str(), source) {
+        ("npy", _) => Box::new(Npy::open(source.seekable()?, name)?),
+        ("npz", _) => Box::new(Npz::open(source.seekable()?, name)?),
+        ("csv", _) => Box::new(Delimited::open(source.reader()?, name, b',', asked)?),
+        ("tsv", _) => Box::new(Delimited::open(source.reader()?, name, b'\t', asked)?),
+        ("safetensors", Source::File(path)) => Box::new(Tensors::open(path, name)?),
+        #[cfg(feature = "parquet")]
+        ("parquet", Source::File(path)) => Box::new(Parquet::open(path, name)?),
+        #[cfg(not(feature = "parquet"))]
+        ("parquet", Source::File(path)) => {
+            return Err(crate::data::not_built(path, ".npy, .npz, .safetensors, .csv or .tsv"));
+        }
+        _ => return Err(Error::usage(format!("{name}: {ending} cannot be read from memory"), "give .npy or .npz")),
+    })
+}
+
+/// The ending of a file's name.
+///
+/// # Errors
+/// The file is missing, a directory, empty, of a kind that cannot be read, or of another kind than the ending says.
+fn ending(path: &Path) -> Result<String> {
     let name = path.display().to_string();
     let held = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
     if held.is_dir() {
@@ -42,18 +67,7 @@ pub(super) fn open(path: &Path, asked: &[String]) -> Result<Box<dyn Table>> {
     if held.is_file() {
         check(path, &ending, &name)?;
     }
-    let file = || File::open(path).map(BufReader::new).map_err(Error::io(path, "read"));
-    Ok(match ending.as_str() {
-        "npy" => Box::new(Npy::open(file()?, name)?),
-        "npz" => Box::new(Npz::open(file()?, name)?),
-        "safetensors" => Box::new(Tensors::open(path, name)?),
-        "csv" => Box::new(Delimited::open(Box::new(file()?), name, b',', asked)?),
-        "tsv" => Box::new(Delimited::open(Box::new(file()?), name, b'\t', asked)?),
-        #[cfg(feature = "parquet")]
-        _ => Box::new(Parquet::open(path, name)?),
-        #[cfg(not(feature = "parquet"))]
-        _ => return Err(crate::data::not_built(path, ".npy, .npz, .safetensors, .csv or .tsv")),
-    })
+    Ok(ending)
 }
 
 /// Refuses a file whose first bytes say that it is of another kind than the ending of its name says.

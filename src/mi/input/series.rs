@@ -3,11 +3,11 @@
 use super::columns::{Columns, gather};
 use crate::error::{Error, Result};
 use crate::mi::input::column::Cells;
+use crate::mi::input::source::Source;
 use crate::mi::transfer::Stretch;
 use crate::series::stretches;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::Path;
 
 /// Columns of series, and which rows follow each other.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +33,7 @@ pub struct When {
 /// # Errors
 /// As those of [`read_columns`](super::read_columns); the times are not in order, or not evenly spaced.
 pub fn read_series(
-    path: &Path,
+    source: &Source,
     names: &[String],
     discrete: &[String],
     when: &When,
@@ -50,7 +50,7 @@ pub fn read_series(
         }
     }
     let all = |some: &[String]| [some, &own].concat();
-    let mut gathered = gather(path, &all(names), &all(discrete), drop_nan)?;
+    let mut gathered = gather(source, &all(names), &all(discrete), drop_nan)?;
     let mut texts = |name: &Option<String>, flag: &str| -> Result<Option<Vec<String>>> {
         let Some(name) = name else { return Ok(None) };
         let at = gathered.side.columns.iter().position(|column| column.name == *name);
@@ -108,7 +108,7 @@ mod tests {
         let path = dir.path().join("t.csv");
         std::fs::write(&path, text).unwrap();
         let when = When { time: time.then(|| "when".into()), group: group.then(|| "who".into()) };
-        read_series(&path, &["a".into(), "b".into()], &[], &when, true)
+        read_series(&(&path).into(), &["a".into(), "b".into()], &[], &when, true)
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         std::fs::write(&path, "who,when,a,b\nx,0,1,5\nx,1,2,6\n").unwrap();
         let of = |names: &[&str], when: &When| {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            read_series(&path, &names, &[], when, false).unwrap_err().to_string()
+            read_series(&(&path).into(), &names, &[], when, false).unwrap_err().to_string()
         };
         assert!(of(&["a"], &when("when", "wh*")).contains("--group wh* is not the name of one column"));
         assert!(of(&["a"], &when("when", "when")).contains("both --time and --group"));

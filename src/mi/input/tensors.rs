@@ -96,7 +96,7 @@ mod tests {
         let path = dir.path().join("a.safetensors");
         let half = [0.5f32, -1.0, 2.0, 0.0].iter().flat_map(|v| half::bf16::from_f32(*v).to_le_bytes()).collect();
         write(&path, &[("z", Dtype::BF16, &[2, 2], half), ("label", Dtype::I64, &[2], vec![7; 16])]);
-        let table = open(&path, &[]).unwrap();
+        let table = open(&(&path).into(), &[]).unwrap();
         assert_eq!(table.names(), ["label", "z"]);
         let found = table.read(&[Wanted { at: 1, labels: false }, Wanted { at: 0, labels: true }]).unwrap();
         let Cells::Numbers { values, .. } = &found.columns[0][1].cells else { panic!("labels") };
@@ -110,10 +110,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.safetensors");
         write(&path, &[("a", Dtype::C64, &[1], vec![0; 8])]);
-        let e = open(&path, &[]).unwrap().read(&[Wanted { at: 0, labels: false }]).err().unwrap();
+        let e = open(&(&path).into(), &[]).unwrap().read(&[Wanted { at: 0, labels: false }]).err().unwrap();
         assert!(e.to_string().ends_with("tensor `a` holds C64"), "{e}");
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        assert!(open(&path, &[]).err().unwrap().to_string().contains("is not a whole safetensors file"));
+        assert!(open(&(&path).into(), &[]).err().unwrap().to_string().contains("is not a whole safetensors file"));
     }
 }

@@ -21,7 +21,7 @@ impl Files {
 
     fn choice(&self, files: &[&str], x: &[&str], y: &[&str]) -> Choice {
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        let files = files.iter().map(|name| self.0.path().join(name)).collect();
+        let files = files.iter().map(|name| self.0.path().join(name).into()).collect();
         Choice { files, x: owned(x), y: owned(y), ..Choice::default() }
     }
 

@@ -1,0 +1,270 @@
+"""Writes the functions of the package from the descriptions of the commands, so that both have the same options, defaults and help.
+
+    python generate.py [--check]
+
+--check writes nothing, and fails if a file is not what it would be.
+"""
+
+import importlib.machinery
+import importlib.util
+import json
+import pathlib
+import re
+import runpy
+import sys
+import textwrap
+
+HERE = pathlib.Path(__file__).parent / "cpc"
+
+# The package itself cannot be imported before it is written.
+_names = runpy.run_path(str(HERE / "_names.py"))
+in_python, python_name = _names["in_python"], _names["python_name"]
+WIDTH = 100
+
+#: The files: what each is, and its functions by the command that they run.
+MODULES = {
+    "_commands": ("What `cpc` does with models and data.", {
+        "pretrain": "pretrain", "extract": "extract", "probe": "probe", "finetune": "finetune", "predict": "predict", "abx": "abx",
+        "convert": "convert", "info": "info",
+    }),
+    "units": ("Discrete units of a model.", {"units fit": "fit", "units apply": "apply"}),
+    "hub": ("Models of the Hugging Face hub.", {"hub pull": "pull", "hub push": "push", "hub list": "cached"}),
+    "text": ("Words of text models.", {"text expand": "expand"}),
+    "mi": ("Mutual information: how much one variable says about another.", {
+        f"mi {name}": name for name in (
+            "estimate", "matrix", "select", "transfer", "discrete", "features", "plane", "bench", "coverage", "staircase", "selfcheck",
+            "gaussians",
+        )
+    }),
+}
+
+#: Options of the command line alone.
+LEFT_OUT = {
+    "extract": {"stream", "encoding"},
+    "mi estimate": {"plain"},
+}
+
+#: Functions whose first argument is a table.
+TABLES = {"mi matrix": "file", "mi select": "file", "mi transfer": "file", "mi discrete": "file"}
+
+#: Options that are tables too, as the command reads them from CSV.
+CSV = {"mi discrete": ("joint", "against")}
+
+#: Functions that train: settings are sections, and lines of metrics are told.
+TRAINS = {"pretrain", "finetune"}
+
+#: Functions whose result is an estimate.
+ESTIMATES = {"mi estimate"}
+
+DATA = ("data", "str, path, DataFrame, dict of arrays or array", "The table: a file, or columns in memory.")
+
+
+def literal(option):
+    """An option's default, as Python writes it."""
+    if option["flag"]:
+        return "False"
+    if not option["default"]:
+        return "None"
+    words = option["default"]
+    if option["several"]:
+        words = [word for each in words for word in each.split(",")]
+    values = [word if option["kind"] in ("int", "float") else repr(word).replace("'", '"') for word in words]
+    return f"({', '.join(values)},)" if option["several"] and len(values) > 1 else values[0]
+
+
+def type_of(option):
+    """An option's type, as docstrings have it."""
+    if option["flag"]:
+        return "bool"
+    kind = {"path": "str or path"}.get(option["kind"], option["kind"])
+    if option["values"]:
+        kind = "{" + ", ".join(f'"{value}"' for value in option["values"]) + "}"
+    if option["optional_value"]:
+        kind = f"bool or {kind}"
+    if option["several"]:
+        kind += ", or a list of them"
+    return kind if option["required"] else f"{kind}, optional"
+
+
+def paragraphs(text, options, indent):
+    """A text of the command line in lines of a docstring."""
+    text = in_python(text, options).replace("\\", "\\\\")
+    lines = []
+    for paragraph in text.split("\n\n"):
+        for line in paragraph.split("\n"):
+            first = len(line) - len(line.lstrip())
+            blank = " " * (indent + first)
+            lines += textwrap.wrap(line.strip(), WIDTH - 4, initial_indent=blank, subsequent_indent=blank, break_long_words=False) or [""]
+        lines.append("")
+    return lines[:-1]
+
+
+def parameter(name, kind, about, options=()):
+    return [f"    {name} : {kind}", *paragraphs(about, options, 8)]
+
+
+def function(name, command):
+    path = " ".join(command["path"])
+    options = [option for option in command["options"] if option["name"] not in LEFT_OUT.get(path, ())]
+    positional = sorted((option for option in options if option["position"]), key=lambda option: option["position"])
+    named = [option for option in options if not option["position"]]
+    table, csv = TABLES.get(path), CSV.get(path, ())
+    sides = path == "mi estimate"
+    signature, documented = [], []
+    if sides:
+        signature.append("*data")
+        documented += parameter(
+            "*data", "str, path, DataFrame, dict of arrays or array",
+            "One table, whose columns `x`, `y` and `given` name; or X, Y and perhaps Z as arrays (rows) or (rows, columns).",
+        )
+    for option in [] if sides else positional:
+        if option["name"] == table:
+            optional = "" if option["required"] else "=None"
+            signature.append(f"data{optional}")
+            documented += parameter(*DATA)
+            continue
+        own = python_name(option["name"])
+        signature.append(own if option["required"] else f"{own}=None")
+        documented += parameter(own, type_of(option), option["long_help"] or option["help"], options)
+    required = [option for option in named if option["required"]]
+    optional = [option for option in named if not option["required"]]
+    if not sides and (named or path in TRAINS):
+        signature.append("*")
+    for option in [*required, *optional]:
+        if option["name"] == "set":
+            signature.append("settings=None")
+            documented += parameter(
+                "settings", "dict, optional",
+                'Keys of the configuration, as in `{"train.lr": 1e-4}`. Sections may also be given as dictionaries of their own: `train={"lr": 1e-4}`.',
+            )
+            continue
+        own = python_name(option["name"])
+        signature.append(own if option["required"] else f"{own}={literal(option)}")
+        kind, about = type_of(option), option["long_help"] or option["help"]
+        if option["name"] in csv:
+            kind = "str, path, DataFrame or array, optional"
+        if sides and option["name"] in ("x", "y", "given"):
+            kind = "str, list of str or array, optional"
+            about += "; or an array"
+        if sides and option["name"] == "pointwise":
+            kind, about = "bool or str, optional", "Whether the result has the pointwise information of each row, in nats, as `pointwise`; or a .npy file to write it to."
+        if option["name"] == "column":
+            kind, about = "dict, optional", about.replace("WHAT=NAME", "{what: name}")
+        if path == "pretrain" and option["name"] == "train":
+            about += "; or a dictionary: the section `train` of the configuration"
+        documented += parameter(own, kind, about, options)
+    if path in TRAINS:
+        signature.append("callback=None")
+        documented += parameter("callback", "callable, optional", "Called with each line of metrics, a dictionary as in metrics.jsonl.")
+    signature.append("progress=None")
+    documented += parameter("progress", "bool, optional", "Whether a progress bar is shown; by default on terminals and in notebooks.")
+    if path in TRAINS:
+        signature.append("**sections")
+
+    given = {}
+    for option in named:
+        own = python_name(option["name"])
+        if option["name"] == "set":
+            given["set"] = "_configured(settings, sections)"
+        elif option["name"] in csv:
+            given[option["name"]] = f'None if {own} is None else ("{own}", {own}, "csv")'
+        else:
+            given[option["name"]] = own
+    if sides:
+        body = ["words, chosen = _sides(data, x, y, given, discrete)"]
+        rest = {key: value for key, value in given.items() if key not in ("x", "y", "given", "discrete", "pointwise")}
+        body += [f"given = {{**chosen, {mapping(rest)}}}", "return _estimated(words, given, pointwise, progress)"]
+    else:
+        words = []
+        for option in positional:
+            own = python_name(option["name"])
+            if option["name"] == table:
+                kind = ', "csv"' if csv else ""
+                words.append(f'("data", data{kind})' if option["required"] else f'*([] if data is None else [("data", data{kind})])')
+            elif option["several"]:
+                words.append(f"*_many({own})")
+            elif option["required"]:
+                words.append(own)
+            else:
+                words.append(f"*_many({own})")
+        extra = ", tell=callback" if path in TRAINS else ""
+        body = []
+        if path == "pretrain":
+            body += ["if isinstance(train, dict):", '    sections, train = {"train": train, **sections}, None']
+        body += [f'return _call("{path}", [{", ".join(words)}], {{{mapping(given)}}}, progress=progress{extra})']
+    long = command["long"] or command["about"]
+    if long.startswith(command["about"]):
+        long = long[len(command["about"]):].lstrip(".:, ")
+        long = long[:1].upper() + long[1:]
+    about = paragraphs(command["about"].rstrip(".") + ".", options, 4)
+    about[0] = '    """' + about[0].lstrip()
+    text = [f"def {name}({', '.join(signature)}):", *about, ""]
+    if long:
+        text += [*paragraphs(long, options, 4), ""]
+    kind = "Estimate, or Rows of them where several are compared" if path in ESTIMATES else "Result, Rows or str"
+    text += ["    Parameters", "    ----------", *documented, "", "    Returns", "    -------", f"    {kind}"]
+    text += [f"        What `cpc {path} --json` prints; printed itself, the table of the command.", '    """']
+    text += ["    " + line for line in body]
+    return "\n".join(text)
+
+
+def mapping(given):
+    return ", ".join(f'"{key}": {value}' for key, value in given.items())
+
+
+def wrapped(text):
+    """A module with its long lines of code broken at commas."""
+    lines = []
+    for line in text.split("\n"):
+        if len(line) <= WIDTH + 20 or not re.match(r"def |    return |    given = ", line):
+            lines.append(line)
+            continue
+        blank = " " * (len(line) - len(line.lstrip()) + 4)
+        lines += textwrap.wrap(line, WIDTH + 20, subsequent_indent=blank, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def module(about, functions, commands):
+    names = sorted(functions.values())
+    made = [function(name, commands[path]) for path, name in functions.items()]
+    needed = {"_configured": "configured", "_estimated": "estimated", "_many": "many", "_sides": "sides"}
+    code = "\n\n\n".join(made)
+    used = [f"{name} as {own}" for own, name in needed.items() if f"{own}(" in code]
+    imports = [f"from ._arguments import {', '.join(used)}"] if used else []
+    if "_call(" in code:
+        imports.append("from ._call import call as _call")
+    head = [f'"""{about}"""', "", "# Written by generate.py. Change the command, and run it again.", "", *imports, "", f"__all__ = {json.dumps(names)}"]
+    return wrapped("\n".join(head) + "\n\n\n" + code + "\n")
+
+
+def library():
+    """The part of the package that is written in Rust, as `maturin develop` has put it beside the modules."""
+    found = [path for ending in importlib.machinery.EXTENSION_SUFFIXES for path in HERE.glob(f"_cpc{ending}")]
+    if not found:
+        sys.exit("cpc/_cpc is not built: run `maturin develop` first")
+    spec = importlib.util.spec_from_file_location("cpc._cpc", found[0])
+    built = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(built)
+    return built
+
+
+def main():
+    commands = {" ".join(command["path"]): command for command in json.loads(library().commands())}
+    known = {path for _, functions in MODULES.values() for path in functions}
+    missing = set(commands) - known - {"completions", "man"}
+    assert not missing, f"commands without a function: {missing}"
+    stale = []
+    for name, (about, functions) in MODULES.items():
+        path, text = HERE / f"{name}.py", module(about, functions, commands)
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(path.name)
+        if "--check" not in sys.argv:
+            path.write_text(text)
+    if stale:
+        print(("out of date: " if "--check" in sys.argv else "written: ") + ", ".join(stale))
+    return int(bool(stale) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

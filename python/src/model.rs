@@ -1,0 +1,247 @@
+//! Trained models: features of samples in memory, and of samples that arrive in pieces.
+
+use crate::errors::exception;
+use crate::work::{Stop, work};
+use cpc::device;
+use cpc::error::{Error, Result};
+use cpc::features::{Frames, Timing};
+use cpc::kinds::{self, Arriving, LiveSignal, LiveStream, not_for};
+use cpc::observer::{Session, Silent};
+use cpc::toolkit::Toolkit;
+use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1};
+use pyo3::prelude::*;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Values per piece, as `cpc extract` has them: what it writes is equal to the bit.
+const PIECE: usize = 32_000;
+
+/// A trained model.
+#[pyclass(frozen, module = "cpc._cpc")]
+pub struct Model {
+    model: Arc<dyn kinds::Model>,
+    device: String,
+    offline: bool,
+}
+
+/// Opens a model: a model or run directory, `hf:owner/name`, or a checkpoint of CPC_audio.
+#[pyfunction]
+pub fn open(py: Python<'_>, path: PathBuf, device: String, offline: bool) -> PyResult<Model> {
+    let named = device.clone();
+    let model = work(py, &Stop::default(), move || {
+        let session = session(&named, offline)?;
+        Toolkit::standard().open(path, &session)
+    })?;
+    Ok(Model { model: model.into(), device, offline })
+}
+
+fn session(device: &str, offline: bool) -> Result<Session<'static>> {
+    Ok(Session { device: device::parse(device)?, offline, ..Session::new(&Silent)? })
+}
+
+/// Rows of each layer.
+type Layers<'py> = Vec<Bound<'py, PyArray2<f32>>>;
+
+/// Frames as arrays (frames, dimensions), without a copy.
+fn arrays<'py>(py: Python<'py>, frames: Frames, layers: &[(String, usize)]) -> PyResult<Layers<'py>> {
+    let each = frames.layers.into_iter().zip(layers);
+    each.map(|(rows, (_, dim))| rows.into_pyarray(py).reshape([frames.count, *dim])).collect()
+}
+
+#[pymethods]
+impl Model {
+    /// The kind of the model.
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.model.kind()
+    }
+
+    /// The name of the model.
+    #[getter]
+    fn reference(&self) -> &str {
+        self.model.reference()
+    }
+
+    /// The layers that it has.
+    #[getter]
+    fn layers(&self) -> Vec<String> {
+        self.model.layers()
+    }
+
+    /// Its description, as JSON and as text.
+    fn describe(&self, py: Python<'_>) -> PyResult<(String, String)> {
+        let described = self.model.describe().map_err(|e| exception(py, &e))?;
+        Ok((described.json, described.text))
+    }
+
+    /// The signal that it takes: audio or series, its channels and its rate; an error for models of other things.
+    fn signal(&self, py: Python<'_>) -> PyResult<(&'static str, usize, f64)> {
+        let signal = self.live().and_then(|live| live.signal()).map_err(|e| exception(py, &e))?;
+        Ok(match signal {
+            LiveSignal::Audio(rate) => ("audio", 1, f64::from(rate)),
+            LiveSignal::Series { rate, scale } => ("series", scale.len(), rate),
+        })
+    }
+
+    /// Features of samples in memory: an array (frames, dimensions) for each layer.
+    fn features<'py>(
+        &self,
+        py: Python<'py>,
+        samples: PyReadonlyArray1<'py, f32>,
+        rate: Option<f64>,
+        layers: Vec<String>,
+    ) -> PyResult<Layers<'py>> {
+        // The array is borrowed until the work is done. Only a second Ctrl-C leaves work behind that still reads it, and that work has its own
+        // hold on the array.
+        let held = Held::new(&samples)?;
+        let (model, device, offline) = (self.model.clone(), self.device.clone(), self.offline);
+        let (frames, layers) = work(py, &Stop::default(), move || {
+            let live = model.live().ok_or_else(|| not_for(&*model, "features of samples"))?;
+            let mut arriving = Arriving::new(live.signal()?, rate)?;
+            let mut stream = live.stream(&layers, &session(&device, offline)?)?;
+            let samples = held.samples();
+            let mut pieces = samples.chunks(PIECE);
+            let mut ended = false;
+            let mut waiting = Vec::new();
+            let mut next = || {
+                while waiting.len() < PIECE && !ended {
+                    match pieces.next() {
+                        Some(piece) => waiting.extend(arriving.push(piece)?),
+                        None => {
+                            ended = true;
+                            waiting.extend(arriving.finish()?);
+                        }
+                    }
+                }
+                let rest = waiting.split_off(waiting.len().min(PIECE));
+                Ok(std::mem::replace(&mut waiting, rest))
+            };
+            let mut all: Option<Frames> = None;
+            stream.run(&mut next, &mut |frames| {
+                match &mut all {
+                    None => all = Some(frames),
+                    Some(all) => {
+                        all.count += frames.count;
+                        all.layers.iter_mut().zip(frames.layers).for_each(|(rows, more)| rows.extend(more));
+                    }
+                }
+                Ok(())
+            })?;
+            let layers = stream.layers();
+            match all {
+                Some(frames) if frames.count > 0 => Ok((frames, layers)),
+                _ => Err(Error::failed(
+                    format!("{} values are too few for one frame", samples.len()),
+                    format!("give at least {} samples", stream.timing().receptive_field),
+                )),
+            }
+        })?;
+        arrays(py, frames, &layers)
+    }
+
+    /// A stream of samples that arrive in pieces.
+    fn stream(&self, py: Python<'_>, rate: Option<f64>, layers: Vec<String>) -> PyResult<Stream> {
+        let (model, device, offline) = (self.model.clone(), self.device.clone(), self.offline);
+        work(py, &Stop::default(), move || {
+            let live = model.live().ok_or_else(|| not_for(&*model, "a stream"))?;
+            let arriving = Arriving::new(live.signal()?, rate)?;
+            let stream = live.stream(&layers, &session(&device, offline)?)?;
+            let (layers, timing) = (stream.layers(), stream.timing());
+            Ok(Stream { state: Arc::new(Mutex::new(Some(Open { arriving, stream }))), layers, timing })
+        })
+    }
+}
+
+impl Model {
+    fn live(&self) -> Result<&dyn kinds::Live> {
+        self.model.live().ok_or_else(|| not_for(&*self.model, "features of samples"))
+    }
+}
+
+/// Samples that belong to an array of Python, kept alive while a thread without the interpreter reads them.
+struct Held {
+    _array: Py<PyAny>,
+    start: *const f32,
+    length: usize,
+}
+
+// SAFETY: the array lives as long as this does, and nothing here writes to it.
+unsafe impl Send for Held {}
+
+impl Held {
+    fn new(samples: &PyReadonlyArray1<'_, f32>) -> PyResult<Held> {
+        let slice = samples.as_slice()?;
+        Ok(Held { start: slice.as_ptr(), length: slice.len(), _array: samples.as_any().clone().unbind() })
+    }
+
+    fn samples(&self) -> &[f32] {
+        // SAFETY: `_array` keeps the memory. Writing to it meanwhile changes what is computed, as with any function of numpy that releases the
+        // interpreter.
+        unsafe { std::slice::from_raw_parts(self.start, self.length) }
+    }
+}
+
+/// A stream that has not ended.
+struct Open {
+    arriving: Arriving,
+    stream: Box<dyn LiveStream>,
+}
+
+/// A signal that arrives in pieces.
+#[pyclass(frozen, module = "cpc._cpc")]
+pub struct Stream {
+    state: Arc<Mutex<Option<Open>>>,
+    layers: Vec<(String, usize)>,
+    timing: Timing,
+}
+
+#[pymethods]
+impl Stream {
+    /// The names and dimensions of the layers.
+    #[getter]
+    fn layers(&self) -> Vec<(String, usize)> {
+        self.layers.clone()
+    }
+
+    /// Frames per second.
+    #[getter]
+    fn frame_rate(&self) -> f64 {
+        self.timing.frame_rate
+    }
+
+    /// The time of a frame in seconds: the middle of what it sees.
+    fn seconds(&self, frame: u64) -> f64 {
+        self.timing.seconds(frame)
+    }
+
+    /// Accepts samples, and returns the frames that they make final.
+    fn push<'py>(&self, py: Python<'py>, samples: PyReadonlyArray1<'py, f32>) -> PyResult<Layers<'py>> {
+        let held = Held::new(&samples)?;
+        let state = self.state.clone();
+        let frames = work(py, &Stop::default(), move || {
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let open = state.as_mut().ok_or_else(ended)?;
+            open.stream.push(&open.arriving.push(held.samples())?)
+        })?;
+        arrays(py, frames, &self.layers)
+    }
+
+    /// Ends the signal, and returns the last frames.
+    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Layers<'py>> {
+        let state = self.state.clone();
+        let frames = work(py, &Stop::default(), move || {
+            let taken = state.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Open { mut arriving, mut stream } = taken.ok_or_else(ended)?;
+            let mut frames = stream.push(&arriving.finish()?)?;
+            let last = stream.finish()?;
+            frames.count += last.count;
+            frames.layers.iter_mut().zip(last.layers).for_each(|(rows, more)| rows.extend(more));
+            Ok(frames)
+        })?;
+        arrays(py, frames, &self.layers)
+    }
+}
+
+fn ended() -> Error {
+    Error::usage("the stream has ended", "start another with model.stream()")
+}

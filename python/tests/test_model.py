@@ -1,0 +1,223 @@
+"""Models: features of arrays, files and streams; training."""
+
+import concurrent.futures
+import json
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import cpc
+
+
+def test_features_of_a_file_are_those_that_extract_writes(run, recordings, tmp_path, command):
+    command("extract", run, *recordings, "--out", tmp_path / "out", "--layer", "c,z")
+    model = cpc.load(run)
+    found = model.features(recordings, layer=["c", "z"])
+    for recording, features in zip(recordings, found):
+        name = os.path.basename(recording).replace(".flac", ".npy")
+        for layer, array in features.items():
+            want = next((tmp_path / "out" / layer).rglob(name))
+            assert array.dtype == np.float32 and np.array_equal(array, np.load(want))
+    assert np.array_equal(model.features(recordings[0]), found[0]["c"])
+
+
+def test_features_of_samples_are_those_of_a_file_with_them(run, samples, tmp_path):
+    import wave
+
+    whole = (samples * 32767).astype(np.int16)
+    model = cpc.load(run)
+    for rate in (16000, 8000):
+        with wave.open(str(tmp_path / f"{rate}.wav"), "wb") as file:
+            file.setparams((1, 2, rate, len(whole), "NONE", ""))
+            file.writeframes(whole.tobytes())
+        want = model.features(tmp_path / f"{rate}.wav")
+        assert np.array_equal(model.features(whole, rate=rate), want)
+        assert np.array_equal(model.features((whole / 32768).astype(np.float32), rate=rate), want)
+
+
+def test_arrays_of_any_kind_give_the_same(run, samples):
+    model = cpc.load(run)
+    want = model.features(samples)
+    assert want.shape[1] == 128 and want.flags.c_contiguous and want.flags.writeable
+    strided = np.zeros(2 * len(samples), dtype=np.float32)
+    strided[::2] = samples
+    read_only = samples.copy()
+    read_only.flags.writeable = False
+    for same in (samples.astype(np.float64), strided[::2], samples.tolist(), samples[None, :], read_only):
+        assert np.array_equal(model.features(same), want)
+    several = model.features([samples, samples[:16000]])
+    assert np.array_equal(several[0], want) and len(several[1]) < len(want)
+
+
+def test_tensors_of_torch_are_arrays(run, samples):
+    torch = pytest.importorskip("torch")
+    model = cpc.load(run)
+    assert np.array_equal(model.features(torch.from_numpy(samples)), model.features(samples))
+
+
+def test_a_stream_gives_the_frames_of_the_whole(run, samples):
+    model = cpc.load(run)
+    want = model.features(samples, rate=8000)
+    stream = model.stream(rate=8000)
+    pieces = [stream.push(piece) for piece in np.array_split(samples, 37)] + [stream.finish()]
+    assert stream.frames == len(want)
+    np.testing.assert_allclose(np.concatenate(pieces), want, atol=2e-5)
+    with pytest.raises(ValueError, match="has ended"):
+        stream.push(samples)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "says"),
+    [
+        (lambda model: model.features(np.zeros((3, 1000))), ValueError, "average the channels"),
+        (lambda model: model.features(np.zeros(10, np.float32)), cpc.Error, "too few"),
+        (lambda model: model.features(np.full(20000, np.nan)), cpc.Error, "not a finite number"),
+        (lambda model: model.features(np.zeros(20000), rate=3), ValueError, "rate 3: not a rate"),
+        (lambda model: model.features(np.zeros(20000), layer="q"), ValueError, "layer"),
+        (lambda model: model.features(np.zeros(20000, np.uint16)), ValueError, "full scale"),
+        (lambda model: model.features("nowhere.wav"), FileNotFoundError, "nowhere.wav"),
+        (lambda model: model.features(os.path.dirname(__file__)), cpc.Error, ""),
+        (lambda model: cpc.load("nowhere"), cpc.Error, "nowhere"),
+    ],
+)
+def test_what_cannot_be_read_is_said(run, call, kind, says):
+    with pytest.raises(kind, match=says):
+        call(cpc.load(run))
+
+
+def test_models_are_described_and_pickled(run, samples, command):
+    model = cpc.load(run / "model")
+    assert model.info() == command("info", run / "model")
+    assert "receptive field" in repr(model) and model.rate == 16000 and model.layers[0] == "c"
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.features(samples), model.features(samples))
+
+
+def test_training_tells_its_lines_and_is_the_command_s(run, demo, tmp_path, command):
+    lines = []
+    result = cpc.pretrain(
+        demo, out=tmp_path / "a", preset="demo", steps=12, batch_size=4, settings={"data.window": 8000}, train={"log_every": 4},
+        callback=lines.append,
+    )
+    written = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["kind"], line["step"], line["loss"]) for line in lines] == [(w["kind"], w["step"], w["loss"]) for w in written]
+    assert set(lines[0]) == set(written[0]) and "k   ahead" in str(result)
+    flags = ["--preset", "demo", "--steps", 12, "--batch-size", 4, "--set", "data.window=8000", "--set", "train.log_every=4"]
+    command("pretrain", demo, "--out", tmp_path / "b", *flags)
+    for name in ("a", "b"):
+        assert (tmp_path / name / "model" / "model.safetensors").read_bytes() == (run / "model" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "says"),
+    [
+        ({"train": {"lrr": 1}}, ValueError, "train.lrr: unknown key"),
+        ({"trian": {"lr": 1}}, ValueError, "trian"),
+        ({"foo": 3}, TypeError, "foo"),
+        ({"preset": "none"}, ValueError, "none"),
+    ],
+)
+def test_wrong_settings_are_said(demo, tmp_path, arguments, kind, says):
+    with pytest.raises(kind, match=says):
+        cpc.pretrain(demo, out=tmp_path / "x", **arguments)
+    assert not (tmp_path / "x").exists()
+
+
+def test_what_a_callback_raises_ends_training(demo, tmp_path):
+    class Enough(Exception):
+        pass
+
+    def raises(line):
+        raise Enough(line["step"])
+
+    with pytest.raises(Enough):
+        cpc.pretrain(demo, out=tmp_path / "x", preset="demo", steps=500, batch_size=2, train={"log_every": 1}, callback=raises)
+    assert list((tmp_path / "x" / "checkpoints").iterdir())
+
+
+def test_two_threads_compute_at_once(run, samples):
+    model, ticks, done = cpc.load(run), [], threading.Event()
+
+    def tick():
+        while not done.is_set():
+            ticks.append(time.perf_counter())
+            time.sleep(0.005)
+
+    watch = threading.Thread(target=tick)
+    watch.start()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(model.features, [np.tile(samples, 20)] * 2)
+    done.set()
+    watch.join()
+    assert np.array_equal(first, second)
+    # The interpreter was free all the time.
+    assert len(ticks) > 5 and max(np.diff(ticks)) < 0.5
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+import cpc
+threading.Timer(float(sys.argv[1]), lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+began = time.perf_counter()
+try:
+    {work}
+except KeyboardInterrupt:
+    print(time.perf_counter() - began)
+os._exit(0)
+"""
+
+
+def interrupted(work, after):
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED.format(work=work), str(after)], capture_output=True, text=True)
+    assert done.stdout, done.stderr
+    return float(done.stdout) - after
+
+
+def test_control_c_ends_estimates_at_once():
+    work = "import numpy as np; x = np.random.default_rng(0).normal(size=(5000, 8)); cpc.mi.estimate(x, x[:, ::-1] + x, estimator='infonce')"
+    assert interrupted(work, 1.0) < 1
+
+
+def test_control_c_ends_training_after_a_checkpoint(demo, tmp_path):
+    out = tmp_path / "x"
+    work = f"cpc.pretrain({str(demo)!r}, out={str(out)!r}, preset='demo', batch_size=2, settings={{'data.window': 8000, 'train.schedule': 'constant'}})"
+    assert interrupted(work, 2.0) < 3
+    steps = [int(path.name.split("-")[1]) for path in (out / "checkpoints").iterdir()]
+    assert len(steps) == 1 and steps[0] > 0
+    cpc.pretrain(out=out, resume=True, steps=steps[0] + 2)
+    assert (out / "model" / "model.safetensors").exists()
+
+
+def of_process(path, samples, results):
+    try:
+        results.put(cpc.load(path).features(samples).sum())
+    except BaseException as error:
+        results.put(f"{type(error).__name__}: {error}")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_forks_are_named_and_spawned_processes_compute(run, samples):
+    want = cpc.load(run).features(samples).sum()
+    for method in ("fork", "spawn"):
+        context = multiprocessing.get_context(method)
+        results = context.Queue()
+        process = context.Process(target=of_process, args=(str(run), samples, results))
+        process.start()
+        found = results.get(timeout=60)
+        process.join()
+        if method == "fork":
+            assert "forked" in found and "spawn" in found
+        else:
+            assert found == want
+
+
+def test_signals_stay_python_s():
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
