@@ -50,4 +50,5 @@ def threads(number=None):
     """
     if number is not None and not _cpc.set_threads(number) and _cpc.threads() != number:
         raise Error(f"threads({number}): {_cpc.threads()} threads compute already\ncall it before anything else")
+    _call.begin(number)
     return _cpc.threads()

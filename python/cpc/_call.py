@@ -21,6 +21,15 @@ _log = logging.getLogger("cpc")
 offline = False
 
 
+def begin(threads=None):
+    """Before anything is computed: says in the environment how many threads compute, unless it says so already. candle, which computes, reads it
+    there; otherwise it reads the system's list of processors at every product, and its elementwise operations wait in loops."""
+    if threads is not None:
+        os.environ["RAYON_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("RAYON_NUM_THREADS", str(_cpc.cores()))
+    os.environ.setdefault("CANDLE_NUM_THREADS", "1")
+
+
 @functools.cache
 def _commands():
     return {" ".join(command["path"]): command for command in json.loads(_cpc.commands())}
@@ -158,6 +167,7 @@ def call(command, words, given, *, progress=None, tell=None, kind=Result):
         else:
             bar(kind, value)
 
+    begin()
     try:
         found, text, pictures, problem = _cpc.run(args, files, offline, heard)
     except Error as error:

@@ -63,6 +63,7 @@ class Model:
         self.path = os.path.abspath(path) if os.path.exists(path) else path
         self.device = device
         self._offline = _call.offline if offline is None else offline
+        _call.begin()
         self._model = _cpc.open(self.path, device, self._offline)
         self.kind = self._model.kind
         self.layers = self._model.layers

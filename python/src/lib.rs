@@ -17,13 +17,19 @@ mod _cpc {
     #[pymodule_export]
     use super::options::commands;
     #[pymodule_export]
-    use super::{main, set_threads, threads, version};
+    use super::{cores, main, set_threads, threads, version};
 }
 
 /// Runs the command line of this process, and returns its exit code.
 #[pyfunction]
 fn main(py: Python<'_>, args: Vec<std::ffi::OsString>) -> u8 {
     py.detach(|| cpc::command::main_with(args))
+}
+
+/// The number of physical cores, or what RAYON_NUM_THREADS says.
+#[pyfunction]
+fn cores() -> usize {
+    cpc::device::threads()
 }
 
 /// The number of threads that compute.

@@ -117,7 +117,7 @@ enum Command {
 impl Cli {
     /// Runs the command line.
     fn run(&self, host: Option<Arc<dyn Host>>) -> Result<()> {
-        let threads = self.global.threads.map_or_else(candle_core::utils::get_num_threads, usize::from);
+        let threads = self.global.threads.map_or_else(device::threads, usize::from);
         // A pool that exists already (in a test) is kept.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         let terminal = Terminal::new(&self.global, host);
@@ -160,7 +160,7 @@ fn launched() -> Option<Launched> {
 /// Threads for computation, unless the command line says how many: one per physical core, shared between the processes that were started
 /// together on this machine, and not more than this process may use.
 fn threads() -> usize {
-    let cores = candle_core::utils::get_num_threads();
+    let cores = device::threads();
     match launched() {
         None => cores,
         Some(launched) => {

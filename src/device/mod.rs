@@ -69,6 +69,11 @@ pub enum Precision {
 
 static PRECISION: Mutex<Precision> = Mutex::new(Precision::F32);
 
+/// The threads that compute on the CPU: one per physical core, or as many as the environment variable RAYON_NUM_THREADS says.
+pub fn threads() -> usize {
+    candle_core::utils::get_num_threads()
+}
+
 /// Chooses the precision from here on.
 pub fn set_precision(precision: Precision) {
     #[cfg(feature = "cuda")]
