@@ -10,6 +10,7 @@ Layers = list[NDArray[np.float32]]
 
 class Model:
     kind: str
+    subject: str
     reference: str
     layers: list[str]
     def describe(self) -> tuple[str, str]: ...

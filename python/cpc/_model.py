@@ -49,7 +49,9 @@ class Model:
     path : str
         What was opened.
     kind : str
-        The kind of the model: audio, series, text, ...
+        The kind of the model, such as cpc-audio.
+    subject : str
+        What it is a model of: audio, series, text or images.
     layers : list of str
         The layers that it has; the first is the default.
     rate : float or None
@@ -66,6 +68,7 @@ class Model:
         _call.begin()
         self._model = _cpc.open(self.path, device, self._offline)
         self.kind = self._model.kind
+        self.subject = self._model.subject
         self.layers = self._model.layers
         try:
             self._signal, self.channels, self.rate = self._model.signal()
@@ -84,13 +87,14 @@ class Model:
         return Result(json.loads(found), text=text)
 
     def features(self, data, rate=None, layer=None, *, progress=None):
-        """Features of samples, of files, or of a list of either: what `cpc extract` writes.
+        """Features of samples, of files, or of a list of either; of sentences by a model of text: what `cpc extract` writes.
 
         Parameters
         ----------
         data : array, str, path, or a list of them
             Samples: (samples) of audio between -1 and 1, or (samples, channels) of a series. Integers are divided by their full scale. An array of
-            float32 in C order is not copied. Or the name of a file that the model reads.
+            float32 in C order is not copied. Or the name of a file that the model reads. For models of text, strings are sentences, and files
+            are given as `pathlib.Path`.
         rate : float, optional
             Samples per second of arrays; by default the model's rate. Audio is resampled.
         layer : str or list of str, optional
@@ -101,9 +105,14 @@ class Model:
         Returns
         -------
         array of float32 (frames, dimensions)
-            Of a list, a list of them. With several layers, a dictionary by layer.
+            Of a list, a list of them. With several layers, a dictionary by layer. Of a sentence (dimensions), of a list of sentences
+            (sentences, dimensions), of a file of text likewise.
         """
         layers = [layer] if isinstance(layer, str) else list(layer or [])
+        if self.subject == "text":
+            return self._of_text(data, layers, progress)
+        if self.subject == "images":
+            raise UsageError(f"{self.path} is a model of images\nextract their features to files with cpc.extract")
         if is_path(data) or not isinstance(data, (list, tuple)) or not len(data) or isinstance(data[0], numbers.Number):
             return self._all([data], rate, layers, progress)[0]
         return self._all(list(data), rate, layers, progress)
@@ -129,6 +138,32 @@ class Model:
     @staticmethod
     def _named(arrays, layers):
         return dict(zip(layers, arrays)) if len(layers) > 1 else arrays[0]
+
+    def _of_text(self, data, layers, progress):
+        """Vectors of sentences."""
+        sentences = [data] if isinstance(data, str) else data
+        file = not isinstance(data, str) and is_path(data)
+        if not file and (not isinstance(sentences, (list, tuple)) or not all(isinstance(each, str) for each in sentences)):
+            raise UsageError("sentences are strings\ngive a string, a list of strings, or the name of a file as pathlib.Path")
+        with tempfile.TemporaryDirectory() as place:
+            path, split = data, None
+            if not file:
+                lines = [" ".join(sentence.split()) for sentence in sentences]
+                if not all(lines):
+                    raise UsageError(f"sentence {lines.index('')} is empty\nleave it out")
+                path, split = os.path.join(place, "sentences.txt"), "lines"
+                with open(path, "w", encoding="utf-8") as text:
+                    text.writelines(line + "\n" for line in lines)
+            given = {"out": os.path.join(place, "out"), "layer": layers, "split": split, "device": self.device}
+            _call.call("extract", [self.path, path], given, progress=progress)
+            with open(os.path.join(place, "out", "index.json")) as index:
+                files = json.load(index)["files"]
+            if len(files) != 1:
+                raise UsageError(f"{path} holds several texts\nextract their features to files with cpc.extract")
+            vectors = np.load(os.path.join(place, "out", files[0]["file"]))
+        if not file and len(vectors) != len(sentences):
+            raise Error(f"{len(sentences)} sentences gave {len(vectors)} vectors\nreport this as a bug in cpc")
+        return vectors[0] if isinstance(data, str) else vectors
 
     def _samples(self, data):
         """Samples as float32, those of all channels after each other."""
@@ -168,9 +203,9 @@ class Model:
                 {"out": out, "layer": layers, "device": self.device},
                 progress=progress,
             )
-            with open(os.path.join(out, "index.json")) as file:
-                index = json.load(file)
-            for utterance in index["utterances"]:
+            with open(os.path.join(out, "index.json")) as index:
+                utterances = json.load(index)["utterances"]
+            for utterance in utterances:
                 source = (utterance.get("source") or {}).get("recording")
                 if source is None or source in found:
                     raise UsageError(f"{paths[0]} holds several recordings\nextract them to files with cpc.extract")

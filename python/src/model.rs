@@ -56,6 +56,12 @@ impl Model {
         self.model.kind()
     }
 
+    /// What it is a model of: audio, series, text or images.
+    #[getter]
+    fn subject(&self) -> &'static str {
+        self.model.subject()
+    }
+
     /// The name of the model.
     #[getter]
     fn reference(&self) -> &str {

@@ -27,6 +27,7 @@ pub use host::Host;
 
 use crate::error::{Error, Result};
 use crate::group::launch::{self, Launched};
+use crate::mi::parallel::stoppable;
 use crate::observer::Session;
 use crate::{device, guard, memory};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -219,7 +220,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, host: Arc<dyn Host>) -> Res
         let what = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
         Error::usage(what.split_whitespace().collect::<Vec<_>>().join(" "), "`cpc --help` describes all options")
     })?;
-    cli.run(Some(host))
+    stoppable(Some(host.stop()), || cli.run(Some(host)))
 }
 
 /// The commands with their options and their help.

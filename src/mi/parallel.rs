@@ -2,10 +2,41 @@
 //!
 //! The matrix products in a job are small, so one thread per job is faster than several threads per product. Every job runs in a
 //! rayon pool of a single thread, so that a waiting job never starts another one on its stack.
+//!
+//! Work that a program may stop is [`stoppable`]: its jobs, and theirs in turn, look at the flag.
 
 use crate::error::{Error, Result};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+thread_local! {
+    static STOP: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
+/// Does work that ends with an error soon after `stop` is set.
+pub fn stoppable<T>(stop: Option<Arc<AtomicBool>>, work: impl FnOnce() -> T) -> T {
+    let before = STOP.replace(stop);
+    let done = work();
+    STOP.set(before);
+    done
+}
+
+/// What stops the work of this thread, for threads that work for it.
+pub fn flag() -> Option<Arc<AtomicBool>> {
+    STOP.with_borrow(Clone::clone)
+}
+
+/// An error if the work of this thread is to stop.
+///
+/// # Errors
+/// [`Error::Interrupted`].
+pub fn go_on() -> Result<()> {
+    match STOP.with_borrow(|stop| stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))) {
+        false => Ok(()),
+        true => Err(Error::Interrupted { kept: "nothing is kept of it".into() }),
+    }
+}
 
 /// The results of `job` for 0..n, in order. `done` is called after each. The first error in that order is returned.
 ///
@@ -19,6 +50,7 @@ pub fn in_parallel<T: Send>(
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new((0..n).map(|_| None).collect());
     let failed = |e: &dyn std::fmt::Display| Error::failed(format!("a worker thread: {e}"), "use fewer --threads");
+    let stop = flag();
     let work = || -> Result<()> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| failed(&e))?;
         loop {
@@ -26,7 +58,7 @@ pub fn in_parallel<T: Send>(
             if i >= n {
                 return Ok(());
             }
-            let result = pool.install(|| job(i));
+            let result = pool.install(|| stoppable(stop.clone(), || go_on().and_then(|()| job(i))));
             if result.is_err() {
                 next.store(n, Ordering::Relaxed);
             }
@@ -48,6 +80,26 @@ pub fn in_parallel<T: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn jobs_within_jobs_stop() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let inner = |_| {
+            in_parallel(
+                1000,
+                |i| {
+                    if i == 3 {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    Ok(i)
+                },
+                |_| {},
+            )
+        };
+        let found = stoppable(Some(stop.clone()), || in_parallel(2, inner, |_| {}));
+        assert!(matches!(found, Err(Error::Interrupted { .. })));
+        assert!(go_on().is_ok(), "other work of this thread goes on");
+    }
 
     #[test]
     fn results_come_in_order_and_the_first_error_ends_the_rest() {

@@ -1,6 +1,7 @@
 //! The distribution of an estimate if X and Y are independent, from many random permutations of Y.
 
 use crate::error::{Error, Result};
+use crate::mi::parallel::{flag, go_on, stoppable};
 use crate::seed::{Stream, stream};
 use rayon::prelude::*;
 
@@ -57,7 +58,8 @@ pub fn null_of(
             "use 100 or more; the smallest p-value is 1 / (1 + permutations)",
         ));
     }
-    let one = |i: usize| estimate(&order(i as u64));
+    let stop = flag();
+    let one = |i: usize| stoppable(stop.clone(), || go_on().and_then(|()| estimate(&order(i as u64))));
     let mut values: Vec<f64> = (0..permutations).into_par_iter().map(one).collect::<Result<_>>()?;
     values.sort_by(f64::total_cmp);
     let above = values.iter().filter(|v| **v >= observed).count();

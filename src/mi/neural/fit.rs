@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::mi::neural::learner::Learner;
 use crate::mi::neural::scores::{HeldOutRows, block};
 use crate::mi::neural::training::Training;
+use crate::mi::parallel::go_on;
 use crate::mi::permutation::shuffled;
 use crate::nn::{Baseline, Critic};
 use crate::objective::Bound;
@@ -86,6 +87,7 @@ pub fn fit(data: &HeldOutRows, train: &[u32], valid: &[u32], training: &Training
     let mut kept: HashMap<String, Tensor> = HashMap::new();
     let (mut order, mut at, mut epoch, mut worse) = (Vec::new(), 0, 0, 0);
     for step in 0..=training.steps {
+        go_on()?;
         if step % training.look_every == 0 || step == training.steps {
             let point = CurvePoint { step, train: fitted.value(data, train)?, valid: fitted.value(data, valid)? };
             fitted.curve.push(point);

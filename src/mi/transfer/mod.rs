@@ -17,6 +17,7 @@ mod shifts;
 use crate::error::{Error, Result};
 use crate::mi::atoms::Divided;
 use crate::mi::neighbors::places;
+use crate::mi::parallel::go_on;
 use crate::mi::samples::Samples;
 use crate::mi::variable::Variable;
 use embedding::past;
@@ -176,6 +177,7 @@ pub fn transfer(
     let mut values: Vec<Vec<[f64; 2]>> = Vec::new();
     let mut left_out = 0;
     for &lag in &settings.lags {
+        go_on()?;
         let Some(before) = past(&from, &rows, lag..lag + settings.source)? else { continue };
         let found: Vec<([f64; 2], usize)> =
             orders.par_iter().map(|order| measure.of(before.take(order))).collect::<Result<_>>()?;
