@@ -5,20 +5,24 @@
 --check writes nothing, and fails if a file is not what it would be.
 """
 
-import importlib.machinery
-import importlib.util
 import json
 import pathlib
 import re
-import runpy
 import sys
 import textwrap
+import types
 
 HERE = pathlib.Path(__file__).parent / "cpc"
 
-# The package itself cannot be imported before it is written.
-_names = runpy.run_path(str(HERE / "_names.py"))
-in_python, python_name = _names["in_python"], _names["python_name"]
+# The package itself cannot be imported before it is written: only the modules that are needed here.
+_package = types.ModuleType("cpc")
+_package.__path__ = [str(HERE)]
+sys.modules["cpc"] = _package
+try:
+    from cpc._names import commands as described, in_python, python_name
+except ImportError:
+    sys.exit("cpc/_cpc is not built: run `maturin develop` first")
+
 WIDTH = 100
 
 #: The files: what each is, and its functions by the command that they run.
@@ -47,8 +51,8 @@ LEFT_OUT = {
 #: Functions whose first argument is a table.
 TABLES = {"mi matrix": "file", "mi select": "file", "mi transfer": "file", "mi discrete": "file"}
 
-#: Options that are tables too, as the command reads them from CSV.
-CSV = {"mi discrete": ("joint", "against")}
+#: Options that are joint tables.
+JOINT = {"mi discrete": ("joint", "against")}
 
 #: Functions that train: settings are sections, and lines of metrics are told.
 TRAINS = {"pretrain", "finetune"}
@@ -57,6 +61,38 @@ TRAINS = {"pretrain", "finetune"}
 ESTIMATES = {"mi estimate"}
 
 DATA = ("data", "str, path, DataFrame, dict of arrays or array", "The table: a file, or columns in memory.")
+
+
+#: What a text of the command line says otherwise in Python.
+OTHERWISE = (
+    (", or stream them", ""),
+    (", or `-` for CSV on standard input", ""),
+    ("; may be repeated", ""),
+    (" The exit code is 1 if there are any of the last.", " If there are any of the last, an error is raised, whose `result` has all this."),
+    ("a table on standard output", "the result has them"),
+    ("WHAT is audio", "`what` is audio"),
+    ("such as speaker=client_id", "such as {\"speaker\": \"client_id\"}"),
+    ("such as text=content", "such as {\"text\": \"content\"}"),
+    ("a flag, set", "an argument, settings"),
+    (" (the first of them; --json lists all)", ""),
+    ("With the same --threads, any", "With the same number of threads, any"),
+)
+
+
+def in_place(text, options):
+    """A text of the command line as one about arguments."""
+    names = {}
+    for option in options:
+        for name in option["value_names"] or []:
+            names.setdefault(name.split("|")[0].rstrip("."), set()).add(python_name(option["name"]))
+    text = in_python(text)
+    for name, owners in names.items():
+        if len(owners) == 1 and re.fullmatch("[A-Z]{3,}", name) and name not in ("WHAT", "NAME", "HOW"):
+            text = re.sub(rf"(?<![`=<\w]){name}(?![`=\w])", f"`{min(owners)}`", text)
+    text = re.sub(r"\b(MODEL|DATA|FEATURES|RUN|INPUT|DIR|FILE)\b", lambda found: found[1].lower(), text)
+    for old, new in OTHERWISE:
+        text = text.replace(old, new)
+    return text
 
 
 def literal(option):
@@ -86,9 +122,9 @@ def type_of(option):
     return kind if option["required"] else f"{kind}, optional"
 
 
-def paragraphs(text, options, indent):
-    """A text of the command line in lines of a docstring."""
-    text = in_python(text, options).replace("\\", "\\\\")
+def paragraphs(text, indent):
+    """A text in lines of a docstring."""
+    text = text.replace("\\", "\\\\")
     lines = []
     for paragraph in text.split("\n\n"):
         for line in paragraph.split("\n"):
@@ -99,16 +135,20 @@ def paragraphs(text, options, indent):
     return lines[:-1]
 
 
-def parameter(name, kind, about, options=()):
-    return [f"    {name} : {kind}", *paragraphs(about, options, 8)]
+def parameter(name, kind, about):
+    return [f"    {name} : {kind}", *paragraphs(about, 8)]
 
 
 def function(name, command):
     path = " ".join(command["path"])
-    options = [option for option in command["options"] if option["name"] not in LEFT_OUT.get(path, ())]
+    left_out = LEFT_OUT.get(path, set())
+    options = [option for option in command["options"] if option["name"] not in left_out]
+    for option in options:
+        for key in ("help", "long_help"):
+            option[key] = option[key] and in_place(option[key], options)
     positional = sorted((option for option in options if option["position"]), key=lambda option: option["position"])
     named = [option for option in options if not option["position"]]
-    table, csv = TABLES.get(path), CSV.get(path, ())
+    table, joint = TABLES.get(path), JOINT.get(path, ())
     sides = path == "mi estimate"
     signature, documented = [], []
     if sides:
@@ -125,7 +165,7 @@ def function(name, command):
             continue
         own = python_name(option["name"])
         signature.append(own if option["required"] else f"{own}=None")
-        documented += parameter(own, type_of(option), option["long_help"] or option["help"], options)
+        documented += parameter(own, type_of(option), option["long_help"] or option["help"])
     required = [option for option in named if option["required"]]
     optional = [option for option in named if not option["required"]]
     if not sides and (named or path in TRAINS):
@@ -141,7 +181,7 @@ def function(name, command):
         own = python_name(option["name"])
         signature.append(own if option["required"] else f"{own}={literal(option)}")
         kind, about = type_of(option), option["long_help"] or option["help"]
-        if option["name"] in csv:
+        if option["name"] in joint:
             kind = "str, path, DataFrame or array, optional"
         if sides and option["name"] in ("x", "y", "given"):
             kind = "str, list of str or array, optional"
@@ -150,9 +190,9 @@ def function(name, command):
             kind, about = "bool or str, optional", "Whether the result has the pointwise information of each row, in nats, as `pointwise`; or a .npy file to write it to."
         if option["name"] == "column":
             kind, about = "dict, optional", about.replace("WHAT=NAME", "{what: name}")
-        if path == "pretrain" and option["name"] == "train":
+        if path in TRAINS and option["name"] == "train":
             about += "; or a dictionary: the section `train` of the configuration"
-        documented += parameter(own, kind, about, options)
+        documented += parameter(own, kind, about)
     if path in TRAINS:
         signature.append("callback=None")
         documented += parameter("callback", "callable, optional", "Called with each line of metrics, a dictionary as in metrics.jsonl.")
@@ -166,8 +206,8 @@ def function(name, command):
         own = python_name(option["name"])
         if option["name"] == "set":
             given["set"] = "_configured(settings, sections)"
-        elif option["name"] in csv:
-            given[option["name"]] = f'None if {own} is None else ("{own}", {own}, "csv")'
+        elif option["name"] in joint:
+            given[option["name"]] = f'None if {own} is None else _Table("{own}", {own}, joint=True)'
         else:
             given[option["name"]] = own
     if sides:
@@ -179,8 +219,7 @@ def function(name, command):
         for option in positional:
             own = python_name(option["name"])
             if option["name"] == table:
-                kind = ', "csv"' if csv else ""
-                words.append(f'("data", data{kind})' if option["required"] else f'*([] if data is None else [("data", data{kind})])')
+                words.append('_Table("data", data)' if option["required"] else '*([] if data is None else [_Table("data", data)])')
             elif option["several"]:
                 words.append(f"*_many({own})")
             elif option["required"]:
@@ -189,18 +228,19 @@ def function(name, command):
                 words.append(f"*_many({own})")
         extra = ", tell=callback" if path in TRAINS else ""
         body = []
-        if path == "pretrain":
+        if path in TRAINS:
             body += ["if isinstance(train, dict):", '    sections, train = {"train": train, **sections}, None']
         body += [f'return _call("{path}", [{", ".join(words)}], {{{mapping(given)}}}, progress=progress{extra})']
-    long = command["long"] or command["about"]
-    if long.startswith(command["about"]):
-        long = long[len(command["about"]):].lstrip(".:, ")
-        long = long[:1].upper() + long[1:]
-    about = paragraphs(command["about"].rstrip(".") + ".", options, 4)
+    # The first paragraph often says what the line above it says.
+    first, *rest = (command["long"] or command["about"]).split("\n\n")
+    same = first.split()[:3] == command["about"].split()[:3]
+    rest = [each for each in ([] if same else [first]) + rest if not any(f"--{name}" in each for name in ("json", *left_out))]
+    long = in_place("\n\n".join(rest), options)
+    about = paragraphs(in_place(command["about"], options).rstrip(".") + ".", 4)
     about[0] = '    """' + about[0].lstrip()
     text = [f"def {name}({', '.join(signature)}):", *about, ""]
     if long:
-        text += [*paragraphs(long, options, 4), ""]
+        text += [*paragraphs(long, 4), ""]
     kind = "Estimate, or Rows of them where several are compared" if path in ESTIMATES else "Result, Rows or str"
     text += ["    Parameters", "    ----------", *documented, "", "    Returns", "    -------", f"    {kind}"]
     text += [f"        What `cpc {path} --json` prints; printed itself, the table of the command.", '    """']
@@ -233,23 +273,14 @@ def module(about, functions, commands):
     imports = [f"from ._arguments import {', '.join(used)}"] if used else []
     if "_call(" in code:
         imports.append("from ._call import call as _call")
+    if "_Table(" in code:
+        imports.append("from ._tables import Table as _Table")
     head = [f'"""{about}"""', "", "# Written by generate.py. Change the command, and run it again.", "", *imports, "", f"__all__ = {json.dumps(names)}"]
     return wrapped("\n".join(head) + "\n\n\n" + code + "\n")
 
 
-def library():
-    """The part of the package that is written in Rust, as `maturin develop` has put it beside the modules."""
-    found = [path for ending in importlib.machinery.EXTENSION_SUFFIXES for path in HERE.glob(f"_cpc{ending}")]
-    if not found:
-        sys.exit("cpc/_cpc is not built: run `maturin develop` first")
-    spec = importlib.util.spec_from_file_location("cpc._cpc", found[0])
-    built = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(built)
-    return built
-
-
 def main():
-    commands = {" ".join(command["path"]): command for command in json.loads(library().commands())}
+    commands = described()
     known = {path for _, functions in MODULES.values() for path in functions}
     missing = set(commands) - known - {"completions", "man"}
     assert not missing, f"commands without a function: {missing}"

@@ -7,7 +7,7 @@ import numpy as np
 from ._call import call, settings
 from ._errors import UsageError
 from ._results import Estimate
-from ._tables import is_names, is_path, is_text
+from ._tables import Table, is_frame, is_names, is_path, is_text, names_of
 
 
 def many(value):
@@ -15,6 +15,14 @@ def many(value):
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _is_column(value, known):
+    """Whether a value is a column of a table, or several."""
+    try:
+        return value in known or (isinstance(value, (list, tuple)) and all(item in known or isinstance(item, str) for item in value))
+    except TypeError:  # arrays have no hash
+        return False
 
 
 def configured(own, sections):
@@ -38,39 +46,38 @@ def sides(data, x, y, given, discrete):
         The options that say what of them is X, Y and Z, and which of these are labels.
     """
     names = {"x": x, "y": y, "given": given}
-    data = list(data)
-    arrays = {side: value for side, value in names.items() if value is not None and not is_names(value)}
-    if len(data) >= 2 and "given" not in arrays and names["given"] is not None and not is_path(names["given"]):
-        arrays["given"] = names["given"]  # labels
-    if not data and len(arrays) < 2:
-        raise UsageError("there are no data\ngive x and y as arrays, or a table and the names of its columns")
-    if len(data) == 1 and arrays and not is_path(data[0]):
-        raise UsageError(
-            f"{' and '.join(arrays)} {'is' if len(arrays) == 1 else 'are'} an array beside a table\n"
-            "put its columns into the table, or give x and y as arrays of their own"
-        )
-    for side, array in zip(("x", "y", "given"), data if len(data) > 1 else ()):
-        if side in arrays:
-            raise UsageError(f"{side} is given twice\ngive it once")
-        arrays[side] = array
-    labels = set(many(discrete))
-    if not arrays:
-        return [("data", data[0])], {**names, "discrete": sorted(labels)}
+    data, labels = list(data), set(many(discrete))
+    if len(data) > 3:
+        raise UsageError(f"there are {len(data)} arrays\ngive X, Y and perhaps Z; several columns of one are an array (rows, columns)")
     if len(data) == 1:
-        raise UsageError("there is one table, and an array\ngive x and y as arrays, or put all into the table")
-    if not {"x", "y"} <= set(arrays):
-        raise UsageError("x or y is missing\ngive both as arrays")
+        known = names_of(data[0]) if is_frame(data[0]) else {}
+        for side, value in names.items():
+            if value is not None and not is_names(value) and not _is_column(value, known):
+                raise UsageError(f"{side} is an array beside a table\nput its columns into the table, or give x and y as arrays of their own")
+        return [Table("data", data[0])], {**names, "discrete": sorted(labels)}
+    arrays, kept = dict(zip(names, data)), {}
+    for side, value in names.items():
+        if value is None:
+            continue
+        if side not in arrays:
+            arrays[side] = value
+        elif is_names(value) and (is_path(arrays[side]) or is_frame(arrays[side])):
+            kept[side] = value
+        else:
+            raise UsageError(f"{side} is given twice\ngive it once")
+    missing = [side for side in ("x", "y") if side not in arrays]
+    if missing:
+        raise UsageError(f"{' and '.join(missing)} {'are' if missing[1:] else 'is'} missing\ngive arrays, or a table and the names of its columns")
     for side, letter in (("x", "x"), ("y", "y"), ("given", "z")):
         if side in arrays and is_text(arrays[side]):
             labels.add(letter)
-    kept = {side: None if side in arrays else value for side, value in names.items()}
-    words = [(side, arrays[side]) for side in ("x", "y", "given") if side in arrays]
+    words = [Table(side, arrays[side]) for side in ("x", "y", "given") if side in arrays]
     return words, {**kept, "discrete": sorted(labels)}
 
 
 def estimated(words, given, pointwise, progress):
     """An estimate; with `pointwise=True`, with the pointwise information of each row as an array."""
-    if pointwise is not True:
+    if pointwise is None or isinstance(pointwise, (str, os.PathLike)) or not pointwise:
         path = os.fspath(pointwise) if pointwise else None
         return call("mi estimate", words, {**given, "pointwise": path}, progress=progress, kind=Estimate)
     import tempfile

@@ -1,19 +1,22 @@
 """Runs commands: arguments of Python become their options, their results data."""
 
-import functools
+import fnmatch
 import json
 import logging
+import numbers
 import os
 import re
 import sys
 import warnings
 
+import numpy as np
+
 from . import _cpc
-from ._errors import Error, Warning
-from ._names import in_python
+from ._errors import Error, UsageError, Warning
+from ._names import in_python, options, python_name
 from ._progress import Progress
 from ._results import Result, Rows
-from ._tables import content, is_path
+from ._tables import Table, content, is_frame, is_path, names_of
 
 _log = logging.getLogger("cpc")
 
@@ -30,36 +33,37 @@ def begin(threads=None):
     os.environ.setdefault("CANDLE_NUM_THREADS", "1")
 
 
-@functools.cache
-def _commands():
-    return {" ".join(command["path"]): command for command in json.loads(_cpc.commands())}
-
-
-@functools.cache
-def _options(command):
-    return {option["name"]: option for option in _commands()[command]["options"]}
-
-
 def word(value):
     """A value as a word of the command line."""
     if isinstance(value, (bytes, os.PathLike)):
         return os.fsdecode(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
-        return str(int(value))
-    return str(value)
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value)).lower()
+    if isinstance(value, numbers.Real):
+        whole = isinstance(value, numbers.Integral) or (np.isfinite(value) and value == int(value) and abs(value) < 1e15)
+        return str(int(value)) if whole else repr(float(value))
+    if isinstance(value, str):
+        return value
+    raise UsageError(f"{type(value).__name__} where a name, a path or a number is expected\ngive one of these")
 
 
 def setting(value):
     """A value of a configuration, as TOML."""
+    value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(setting(item) for item in value) + "]"
     if isinstance(value, (str, os.PathLike)):
-        return json.dumps(os.fspath(value))
-    return repr(value.item() if hasattr(value, "item") else value)
+        text = os.fspath(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{text!r} is not text in UTF-8\nrename the file") from None
+        return json.dumps(text, ensure_ascii=False)
+    if isinstance(value, numbers.Real):
+        return repr(value)
+    raise UsageError(f"{type(value).__name__} is no value of a setting\ngive a number, text, a truth value or a list of them")
 
 
 def settings(values, prefix=""):
@@ -77,36 +81,55 @@ def settings(values, prefix=""):
     return found
 
 
-def _flags(command, given):
-    """The flags of the options that were given. One that has its default is left out: some options exclude others."""
+#: Options that name columns of a table.
+_COLUMNS = ("x", "y", "given", "from", "to", "columns", "discrete", "target", "time", "group")
+
+
+def _flags(command, given, columns):
+    """The flags of the options that were given. One that has its default is left out: some options exclude others. `columns` are those of the
+    table in memory, if there is one."""
     flags = []
     for name, value in given.items():
-        option = _options(command)[name]
+        option = options(command)[name]
         flag = f"--{option['long']}"
+        if option["flag"]:
+            flags += [flag] * bool(value)
+            continue
         if value is None or value is False or (not isinstance(value, str) and hasattr(value, "__len__") and len(value) == 0):
             continue
-        if option["flag"] or (option["optional_value"] and value is True):
-            flags.append(flag)
+        if option["optional_value"] and isinstance(value, (bool, np.bool_)):
+            flags += [flag] * bool(value)
             continue
         if isinstance(value, dict):
-            value = [f"{what}={name}" for what, name in value.items()]
-        values = list(value) if not isinstance(value, (str, bytes)) and hasattr(value, "__iter__") else [value]
-        words = [word(item) for item in values]
+            value = [f"{what}={word(name)}" for what, name in value.items()]
+        if name in _COLUMNS and columns is not None:
+            value = _named(value, option, columns)
+        several = not isinstance(value, (str, bytes)) and hasattr(value, "__iter__")
+        words = [word(item) for item in (value if several else [value])]
         if not option["several"]:
             words = [",".join(words)]
         if ",".join(words) == ",".join(option["default"]):
             continue
-        if option["delimited"] and name in ("x", "y", "given", "from", "to", "columns"):
-            # A comma separates names; one in a name matches as any letter does.
-            words = [item.replace(",", "?") if len(words) > 1 else item for item in words]
         flags += [f"{flag}={item}" for item in words]
     return flags
 
 
-def _said(text, command, options):
-    """An error of the command line as one of a function."""
-    text = text.replace("`cpc --help` describes all options", f"help(cpc.{command.replace(' ', '.')}) describes all arguments")
-    return in_python(re.sub(r" <[A-Z][A-Z|=/]*>", "", text), options)
+def _named(value, option, columns):
+    """Names of columns of a table in memory, each as the command line takes it. Names may be numbers or tuples there, and have commas."""
+    one = not isinstance(value, (list, set)) and (not isinstance(value, tuple) or value in columns)
+    whole = [value] if one else value
+    words = []
+    for item in whole:
+        if item not in columns or not option["delimited"]:
+            words.append(columns.get(item, item))
+            continue
+        # A comma separates names. In a pattern, ? stands for any letter.
+        text = columns[item].replace(",", "?")
+        alike = [name for name in columns.values() if fnmatch.fnmatchcase(name, re.sub(r"([\[\]])", "[\\1]", text))]
+        if len(alike) > 1:
+            raise UsageError(f"{', '.join(alike)} cannot be told apart as names\nrename them without commas, * and ?")
+        words.append(text)
+    return words
 
 
 def _outside():
@@ -117,6 +140,17 @@ def _outside():
     return level
 
 
+def _said(text, command):
+    """An error of the command line as one of a function."""
+    function = {"hub list": "hub.cached"}.get(command, command.replace(" ", "."))
+    text = text.replace("`cpc --help` describes all options", f"help(cpc.{function}) describes all arguments")
+    for option in options(command).values():
+        for value_name in option["value_names"] or []:
+            if option["position"]:
+                text = text.replace(f"<{value_name}>", python_name(option["name"]))
+    return re.sub(r" <[A-Z][A-Z|=/]*>", "", text)
+
+
 def call(command, words, given, *, progress=None, tell=None, kind=Result):
     """Runs a command.
 
@@ -125,7 +159,7 @@ def call(command, words, given, *, progress=None, tell=None, kind=Result):
     command : str
         Its words.
     words : list
-        Its inputs in order: names, or pairs of a name for messages and data.
+        Its inputs in order: names, or a Table.
     given : dict
         Its options by name.
     progress : bool or None
@@ -136,27 +170,27 @@ def call(command, words, given, *, progress=None, tell=None, kind=Result):
         The class of a result that is a dictionary.
     """
     files, args = {}, command.split()
-    listed = list(_options(command).values())
+    frames = [item.data for item in words if isinstance(item, Table) and is_frame(item.data)]
+    columns = names_of(frames[0]) if len(frames) == 1 else None
 
     def argument(given):
-        if not isinstance(given, tuple):
+        if not isinstance(given, Table):
             return word(given)
-        name, data, *csv = given
-        if is_path(data):
-            return word(data)
-        files[f"<{name}>"] = content(data, name, *csv)
-        return f"<{name}>"
+        if is_path(given.data):
+            return word(given.data)
+        files[f"<{given.name}>"] = content(given)
+        return f"<{given.name}>"
 
     positional = [argument(item) for item in words]
-    named = {name: argument(value) if isinstance(value, tuple) and len(value) == 3 else value for name, value in given.items()}
-    args += _flags(command, named)
+    named = {name: argument(value) if isinstance(value, Table) else value for name, value in given.items()}
+    args += _flags(command, named, columns)
     if positional:
         args += ["--", *positional]
     bar, warned = Progress(progress), []
 
     def heard(kind, value):
         if kind == "warning":
-            warned.append(in_python(value, listed))
+            warned.append(in_python(value))
         elif kind in ("note", "detail"):
             _log.log(logging.INFO if kind == "note" else logging.DEBUG, "%s", value)
         elif kind in ("train", "valid"):
@@ -171,21 +205,25 @@ def call(command, words, given, *, progress=None, tell=None, kind=Result):
     try:
         found, text, pictures, problem = _cpc.run(args, files, offline, heard)
     except Error as error:
-        error.args = tuple(_said(text, command, listed) for text in error.args)
+        error.args = tuple(_said(text, command) for text in error.args)
         raise
     finally:
         bar.close()
-    for text_of_warning in warned:
-        warnings.warn(text_of_warning, Warning, stacklevel=_outside())
-    if found is None:
-        return text.rstrip("\n")
     shown = {"text": text, "pictures": pictures, "warnings": warned}
-    found = json.loads(found)
-    if isinstance(found, list):
+    found = None if found is None else json.loads(found)
+    if found is None:
+        result = text.rstrip("\n")
+    elif isinstance(found, list):
         result = Rows([kind(row) if isinstance(row, dict) else row for row in found], **shown)
     else:
         result = kind(found, **shown)
     if problem is not None:
         problem.result = result
         raise problem
+    for text in warned:
+        try:
+            warnings.warn(text, Warning, stacklevel=_outside())
+        except Warning as raised:
+            raised.result = result
+            raise
     return result

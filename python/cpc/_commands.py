@@ -14,14 +14,12 @@ def pretrain(data=None, *, out=None, preset=None, config=None, settings=None, st
     callback=None, progress=None, **sections):
     """Train an encoder on recordings, sensor series, text or images, without labels.
 
-
-
-    DATA is one of: a directory of recordings (the first folder level names the speaker, as in
+    `data` is one of: a directory of recordings (the first folder level names the speaker, as in
     LibriSpeech); a fairseq .tsv manifest; a .jsonl, .csv or .tsv file with path, speaker, and
     optional start and end in seconds (the names of NeMo, lhotse, Common Voice and SpeechBrain
     are known too); Kaldi's wav.scp; or parquet files with the columns audio {bytes, path},
     speaker_id and id, as in the hub's data sets. Parquet is given as a file, a directory, or
-    DIR/SPLIT for DIR/SPLIT-00000-of-00002.parquet and so on.
+    `listen`/SPLIT for `listen`/SPLIT-00000-of-00002.parquet and so on.
     hf://datasets/owner/name[@revision][/CONFIG[/SPLIT]] is such a data set on the Hugging Face
     hub, fetched once. WAV, FLAC, MP3, Ogg Vorbis, M4A, AIFF, NIST SPHERE and others at any rate
     are resampled to 16 kHz.
@@ -38,8 +36,8 @@ def pretrain(data=None, *, out=None, preset=None, config=None, settings=None, st
     Images are a directory of MNIST's four IDX files, plain or gzipped, or of parquet files of
     images. Their presets are those of Deep InfoMax (dim-local, dim-global, dim-both), image-
     supervised as a baseline, and ib, the information bottleneck. toy:25-gaussians and
-    toy:spiral are points in the plane, for mine-gan. stacked:DIR stacks three of DIR's images
-    as the color channels of one image, for mine-gan-stacked.
+    toy:spiral are points in the plane, for mine-gan. stacked:`listen` stacks three of
+    `listen`'s images as the color channels of one image, for mine-gan-stacked.
 
     The run directory gets config.toml (enough to repeat the run), metrics.jsonl and TensorBoard
     events, checkpoints/, and model/, the model with the best validation loss. Ctrl-C writes a
@@ -48,12 +46,12 @@ def pretrain(data=None, *, out=None, preset=None, config=None, settings=None, st
     job.
 
     mpirun -n N cpc pretrain ..., or srun, trains with N processes, if cpc was built with the
-    feature mpi: they share the batches of each update (train.accumulate). With the same
-    threads, any number of them ends with the same weights. docs/scale.md has the details.
+    feature mpi: they share the batches of each update (train.accumulate). With the same number
+    of threads, any number of them ends with the same weights. docs/scale.md has the details.
 
-    Each value comes from the first of these that sets it: a flag, settings, config, preset, the
-    default (preset small). A corpus may contain a cpc.toml. It is used if neither config nor
-    preset is given.
+    Each value comes from the first of these that sets it: an argument, settingstings, config,
+    preset, the default (preset small). A corpus may contain a cpc.toml. It is used if neither
+    config nor preset is given.
 
     Parameters
     ----------
@@ -88,10 +86,10 @@ def pretrain(data=None, *, out=None, preset=None, config=None, settings=None, st
     on_bad_file : {"fail", "skip"}, optional
         What to do about a file that cannot be read (data.on_bad_file)
     column : dict, optional
-        Name a column of parquet data, such as speaker=client_id, or the key of the text in
-        JSONL, such as text=content; may be repeated
+        Name a column of parquet data, such as {"speaker": "client_id"}, or the key of the text
+        in JSONL, such as {"text": "content"}
 
-        WHAT is audio, speaker, id, label or text. The default columns are: for audio, audio;
+        `what` is audio, speaker, id, label or text. The default columns are: for audio, audio;
         for speaker, the first of speaker_id, speaker and client_id; for id, id; for label,
         label; for text, text.
     rate : float, optional
@@ -115,8 +113,8 @@ def pretrain(data=None, *, out=None, preset=None, config=None, settings=None, st
     device : str, optional
         Where to compute: auto, cpu, cuda, cuda:1 or metal
     listen : str or path, optional
-        Write the first windows to DIR as training would hear them, with the augmentations of
-        data.augment, and stop
+        Write the first windows to `listen` as training would hear them, with the augmentations
+        of data.augment, and stop
     print_config : bool
         Print the configuration that results from these options, and stop
     callback : callable, optional
@@ -141,20 +139,15 @@ def pretrain(data=None, *, out=None, preset=None, config=None, settings=None, st
 
 def extract(model, input, *, out=None, layer=None, format="npy", normalize=None, pool=None, remove=None,
     on_bad_file=None, column=None, split=None, rate=None, shard=None, device="auto", progress=None):
-    """Write a model's features of recordings, sentences or images to files that other tools read,
-    or stream them.
+    """Write a model's features of recordings, sentences or images to files that other tools read.
 
     Write a frozen model's features to files. An audio model reads recordings, a series model
     recordings of several channels, a text model sentences, an image model images.
 
     c is the output of the context network, which summarizes everything up to a frame. It is the
     usual choice. z is the output of the encoder for the samples around it. There is one frame
-    per hop of the model, 10 ms for the presets of audio. DIR/index.json lists the files and the
-    times of frames. If the command is stopped, run it again and it resumes.
-
-    With stream, samples are read from standard input, and each frame is written to standard
-    output as soon as it is final: rows of float32 (the layers concatenated), or with json one
-    line of JSON per frame.
+    per hop of the model, 10 ms for the presets of audio. `out`/index.json lists the files and
+    the times of frames. If the command is stopped, run it again and it resumes.
 
     pool writes one row for each recording in place of its frames.
 
@@ -162,12 +155,12 @@ def extract(model, input, *, out=None, layer=None, format="npy", normalize=None,
     model's rate and scale; a stream is 32-bit floats, all channels of a sample after each
     other.
 
-    With a text model, INPUT is text in any form that `cpc pretrain` reads. Each file becomes
-    DIR/<name>.npy, with one row (z) per sentence in the order of the file. With
-    format="parquet" it becomes a table of sentences and vectors. DIR/<name>-lines.tsv has the
+    With a text model, `input` is text in any form that `cpc pretrain` reads. Each file becomes
+    `out`/<name>.npy, with one row (z) per sentence in the order of the file. With
+    format="parquet" it becomes a table of sentences and vectors. `out`/<name>-lines.tsv has the
     line of the file that each row's sentence begins in.
 
-    With an image model, INPUT is images in any form that `cpc pretrain` reads. DIR gets
+    With an image model, `input` is images in any form that `cpc pretrain` reads. `out` gets
     train-y.npy, test-y.npy and the labels.
 
     Parameters
@@ -200,10 +193,10 @@ def extract(model, input, *, out=None, layer=None, format="npy", normalize=None,
     on_bad_file : {"fail", "skip"}, optional
         What to do about a file that cannot be read [default: fail]
     column : dict, optional
-        Name a column of parquet data, such as speaker=client_id, or the key of the text in
-        JSONL, such as text=content; may be repeated
+        Name a column of parquet data, such as {"speaker": "client_id"}, or the key of the text
+        in JSONL, such as {"text": "content"}
 
-        WHAT is audio, speaker, id, label or text. The default columns are: for audio, audio;
+        `what` is audio, speaker, id, label or text. The default columns are: for audio, audio;
         for speaker, the first of speaker_id, speaker and client_id; for id, id; for label,
         label; for text, text.
     split : {"lines", "sentences"}, optional
@@ -236,14 +229,12 @@ def probe(features, *, labels=None, train=None, test=None, folds=None, boundarie
     """Measure how well a linear classifier predicts labels from features: phones, speakers, any
     labels.
 
-    Measure how well a simple classifier predicts labels from frozen features.
-
     A multinomial logistic regression is trained on the utterances of train and tested once on
     those of test. The result is the accuracy with a 95 % interval (bootstrap over utterances),
     macro-F1, the recall of each class and the most confused pairs. Inputs are standardized. The
     penalty is chosen on a fifth of the training utterances.
 
-    FEATURES is the output of `cpc extract`, any directory of .npy (frames, dimensions), or a
+    `features` is the output of `cpc extract`, any directory of .npy (frames, dimensions), or a
     model, whose features of data are extracted first. With data, baselines adds to the same
     table: an untrained model of the same shape, 13 MFCCs with deltas (Kaldi's, as in
     torchaudio.compliance.kaldi), or 40 log-mels.
@@ -260,7 +251,7 @@ def probe(features, *, labels=None, train=None, test=None, folds=None, boundarie
     labels : str, optional
         Labels: a file of frame labels (`<utterance> <id> <id> ...`), a table of utterance
         labels (`<utterance>`, a tab, `<label>`; or CSV; or columns that the first line names),
-        or one of the words `speaker` and `label` (a column of parquet DATA)
+        or one of the words `speaker` and `label` (a column of parquet `data`)
     train : str or path, optional
         A file with the ids of the utterances to train on, one per line; with a text model,
         examples in the format of data
@@ -283,7 +274,7 @@ def probe(features, *, labels=None, train=None, test=None, folds=None, boundarie
         What folds keeps together: subjects are the first folders, or a column of tables
         [default: subject for a model of series, else recording]
     data : str or path, optional
-        The recordings to extract features from, if FEATURES is a model or baselines are
+        The recordings to extract features from, if `features` is a model or baselines are
         requested: a directory, a manifest, parquet files, or hf://datasets/owner/name
 
         With a text model: labeled sentences (`label`, a tab, `sentence`; or `label |||
@@ -294,10 +285,10 @@ def probe(features, *, labels=None, train=None, test=None, folds=None, boundarie
         With a text model: a SentEval task, such as MR, CR, SUBJ, MPQA or TREC; data is
         SentEval/data/downstream
     column : dict, optional
-        Name a column of parquet data, such as speaker=client_id, or the key of the text in
-        JSONL, such as text=content; may be repeated
+        Name a column of parquet data, such as {"speaker": "client_id"}, or the key of the text
+        in JSONL, such as {"text": "content"}
 
-        WHAT is audio, speaker, id, label or text. The default columns are: for audio, audio;
+        `what` is audio, speaker, id, label or text. The default columns are: for audio, audio;
         for speaker, the first of speaker_id, speaker and client_id; for id, id; for label,
         label; for text, text.
     level : {"frame", "utterance", "last-frame"}, optional
@@ -305,7 +296,7 @@ def probe(features, *, labels=None, train=None, test=None, folds=None, boundarie
     cut : {"end", "front"}, optional
         Which end to cut if an utterance has more labels than frames, or fewer [default: end]
     hidden : int, optional
-        Train a hidden layer of UNITS units before the classifier
+        Train a hidden layer of `hidden` units before the classifier
     l2 : str, optional
         The penalty on the squared weights, relative to the sum of the losses (1 / C of scikit-
         learn) [default: auto]
@@ -355,9 +346,6 @@ def finetune(model, *, data, out, labels=None, train=None, test=None, ctc=None, 
     overwrite=False, device="auto", callback=None, progress=None, **sections):
     """Train a classifier from few labels, on top of a model.
 
-    Train a classifier of recordings, images or sentences from few labels, on top of a model
-    that was trained without labels.
-
     A head is put on the model, and both are trained together; the model's learning rate is a
     tenth of the head's (body_lr). Training is validated on a fifth of the training recordings,
     of other subjects where there are enough, and ends when ten validations have brought nothing
@@ -393,7 +381,7 @@ def finetune(model, *, data, out, labels=None, train=None, test=None, ctc=None, 
         blank, and what is said)
     train : str or path, optional
         A file with the names of the recordings to train on, one per line [default: all that are
-        not tested] (data.train)
+        not tested] (data.train); or a dictionary: the section `train` of the configuration
     test : str or path, optional
         A file with the names of the recordings to test on, one per line [default: a seeded
         fifth] (data.test)
@@ -440,6 +428,8 @@ def finetune(model, *, data, out, labels=None, train=None, test=None, ctc=None, 
     Result, Rows or str
         What `cpc finetune --json` prints; printed itself, the table of the command.
     """
+    if isinstance(train, dict):
+        sections, train = {"train": train, **sections}, None
     return _call("finetune", [model], {"data": data, "labels": labels, "out": out, "train": train, "test": test, "ctc":
         ctc, "fraction": fraction, "head": head, "layer": layer, "body_lr": body_lr, "multi_label": multi_label,
         "balanced": balanced, "rate": rate, "on_bad_file": on_bad_file, "set": _configured(settings, sections), "steps":
@@ -467,7 +457,7 @@ def predict(model, input, *, out=None, beam=None, rate=None, on_bad_file=None, d
         kind reads
     out : str or path, optional
         The file to write, .csv, .tsv, .parquet or, of classes, .npy (the probabilities alone)
-        [default: a table on standard output]
+        [default: the result has them]
     beam : int, optional
         Transcripts: the number of prefixes that the search keeps; 1 for the best path [default:
         10]
@@ -496,9 +486,9 @@ def abx(features, item, *, mode=("within", "across",), distance=None, context="t
     How well features discriminate phones, without any training.
 
     The ABX error is the share of triples (A, B, X) in which X is closer to B, a different
-    phone, than to A, the same phone. Chance is 50 %. ITEM is an item file as in the Zero
+    phone, than to A, the same phone. Chance is 50 %. `item` is an item file as in the Zero
     Resource Speech challenges and Libri-light: a header, then one line per item, `file onset
-    offset phone prev-phone next-phone speaker`, with times in seconds. FEATURES is the output
+    offset phone prev-phone next-phone speaker`, with times in seconds. `features` is the output
     of `cpc extract`, or any directory of .npy (frames, dimensions).
 
     The computation is that of CPC_audio and Libri-light. Items are aligned by dynamic time
@@ -552,8 +542,8 @@ def convert(from_, to, *, overwrite=False, progress=None):
 
     Convert an audio model.
 
-    FROM is any MODEL: a model or run directory, a .safetensors file with its config.json, or a
-    CPC_audio checkpoint (checkpoint_N.pt or its released weights, in either of PyTorch's file
+    `from_` is any model: a model or run directory, a .safetensors file with its config.json, or
+    a CPC_audio checkpoint (checkpoint_N.pt or its released weights, in either of PyTorch's file
     formats). A pickle is parsed, never executed.
 
     TO is a model directory, or a file ending in .pt. Both loaders of CPC_audio read that file:
@@ -584,15 +574,6 @@ def convert(from_, to, *, overwrite=False, progress=None):
 def info(what, *, rate=None, column=None, progress=None):
     """Describe a corpus, a model or a run.
 
-    Describe a corpus, sensor series, a text, a set of images, a model or a run.
-
-    For a corpus: files, hours, speakers, rates, a histogram of lengths, what is there and not
-    used, headers that contradict their files, silence, and recordings that cannot be used (the
-    first of them; json lists all). The exit code is 1 if there are any of the last. For series:
-    channels with their units, ranges, missing values and flat lines, rates and lengths. For a
-    text: its lines, sentences and documents. For a model: sizes and, for audio, hop and
-    receptive field. For a run: the steps so far and the metrics.
-
     Parameters
     ----------
     what : str or path
@@ -602,10 +583,10 @@ def info(what, *, rate=None, column=None, progress=None):
         The rate in Hz: that audio would be resampled to [default: 16000], or of series whose
         files do not say
     column : dict, optional
-        Name a column of parquet data, such as speaker=client_id, or the key of the text in
-        JSONL, such as text=content; may be repeated
+        Name a column of parquet data, such as {"speaker": "client_id"}, or the key of the text
+        in JSONL, such as {"text": "content"}
 
-        WHAT is audio, speaker, id, label or text. The default columns are: for audio, audio;
+        `what` is audio, speaker, id, label or text. The default columns are: for audio, audio;
         for speaker, the first of speaker_id, speaker and client_id; for id, id; for label,
         label; for text, text.
     progress : bool, optional

@@ -1,7 +1,5 @@
 """What is raised, and what is warned of."""
 
-from ._names import in_python
-
 
 class Error(Exception):
     """The work failed. The first line says what is wrong, the last what to do about it.
@@ -14,13 +12,25 @@ class Error(Exception):
 
     result = None
 
-    def __init__(self, *args):
-        super().__init__(*(in_python(arg) if isinstance(arg, str) else arg for arg in args))
-
 
 class UsageError(Error, ValueError):
     """An argument or a setting cannot be used as given."""
 
 
 class Warning(UserWarning):  # noqa: A001 - people write cpc.Warning
-    """Something that you should know of a result."""
+    """Something that you should know of a result. Where warnings are errors, `result` has the result.
+
+    Attributes
+    ----------
+    result : Result or None
+        The result that is warned of.
+    """
+
+    result = None
+
+
+def made(name, text):
+    """An error of the library, whose text names flags of the command line."""
+    from ._names import in_python
+
+    return {"Error": Error, "UsageError": UsageError}[name](in_python(text))

@@ -61,12 +61,12 @@ class Model:
     """
 
     def __init__(self, model, *, device="auto", offline=None):
-        path = os.fspath(model)
+        path = os.fsdecode(model)
         self.path = os.path.abspath(path) if os.path.exists(path) else path
-        self.device = device
+        self.device = device or "auto"
         self._offline = _call.offline if offline is None else offline
         _call.begin()
-        self._model = _cpc.open(self.path, device, self._offline)
+        self._model = _cpc.open(self.path, self.device, self._offline)
         self.kind = self._model.kind
         self.subject = self._model.subject
         self.layers = self._model.layers
@@ -113,7 +113,9 @@ class Model:
             return self._of_text(data, layers, progress)
         if self.subject == "images":
             raise UsageError(f"{self.path} is a model of images\nextract their features to files with cpc.extract")
-        if is_path(data) or not isinstance(data, (list, tuple)) or not len(data) or isinstance(data[0], numbers.Number):
+        if isinstance(data, (list, tuple)) and not data:
+            return []
+        if is_path(data) or not isinstance(data, (list, tuple)) or isinstance(data[0], numbers.Number):
             return self._all([data], rate, layers, progress)[0]
         return self._all(list(data), rate, layers, progress)
 
@@ -154,10 +156,7 @@ class Model:
                 path, split = os.path.join(place, "sentences.txt"), "lines"
                 with open(path, "w", encoding="utf-8") as text:
                     text.writelines(line + "\n" for line in lines)
-            given = {"out": os.path.join(place, "out"), "layer": layers, "split": split, "device": self.device}
-            _call.call("extract", [self.path, path], given, progress=progress)
-            with open(os.path.join(place, "out", "index.json")) as index:
-                files = json.load(index)["files"]
+            files = self._extracted([path], os.path.join(place, "out"), layers, split, progress)["files"]
             if len(files) != 1:
                 raise UsageError(f"{path} holds several texts\nextract their features to files with cpc.extract")
             vectors = np.load(os.path.join(place, "out", files[0]["file"]))
@@ -168,8 +167,8 @@ class Model:
     def _samples(self, data):
         """Samples as float32, those of all channels after each other."""
         array = array_of(data, "samples")
-        if array.dtype.kind in "USb":
-            raise UsageError("samples are numbers\ngive an array of float32, or the name of a file as a path")
+        if array.dtype.kind in "USb" or not array.size:
+            raise UsageError(f"{len(array)} values of {array.dtype} are no samples\ngive an array of float32, or the name of a file as a path")
         scale = _FULL.get(array.dtype.str[1:])
         if self._signal == "audio":
             if array.ndim == 2 and 1 in array.shape:
@@ -188,33 +187,44 @@ class Model:
             )
         else:
             scale = None
-        array = np.ascontiguousarray(array, dtype=np.float32).reshape(-1)
+        array = np.require(array, np.float32, ["C", "A"]).reshape(-1)
         return array if scale is None else array / np.float32(scale)
 
+    def _extracted(self, paths, out, layers, split, progress):
+        """Writes features of files to a directory, by this model, and returns its index."""
+        bar = Progress(progress)
+        tell = lambda kind, value: bar(kind, value) if kind in ("progress", "done") else None  # noqa: E731
+        try:
+            self._model.extract([os.fspath(path) for path in paths], out, layers, split, tell)
+        finally:
+            bar.close()
+        with open(os.path.join(out, "index.json")) as index:
+            return json.load(index)
+
     def _of_files(self, paths, layers, progress):
-        """Features by file."""
-        found = {}
-        if not paths:
-            return found
-        with tempfile.TemporaryDirectory() as out:
-            _call.call(
-                "extract",
-                [self.path, *dict.fromkeys(paths)],
-                {"out": out, "layer": layers, "device": self.device},
-                progress=progress,
-            )
-            with open(os.path.join(out, "index.json")) as index:
-                utterances = json.load(index)["utterances"]
-            for utterance in utterances:
-                source = (utterance.get("source") or {}).get("recording")
-                if source is None or source in found:
-                    raise UsageError(f"{paths[0]} holds several recordings\nextract them to files with cpc.extract")
-                folders = layers if len(layers) > 1 else [""]
-                arrays = [np.load(os.path.join(out, folder.replace(":", ""), utterance["file"])) for folder in folders]
-                found[source] = self._named(arrays, layers)
-        missing = [path for path in paths if path not in found]
-        if missing:
-            raise UsageError(f"{missing[0]} is not one recording\nextract directories and manifests to files with cpc.extract")
+        """Features by file. Files of one name, from different folders, are extracted one after the other."""
+        found, waiting = {}, list(dict.fromkeys(paths))
+        for path in waiting:
+            if os.path.isdir(path):
+                raise UsageError(f"{path} is a directory\nname its files, or extract it to files with cpc.extract")
+        while waiting:
+            by_name = {}
+            for path in waiting:
+                by_name.setdefault(os.path.splitext(os.path.basename(path))[0], path)
+            now = list(by_name.values())
+            waiting = [path for path in waiting if path not in set(now)]
+            with tempfile.TemporaryDirectory() as place:
+                out = os.path.join(place, "out")
+                for utterance in self._extracted(now, out, layers, None, progress)["utterances"]:
+                    source = (utterance.get("source") or {}).get("recording")
+                    if source is None or source in found:
+                        raise UsageError(f"{source or now[0]} holds several recordings\nextract them to files with cpc.extract")
+                    folders = [layer.replace(":", "") for layer in layers] if len(layers) > 1 else [""]
+                    arrays = [np.load(os.path.join(out, folder, utterance["file"])) for folder in folders]
+                    found[source] = self._named(arrays, layers)
+            missing = [path for path in now if path not in found]
+            if missing:
+                raise UsageError(f"{missing[0]} is not one recording\nextract manifests and tables to files with cpc.extract")
         return found
 
     def stream(self, rate=None, layer=None):
@@ -262,6 +272,10 @@ class Stream:
     def finish(self):
         """Ends the signal, and returns its last frames."""
         return self._taken(self._stream.finish())
+
+    def __repr__(self):
+        layers = ", ".join(f"{name} ({dim})" for name, dim in self._stream.layers)
+        return f"cpc.Stream of {self._model.path!r}: {layers}; {self.frames} frames, {self.frame_rate:g} per second"
 
     def seconds(self, frame):
         """The time of a frame in seconds: the middle of what it sees."""

@@ -10,6 +10,13 @@ def _notebook():
     return shell is not None and hasattr(shell, "kernel")
 
 
+def _terminal():
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # none, closed, or another object
+        return False
+
+
 class Progress:
     """Shows how far work is. Nothing is shown of work that is done within a second.
 
@@ -23,7 +30,7 @@ class Progress:
 
     def __init__(self, shown=None):
         self._notebook = _notebook()
-        self._shown = (self._notebook or sys.stderr.isatty()) if shown is None else shown
+        self._shown = (self._notebook or _terminal()) if shown is None else shown
         self._handle = None
         self._length = 0
         self._began = time.monotonic()
@@ -60,8 +67,7 @@ class Progress:
 
     def _show(self, text):
         if not self._notebook:
-            sys.stderr.write("\r" + text + " " * max(0, self._length - len(text)))
-            sys.stderr.flush()
+            self._write("\r" + text + " " * max(0, self._length - len(text)))
             self._length = len(text)
             return
         from IPython.display import display
@@ -72,11 +78,17 @@ class Progress:
         else:
             self._handle.update(shown, raw=True)
 
+    def _write(self, text):
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except (AttributeError, OSError, ValueError):  # closed: the work is not about this
+            self._shown = False
+
     def close(self):
         """Removes the line."""
         if self._length:
-            sys.stderr.write("\r" + " " * self._length + "\r")
-            sys.stderr.flush()
+            self._write("\r" + " " * self._length + "\r")
         if self._handle is not None:
             self._handle.update({"text/plain": ""}, raw=True)
         self._length, self._handle = 0, None

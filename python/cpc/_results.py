@@ -30,7 +30,7 @@ def _again(kind, data, text, pictures, warnings):
 
 
 class Result(_Shown, dict):
-    """A result: a dictionary, whose keys are attributes too. It prints as the command does."""
+    """A result: a dictionary, whose keys are attributes too, unless a dictionary has a method of that name. It prints as the command does."""
 
     def __getattr__(self, name):
         try:
@@ -65,7 +65,7 @@ class Estimate(Result):
         nats, bits or hartleys.
     estimator, method : str
         The estimator that was asked for, and how it got the value.
-    p_value : float
+    p_value : float or None
         With permutations: how often independent data give as much.
     warnings : list of str
         What you should know of the value.
@@ -73,6 +73,17 @@ class Estimate(Result):
 
     def __float__(self):
         return float("nan") if self["estimate"] is None else float(self["estimate"])
+
+    def __format__(self, spec):
+        return format(float(self), spec) if spec else str(self)
+
+    def __round__(self, digits=None):
+        return round(float(self), digits)
+
+    @property
+    def p_value(self):
+        """With permutations: how often independent data give as much; otherwise None."""
+        return self.get("p_value")
 
     @property
     def value(self):

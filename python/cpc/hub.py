@@ -10,8 +10,6 @@ __all__ = ["cached", "pull", "push"]
 def pull(reference, *, to=None, overwrite=False, progress=None):
     """Fetch a model into the cache.
 
-    Config.json, .safetensors and .pt files, README.md, tokenizer.json and checkpoint_args.json.
-
     Each file is checked against the hub's size and hash before it enters the cache. If the
     command is stopped or cut off, run it again and it resumes where it stopped. Files that the
     cache already has at the same commit are not fetched again.
@@ -23,7 +21,7 @@ def pull(reference, *, to=None, overwrite=False, progress=None):
     to : str or path, optional
         Also copy the files to this directory
     overwrite : bool
-        Replace a model that exists in DIR
+        Replace a model that exists in `to`
     progress : bool, optional
         Whether a progress bar is shown; by default on terminals and in notebooks.
 
@@ -39,8 +37,6 @@ def push(model, repository, *, private=False, revision=None, message="Upload a m
     license=None, language=None, dataset=None, probe=None, abx=None, progress=None):
     """Upload a model to the hub.
 
-    In one commit: config.json, model.safetensors, and README.md, the model card.
-
     The card states what the run recorded: data, hours, architecture, steps, and the loss and
     accuracy of each k. It shows how to load the model with cpc, in PyTorch and in numpy. The
     options below add to it. A README.md next to the model that was written or changed by hand
@@ -52,7 +48,7 @@ def push(model, repository, *, private=False, revision=None, message="Upload a m
     Parameters
     ----------
     model : str
-        Any MODEL: a run directory (its best model), a model directory, or a CPC_audio
+        Any `model`: a run directory (its best model), a model directory, or a CPC_audio
         checkpoint
     repository : str
         The repository, as owner/name
@@ -67,13 +63,13 @@ def push(model, repository, *, private=False, revision=None, message="Upload a m
     license : str, optional
         The license, by its id on the hub, such as mit or cc-by-4.0
     language : str, or a list of them, optional
-        A language of the recordings, by its ISO 639 code; may be repeated
+        A language of the recordings, by its ISO 639 code
     dataset : str, or a list of them, optional
-        A data set on the hub that the model was trained on; may be repeated
+        A data set on the hub that the model was trained on
     probe : str or path, or a list of them, optional
-        The output of `cpc probe --json` for its features; may be repeated
+        The output of `cpc probe --json` for its features
     abx : str or path, or a list of them, optional
-        The output of `cpc abx --json` for its features; may be repeated
+        The output of `cpc abx --json` for its features
     progress : bool, optional
         Whether a progress bar is shown; by default on terminals and in notebooks.
 

@@ -4,6 +4,7 @@
 
 from ._arguments import estimated as _estimated, many as _many, sides as _sides
 from ._call import call as _call
+from ._tables import Table as _Table
 
 __all__ = ["bench", "coverage", "discrete", "estimate", "features", "gaussians", "matrix", "plane", "select", "selfcheck", "staircase", "transfer"]
 
@@ -13,11 +14,9 @@ def estimate(*data, x=None, y=None, given=None, discrete=None, drop_nan=False, e
     bins=None, repeats=1, permutations=0, seed=0, pointwise=None, curve=None, progress=None):
     """Mutual information of samples: how much X says about Y.
 
-    In nats, bits or hartleys. Each row is one sample.
-
     X and Y are two files, or columns of one file (x, y): .npy, .npz, .safetensors, .csv, .tsv,
-    .parquet, or `-` for CSV on standard input. Each may have several columns, which are treated
-    as one variable. discrete names the sides whose values are labels.
+    .parquet. Each may have several columns, which are treated as one variable. discrete names
+    the sides whose values are labels.
 
     given names columns Z: the result is I(X; Y | Z), what X says about Y to someone who knows Z
     already. auto, copula and the bounds use the chain rule, I(X; (Y, Z)) - I(X; Z) with the
@@ -105,9 +104,6 @@ def matrix(data, *, columns=None, target=None, discrete=None, drop_nan=False, es
     split="random", seed=0, top=20, out=None, svg=None, progress=None):
     """Mutual information between all pairs of columns, or of all columns and one.
 
-    Mutual information between all pairs of columns of a table, or of all columns and one
-    (target).
-
     Each value is by nearest neighbors, which see dependence of any form; columns of labels
     (discrete), zeros and counts are taken as what they are. estimator auto is slower and errs
     less.
@@ -152,9 +148,9 @@ def matrix(data, *, columns=None, target=None, discrete=None, drop_nan=False, es
     Result, Rows or str
         What `cpc mi matrix --json` prints; printed itself, the table of the command.
     """
-    return _call("mi matrix", [("data", data)], {"columns": columns, "target": target, "discrete": discrete, "drop_nan":
-        drop_nan, "estimator": estimator, "unit": unit, "neighbors": neighbors, "split": split, "seed": seed, "top":
-        top, "out": out, "svg": svg}, progress=progress)
+    return _call("mi matrix", [_Table("data", data)], {"columns": columns, "target": target, "discrete": discrete,
+        "drop_nan": drop_nan, "estimator": estimator, "unit": unit, "neighbors": neighbors, "split": split, "seed":
+        seed, "top": top, "out": out, "svg": svg}, progress=progress)
 
 
 def select(data, *, target, take=10, by="jmi", columns=None, discrete=None, drop_nan=False, unit="nats", neighbors=3,
@@ -203,7 +199,7 @@ def select(data, *, target, take=10, by="jmi", columns=None, discrete=None, drop
     Result, Rows or str
         What `cpc mi select --json` prints; printed itself, the table of the command.
     """
-    return _call("mi select", [("data", data)], {"target": target, "take": take, "by": by, "columns": columns,
+    return _call("mi select", [_Table("data", data)], {"target": target, "take": take, "by": by, "columns": columns,
         "discrete": discrete, "drop_nan": drop_nan, "unit": unit, "neighbors": neighbors, "seed": seed},
         progress=progress)
 
@@ -212,9 +208,6 @@ def transfer(data, *, from_, to, given=None, lags="1:10", history=None, from_his
     group=None, discrete=None, drop_nan=False, estimator="ksg", neighbors=3, permutations=100, unit="nats", seed=0,
     out=None, svg=None, progress=None):
     """What one series says about the future of another, by lag.
-
-    What one series (from_) says about the future of another (to), by lag. Each row is one time,
-    in order.
 
     Information is I(to; from some rows before). Transfer entropy is what of it the past of `to`
     does not say already: Granger causality for dependence of any form. With given, the past of
@@ -277,18 +270,16 @@ def transfer(data, *, from_, to, given=None, lags="1:10", history=None, from_his
     Result, Rows or str
         What `cpc mi transfer --json` prints; printed itself, the table of the command.
     """
-    return _call("mi transfer", [("data", data)], {"from": from_, "to": to, "given": given, "lags": lags, "history":
-        history, "from_history": from_history, "both": both, "time": time, "group": group, "discrete": discrete,
-        "drop_nan": drop_nan, "estimator": estimator, "neighbors": neighbors, "permutations": permutations, "unit":
-        unit, "seed": seed, "out": out, "svg": svg}, progress=progress)
+    return _call("mi transfer", [_Table("data", data)], {"from": from_, "to": to, "given": given, "lags": lags,
+        "history": history, "from_history": from_history, "both": both, "time": time, "group": group, "discrete":
+        discrete, "drop_nan": drop_nan, "estimator": estimator, "neighbors": neighbors, "permutations": permutations,
+        "unit": unit, "seed": seed, "out": out, "svg": svg}, progress=progress)
 
 
 def discrete(data=None, *, x=None, y=None, given=None, joint=None, against=None, unit="nats", estimator="miller-madow",
     diagram=None, progress=None):
     """Entropies and mutual information of labels: exact from probabilities, estimated from
     samples.
-
-    Entropies and mutual information of variables with few values.
 
     The input is columns of a CSV file, one row per sample. x and y name them; several,
     separated by commas, are treated as one variable. given names columns to condition on.
@@ -338,9 +329,10 @@ def discrete(data=None, *, x=None, y=None, given=None, joint=None, against=None,
     Result, Rows or str
         What `cpc mi discrete --json` prints; printed itself, the table of the command.
     """
-    return _call("mi discrete", [*([] if data is None else [("data", data, "csv")])], {"x": x, "y": y, "given": given,
-        "joint": None if joint is None else ("joint", joint, "csv"), "against": None if against is None else ("against",
-        against, "csv"), "unit": unit, "estimator": estimator, "diagram": diagram}, progress=progress)
+    return _call("mi discrete", [*([] if data is None else [_Table("data", data)])], {"x": x, "y": y, "given": given,
+        "joint": None if joint is None else _Table("joint", joint, joint=True), "against": None if against is None else
+        _Table("against", against, joint=True), "unit": unit, "estimator": estimator, "diagram": diagram},
+        progress=progress)
 
 
 def features(run, *, data=None, labels=None, steps=12, frames=10000, components=32, estimator="infonce", unit="nats",
@@ -348,11 +340,8 @@ def features(run, *, data=None, labels=None, steps=12, frames=10000, components=
     """What a CPC model predicts: the information c carries about z some frames later, and both
     about labels.
 
-    What a CPC model predicts: the information that its context c_t carries about the latent
-    z_{t+k}, for each step k. With labels, also the information that z and c carry about labels.
-
-    RUN is a model or a run directory, with data; or a directory written by `cpc extract MODEL
-    DATA --layer c,z`. Features are reduced to principal components, frames are drawn evenly,
+    `run` is a model or a run directory, with data; or a directory written by `cpc extract model
+    `data` --layer c,z`. Features are reduced to principal components, frames are drawn evenly,
     and folds are runs of consecutive frames. With the bounds (infonce is the default) all
     values are lower bounds: features carry at least that much information. Even an untrained
     model carries some, because neighboring frames of speech are similar.
@@ -362,7 +351,7 @@ def features(run, *, data=None, labels=None, steps=12, frames=10000, components=
     run : str
         A model or run directory, or a directory with features of layers c and z
     data : str or path, optional
-        The recordings; needed if RUN is a model
+        The recordings; needed if `run` is a model
     labels : str, optional
         Labels to estimate information about: a file of frame or utterance labels, as for `cpc
         probe`, or `speaker`
@@ -425,8 +414,6 @@ def plane(runs, *, svg=None, progress=None):
 def bench(*, suite="beyond-normal", rows=10000, seeds=1, estimator="auto", task=None, csv=None, progress=None):
     """Test estimators on problems whose mutual information is known.
 
-
-
       beyond-normal: the forty tasks of Czyz et al. 2023
       mixtures: mixtures of normal variables, zeros and amounts, counts, labels, and information
       given a third variable
@@ -467,9 +454,6 @@ def coverage(*, suite="beyond-normal", rows=1000, seeds=50, estimator="auto", ta
     progress=None):
     """How often the 95 % interval of an estimator holds the truth, on tasks where it is known.
 
-    How often the 95 % interval of an estimator holds the truth, on the problems of `cpc mi
-    bench`.
-
     An interval says how much the estimate would vary with other samples of the same size. `sd`
     is how much it varies over the seeds, `claimed` is what the intervals say. `holds` is how
     often they hold the truth, `mean` how often they hold the mean of the estimates: where the
@@ -506,9 +490,6 @@ def coverage(*, suite="beyond-normal", rows=1000, seeds=50, estimator="auto", ta
 def staircase(*, bound=None, variant="gaussian", levels=(2, 4, 6, 8, 10,), updates=4000, batch_size=64, dim=20,
     critic="separable", seed=0, svg=None, progress=None):
     """Bias and variance of bounds as the information rises in steps.
-
-    Bias and variance of bounds as the information of 20 + 20 normal columns rises in steps
-    (Poole et al. 2019, figure 2).
 
     A critic is trained on fresh pairs, one batch per update. The bound is evaluated on each
     batch before the update. The bias, variance and mean square error of a step are computed
@@ -593,9 +574,6 @@ def selfcheck(*, estimator=None, rows=None, equitability=False, svg=None, seed=0
 
 def gaussians(*, dims=(2, 20,), estimator=("mine", "ksg", "auto",), rows=5000, seed=0, svg=None, progress=None):
     """Compare estimators with the truth for normal columns of any correlation.
-
-    Compare estimators with the truth for normal columns. Column i of X and column i of Y have a
-    correlation from -.99 to .99 (Belghazi et al. 2018, figure 1).
 
     Parameters
     ----------

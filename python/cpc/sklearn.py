@@ -8,6 +8,7 @@ import numpy as np
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
     from sklearn.feature_selection import SelectorMixin
+    from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
@@ -27,8 +28,8 @@ class CpcFeatures(TransformerMixin, BaseEstimator):
     ----------
     model : str or path
         The model, as for `cpc.load`.
-    layer : str, optional
-        The layer; by default the model's first.
+    layer : str or list of str, optional
+        The layer; by default the model's first. Several are concatenated.
     rate : float, optional
         Samples per second of arrays; by default the model's.
     pool : {"mean", "mean-std", "max", "last"}
@@ -76,8 +77,13 @@ class CpcFeatures(TransformerMixin, BaseEstimator):
         }
         if self.pool not in pools:
             raise ValueError(f"pool={self.pool!r}\nchoose from {', '.join(pools)}")
-        items = [os.fspath(item) if isinstance(item, (str, os.PathLike)) else item for item in X]
-        frames = self.model_.features(items, rate=self.rate, layer=self.layer, progress=False)
+        if isinstance(X, (str, bytes, os.PathLike)):
+            raise ValueError("X is one name\ngive a list of recordings: their files, or their samples as arrays")
+        frames = self.model_.features(list(X), rate=self.rate, layer=self.layer, progress=False)
+        if not frames:
+            raise ValueError("X has no recordings\ngive at least one")
+        if isinstance(frames[0], dict):
+            frames = [np.concatenate(list(layers.values()), axis=1) for layers in frames]
         return np.stack([pools[self.pool](c) for c in frames])
 
     def get_feature_names_out(self, input_features=None):
@@ -104,7 +110,7 @@ class MutualInformationSelector(SelectorMixin, BaseEstimator):
         How the next column is chosen. Selection ends where it adds nothing.
     discrete_target : bool or "auto"
         Whether the target has labels; "auto" for text, booleans and classes of integers.
-    random_state : int
+    random_state : int, RandomState or None
         The seed of permutations and ties.
 
     Attributes
@@ -159,13 +165,18 @@ class MutualInformationSelector(SelectorMixin, BaseEstimator):
             take=self.n_features_to_select,
             by=self.criterion,
             discrete=["y"] if discrete else None,
-            seed=self.random_state,
+            seed=self._seed(),
             progress=False,
         )
         self.ranking_ = [int(row["column"][1:]) for row in self.result_["chosen"]]
         self.support_ = np.zeros(X.shape[1], dtype=bool)
         self.support_[self.ranking_] = True
         return self
+
+    def _seed(self):
+        if isinstance(self.random_state, (int, np.integer)):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31))
 
     def _get_support_mask(self):
         check_is_fitted(self, "support_")

@@ -10,8 +10,6 @@ __all__ = ["expand"]
 def expand(model, *, vectors, out, most=1000000, overwrite=False, progress=None):
     """Add the words of a file of word vectors to a model's vocabulary.
 
-    As in skip-thought and the CPC paper.
-
     A linear map from the file's vectors to the model's embeddings is fitted over the words that
     both contain (least squares, in closed form). The embeddings of the file's other words are
     their vectors under this map. The vectors of sentences of known words do not change.
@@ -33,7 +31,7 @@ def expand(model, *, vectors, out, most=1000000, overwrite=False, progress=None)
         Maximum number of words to add, from the beginning of the file, where the frequent words
         are
     overwrite : bool
-        Replace a model that exists in DIR
+        Replace a model that exists in `out`
     progress : bool, optional
         Whether a progress bar is shown; by default on terminals and in notebooks.
 

@@ -24,7 +24,7 @@ def fit(features, data=None, *, clusters, layer=None, normalize=None, share=1, p
     features : str
         A model, or a directory of features that `cpc extract` wrote
     data : str or path, optional
-        The recordings, if FEATURES is a model: a directory, a manifest, parquet files, or
+        The recordings, if `features` is a model: a directory, a manifest, parquet files, or
         hf://datasets/owner/name
     clusters : int, or a list of them
         Numbers of units
@@ -65,8 +65,6 @@ def apply(units, input, *, out, clusters=None, model=None, format="jsonl", dedup
     label_rate=100, on_bad_file=None, device="auto", progress=None):
     """Write the units of recordings.
 
-    A line for each utterance.
-
     Parameters
     ----------
     units : str
@@ -77,7 +75,7 @@ def apply(units, input, *, out, clusters=None, model=None, format="jsonl", dedup
     out : str or path
         The file to write
     clusters : int, optional
-        The number of units, if UNITS is a model
+        The number of units, if `units` is a model
     model : str, optional
         The model [default: the one that the units are beside, or that they name]
     format : {"jsonl", "zerospeech", "km"}, optional

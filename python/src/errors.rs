@@ -19,8 +19,7 @@ pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 fn of_package(py: Python<'_>, name: &str, text: &str) -> PyResult<PyErr> {
-    let class = py.import("cpc._errors")?.getattr(name)?;
-    Ok(PyErr::from_value(class.call1((text,))?))
+    Ok(PyErr::from_value(py.import("cpc._errors")?.getattr("made")?.call1((name, text))?))
 }
 
 /// The kind of `OSError` for a refusal of the system.

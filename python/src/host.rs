@@ -1,7 +1,7 @@
 //! Commands run by Python: their options as words, their files perhaps in memory, their result as data.
 
 use crate::errors::exception;
-use crate::work::{Stop, work};
+use crate::work::{Stop, Tell, Told, work};
 use cpc::command::{self, Host};
 use cpc::error::Error;
 use cpc::mi::input::Source;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,19 +30,22 @@ struct Found {
     pictures: Vec<String>,
 }
 
-/// Hands everything to a function of Python.
-#[derive(Debug)]
+/// Passes on what is reported, and keeps the result.
 pub struct Caller {
     sources: HashMap<PathBuf, Source>,
     stop: Stop,
     offline: bool,
-    tell: Option<Py<PyAny>>,
+    tell: Tell,
     found: Mutex<Found>,
     said: Mutex<Option<Instant>>,
     /// What training counts its data in.
     unit: Mutex<&'static str>,
-    /// What the function raised.
-    raised: Mutex<Option<PyErr>>,
+}
+
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller").field("sources", &self.sources).finish_non_exhaustive()
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -50,50 +53,34 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Caller {
-    /// One that is told nothing yet. `tell(kind, value)` is called for everything that is reported.
-    pub fn new(stop: &Stop, offline: bool, tell: Option<Py<PyAny>>) -> Caller {
-        Caller {
-            sources: HashMap::new(),
-            stop: stop.clone(),
-            offline,
-            tell,
-            found: Mutex::default(),
-            said: Mutex::default(),
-            unit: Mutex::default(),
-            raised: Mutex::default(),
-        }
+    /// One that has no files in memory.
+    pub fn new(stop: Stop, offline: bool, tell: Tell) -> Caller {
+        let (found, said, unit) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Caller { sources: HashMap::new(), stop, offline, tell, found, said, unit }
     }
 
-    /// What the function raised, if it did.
-    pub fn raised(&self) -> Option<PyErr> {
-        locked(&self.raised).take()
-    }
-
-    fn tell(&self, call: impl for<'py> FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>) {
-        let Some(tell) = &self.tell else { return };
-        if self.stop.now.load(Ordering::Relaxed) {
-            return; // nobody waits for this any more
-        }
-        Python::try_attach(|py| {
-            if let Err(raised) = call(tell.bind(py)) {
-                self.stop.now.store(true, Ordering::Relaxed);
-                locked(&self.raised).get_or_insert(raised);
-            }
-        });
-    }
-
-    fn text(&self, kind: &str, text: &str) {
-        self.tell(|tell| tell.call1((kind, text)));
+    fn text(&self, kind: &'static str, text: &str) {
+        (self.tell)(Told::Text(kind, text.into()));
     }
 
     /// A line of metrics, as `metrics.jsonl` has it.
-    fn line(&self, kind: &str, line: &impl Serialize, rate: Option<f64>) {
+    fn line(&self, kind: &'static str, line: &impl Serialize, rate: Option<f64>) {
         let Ok(mut value) = serde_json::to_value(line) else { return };
         if let Some(rate) = rate {
             value[format!("{}_per_second", locked(&self.unit))] = rate.into();
         }
         value["kind"] = kind.into();
         self.text(kind, &value.to_string());
+    }
+
+    /// Whether it is time for another report; the last one is always due.
+    fn due(&self, last: bool) -> bool {
+        let mut said = locked(&self.said);
+        let due = last || said.is_none_or(|at| at.elapsed() >= PAUSE);
+        if due {
+            *said = Some(Instant::now());
+        }
+        due
     }
 }
 
@@ -111,30 +98,20 @@ impl Observer for Caller {
     }
 
     fn progress(&self, at: &Progress) {
-        {
-            let mut said = locked(&self.said);
-            if said.is_some_and(|at| at.elapsed() < PAUSE) && at.done < at.of {
-                return;
-            }
-            *said = Some(Instant::now());
+        if self.due(at.done >= at.of && at.of > 0.0) {
+            (self.tell)(Told::Progress(at.what.into(), at.unit.into(), at.done, at.of));
         }
-        self.tell(|tell| tell.call1(("progress", (at.what, at.unit, at.done, at.of))));
     }
 
     fn start(&self, from: u64, of: u64, unit: &'static str) {
         *locked(&self.unit) = unit;
-        self.tell(|tell| tell.call1(("start", (from, of, unit))));
+        (self.tell)(Told::Start(from, of, unit));
     }
 
     fn step(&self, step: u64) {
-        {
-            let mut said = locked(&self.said);
-            if said.is_some_and(|at| at.elapsed() < PAUSE) {
-                return;
-            }
-            *said = Some(Instant::now());
+        if self.due(false) {
+            (self.tell)(Told::Step(step));
         }
-        self.tell(|tell| tell.call1(("step", step)));
     }
 
     fn train(&self, line: &TrainLine) {
@@ -178,37 +155,37 @@ impl Host for Caller {
     }
 }
 
+/// A result as JSON or `None`, as text, pictures of it, and the error that the command ended with all the same.
+type Outcome = (Option<String>, String, Vec<String>, Option<PyErr>);
+
 /// Runs a command line. `files` has what stands for files of columns: a name in messages, a kind and the content, by the word of the command line.
-/// Returns the result as JSON or `None`, as text, and pictures of it.
+/// `tell(kind, value)` is called with what is reported.
 #[pyfunction]
-#[pyo3(signature = (args, files, offline, tell))]
-#[allow(clippy::type_complexity)]
 pub fn run(
     py: Python<'_>,
     args: Vec<OsString>,
     files: HashMap<PathBuf, (String, String, Bound<'_, PyBytes>)>,
     offline: bool,
     tell: Option<Py<PyAny>>,
-) -> PyResult<(Option<String>, String, Vec<String>, Option<PyErr>)> {
-    let stop = Stop::default();
-    let mut caller = Caller::new(&stop, offline, tell);
+) -> PyResult<Outcome> {
+    let mut sources = HashMap::new();
     for (path, (name, kind, bytes)) in files {
         let Some(kind) = KINDS.into_iter().find(|known| *known == kind) else {
             return Err(exception(py, &Error::usage(format!("{kind} is no kind of content"), "give npy, npz or csv")));
         };
-        caller.sources.insert(path, Source::Memory { name, kind, bytes: bytes.as_bytes().into() });
+        sources.insert(path, Source::Memory { name, kind, bytes: bytes.as_bytes().into() });
     }
-    let caller = Arc::new(caller);
-    let host = caller.clone();
-    let outcome = work(py, &stop, move || command::run(args, host));
-    if let Some(raised) = caller.raised() {
-        return Err(raised);
-    }
-    let found = std::mem::take(&mut *locked(&caller.found));
-    match outcome {
-        // Problems of data are a result too.
-        Err(error) if found.json.is_some() => Ok((found.json, found.text, found.pictures, Some(error))),
-        Err(error) => Err(error),
-        Ok(()) => Ok((found.json, found.text, found.pictures, None)),
-    }
+    let stop = Stop::default();
+    let own = stop.clone();
+    let (found, ended) = work(py, &stop, tell.as_ref(), move |tell| {
+        let caller = Arc::new(Caller { sources, ..Caller::new(own, offline, tell) });
+        let ended = command::run(args, caller.clone());
+        let found = std::mem::take(&mut *locked(&caller.found));
+        match ended {
+            // Problems of data are a result too.
+            Err(error) if found.json.is_some() => Ok((found, Some(error))),
+            ended => ended.map(|()| (found, None)),
+        }
+    })?;
+    Ok((found.json, found.text, found.pictures, ended.map(|error| exception(py, &error))))
 }

@@ -17,7 +17,7 @@ mod _cpc {
     #[pymodule_export]
     use super::options::commands;
     #[pymodule_export]
-    use super::{cores, main, set_threads, threads, version};
+    use super::{cores, main, threads, version};
 }
 
 /// Runs the command line of this process, and returns its exit code.
@@ -32,16 +32,14 @@ fn cores() -> usize {
     cpc::device::threads()
 }
 
-/// The number of threads that compute.
+/// The number of threads that compute; `None` before something was computed.
 #[pyfunction]
-fn threads() -> usize {
-    rayon::current_num_threads()
-}
-
-/// Sets the number of threads that compute, before the first of them has started. Whether that was still possible.
-#[pyfunction]
-fn set_threads(threads: usize) -> bool {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_ok()
+fn threads(py: Python<'_>) -> PyResult<Option<usize>> {
+    if !work::has_computed() {
+        return Ok(None);
+    }
+    work::refuse_forks(py)?;
+    Ok(Some(rayon::current_num_threads()))
 }
 
 /// The version of the package.

@@ -1,11 +1,12 @@
 //! Trained models: features of samples in memory, and of samples that arrive in pieces.
 
 use crate::errors::exception;
+use crate::host::Caller;
 use crate::work::{Stop, work};
 use cpc::device;
 use cpc::error::{Error, Result};
 use cpc::features::{Frames, Timing};
-use cpc::kinds::{self, Arriving, LiveSignal, LiveStream, not_for};
+use cpc::kinds::{self, Arriving, ExtractRequest, LiveSignal, LiveStream, Options, not_for};
 use cpc::observer::{Session, Silent};
 use cpc::toolkit::Toolkit;
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1};
@@ -28,7 +29,7 @@ pub struct Model {
 #[pyfunction]
 pub fn open(py: Python<'_>, path: PathBuf, device: String, offline: bool) -> PyResult<Model> {
     let named = device.clone();
-    let model = work(py, &Stop::default(), move || {
+    let model = work(py, &Stop::default(), None, move |_| {
         let session = session(&named, offline)?;
         Toolkit::standard().open(path, &session)
     })?;
@@ -101,11 +102,15 @@ impl Model {
         // hold on the array.
         let held = Held::new(&samples)?;
         let (model, device, offline) = (self.model.clone(), self.device.clone(), self.offline);
-        let (frames, layers) = work(py, &Stop::default(), move || {
+        let (frames, layers) = work(py, &Stop::default(), None, move |_| {
             let live = model.live().ok_or_else(|| not_for(&*model, "features of samples"))?;
             let mut arriving = Arriving::new(live.signal()?, rate)?;
             let mut stream = live.stream(&layers, &session(&device, offline)?)?;
             let samples = held.samples();
+            if let Some(at) = samples.iter().position(|value| !value.is_finite()) {
+                let what = format!("value {at} of the samples is {}, not a finite number", samples[at]);
+                return Err(Error::failed(what, "give finite values; samples of audio are between -1 and 1"));
+            }
             let mut pieces = samples.chunks(PIECE);
             let mut ended = false;
             let mut waiting = Vec::new();
@@ -145,10 +150,37 @@ impl Model {
         arrays(py, frames, &layers)
     }
 
+    /// Writes the features of files to a directory, as `cpc extract` does.
+    fn extract(
+        &self,
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+        out: PathBuf,
+        layers: Vec<String>,
+        split: Option<String>,
+        tell: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let (model, device, offline, stop) = (self.model.clone(), self.device.clone(), self.offline, Stop::default());
+        let own = stop.clone();
+        work(py, &stop, tell.as_ref(), move |tell| {
+            let caller = Caller::new(own.clone(), offline, tell);
+            let session = Session {
+                device: device::parse(&device)?,
+                offline,
+                stop: own.now,
+                unwatched: own.unwatched,
+                ..Session::new(&caller)?
+            };
+            let options = Options::new().with_some("split", split);
+            let request = ExtractRequest { layers, options, ..ExtractRequest::new(paths, out) };
+            model.extract(&request, &session).map(|_| ())
+        })
+    }
+
     /// A stream of samples that arrive in pieces.
     fn stream(&self, py: Python<'_>, rate: Option<f64>, layers: Vec<String>) -> PyResult<Stream> {
         let (model, device, offline) = (self.model.clone(), self.device.clone(), self.offline);
-        work(py, &Stop::default(), move || {
+        work(py, &Stop::default(), None, move |_| {
             let live = model.live().ok_or_else(|| not_for(&*model, "a stream"))?;
             let arriving = Arriving::new(live.signal()?, rate)?;
             let stream = live.stream(&layers, &session(&device, offline)?)?;
@@ -224,7 +256,7 @@ impl Stream {
     fn push<'py>(&self, py: Python<'py>, samples: PyReadonlyArray1<'py, f32>) -> PyResult<Layers<'py>> {
         let held = Held::new(&samples)?;
         let state = self.state.clone();
-        let frames = work(py, &Stop::default(), move || {
+        let frames = work(py, &Stop::default(), None, move |_| {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             let open = state.as_mut().ok_or_else(ended)?;
             open.stream.push(&open.arriving.push(held.samples())?)
@@ -235,7 +267,7 @@ impl Stream {
     /// Ends the signal, and returns the last frames.
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Layers<'py>> {
         let state = self.state.clone();
-        let frames = work(py, &Stop::default(), move || {
+        let frames = work(py, &Stop::default(), None, move |_| {
             let taken = state.lock().unwrap_or_else(PoisonError::into_inner).take();
             let Open { mut arriving, mut stream } = taken.ok_or_else(ended)?;
             let mut frames = stream.push(&arriving.finish()?)?;

@@ -71,6 +71,7 @@ fn option(arg: &Arg) -> Option<Value> {
     Some(json!({
         "name": name,
         "long": arg.get_long(),
+        "value_names": arg.get_value_names().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>()),
         "position": arg.get_index(),
         "required": arg.is_required_set(),
         "flag": flag,

@@ -43,6 +43,21 @@ def test_features_of_samples_are_those_of_a_file_with_them(run, samples, tmp_pat
         assert np.array_equal(model.features((whole / 32768).astype(np.float32), rate=rate), want)
 
 
+def test_files_of_one_name_in_several_folders(run, recordings, tmp_path):
+    import shutil
+
+    copies = []
+    for i, recording in enumerate(recordings[:2]):
+        (tmp_path / str(i)).mkdir()
+        copies.append(shutil.copy(recording, tmp_path / str(i) / "same.flac"))
+    model = cpc.load(run)
+    for found, want in zip(model.features(copies), model.features(recordings[:2])):
+        assert np.array_equal(found, want)
+    with pytest.raises(ValueError, match="is a directory"):
+        model.features(tmp_path)
+    assert model.features([]) == []
+
+
 def test_arrays_of_any_kind_give_the_same(run, samples):
     model = cpc.load(run)
     want = model.features(samples)
@@ -51,7 +66,8 @@ def test_arrays_of_any_kind_give_the_same(run, samples):
     strided[::2] = samples
     read_only = samples.copy()
     read_only.flags.writeable = False
-    for same in (samples.astype(np.float64), strided[::2], samples.tolist(), samples[None, :], read_only):
+    unaligned = np.frombuffer(b"\0" + samples.tobytes(), dtype=np.uint8)[1:].view(np.float32)
+    for same in (samples.astype(np.float64), strided[::2], samples.tolist(), samples[None, :], read_only, unaligned):
         assert np.array_equal(model.features(same), want)
     several = model.features([samples, samples[:16000]])
     assert np.array_equal(several[0], want) and len(several[1]) < len(want)
@@ -111,12 +127,14 @@ def test_a_stream_gives_the_frames_of_the_whole(run, samples):
     [
         (lambda model: model.features(np.zeros((3, 1000))), ValueError, "average the channels"),
         (lambda model: model.features(np.zeros(10, np.float32)), cpc.Error, "too few"),
-        (lambda model: model.features(np.full(20000, np.nan)), cpc.Error, "not a finite number"),
+        (lambda model: model.features(np.full(20000, np.nan)), cpc.Error, "value 0 of the samples is NaN"),
+        (lambda model: model.features(np.zeros(0)), ValueError, "are no samples"),
+        (lambda model: model.features(np.zeros(20000, "m8[s]")), ValueError, "durations"),
         (lambda model: model.features(np.zeros(20000), rate=3), ValueError, "rate 3: not a rate"),
         (lambda model: model.features(np.zeros(20000), layer="q"), ValueError, "layer"),
         (lambda model: model.features(np.zeros(20000, np.uint16)), ValueError, "full scale"),
         (lambda model: model.features("nowhere.wav"), FileNotFoundError, "nowhere.wav"),
-        (lambda model: model.features(os.path.dirname(__file__)), cpc.Error, ""),
+        (lambda model: model.features(os.path.dirname(__file__)), ValueError, "is a directory"),
         (lambda model: cpc.load("nowhere"), cpc.Error, "nowhere"),
     ],
 )
@@ -155,12 +173,42 @@ def test_training_tells_its_lines_and_is_the_command_s(run, demo, tmp_path, comm
         ({"trian": {"lr": 1}}, ValueError, "trian"),
         ({"foo": 3}, TypeError, "foo"),
         ({"preset": "none"}, ValueError, "none"),
+        ({"train": {"lr": object()}}, ValueError, "no value of a setting"),
+        ({"seed": float("nan")}, ValueError, "NaN|nan"),
     ],
 )
 def test_wrong_settings_are_said(demo, tmp_path, arguments, kind, says):
     with pytest.raises(kind, match=says):
         cpc.pretrain(demo, out=tmp_path / "x", **arguments)
     assert not (tmp_path / "x").exists()
+
+
+def test_settings_are_what_they_are(demo, tmp_path):
+    name = "/x/\U0001f600 \"quoted\"\\"
+    shown = cpc.pretrain(
+        demo, preset="demo", print_config=True, settings={"data.train": name}, train={"lr": np.float32(0.5), "betas": np.array([0.5, 0.75])},
+    )
+    tomllib = pytest.importorskip("tomllib")
+    values = tomllib.loads(shown)
+    assert values["data"]["train"] == name and values["train"]["lr"] == 0.5 and values["train"]["betas"] == [0.5, 0.75]
+
+
+def test_what_is_raised_at_the_end_of_training_is_not_lost(demo, tmp_path):
+    def raises(line):
+        if line["step"] == 4:
+            raise KeyError("last")
+
+    with pytest.raises(KeyError):
+        cpc.pretrain(demo, out=tmp_path / "x", preset="demo", steps=4, batch_size=2, train={"log_every": 1}, callback=raises)
+
+
+def test_callbacks_are_called_where_training_was(demo, tmp_path):
+    threads = set()
+    cpc.pretrain(
+        demo, out=tmp_path / "x", preset="demo", steps=2, batch_size=2, train={"log_every": 1},
+        callback=lambda line: threads.add(threading.current_thread()),
+    )
+    assert threads == {threading.current_thread()}
 
 
 def test_what_a_callback_raises_ends_training(demo, tmp_path):
@@ -243,6 +291,7 @@ def of_process(path, samples, results):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
 def test_forks_are_named_and_spawned_processes_compute(run, samples):
     want = cpc.load(run).features(samples).sum()
+    assert cpc.threads() >= 1  # which starts none
     for method in ("fork", "spawn"):
         context = multiprocessing.get_context(method)
         results = context.Queue()

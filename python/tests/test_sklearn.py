@@ -27,6 +27,7 @@ def test_columns_that_inform_are_selected():
     assert set(selector.ranking_[:2]) == {1, 4} and selector.get_support()[[1, 4]].all()
     assert selector.transform(X).shape == (400, len(selector.ranking_))
     assert list(selector.get_feature_names_out())[0].startswith("x")
+    assert MutualInformationSelector(3, random_state=np.random.RandomState(0)).fit(X, y).get_support()[[1, 4]].all()
     scores = cross_val_score(make_pipeline(MutualInformationSelector(2), LogisticRegression()), X, y, cv=3)
     assert scores.mean() > 0.9
 
@@ -42,5 +43,9 @@ def test_features_are_in_a_pipeline(run, samples, recordings):
     assert scores.mean() > 0.9
     rows = CpcFeatures(run).fit_transform(recordings)
     assert rows.shape == (len(recordings), 128)
+    assert CpcFeatures(run, layer=["c", "z"]).fit_transform(recordings).shape == (len(recordings), 256)
+    for wrong, says in ((recordings[0], "one name"), ([], "no recordings")):
+        with pytest.raises(ValueError, match=says):
+            CpcFeatures(run).fit(wrong)
     with pytest.raises(ValueError, match="choose from"):
         CpcFeatures(run, pool="median").fit(recordings)

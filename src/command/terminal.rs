@@ -6,6 +6,7 @@ use crate::durable;
 use crate::error::{Error, Result};
 use crate::kinds::Described;
 use crate::mi::input::Source;
+use crate::mi::parallel::go_on;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -100,6 +101,7 @@ impl Terminal {
         if path.is_none() && self.host.is_none() {
             return Ok(());
         }
+        go_on()?; // work that a program has stopped writes nothing more
         let svg = svg()?;
         if let Some(path) = path {
             durable::write(path, svg.as_bytes())?;

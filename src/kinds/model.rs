@@ -100,7 +100,7 @@ pub fn not_for(model: &dyn Model, what: &str) -> Error {
             model.subject(),
             model.kind()
         ),
-        "`cpc info` shows what a model is, and `--help` shows which kinds a command is for",
+        "`cpc info` shows what a model is; the README has a table of what can be done with which data",
     )
 }
 

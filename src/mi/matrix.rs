@@ -9,6 +9,7 @@ use crate::mi::atoms::Divided;
 use crate::mi::classes::Classes;
 use crate::mi::estimate::{Estimator, Settings, estimate};
 use crate::mi::neighbors::{Place, places, shared};
+use crate::mi::parallel::{flag, go_on, stoppable};
 use crate::mi::samples::Samples;
 use crate::mi::screening::{Binned, independence};
 use crate::mi::series::rows_for_a_sample;
@@ -82,8 +83,9 @@ impl<'a> Prepared<'a> {
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             Ok(Link { x, y, nats, p_value, q_value: 1.0 })
         };
+        let stop = flag();
         let named = |pair: &(usize, usize)| {
-            one(pair).map_err(|e| {
+            stoppable(stop.clone(), || go_on().and_then(|()| one(pair))).map_err(|e| {
                 let what = format!("{} and {}: {e}", self.names[pair.0], self.names[pair.1]);
                 Error::failed(what, e.remedy())
             })

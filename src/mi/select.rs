@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::mi::atoms::Divided;
 use crate::mi::estimate::Settings;
 use crate::mi::neighbors::{ALIKE, Given, Place, alike, places, shared};
+use crate::mi::parallel::go_on;
 use crate::mi::permutation::{Order, reordered};
 use crate::mi::variable::Variable;
 use rayon::prelude::*;
@@ -92,6 +93,7 @@ pub fn select(
             Criterion::Jmi => sums[x] / count,
             Criterion::Mrmr => alone[x] - sums[x] / count,
         };
+        go_on()?;
         // The first of equal scores.
         let Some(mut best) = left.iter().copied().reduce(|best, x| if score(x) > score(best) { x } else { best })
         else {

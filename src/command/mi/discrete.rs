@@ -246,6 +246,10 @@ impl Discrete {
             let what = format!("column `{again}` is named twice among --x, --y and --given ({} names)", i + 1);
             return Err(Error::usage(what, "name each column once"));
         }
+        if let input::Source::Memory { .. } = file {
+            let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+            return Ok(Source::Sampled(Counts::of_columns(&input::read_labels(&file, &wanted)?)?, self.estimator));
+        }
         Ok(Source::Sampled(
             Counts::of_columns(&read_columns(file.reader()?, &file.to_string(), &wanted)?)?,
             self.estimator,

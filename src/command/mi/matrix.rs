@@ -11,6 +11,7 @@ use crate::mi::input::read_columns;
 use crate::mi::matrix::{Link, Prepared, all_pairs};
 use crate::mi::neighbors::NEIGHBORS;
 use crate::mi::neural::Protocol;
+use crate::mi::parallel::go_on;
 use crate::report::heat::HeatMap;
 use clap::Args;
 use serde_json::json;
@@ -131,6 +132,7 @@ impl Matrix {
             terminal.picture(self.svg.as_deref(), || self.picture(&read.names, &links))?;
         }
         links.sort_by(|a, b| b.nats.total_cmp(&a.nats));
+        go_on()?;
         if let Some(path) = &self.out {
             self.table(&read.names, &links).write(path)?;
         }

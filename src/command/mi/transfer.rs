@@ -8,6 +8,7 @@ use crate::features::TextTable;
 use crate::mi::discrete::Unit;
 use crate::mi::input::{SeriesColumns, When, matches, read_series};
 use crate::mi::neighbors::NEIGHBORS;
+use crate::mi::parallel::go_on;
 use crate::mi::samples::Samples;
 use crate::mi::transfer::{Lagged, Method, Tested, Transfer, TransferSettings, transfer};
 use crate::mi::variable::Variable;
@@ -187,6 +188,7 @@ impl TransferCommand {
         }
         bar.finish_and_clear();
         terminal.picture(self.svg.as_deref(), || self.figure(&all).svg())?;
+        go_on()?;
         if let Some(path) = &self.out {
             self.table(&all).write(path)?;
         }

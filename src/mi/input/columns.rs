@@ -1,6 +1,8 @@
 //! Columns of one file, each a variable of its own.
 
 use crate::error::{Error, Result};
+use crate::mi::discrete::Column;
+use crate::mi::input::column::Cells;
 use crate::mi::input::open::open;
 use crate::mi::input::select::{choose, listed, matches};
 use crate::mi::input::side::Side;
@@ -31,6 +33,22 @@ pub struct Columns {
 /// `drop_nan` is not given.
 pub fn read_columns(source: &Source, names: &[String], discrete: &[String], drop_nan: bool) -> Result<Columns> {
     gather(source, names, discrete, drop_nan)?.columns(discrete)
+}
+
+/// Reads columns of labels, each with one name.
+///
+/// # Errors
+/// As those of [`read_columns`]; a label is missing.
+pub fn read_labels(source: &Source, names: &[String]) -> Result<Vec<Column>> {
+    let columns = gather(source, names, names, false)?.side.columns;
+    let labels = |name: &String| match columns.iter().find(|column| column.name == *name).map(|column| &column.cells) {
+        Some(Cells::Labels(labels)) => Ok(Column::new(name, labels)),
+        _ => Err(Error::usage(
+            format!("{source}: `{name}` is not the name of one column"),
+            "give each column of an array a name, or give it alone",
+        )),
+    };
+    names.iter().map(labels).collect()
 }
 
 /// Columns with all their rows, and which of these are used.

@@ -30,7 +30,7 @@ mod tensors;
 mod tests;
 mod variable;
 
-pub use columns::{Columns, read_columns};
+pub use columns::{Columns, read_columns, read_labels};
 pub use select::matches;
 pub use series::{SeriesColumns, When, read_series};
 pub use source::Source;
