@@ -571,7 +571,7 @@ def convert(from_, to, *, overwrite=False, progress=None):
     return _call("convert", [from_, to], {"overwrite": overwrite}, progress=progress)
 
 
-def info(what, *, rate=None, column=None, progress=None):
+def info(what, *, rate=None, svg=None, column=None, progress=None):
     """Describe a corpus, a model or a run.
 
     Parameters
@@ -582,6 +582,8 @@ def info(what, *, rate=None, column=None, progress=None):
     rate : float, optional
         The rate in Hz: that audio would be resampled to [default: 16000], or of series whose
         files do not say
+    svg : str or path, optional
+        Draw the losses and accuracies of a run to a .svg file
     column : dict, optional
         Name a column of parquet data, such as {"speaker": "client_id"}, or the key of the text
         in JSONL, such as {"text": "content"}
@@ -597,4 +599,4 @@ def info(what, *, rate=None, column=None, progress=None):
     Result, Rows or str
         What `cpc info --json` prints; printed itself, the table of the command.
     """
-    return _call("info", [what], {"rate": rate, "column": column}, progress=progress)
+    return _call("info", [what], {"rate": rate, "svg": svg, "column": column}, progress=progress)

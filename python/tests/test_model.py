@@ -160,6 +160,7 @@ def test_training_tells_its_lines_and_is_the_command_s(run, demo, tmp_path, comm
     written = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
     assert [(line["kind"], line["step"], line["loss"]) for line in lines] == [(w["kind"], w["step"], w["loss"]) for w in written]
     assert set(lines[0]) == set(written[0]) and "k   ahead" in str(result)
+    assert result._repr_svg_() == cpc.info(tmp_path / "a")._repr_svg_() and "validation" in result._repr_svg_()
     flags = ["--preset", "demo", "--steps", 12, "--batch-size", 4, "--set", "data.window=8000", "--set", "train.log_every=4"]
     command("pretrain", demo, "--out", tmp_path / "b", *flags)
     for name in ("a", "b"):

@@ -15,6 +15,7 @@ mod info;
 mod interrupt;
 mod man;
 mod mi;
+mod picture;
 mod predict;
 mod pretrain;
 mod probe;

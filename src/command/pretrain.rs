@@ -254,6 +254,11 @@ impl Pretrain {
         if !report.skipped.is_empty() {
             terminal.warning(&format!("{} files could not be read and were skipped", report.skipped.len()));
         }
+        if terminal.host.is_some()
+            && let Some(curves) = Toolkit::standard().run_curves(&report.run)?
+        {
+            terminal.picture(None, || curves.svg())?;
+        }
         terminal.result_or_json(&report, &report.to_string())
     }
 }

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::hub;
 use crate::kinds::{Described, Inspected, Options};
 use crate::observer::Session;
+use crate::report::plot::{Color, Figure, Panel, Series, Style};
 use crate::train::{History, run_dir};
 use serde::Serialize;
 use serde_json::Value;
@@ -51,6 +52,45 @@ impl Toolkit {
             train,
             best_validation: history.best_validation().cloned(),
         })
+    }
+
+    /// The curves of a run: its losses, and how often the true future scores highest. `None` before its first line of metrics.
+    ///
+    /// # Errors
+    /// Its files cannot be read.
+    pub fn run_curves(&self, run: &Path) -> Result<Option<Figure>> {
+        let history = History::read(run)?;
+        let line = |kind: &'static str, value: &dyn Fn(&Value) -> Option<f64>| -> Vec<(f64, f64)> {
+            history.lines(kind).filter_map(|line| Some((line["step"].as_f64()?, value(line)?))).collect()
+        };
+        let loss = |line: &Value| line["loss"].as_f64();
+        let mut panels = vec![Panel {
+            title: "Loss".into(),
+            x_label: "updates".into(),
+            y_label: "loss".into(),
+            series: vec![
+                Series::new("training", line("train", &loss), Style::Line).colored(Color::Gray),
+                Series::new("validation", line("valid", &loss), Style::Marked).colored(Color::Hue(0)),
+            ],
+            ..Panel::default()
+        }];
+        let steps = [1, 4, 12].into_iter().enumerate().map(|(hue, k)| {
+            let accuracy = |line: &Value| line["accuracy_per_step"][k - 1].as_f64();
+            Series::new(format!("k = {k}"), line("valid", &accuracy), Style::Marked).colored(Color::Hue(hue))
+        });
+        let steps: Vec<Series> = steps.filter(|series| !series.points.is_empty()).collect();
+        if !steps.is_empty() {
+            panels.push(Panel {
+                title: "The true future scores highest".into(),
+                x_label: "updates".into(),
+                y_label: "share of validation frames".into(),
+                series: steps,
+                ..Panel::default()
+            });
+        }
+        panels[0].series.retain(|series| !series.points.is_empty());
+        let drawn = !panels[0].series.is_empty();
+        Ok(drawn.then_some(Figure { title: None, columns: panels.len(), panels, share_y: false }))
     }
 
     /// A description of data, by the kind that they are for.

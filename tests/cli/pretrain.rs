@@ -449,6 +449,14 @@ fn info_describes_a_corpus_a_model_and_a_run() {
     assert_eq!(shown("info run/checkpoints/step-24"), model.replace("run/model", "run/checkpoints/step-24"));
     let run = shown("info run");
     assert!(run.contains("24 of 24") && run.contains("validation"), "{run}");
+    assert_eq!(shown("info run --svg curves.svg"), run);
+    let curves = fs::read_to_string(place.at("curves.svg")).unwrap();
+    assert!(curves.starts_with("<svg") && curves.contains("training") && curves.contains("k = 4"), "{curves}");
+    for data in ["corpus", "run/model"] {
+        let refused = place.cpc(&format!("info {data} --svg other.svg")).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(String::from_utf8(refused.stderr).unwrap().contains("is not a run"));
+    }
     let json: serde_json::Value =
         serde_json::from_str(&shown("pretrain corpus --config tiny.toml --out other --json")).unwrap();
     assert_eq!(json["figures"]["loss_per_step"].as_array().unwrap().len(), 4);

@@ -1,6 +1,6 @@
 //! `cpc mi discrete`: information theory of labels, exact from a table of probabilities or estimated from samples.
 
-use super::picture::svg_file;
+use crate::command::picture::svg_file;
 use crate::command::terminal::Terminal;
 use crate::error::{Error, Result};
 use crate::mi::discrete::{

@@ -1,7 +1,7 @@
 //! `cpc mi features`: the information in a model's features.
 
-use super::picture::svg_file;
 use crate::command::console::{Console, bar};
+use crate::command::picture::svg_file;
 use crate::command::session;
 use crate::command::terminal::Terminal;
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! `cpc mi gaussians`: estimators compared with the truth, as a function of the correlation.
 
-use super::picture::svg_file;
 use crate::command::console::bar;
+use crate::command::picture::svg_file;
 use crate::command::terminal::Terminal;
 use crate::error::Result;
 use crate::mi::estimate::{Estimator, Settings, estimate};

@@ -1,7 +1,7 @@
 //! `cpc mi matrix`: what the columns of a table share.
 
-use super::picture::svg_file;
 use crate::command::console::bar;
+use crate::command::picture::svg_file;
 use crate::command::terminal::Terminal;
 use crate::error::{Error, Result};
 use crate::features::TextTable;

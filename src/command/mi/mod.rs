@@ -9,7 +9,6 @@ mod features;
 mod gaussians;
 mod matrix;
 mod output;
-mod picture;
 #[cfg(feature = "images")]
 mod plane;
 mod select;

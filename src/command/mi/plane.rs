@@ -1,6 +1,6 @@
 //! `cpc mi plane`: the information plane of runs of the information bottleneck.
 
-use super::picture::svg_file;
+use crate::command::picture::svg_file;
 use crate::command::terminal::Terminal;
 use crate::error::Result;
 use crate::kinds::bottleneck::{PlanePath, PlanePoint, plane};

@@ -1,8 +1,8 @@
 //! `cpc mi selfcheck`: whether estimators are consistent with themselves.
 
 use super::equitability;
-use super::picture::svg_file;
 use crate::command::console::bar;
+use crate::command::picture::svg_file;
 use crate::command::terminal::Terminal;
 use crate::error::Result;
 use crate::mi::estimate::{Estimator, Settings};

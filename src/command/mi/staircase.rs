@@ -1,7 +1,7 @@
 //! `cpc mi staircase`: bias and variance of bounds as the information rises.
 
-use super::picture::svg_file;
 use crate::command::console::bar;
+use crate::command::picture::svg_file;
 use crate::command::terminal::Terminal;
 use crate::error::Result;
 use crate::mi::neural::Training;

@@ -1,7 +1,7 @@
 //! `cpc mi transfer`: what one series says about the future of another.
 
-use super::picture::svg_file;
 use crate::command::console::bar;
+use crate::command::picture::svg_file;
 use crate::command::terminal::Terminal;
 use crate::error::{Error, Result};
 use crate::features::TextTable;
