@@ -76,7 +76,7 @@ impl Toolkit {
         }];
         let steps = [1, 4, 12].into_iter().enumerate().map(|(hue, k)| {
             let accuracy = |line: &Value| line["accuracy_per_step"][k - 1].as_f64();
-            Series::new(format!("k = {k}"), line("valid", &accuracy), Style::Marked).colored(Color::Hue(hue))
+            Series::new(format!("k = {k}"), line("valid", &accuracy), Style::Marked).colored(Color::Hue(hue + 1))
         });
         let steps: Vec<Series> = steps.filter(|series| !series.points.is_empty()).collect();
         if !steps.is_empty() {
