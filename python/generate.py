@@ -54,6 +54,9 @@ TABLES = {"mi matrix": "file", "mi select": "file", "mi transfer": "file", "mi d
 #: Options that are joint tables.
 JOINT = {"mi discrete": ("joint", "against")}
 
+#: Options that name columns: in a table in memory, these may be numbers or tuples.
+TABLE_NAMES = {"x", "y", "given", "from", "to", "columns", "target", "time", "group"}
+
 #: Functions that train: settings are sections, and lines of metrics are told.
 TRAINS = {"pretrain", "finetune"}
 
@@ -122,6 +125,20 @@ def type_of(option):
     return kind if option["required"] else f"{kind}, optional"
 
 
+def annotation(option):
+    """An option's type, as type checkers have it."""
+    if option["flag"]:
+        return "bool"
+    kind = {"path": "str | os.PathLike"}.get(option["kind"], option["kind"])
+    if option["values"]:
+        kind = "Literal[" + ", ".join(f'"{value}"' for value in option["values"]) + "]"
+    if option["optional_value"]:
+        kind += " | bool"
+    if option["several"]:
+        kind += f" | Sequence[{kind}]"
+    return kind if option["required"] or option["default"] else f"{kind} | None"
+
+
 def paragraphs(text, indent):
     """A text in lines of a docstring."""
     text = text.replace("\\", "\\\\")
@@ -152,19 +169,18 @@ def function(name, command):
     sides = path == "mi estimate"
     signature, documented = [], []
     if sides:
-        signature.append("*data")
+        signature.append("*data: Any")
         documented += parameter(
             "*data", "str, path, DataFrame, dict of arrays or array",
             "One table, whose columns `x`, `y` and `given` name; or X, Y and perhaps Z as arrays (rows) or (rows, columns).",
         )
     for option in [] if sides else positional:
         if option["name"] == table:
-            optional = "" if option["required"] else "=None"
-            signature.append(f"data{optional}")
+            signature.append("data: Any" + ("" if option["required"] else " = None"))
             documented += parameter(*DATA)
             continue
         own = python_name(option["name"])
-        signature.append(own if option["required"] else f"{own}=None")
+        signature.append(f"{own}: {annotation(option)}" + ("" if option["required"] else " = None"))
         documented += parameter(own, type_of(option), option["long_help"] or option["help"])
     required = [option for option in named if option["required"]]
     optional = [option for option in named if not option["required"]]
@@ -172,14 +188,20 @@ def function(name, command):
         signature.append("*")
     for option in [*required, *optional]:
         if option["name"] == "set":
-            signature.append("settings=None")
+            signature.append("settings: Mapping[str, Any] | Sequence[str] | None = None")
             documented += parameter(
                 "settings", "dict, optional",
                 'Keys of the configuration, as in `{"train.lr": 1e-4}`. Sections may also be given as dictionaries of their own: `train={"lr": 1e-4}`.',
             )
             continue
-        own = python_name(option["name"])
-        signature.append(own if option["required"] else f"{own}={literal(option)}")
+        own, typed = python_name(option["name"]), annotation(option)
+        if option["name"] in joint or (sides and option["name"] in ("x", "y", "given", "pointwise")) or option["name"] in TABLE_NAMES:
+            typed = "Any" if option["required"] else "Any | None"
+        if option["name"] == "column" or (path in TRAINS and option["name"] == "train"):
+            typed = f"Mapping[str, Any] | {typed}"
+        if option["name"] == "lags":
+            typed += " | int | Iterable[int]"
+        signature.append(f"{own}: {typed}" + ("" if option["required"] else f" = {literal(option)}"))
         kind, about = type_of(option), option["long_help"] or option["help"]
         if option["name"] in joint:
             kind = "str, path, DataFrame or array, optional"
@@ -194,12 +216,12 @@ def function(name, command):
             about += "; or a dictionary: the section `train` of the configuration"
         documented += parameter(own, kind, about)
     if path in TRAINS:
-        signature.append("callback=None")
+        signature.append("callback: Callable[[dict[str, Any]], Any] | None = None")
         documented += parameter("callback", "callable, optional", "Called with each line of metrics, a dictionary as in metrics.jsonl.")
-    signature.append("progress=None")
+    signature.append("progress: bool | None = None")
     documented += parameter("progress", "bool, optional", "Whether a progress bar is shown; by default on terminals and in notebooks.")
     if path in TRAINS:
-        signature.append("**sections")
+        signature.append("**sections: Mapping[str, Any]")
 
     given = {}
     for option in named:
@@ -238,7 +260,8 @@ def function(name, command):
     long = in_place("\n\n".join(rest), options)
     about = paragraphs(in_place(command["about"], options).rstrip(".") + ".", 4)
     about[0] = '    """' + about[0].lstrip()
-    text = [f"def {name}({', '.join(signature)}):", *about, ""]
+    returned = "Any" if path in ESTIMATES or not path.startswith("mi ") else "Result | Rows"
+    text = [f"def {name}(", *(f"    {each}," for each in signature), f") -> {returned}:", *about, ""]
     if long:
         text += [*paragraphs(long, 4), ""]
     kind = "Estimate, or Rows of them where several are compared" if path in ESTIMATES else "Result, Rows or str"
@@ -256,7 +279,7 @@ def wrapped(text):
     """A module with its long lines of code broken at commas."""
     lines = []
     for line in text.split("\n"):
-        if len(line) <= WIDTH + 20 or not re.match(r"def |    return |    given = ", line):
+        if len(line) <= WIDTH + 20 or not re.match(r"    return |    given = ", line):
             lines.append(line)
             continue
         blank = " " * (len(line) - len(line.lstrip()) + 4)
@@ -275,7 +298,16 @@ def module(about, functions, commands):
         imports.append("from ._call import call as _call")
     if "_Table(" in code:
         imports.append("from ._tables import Table as _Table")
-    head = [f'"""{about}"""', "", "# Written by generate.py. Change the command, and run it again.", "", *imports, "", f"__all__ = {json.dumps(names)}"]
+    signatures = "\n".join(text.split(":\n    \"\"\"")[0] for text in made)
+    types = [name for name in ("Any", "Literal") if name in signatures]
+    abstract = [name for name in ("Callable", "Iterable", "Mapping", "Sequence") if f"{name}[" in signatures]
+    head = [f'"""{about}"""', "", "# Written by generate.py. Change the command, and run it again.", "", "from __future__ import annotations", ""]
+    head += ["import os"] if "os.PathLike" in signatures else []
+    head += [f"from collections.abc import {', '.join(abstract)}"] if abstract else []
+    head += [f"from typing import {', '.join(types)}", ""]
+    if "Result | Rows" in signatures:
+        imports.insert(-1 if "_Table(" in code else len(imports), "from ._results import Result, Rows")
+    head += [*imports, "", f"__all__ = {json.dumps(names)}"]
     return wrapped("\n".join(head) + "\n\n\n" + code + "\n")
 
 

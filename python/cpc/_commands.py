@@ -2,16 +2,47 @@
 
 # Written by generate.py. Change the command, and run it again.
 
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
 from ._arguments import configured as _configured, many as _many
 from ._call import call as _call
 
 __all__ = ["abx", "convert", "extract", "finetune", "info", "predict", "pretrain", "probe"]
 
 
-def pretrain(data=None, *, out=None, preset=None, config=None, settings=None, steps=None, batch_size=None, seed=None,
-    train=None, valid=None, on_bad_file=None, column=None, rate=None, split=None, tokenizer=None, vocab_size=None,
-    init=None, resume_optimizer=False, resume=False, overwrite=False, device="auto", listen=None, print_config=False,
-    callback=None, progress=None, **sections):
+def pretrain(
+    data: str | os.PathLike | None = None,
+    *,
+    out: str | os.PathLike | None = None,
+    preset: str | None = None,
+    config: str | os.PathLike | None = None,
+    settings: Mapping[str, Any] | Sequence[str] | None = None,
+    steps: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    train: Mapping[str, Any] | str | os.PathLike | None = None,
+    valid: str | os.PathLike | None = None,
+    on_bad_file: Literal["fail", "skip"] | None = None,
+    column: Mapping[str, Any] | str | Sequence[str] | None = None,
+    rate: float | None = None,
+    split: Literal["lines", "sentences"] | None = None,
+    tokenizer: str | None = None,
+    vocab_size: int | None = None,
+    init: str | None = None,
+    resume_optimizer: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    listen: str | os.PathLike | None = None,
+    print_config: bool = False,
+    callback: Callable[[dict[str, Any]], Any] | None = None,
+    progress: bool | None = None,
+    **sections: Mapping[str, Any],
+) -> Any:
     """Train an encoder on recordings, sensor series, text or images, without labels.
 
     `data` is one of: a directory of recordings (the first folder level names the speaker, as in
@@ -137,8 +168,24 @@ def pretrain(data=None, *, out=None, preset=None, config=None, settings=None, st
         tell=callback)
 
 
-def extract(model, input, *, out=None, layer=None, format="npy", normalize=None, pool=None, remove=None,
-    on_bad_file=None, column=None, split=None, rate=None, shard=None, device="auto", progress=None):
+def extract(
+    model: str,
+    input: str | os.PathLike | Sequence[str | os.PathLike],
+    *,
+    out: str | os.PathLike | None = None,
+    layer: str | Sequence[str] | None = None,
+    format: Literal["npy", "safetensors", "parquet"] = "npy",
+    normalize: Literal["none", "mean", "mean-var"] | None = None,
+    pool: str | None = None,
+    remove: str | None = None,
+    on_bad_file: Literal["fail", "skip"] | None = None,
+    column: Mapping[str, Any] | str | Sequence[str] | None = None,
+    split: Literal["lines", "sentences"] | None = None,
+    rate: float | None = None,
+    shard: str | None = None,
+    device: str = "auto",
+    progress: bool | None = None,
+) -> Any:
     """Write a model's features of recordings, sentences or images to files that other tools read.
 
     Write a frozen model's features to files. An audio model reads recordings, a series model
@@ -222,10 +269,37 @@ def extract(model, input, *, out=None, layer=None, format="npy", normalize=None,
         rate, "shard": shard, "device": device}, progress=progress)
 
 
-def probe(features, *, labels=None, train=None, test=None, folds=None, boundaries=False, trials=None, lda=None,
-    division=None, data=None, task=None, column=None, level=None, cut=None, hidden=None, l2=None, names=None,
-    label_rate=None, frame_rate=None, layer=None, pool=None, multi_label=False, rate=None, baselines=None, report=None,
-    seed=None, device="auto", progress=None):
+def probe(
+    features: str | os.PathLike | Sequence[str | os.PathLike],
+    *,
+    labels: str | None = None,
+    train: str | os.PathLike | None = None,
+    test: str | os.PathLike | None = None,
+    folds: int | None = None,
+    boundaries: bool = False,
+    trials: str | os.PathLike | None = None,
+    lda: int | None = None,
+    division: Literal["subject", "recording"] | None = None,
+    data: str | os.PathLike | None = None,
+    task: str | None = None,
+    column: Mapping[str, Any] | str | Sequence[str] | None = None,
+    level: Literal["frame", "utterance", "last-frame"] | None = None,
+    cut: Literal["end", "front"] | None = None,
+    hidden: int | None = None,
+    l2: str | None = None,
+    names: str | os.PathLike | None = None,
+    label_rate: float | None = None,
+    frame_rate: float | None = None,
+    layer: str | Sequence[str] | None = None,
+    pool: str | None = None,
+    multi_label: bool = False,
+    rate: float | None = None,
+    baselines: Literal["random", "mfcc", "logmel", "statistics", "bag", "tfidf", "pca", "pixels"] | Sequence[Literal["random", "mfcc", "logmel", "statistics", "bag", "tfidf", "pca", "pixels"]] | None = None,
+    report: str | os.PathLike | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    progress: bool | None = None,
+) -> Any:
     """Measure how well a linear classifier predicts labels from features: phones, speakers, any
     labels.
 
@@ -341,9 +415,32 @@ def probe(features, *, labels=None, train=None, test=None, folds=None, boundarie
         "baselines": baselines, "report": report, "seed": seed, "device": device}, progress=progress)
 
 
-def finetune(model, *, data, out, labels=None, train=None, test=None, ctc=None, fraction=None, head=None, layer=None,
-    body_lr=None, multi_label=False, balanced=False, rate=None, on_bad_file=None, settings=None, steps=None, seed=None,
-    overwrite=False, device="auto", callback=None, progress=None, **sections):
+def finetune(
+    model: str,
+    *,
+    data: str | os.PathLike,
+    out: str | os.PathLike,
+    labels: str | None = None,
+    train: Mapping[str, Any] | str | os.PathLike | None = None,
+    test: str | os.PathLike | None = None,
+    ctc: Literal["phones", "characters"] | bool | None = None,
+    fraction: float | Sequence[float] | None = None,
+    head: Literal["linear", "hidden", "attention"] | None = None,
+    layer: str | None = None,
+    body_lr: float | None = None,
+    multi_label: bool = False,
+    balanced: bool = False,
+    rate: float | None = None,
+    on_bad_file: Literal["fail", "skip"] | None = None,
+    settings: Mapping[str, Any] | Sequence[str] | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    overwrite: bool = False,
+    device: str = "auto",
+    callback: Callable[[dict[str, Any]], Any] | None = None,
+    progress: bool | None = None,
+    **sections: Mapping[str, Any],
+) -> Any:
     """Train a classifier from few labels, on top of a model.
 
     A head is put on the model, and both are trained together; the model's learning rate is a
@@ -436,7 +533,17 @@ def finetune(model, *, data, out, labels=None, train=None, test=None, ctc=None, 
         steps, "seed": seed, "overwrite": overwrite, "device": device}, progress=progress, tell=callback)
 
 
-def predict(model, input, *, out=None, beam=None, rate=None, on_bad_file=None, device="auto", progress=None):
+def predict(
+    model: str,
+    input: str | os.PathLike | Sequence[str | os.PathLike],
+    *,
+    out: str | os.PathLike | None = None,
+    beam: int | None = None,
+    rate: float | None = None,
+    on_bad_file: Literal["fail", "skip"] | None = None,
+    device: str = "auto",
+    progress: bool | None = None,
+) -> Any:
     """Classify or transcribe recordings, images or sentences with a model that `cpc finetune`
     trained.
 
@@ -479,8 +586,21 @@ def predict(model, input, *, out=None, beam=None, rate=None, on_bad_file=None, d
         "device": device}, progress=progress)
 
 
-def abx(features, item, *, mode=("within", "across",), distance=None, context="triphone", slicing="libri-light",
-    frame_rate=None, layer=None, max_group=None, max_x_across=None, seed=0, progress=None):
+def abx(
+    features: str | os.PathLike,
+    item: str | os.PathLike,
+    *,
+    mode: Literal["within", "across"] | Sequence[Literal["within", "across"]] = ("within", "across",),
+    distance: Literal["angular", "euclidean", "identical", "edit"] | Sequence[Literal["angular", "euclidean", "identical", "edit"]] | None = None,
+    context: Literal["triphone", "any"] = "triphone",
+    slicing: Literal["libri-light", "fastabx"] = "libri-light",
+    frame_rate: float | None = None,
+    layer: str | None = None,
+    max_group: int | None = None,
+    max_x_across: int | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> Any:
     """Measure how well features discriminate phones (ABX error).
 
     How well features discriminate phones, without any training.
@@ -537,7 +657,13 @@ def abx(features, item, *, mode=("within", "across",), distance=None, context="t
         progress=progress)
 
 
-def convert(from_, to, *, overwrite=False, progress=None):
+def convert(
+    from_: str,
+    to: str | os.PathLike,
+    *,
+    overwrite: bool = False,
+    progress: bool | None = None,
+) -> Any:
     """Convert a model: from a PyTorch checkpoint to a model directory, and back.
 
     Convert an audio model.
@@ -571,7 +697,14 @@ def convert(from_, to, *, overwrite=False, progress=None):
     return _call("convert", [from_, to], {"overwrite": overwrite}, progress=progress)
 
 
-def info(what, *, rate=None, svg=None, column=None, progress=None):
+def info(
+    what: str | os.PathLike,
+    *,
+    rate: float | None = None,
+    svg: str | os.PathLike | None = None,
+    column: Mapping[str, Any] | str | Sequence[str] | None = None,
+    progress: bool | None = None,
+) -> Any:
     """Describe a corpus, a model or a run.
 
     Parameters

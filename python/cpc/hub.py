@@ -2,12 +2,24 @@
 
 # Written by generate.py. Change the command, and run it again.
 
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
 from ._call import call as _call
 
 __all__ = ["cached", "pull", "push"]
 
 
-def pull(reference, *, to=None, overwrite=False, progress=None):
+def pull(
+    reference: str,
+    *,
+    to: Any | None = None,
+    overwrite: bool = False,
+    progress: bool | None = None,
+) -> Any:
     """Fetch a model into the cache.
 
     Each file is checked against the hub's size and hash before it enters the cache. If the
@@ -33,8 +45,21 @@ def pull(reference, *, to=None, overwrite=False, progress=None):
     return _call("hub pull", [reference], {"to": to, "overwrite": overwrite}, progress=progress)
 
 
-def push(model, repository, *, private=False, revision=None, message="Upload a model of cpc-toolkit", dry_run=False,
-    license=None, language=None, dataset=None, probe=None, abx=None, progress=None):
+def push(
+    model: str,
+    repository: str,
+    *,
+    private: bool = False,
+    revision: str | None = None,
+    message: str = "Upload a model of cpc-toolkit",
+    dry_run: bool = False,
+    license: str | None = None,
+    language: str | Sequence[str] | None = None,
+    dataset: str | Sequence[str] | None = None,
+    probe: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
+    abx: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
+    progress: bool | None = None,
+) -> Any:
     """Upload a model to the hub.
 
     The card states what the run recorded: data, hours, architecture, steps, and the loss and
@@ -83,7 +108,9 @@ def push(model, repository, *, private=False, revision=None, message="Upload a m
         progress=progress)
 
 
-def cached(progress=None):
+def cached(
+    progress: bool | None = None,
+) -> Any:
     """List what is in the cache.
 
     List the models and data sets from the hub that are in the cache. Each cached commit is

@@ -2,16 +2,45 @@
 
 # Written by generate.py. Change the command, and run it again.
 
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
 from ._arguments import estimated as _estimated, many as _many, sides as _sides
 from ._call import call as _call
+from ._results import Result, Rows
 from ._tables import Table as _Table
 
 __all__ = ["bench", "coverage", "discrete", "estimate", "features", "gaussians", "matrix", "plane", "select", "selfcheck", "staircase", "transfer"]
 
 
-def estimate(*data, x=None, y=None, given=None, discrete=None, drop_nan=False, estimator="auto", compare=None,
-    unit="nats", critic=None, start="nothing", steps=None, batch_size=None, folds=5, split="random", neighbors=3,
-    bins=None, repeats=1, permutations=0, seed=0, pointwise=None, curve=None, progress=None):
+def estimate(
+    *data: Any,
+    x: Any | None = None,
+    y: Any | None = None,
+    given: Any | None = None,
+    discrete: Literal["x", "y", "z"] | Sequence[Literal["x", "y", "z"]] | None = None,
+    drop_nan: bool = False,
+    estimator: str = "auto",
+    compare: str | Sequence[str] | None = None,
+    unit: str = "nats",
+    critic: str | None = None,
+    start: Literal["nothing", "normal", "t"] = "nothing",
+    steps: int | None = None,
+    batch_size: int | None = None,
+    folds: int = 5,
+    split: Literal["random", "blocked"] = "random",
+    neighbors: int = 3,
+    bins: int | None = None,
+    repeats: int = 1,
+    permutations: int = 0,
+    seed: int = 0,
+    pointwise: Any | None = None,
+    curve: str | os.PathLike | None = None,
+    progress: bool | None = None,
+) -> Any:
     """Mutual information of samples: how much X says about Y.
 
     X and Y are two files, or columns of one file (x, y): .npy, .npz, .safetensors, .csv, .tsv,
@@ -100,8 +129,23 @@ def estimate(*data, x=None, y=None, given=None, discrete=None, drop_nan=False, e
     return _estimated(words, given, pointwise, progress)
 
 
-def matrix(data, *, columns=None, target=None, discrete=None, drop_nan=False, estimator="ksg", unit="nats", neighbors=3,
-    split="random", seed=0, top=20, out=None, svg=None, progress=None):
+def matrix(
+    data: Any,
+    *,
+    columns: Any | None = None,
+    target: Any | None = None,
+    discrete: str | Sequence[str] | None = None,
+    drop_nan: bool = False,
+    estimator: str = "ksg",
+    unit: str = "nats",
+    neighbors: int = 3,
+    split: Literal["random", "blocked"] = "random",
+    seed: int = 0,
+    top: int = 20,
+    out: str | os.PathLike | None = None,
+    svg: str | os.PathLike | None = None,
+    progress: bool | None = None,
+) -> Result | Rows:
     """Mutual information between all pairs of columns, or of all columns and one.
 
     Each value is by nearest neighbors, which see dependence of any form; columns of labels
@@ -153,8 +197,20 @@ def matrix(data, *, columns=None, target=None, discrete=None, drop_nan=False, es
         seed, "top": top, "out": out, "svg": svg}, progress=progress)
 
 
-def select(data, *, target, take=10, by="jmi", columns=None, discrete=None, drop_nan=False, unit="nats", neighbors=3,
-    seed=0, progress=None):
+def select(
+    data: Any,
+    *,
+    target: Any,
+    take: int = 10,
+    by: Literal["jmi", "cmim", "mrmr", "conditional"] = "jmi",
+    columns: Any | None = None,
+    discrete: str | Sequence[str] | None = None,
+    drop_nan: bool = False,
+    unit: str = "nats",
+    neighbors: int = 3,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> Result | Rows:
     """The few columns of many that together inform about one.
 
     Choose columns one after the other, so that they together inform about a target (feature
@@ -204,9 +260,29 @@ def select(data, *, target, take=10, by="jmi", columns=None, discrete=None, drop
         progress=progress)
 
 
-def transfer(data, *, from_, to, given=None, lags="1:10", history=None, from_history=1, both=False, time=None,
-    group=None, discrete=None, drop_nan=False, estimator="ksg", neighbors=3, permutations=100, unit="nats", seed=0,
-    out=None, svg=None, progress=None):
+def transfer(
+    data: Any,
+    *,
+    from_: Any,
+    to: Any,
+    given: Any | None = None,
+    lags: str | int | Iterable[int] = "1:10",
+    history: int | None = None,
+    from_history: int = 1,
+    both: bool = False,
+    time: Any | None = None,
+    group: Any | None = None,
+    discrete: str | Sequence[str] | None = None,
+    drop_nan: bool = False,
+    estimator: Literal["ksg", "copula"] = "ksg",
+    neighbors: int = 3,
+    permutations: int = 100,
+    unit: str = "nats",
+    seed: int = 0,
+    out: str | os.PathLike | None = None,
+    svg: str | os.PathLike | None = None,
+    progress: bool | None = None,
+) -> Result | Rows:
     """What one series says about the future of another, by lag.
 
     Information is I(to; from some rows before). Transfer entropy is what of it the past of `to`
@@ -276,8 +352,19 @@ def transfer(data, *, from_, to, given=None, lags="1:10", history=None, from_his
         "unit": unit, "seed": seed, "out": out, "svg": svg}, progress=progress)
 
 
-def discrete(data=None, *, x=None, y=None, given=None, joint=None, against=None, unit="nats", estimator="miller-madow",
-    diagram=None, progress=None):
+def discrete(
+    data: Any = None,
+    *,
+    x: Any | None = None,
+    y: Any | None = None,
+    given: Any | None = None,
+    joint: Any | None = None,
+    against: Any | None = None,
+    unit: str = "nats",
+    estimator: str = "miller-madow",
+    diagram: str | os.PathLike | None = None,
+    progress: bool | None = None,
+) -> Result | Rows:
     """Entropies and mutual information of labels: exact from probabilities, estimated from
     samples.
 
@@ -335,8 +422,20 @@ def discrete(data=None, *, x=None, y=None, given=None, joint=None, against=None,
         progress=progress)
 
 
-def features(run, *, data=None, labels=None, steps=12, frames=10000, components=32, estimator="infonce", unit="nats",
-    seed=0, svg=None, progress=None):
+def features(
+    run: str,
+    *,
+    data: str | os.PathLike | None = None,
+    labels: str | None = None,
+    steps: int = 12,
+    frames: int = 10000,
+    components: int = 32,
+    estimator: str = "infonce",
+    unit: str = "nats",
+    seed: int = 0,
+    svg: str | os.PathLike | None = None,
+    progress: bool | None = None,
+) -> Result | Rows:
     """What a CPC model predicts: the information c carries about z some frames later, and both
     about labels.
 
@@ -381,7 +480,12 @@ def features(run, *, data=None, labels=None, steps=12, frames=10000, components=
         components, "estimator": estimator, "unit": unit, "seed": seed, "svg": svg}, progress=progress)
 
 
-def plane(runs, *, svg=None, progress=None):
+def plane(
+    runs: str | os.PathLike | Sequence[str | os.PathLike],
+    *,
+    svg: str | os.PathLike | None = None,
+    progress: bool | None = None,
+) -> Result | Rows:
     """The information plane: what codes keep of images and of labels during training.
 
     The information plane of runs of the information bottleneck (`cpc pretrain IMAGES --preset
@@ -411,7 +515,16 @@ def plane(runs, *, svg=None, progress=None):
     return _call("mi plane", [*_many(runs)], {"svg": svg}, progress=progress)
 
 
-def bench(*, suite="beyond-normal", rows=10000, seeds=1, estimator="auto", task=None, csv=None, progress=None):
+def bench(
+    *,
+    suite: str = "beyond-normal",
+    rows: int = 10000,
+    seeds: int = 1,
+    estimator: str | Sequence[str] = "auto",
+    task: str | Sequence[str] | None = None,
+    csv: str | os.PathLike | None = None,
+    progress: bool | None = None,
+) -> Result | Rows:
     """Test estimators on problems whose mutual information is known.
 
       beyond-normal: the forty tasks of Czyz et al. 2023
@@ -450,8 +563,16 @@ def bench(*, suite="beyond-normal", rows=10000, seeds=1, estimator="auto", task=
         "csv": csv}, progress=progress)
 
 
-def coverage(*, suite="beyond-normal", rows=1000, seeds=50, estimator="auto", task=None, independent=False,
-    progress=None):
+def coverage(
+    *,
+    suite: str = "beyond-normal",
+    rows: int = 1000,
+    seeds: int = 50,
+    estimator: str = "auto",
+    task: str | Sequence[str] | None = None,
+    independent: bool = False,
+    progress: bool | None = None,
+) -> Result | Rows:
     """How often the 95 % interval of an estimator holds the truth, on tasks where it is known.
 
     An interval says how much the estimate would vary with other samples of the same size. `sd`
@@ -487,8 +608,19 @@ def coverage(*, suite="beyond-normal", rows=1000, seeds=50, estimator="auto", ta
         "independent": independent}, progress=progress)
 
 
-def staircase(*, bound=None, variant="gaussian", levels=(2, 4, 6, 8, 10,), updates=4000, batch_size=64, dim=20,
-    critic="separable", seed=0, svg=None, progress=None):
+def staircase(
+    *,
+    bound: str | Sequence[str] | None = None,
+    variant: Literal["gaussian", "cubic"] = "gaussian",
+    levels: float | Sequence[float] = (2, 4, 6, 8, 10,),
+    updates: int = 4000,
+    batch_size: int = 64,
+    dim: int = 20,
+    critic: str = "separable",
+    seed: int = 0,
+    svg: str | os.PathLike | None = None,
+    progress: bool | None = None,
+) -> Result | Rows:
     """Bias and variance of bounds as the information rises in steps.
 
     A critic is trained on fresh pairs, one batch per update. The bound is evaluated on each
@@ -527,7 +659,15 @@ def staircase(*, bound=None, variant="gaussian", levels=(2, 4, 6, 8, 10,), updat
         "batch_size": batch_size, "dim": dim, "critic": critic, "seed": seed, "svg": svg}, progress=progress)
 
 
-def selfcheck(*, estimator=None, rows=None, equitability=False, svg=None, seed=0, progress=None):
+def selfcheck(
+    *,
+    estimator: str | Sequence[str] | None = None,
+    rows: int | None = None,
+    equitability: bool = False,
+    svg: str | os.PathLike | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> Result | Rows:
     """Check estimators for self-consistency: independence, data processing, additivity.
 
     Check whether estimators are consistent with themselves (Song and Ermon 2020), on normal
@@ -572,7 +712,15 @@ def selfcheck(*, estimator=None, rows=None, equitability=False, svg=None, seed=0
         "seed": seed}, progress=progress)
 
 
-def gaussians(*, dims=(2, 20,), estimator=("mine", "ksg", "auto",), rows=5000, seed=0, svg=None, progress=None):
+def gaussians(
+    *,
+    dims: int | Sequence[int] = (2, 20,),
+    estimator: str | Sequence[str] = ("mine", "ksg", "auto",),
+    rows: int = 5000,
+    seed: int = 0,
+    svg: str | os.PathLike | None = None,
+    progress: bool | None = None,
+) -> Result | Rows:
     """Compare estimators with the truth for normal columns of any correlation.
 
     Parameters

@@ -2,12 +2,25 @@
 
 # Written by generate.py. Change the command, and run it again.
 
+from __future__ import annotations
+
+import os
+from typing import Any
+
 from ._call import call as _call
 
 __all__ = ["expand"]
 
 
-def expand(model, *, vectors, out, most=1000000, overwrite=False, progress=None):
+def expand(
+    model: str,
+    *,
+    vectors: str | os.PathLike,
+    out: str | os.PathLike,
+    most: int = 1000000,
+    overwrite: bool = False,
+    progress: bool | None = None,
+) -> Any:
     """Add the words of a file of word vectors to a model's vocabulary.
 
     A linear map from the file's vectors to the model's embeddings is fitted over the words that

@@ -2,14 +2,35 @@
 
 # Written by generate.py. Change the command, and run it again.
 
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
 from ._arguments import many as _many
 from ._call import call as _call
 
 __all__ = ["apply", "fit"]
 
 
-def fit(features, data=None, *, clusters, layer=None, normalize=None, share=1, passes=50, seed=0, labels=None,
-    label_rate=100, out=None, on_bad_file=None, device="auto", progress=None):
+def fit(
+    features: str,
+    data: str | os.PathLike | None = None,
+    *,
+    clusters: int | Sequence[int],
+    layer: str | None = None,
+    normalize: Literal["none", "mean", "mean-var"] | None = None,
+    share: float = 1,
+    passes: int = 50,
+    seed: int = 0,
+    labels: str | os.PathLike | None = None,
+    label_rate: float = 100,
+    out: str | os.PathLike | None = None,
+    on_bad_file: Literal["fail", "skip"] | None = None,
+    device: str = "auto",
+    progress: bool | None = None,
+) -> Any:
     """Fit units on the features of a model.
 
     Fit units by k-means: seeded by k-means++ on a sample of the frames, then by passes over all
@@ -61,8 +82,21 @@ def fit(features, data=None, *, clusters, layer=None, normalize=None, share=1, p
         "on_bad_file": on_bad_file, "device": device}, progress=progress)
 
 
-def apply(units, input, *, out, clusters=None, model=None, format="jsonl", deduplicate=False, labels=None,
-    label_rate=100, on_bad_file=None, device="auto", progress=None):
+def apply(
+    units: str,
+    input: str | os.PathLike,
+    *,
+    out: str | os.PathLike,
+    clusters: int | None = None,
+    model: str | None = None,
+    format: Literal["jsonl", "zerospeech", "km"] = "jsonl",
+    deduplicate: bool = False,
+    labels: str | os.PathLike | None = None,
+    label_rate: float = 100,
+    on_bad_file: Literal["fail", "skip"] | None = None,
+    device: str = "auto",
+    progress: bool | None = None,
+) -> Any:
     """Write the units of recordings.
 
     Parameters
