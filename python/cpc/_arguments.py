@@ -1,6 +1,7 @@
 """Arguments of functions that are not options as they stand."""
 
 import os
+from collections.abc import Hashable
 
 import numpy as np
 
@@ -19,10 +20,9 @@ def many(value):
 
 def _is_column(value, known):
     """Whether a value is a column of a table, or several."""
-    try:
-        return value in known or (isinstance(value, (list, tuple)) and all(item in known or isinstance(item, str) for item in value))
-    except TypeError:  # arrays have no hash
-        return False
+    if isinstance(value, list) or (isinstance(value, tuple) and value not in known):
+        return len(value) > 0 and all(isinstance(item, str) or _is_column(item, known) for item in value)
+    return isinstance(value, Hashable) and value in known
 
 
 def configured(own, sections):

@@ -95,7 +95,7 @@ def _flags(command, given, columns):
         if option["flag"]:
             flags += [flag] * bool(value)
             continue
-        if value is None or value is False or (not isinstance(value, str) and hasattr(value, "__len__") and len(value) == 0):
+        if value is None or value is False or _is_empty(value):
             continue
         if option["optional_value"] and isinstance(value, (bool, np.bool_)):
             flags += [flag] * bool(value)
@@ -114,17 +114,24 @@ def _flags(command, given, columns):
     return flags
 
 
+def _is_empty(value):
+    try:
+        return not isinstance(value, str) and len(value) == 0
+    except TypeError:  # numbers
+        return False
+
+
 def _named(value, option, columns):
     """Names of columns of a table in memory, each as the command line takes it. Names may be numbers or tuples there, and have commas."""
-    one = not isinstance(value, (list, set)) and (not isinstance(value, tuple) or value in columns)
-    whole = [value] if one else value
+    several = not isinstance(value, (str, bytes)) and hasattr(value, "__iter__") and not (isinstance(value, tuple) and value in columns)
+    whole = list(value) if several else [value]
     words = []
     for item in whole:
         if item not in columns or not option["delimited"]:
             words.append(columns.get(item, item))
             continue
-        # A comma separates names. In a pattern, ? stands for any letter.
-        text = columns[item].replace(",", "?")
+        # A comma separates names, and blanks around them are left out. In a pattern, ? stands for any letter.
+        text = re.sub(r"^\s+|\s+$|,", lambda found: "?" * len(found[0]), columns[item])
         alike = [name for name in columns.values() if fnmatch.fnmatchcase(name, re.sub(r"([\[\]])", "[\\1]", text))]
         if len(alike) > 1:
             raise UsageError(f"{', '.join(alike)} cannot be told apart as names\nrename them without commas, * and ?")
@@ -211,6 +218,9 @@ def call(command, words, given, *, progress=None, tell=None, kind=Result):
         bar.close()
     shown = {"text": text, "pictures": pictures, "warnings": warned}
     found = None if found is None else json.loads(found)
+    for row in found if isinstance(found, list) else [found]:
+        if isinstance(row, dict) and isinstance(row.get("warnings"), list):
+            row["warnings"] = [in_python(text) for text in row["warnings"]]
     if found is None:
         result = text.rstrip("\n")
     elif isinstance(found, list):

@@ -164,11 +164,11 @@ class Model:
             raise Error(f"{len(sentences)} sentences gave {len(vectors)} vectors\nreport this as a bug in cpc")
         return vectors[0] if isinstance(data, str) else vectors
 
-    def _samples(self, data):
+    def _samples(self, data, few=1):
         """Samples as float32, those of all channels after each other."""
         array = array_of(data, "samples")
-        if array.dtype.kind in "USb" or not array.size:
-            raise UsageError(f"{len(array)} values of {array.dtype} are no samples\ngive an array of float32, or the name of a file as a path")
+        if array.dtype.kind in "USb" or array.ndim == 0 or array.size < few:
+            raise UsageError(f"{array.size} values of {array.dtype} are no samples\ngive an array of float32, or the name of a file as a path")
         scale = _FULL.get(array.dtype.str[1:])
         if self._signal == "audio":
             if array.ndim == 2 and 1 in array.shape:
@@ -267,7 +267,7 @@ class Stream:
         samples : array
             As for `Model.features`.
         """
-        return self._taken(self._stream.push(self._model._samples(samples)))
+        return self._taken(self._stream.push(self._model._samples(samples, few=0)))
 
     def finish(self):
         """Ends the signal, and returns its last frames."""

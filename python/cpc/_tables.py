@@ -85,7 +85,9 @@ def _columns(data):
 
 def array_of(data, name):
     """Data as an array of numbers or of text; what is missing is NaN, or empty text. Times are text."""
-    if "datetime64" in str(getattr(data, "dtype", "")):
+    if hasattr(data, "tz_convert") and getattr(data, "tz", None) is not None:
+        data = data.tz_convert(None)  # to UTC
+    if "datetime64" in str(getattr(data, "dtype", "")) and not isinstance(data, np.ma.MaskedArray):
         # Of a series of pandas: times in UTC, where they have a zone.
         return _times(np.asarray(getattr(data, "values", data)), name)
     if hasattr(data, "detach"):
@@ -102,6 +104,8 @@ def array_of(data, name):
         raise UsageError(f"{name} is no array ({error})\ngive rows of equal length") from None
     if array.dtype.kind == "O":
         array = _plain(array, name)
+    if array.dtype.kind == "T":
+        array = array.astype(str)
     if array.dtype.kind == "M":
         array = _times(array, name)
     if array.dtype.kind == "c":
@@ -126,9 +130,18 @@ def _times(array, name):
 
 
 def _missing(value):
+    if isinstance(value, (str, bytes)):
+        return False
     if value is None or str(value) in ("<NA>", "NaT"):
         return True
-    return isinstance(value, float) and value != value
+    return isinstance(value, (float, np.floating)) and value != value
+
+
+def _without_zone(value):
+    """A time in UTC, if it has a zone."""
+    if getattr(value, "tzinfo", None) is None:
+        return value
+    return value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
 
 
 def _plain(array, name):
@@ -140,7 +153,7 @@ def _plain(array, name):
         text = [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in flat]
         return np.where(missing, "", np.array(text, dtype=str)).reshape(array.shape)
     if len(there) and all(isinstance(value, (datetime.date, np.datetime64)) for value in there):
-        times = [np.datetime64("NaT") if gone else np.datetime64(value, "us") for value, gone in zip(flat, missing)]
+        times = [np.datetime64("NaT") if gone else np.datetime64(_without_zone(value), "us") for value, gone in zip(flat, missing)]
         return np.array(times, dtype="datetime64[us]").reshape(array.shape)
     try:
         numbers = np.array([np.nan if gone else float(value) for value, gone in zip(flat, missing)])
@@ -181,6 +194,7 @@ def _joint(name, data):
         if values.ndim != 2:
             raise UsageError(f"{name} has the shape {values.shape}\ngive a row for each value of X, and a column for each of Y")
         corner, heads, rows = "XY", range(1, values.shape[1] + 1), range(1, len(values) + 1)
+    values = values.astype(np.int64) if values.dtype.kind == "b" else values
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["\\".join(side.replace("\\", "/") for side in corner), *heads])

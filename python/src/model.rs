@@ -12,6 +12,7 @@ use cpc::toolkit::Toolkit;
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Values per piece, as `cpc extract` has them: what it writes is equal to the bit.
@@ -98,8 +99,7 @@ impl Model {
         rate: Option<f64>,
         layers: Vec<String>,
     ) -> PyResult<Layers<'py>> {
-        // The array is borrowed until the work is done. Only a second Ctrl-C leaves work behind that still reads it, and that work has its own
-        // hold on the array.
+        // The work has a hold of its own on the array: an interrupt may leave it behind.
         let held = Held::new(&samples)?;
         let (model, device, offline) = (self.model.clone(), self.device.clone(), self.offline);
         let (frames, layers) = work(py, &Stop::default(), None, move |_| {
@@ -185,7 +185,12 @@ impl Model {
             let arriving = Arriving::new(live.signal()?, rate)?;
             let stream = live.stream(&layers, &session(&device, offline)?)?;
             let (layers, timing) = (stream.layers(), stream.timing());
-            Ok(Stream { state: Arc::new(Mutex::new(Some(Open { arriving, stream }))), layers, timing })
+            Ok(Stream {
+                broken: Arc::default(),
+                state: Arc::new(Mutex::new(Some(Open { arriving, stream }))),
+                layers,
+                timing,
+            })
         })
     }
 }
@@ -229,6 +234,7 @@ struct Open {
 #[pyclass(frozen, module = "cpc._cpc")]
 pub struct Stream {
     state: Arc<Mutex<Option<Open>>>,
+    broken: Arc<AtomicBool>,
     layers: Vec<(String, usize)>,
     timing: Timing,
 }
@@ -255,9 +261,7 @@ impl Stream {
     /// Accepts samples, and returns the frames that they make final.
     fn push<'py>(&self, py: Python<'py>, samples: PyReadonlyArray1<'py, f32>) -> PyResult<Layers<'py>> {
         let held = Held::new(&samples)?;
-        let state = self.state.clone();
-        let frames = work(py, &Stop::default(), None, move |_| {
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let frames = self.work(py, move |state| {
             let open = state.as_mut().ok_or_else(ended)?;
             open.stream.push(&open.arriving.push(held.samples())?)
         })?;
@@ -266,10 +270,8 @@ impl Stream {
 
     /// Ends the signal, and returns the last frames.
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Layers<'py>> {
-        let state = self.state.clone();
-        let frames = work(py, &Stop::default(), None, move |_| {
-            let taken = state.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let Open { mut arriving, mut stream } = taken.ok_or_else(ended)?;
+        let frames = self.work(py, |state| {
+            let Open { mut arriving, mut stream } = state.take().ok_or_else(ended)?;
             let mut frames = stream.push(&arriving.finish()?)?;
             let last = stream.finish()?;
             frames.count += last.count;
@@ -277,6 +279,27 @@ impl Stream {
             Ok(frames)
         })?;
         arrays(py, frames, &self.layers)
+    }
+}
+
+impl Stream {
+    /// Works on the stream. If that is interrupted, the stream has ended: nobody knows which frames are missing.
+    fn work(
+        &self,
+        py: Python<'_>,
+        step: impl FnOnce(&mut Option<Open>) -> Result<Frames> + Send + 'static,
+    ) -> PyResult<Frames> {
+        let (state, broken, stop) = (self.state.clone(), self.broken.clone(), Stop::default());
+        let outcome = work(py, &stop, None, move |_| {
+            if broken.load(Ordering::Relaxed) {
+                return Err(Error::usage("the stream was interrupted", "start another with model.stream()"));
+            }
+            step(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        if outcome.is_err() && stop.now.load(Ordering::Relaxed) {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+        outcome
     }
 }
 

@@ -7,10 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Time between two looks at signals.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long work that does not say that it looks at the flag is waited for: most of it does.
+const PATIENCE: Duration = Duration::from_millis(700);
 
 /// Room for the deepest computation, as the main thread of a program has it.
 const STACK: usize = 8 << 20;
@@ -51,7 +54,7 @@ enum Message<T> {
 pub type Tell = Box<dyn Fn(Told) + Send + Sync>;
 
 /// Does work, waits for it, and calls `tell(kind, value)` with what it reports, on the thread of the caller. An exception of Python, such as
-/// `KeyboardInterrupt`, stops the work: training then writes a checkpoint first. Work that looks at nothing is not waited for.
+/// `KeyboardInterrupt`, stops the work: training then writes a checkpoint first. Work that looks at nothing is hardly waited for.
 pub fn work<T: Send + 'static>(
     py: Python<'_>,
     stop: &Stop,
@@ -92,6 +95,13 @@ pub fn work<T: Send + 'static>(
             stop.now.store(true, Ordering::Relaxed);
             // The second one does not wait.
             if stopped.is_some() || stop.unwatched.load(Ordering::Relaxed) {
+                let until = Instant::now() + PATIENCE;
+                while stopped.is_none() && Instant::now() < until && py.check_signals().is_ok() {
+                    let next = py.detach(|| heard.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK));
+                    if matches!(next, Ok(Message::Done(_)) | Err(RecvTimeoutError::Disconnected)) {
+                        break;
+                    }
+                }
                 return Err(raised);
             }
             stopped = Some(raised);

@@ -19,7 +19,8 @@ def test_an_estimate_is_the_command_s_to_the_bit(pair, command, tmp_path):
         flags = [word for name, value in options.items() for word in (f"--{name}", value)]
         want = command("mi", "estimate", tmp_path / "x.npy", tmp_path / "y.npy", *flags)
         got = cpc.mi.estimate(x, y, **options)
-        assert got == want
+        # Warnings name arguments in place of flags.
+        assert {**got, "warnings": None} == {**want, "warnings": None} and len(got.warnings) == len(want["warnings"])
         assert float(got) == got.value == got.estimate == want["estimate"]
         assert got.interval == tuple(want["ci95"]) and got.unit == options.get("unit", "nats")
         assert str(round(got.value, 4)) in str(got)
@@ -247,3 +248,33 @@ def test_estimates_that_are_interrupted_write_nothing(tmp_path):
         time.sleep(5)
     time.sleep(2)
     assert not list(tmp_path.iterdir())
+
+
+def test_names_of_columns_of_any_kind(pair):
+    pandas = pytest.importorskip("pandas")
+    x, y = pair
+    table = pandas.DataFrame({0: x[:, 0], 1: x[:, 1], 2: y})
+    want = cpc.mi.estimate(x, y, estimator="ksg").value
+    assert cpc.mi.estimate(table, x=[0, 1], y=2, estimator="ksg").value == want
+    assert cpc.mi.estimate(table, x=[0, 1], y=[2], estimator="ksg").value == want
+    assert cpc.mi.matrix(table, columns=table.columns[:2]) == cpc.mi.matrix(table, columns=np.array([0, 1])) == cpc.mi.matrix(table[[0, 1]])
+    spaced = pandas.DataFrame({"a": x[:, 0], " b": y})
+    assert cpc.mi.estimate(spaced, x="a", y=" b", estimator="ksg").value == cpc.mi.estimate(x[:, 0], y, estimator="ksg").value
+    labels = cpc.mi.discrete({"a,c": x[:, 0] > 0, "b": y > 0}, x="a,c", y="b")
+    assert labels.variables[0]["name"] == "a,c"
+
+
+def test_masks_of_times_and_words_that_look_missing(pair):
+    _, y = pair
+    times = np.ma.array(np.datetime64("2026-01-01") + np.arange(60), mask=np.arange(60) < 5)
+    with pytest.raises(cpc.Error):
+        cpc.mi.estimate({"t": times, "y": y[:60]}, x="t", y="y", discrete="x", estimator="ksg")
+    words = np.array(["NaT" if each > 0 else "b" for each in y], dtype=object)
+    assert cpc.mi.estimate(words, y, estimator="ksg", drop_nan=True).n == len(y)
+
+
+def test_warnings_speak_of_arguments():
+    x = np.repeat(np.random.default_rng(0).normal(size=30), 2)
+    with pytest.warns(cpc.Warning):
+        found = cpc.mi.estimate(x, x + np.repeat(np.arange(30), 2), estimator="ksg")
+    assert found.warnings and not any("--" in text for text in found.warnings)

@@ -308,3 +308,15 @@ def test_forks_are_named_and_spawned_processes_compute(run, samples):
 
 def test_signals_stay_python_s():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_stream_that_was_interrupted_has_ended(run, samples):
+    stream = cpc.load(run).stream()
+    assert stream.push(samples[:0]).shape == (0, 128)
+    timer = threading.Timer(0.1, lambda: signal.raise_signal(signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        stream.push(np.tile(samples, 400))
+        time.sleep(5)
+    with pytest.raises(ValueError, match="was interrupted"):
+        stream.push(samples)

@@ -121,7 +121,8 @@ impl Cli {
     fn run(&self, host: Option<Arc<dyn Host>>) -> Result<()> {
         let threads = self.global.threads.map_or_else(device::threads, usize::from);
         // A pool that exists already (in a test) is kept.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        // The stack is deep enough for jobs that wait for others of their own.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(8 << 20).build_global();
         let terminal = Terminal::new(&self.global, host);
         match &self.command {
             Command::Pretrain(pretrain) => pretrain.run(&terminal),

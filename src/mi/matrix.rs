@@ -85,9 +85,15 @@ impl<'a> Prepared<'a> {
         };
         let stop = flag();
         let named = |pair: &(usize, usize)| {
-            stoppable(stop.clone(), || go_on().and_then(|()| one(pair))).map_err(|e| {
-                let what = format!("{} and {}: {e}", self.names[pair.0], self.names[pair.1]);
-                Error::failed(what, e.remedy())
+            stoppable(stop.clone(), || {
+                go_on()?;
+                one(pair).map_err(|e| match e {
+                    Error::Interrupted { .. } => e,
+                    _ => {
+                        let what = format!("{} and {}: {e}", self.names[pair.0], self.names[pair.1]);
+                        Error::failed(what, e.remedy())
+                    }
+                })
             })
         };
         // Critics use all processors themselves.

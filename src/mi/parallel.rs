@@ -16,10 +16,15 @@ thread_local! {
 
 /// Does work that ends with an error soon after `stop` is set.
 pub fn stoppable<T>(stop: Option<Arc<AtomicBool>>, work: impl FnOnce() -> T) -> T {
-    let before = STOP.replace(stop);
-    let done = work();
-    STOP.set(before);
-    done
+    /// Puts back what was there before, also after a panic.
+    struct Before(Option<Arc<AtomicBool>>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            STOP.set(self.0.take());
+        }
+    }
+    let _before = Before(STOP.replace(stop));
+    work()
 }
 
 /// What stops the work of this thread, for threads that work for it.

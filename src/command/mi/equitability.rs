@@ -5,7 +5,7 @@ use crate::command::terminal::Terminal;
 use crate::error::Result;
 use crate::mi::equitability::{Case, LEVELS, Map, Relation};
 use crate::mi::estimate::{Estimator, Settings};
-use crate::mi::parallel::in_parallel;
+use crate::mi::parallel::{go_on, in_parallel};
 use crate::report::plot::{Color, Figure, Panel, Series, Style};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -43,7 +43,9 @@ pub(super) fn run(
     let bar = bar(terminal, (cases.len() * estimators.len()) as u64, "estimates");
     let job = |i: usize| {
         let (estimator, case) = (estimators[i / cases.len()], cases[i % cases.len()]);
-        Ok(case.estimate(estimator, n, settings).map_err(|e| format!("{estimator}, {}: {e}", case.label())))
+        let found = case.estimate(estimator, n, settings);
+        go_on()?;
+        Ok(found.map_err(|e| format!("{estimator}, {}: {e}", case.label())))
     };
     let found = in_parallel(cases.len() * estimators.len(), job, |_| bar.inc(1))?;
     bar.finish_and_clear();

@@ -35,18 +35,21 @@ pub fn read_columns(source: &Source, names: &[String], discrete: &[String], drop
     gather(source, names, discrete, drop_nan)?.columns(discrete)
 }
 
-/// Reads columns of labels, each with one name.
+/// Reads columns of labels. Each name, or pattern, is of one column.
 ///
 /// # Errors
 /// As those of [`read_columns`]; a label is missing.
 pub fn read_labels(source: &Source, names: &[String]) -> Result<Vec<Column>> {
     let columns = gather(source, names, names, false)?.side.columns;
-    let labels = |name: &String| match columns.iter().find(|column| column.name == *name).map(|column| &column.cells) {
-        Some(Cells::Labels(labels)) => Ok(Column::new(name, labels)),
-        _ => Err(Error::usage(
-            format!("{source}: `{name}` is not the name of one column"),
-            "give each column of an array a name, or give it alone",
-        )),
+    let labels = |name: &String| {
+        let mut found = columns.iter().filter(|column| matches(name.trim(), &column.name));
+        match (found.next().map(|column| (&column.name, &column.cells)), found.next()) {
+            (Some((name, Cells::Labels(labels))), None) => Ok(Column::new(name, labels)),
+            _ => Err(Error::usage(
+                format!("{source}: `{name}` is not the name of one column"),
+                "give each column of an array a name, or give it alone",
+            )),
+        }
     };
     names.iter().map(labels).collect()
 }

@@ -102,6 +102,7 @@ pub(super) fn of(
             }
             Estimate { candidates: found.candidates, ..found.chosen }
         }
+        Err(e @ Error::Interrupted { .. }) => return Err(e),
         Err(e) => {
             // Ranks may be equal where values are not.
             let found = determined(x, y, None)?;
