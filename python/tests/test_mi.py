@@ -239,7 +239,7 @@ def test_estimates_that_are_interrupted_write_nothing(tmp_path):
     import threading
     import time
 
-    x = np.random.default_rng(0).normal(size=(4000, 24))
+    x = np.random.default_rng(0).normal(size=(4000, 80))
     table = {f"c{i}": column for i, column in enumerate(x.T)}
     timer = threading.Timer(0.5, lambda: signal.raise_signal(signal.SIGINT))
     timer.start()
