@@ -8,6 +8,7 @@ import tempfile
 import numpy as np
 
 from . import _call, _cpc
+from ._arguments import many
 from ._errors import Error, UsageError
 from ._progress import Progress
 from ._results import Result
@@ -108,7 +109,7 @@ class Model:
             Of a list, a list of them. With several layers, a dictionary by layer. Of a sentence (dimensions), of a list of sentences
             (sentences, dimensions), of a file of text likewise.
         """
-        layers = [layer] if isinstance(layer, str) else list(layer or [])
+        layers = many(layer)
         if self.subject == "text":
             return self._of_text(data, layers, progress)
         if self.subject == "images":
@@ -120,13 +121,14 @@ class Model:
         return self._all(list(data), rate, layers, progress)
 
     def _all(self, items, rate, layers, progress):
-        found = self._of_files([os.path.abspath(os.fspath(item)) for item in items if is_path(item)], layers, progress)
+        items = [os.path.abspath(os.fspath(item)) if is_path(item) else item for item in items]
+        found = self._of_files([item for item in items if is_path(item)], layers, progress)
         bar, of = Progress(progress), sum(not is_path(item) for item in items)
         results, done = [], 0
         try:
             for item in items:
                 if is_path(item):
-                    results.append(found[os.path.abspath(os.fspath(item))])
+                    results.append(found[item])
                     continue
                 arrays = self._model.features(self._samples(item), None if rate is None else float(rate), layers)
                 results.append(self._named(arrays, layers))
@@ -239,7 +241,7 @@ class Model:
         -------
         Stream
         """
-        layers = [layer] if isinstance(layer, str) else list(layer or [])
+        layers = many(layer)
         return Stream(self, self._model.stream(None if rate is None else float(rate), layers), layers)
 
 

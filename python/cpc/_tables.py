@@ -112,9 +112,9 @@ def array_of(data, name):
         raise UsageError(f"{name} has complex numbers\ngive their real and imaginary parts, as two columns")
     if array.dtype.kind == "m":
         raise UsageError(f"{name} has durations\ndivide them by a unit, as in x / numpy.timedelta64(1, 's')")
-    if array.dtype.kind not in "biufUS" or array.dtype.itemsize > 8 and array.dtype.kind in "iuf":
-        if array.dtype.kind != "f":
-            raise UsageError(f"{name} holds neither numbers nor text, but {array.dtype}\nconvert it to an array of numbers")
+    if array.dtype.kind not in "biufUS":
+        raise UsageError(f"{name} holds neither numbers nor text, but {array.dtype}\nconvert it to an array of numbers")
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")

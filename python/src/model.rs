@@ -127,24 +127,17 @@ impl Model {
                 let rest = waiting.split_off(waiting.len().min(PIECE));
                 Ok(std::mem::replace(&mut waiting, rest))
             };
-            let mut all: Option<Frames> = None;
+            let mut all = Frames::default();
             stream.run(&mut next, &mut |frames| {
-                match &mut all {
-                    None => all = Some(frames),
-                    Some(all) => {
-                        all.count += frames.count;
-                        all.layers.iter_mut().zip(frames.layers).for_each(|(rows, more)| rows.extend(more));
-                    }
-                }
+                all.extend(&frames);
                 Ok(())
             })?;
-            let layers = stream.layers();
-            match all {
-                Some(frames) if frames.count > 0 => Ok((frames, layers)),
-                _ => Err(Error::failed(
+            match all.count {
+                0 => Err(Error::failed(
                     format!("{} values are too few for one frame", samples.len()),
                     format!("give at least {} samples", stream.timing().receptive_field),
                 )),
+                _ => Ok((all, stream.layers())),
             }
         })?;
         arrays(py, frames, &layers)
@@ -273,9 +266,7 @@ impl Stream {
         let frames = self.work(py, |state| {
             let Open { mut arriving, mut stream } = state.take().ok_or_else(ended)?;
             let mut frames = stream.push(&arriving.finish()?)?;
-            let last = stream.finish()?;
-            frames.count += last.count;
-            frames.layers.iter_mut().zip(last.layers).for_each(|(rows, more)| rows.extend(more));
+            frames.extend(&stream.finish()?);
             Ok(frames)
         })?;
         arrays(py, frames, &self.layers)

@@ -77,9 +77,10 @@ pub fn work<T: Send + 'static>(
     };
     let started = std::thread::Builder::new().name("cpc".into()).stack_size(STACK).spawn(run);
     started.map_err(|e| exception(py, &Error::io("a thread", "start")(e)))?;
+    let hear = || py.detach(|| heard.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK));
     let mut stopped: Option<PyErr> = None;
     let result = loop {
-        let next = py.detach(|| heard.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK));
+        let next = hear();
         let mut raised = py.check_signals();
         match next {
             Ok(Message::Done(result)) => break raised.and(Ok(result)),
@@ -97,8 +98,7 @@ pub fn work<T: Send + 'static>(
             if stopped.is_some() || stop.unwatched.load(Ordering::Relaxed) {
                 let until = Instant::now() + PATIENCE;
                 while stopped.is_none() && Instant::now() < until && py.check_signals().is_ok() {
-                    let next = py.detach(|| heard.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK));
-                    if matches!(next, Ok(Message::Done(_)) | Err(RecvTimeoutError::Disconnected)) {
+                    if matches!(hear(), Ok(Message::Done(_)) | Err(RecvTimeoutError::Disconnected)) {
                         break;
                     }
                 }

@@ -313,10 +313,11 @@ def test_signals_stay_python_s():
 def test_a_stream_that_was_interrupted_has_ended(run, samples):
     stream = cpc.load(run).stream()
     assert stream.push(samples[:0]).shape == (0, 128)
-    timer = threading.Timer(0.1, lambda: signal.raise_signal(signal.SIGINT))
+    long = np.tile(samples, 400)
+    timer = threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        stream.push(np.tile(samples, 400))
+        stream.push(long)
         time.sleep(5)
     with pytest.raises(ValueError, match="was interrupted"):
         stream.push(samples)
